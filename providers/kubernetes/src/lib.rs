@@ -1,0 +1,1 @@
+//! Kubernetes objects by server-side apply

@@ -1,0 +1,1 @@
+//! A simulated datacentre behind the real provider contract

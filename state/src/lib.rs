@@ -1,0 +1,1 @@
+//! Addresses, state, journal and the file backend

@@ -1,0 +1,1 @@
+//! Whole-program tests: see the verbs beside this folder.
