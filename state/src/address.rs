@@ -240,7 +240,12 @@ pub struct BlockAddress(Arc<BlockNode>);
 
 impl BlockAddress {
     /// The address of a block.
-    pub fn new(module: ModuleInstance, mode: Mode, type_name: impl Into<Name>, name: impl Into<Name>) -> Self {
+    pub fn new(
+        module: ModuleInstance,
+        mode: Mode,
+        type_name: impl Into<Name>,
+        name: impl Into<Name>,
+    ) -> Self {
         let (type_name, name) = (type_name.into(), name.into());
         let hash = digest(&(module.hash(), mode, &type_name, &name));
         Self(Arc::new(BlockNode { module, mode, type_name, name, hash }))

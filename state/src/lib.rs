@@ -7,18 +7,24 @@
 //! Invariant: nothing here calls a provider or reads configuration, and what a resource holds is never decoded.
 
 pub mod address;
-mod json_text;
+pub mod backend;
+pub mod file;
+pub mod format_v4;
 pub mod journal;
+mod json_text;
 pub mod model;
+pub mod store;
 
 pub use address::{
-    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress,
-    ProviderConfigAddress,
+    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey,
+    ProviderAddress, ProviderConfigAddress,
 };
+pub use backend::{Backend, LockHolder};
 pub use journal::{
     Begin, Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token, TokenParts,
 };
 pub use model::{Extra, Object, OutputValue, RawJson, State, Status, Target};
+pub use store::{OpenOptions, Store, Ticket};
 
 /// An interned text, cheap to clone.
 pub type Name = arcstr::ArcStr;

@@ -3,11 +3,11 @@
 //! Invariant: lookup, insertion, replacement and removal of an object are O(1), and order is that of the file with
 //! additions at the end. Nothing here decodes what an object holds.
 
+use crate::Name;
 use crate::address::{
     Address, BlockAddress, DeposedKey, Edge, Key, ModuleInstance, ObjectKey, ProviderConfigAddress,
 };
 use crate::journal::OpenStep;
-use crate::Name;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
@@ -275,7 +275,8 @@ impl State {
 
     /// The module instances that have objects, each once.
     pub fn modules(&self) -> Vec<ModuleInstance> {
-        let modules: indexmap::IndexSet<ModuleInstance> = self.blocks().map(|block| block.module().clone()).collect();
+        let modules: indexmap::IndexSet<ModuleInstance> =
+            self.blocks().map(|block| block.module().clone()).collect();
         modules.into_iter().collect()
     }
 
@@ -324,14 +325,19 @@ pub(crate) mod base64_text {
     use serde::{Deserialize, Deserializer, Serializer};
 
     #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
-    pub(crate) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match bytes {
             Some(bytes) => serializer.serialize_str(&STANDARD.encode(bytes)),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
         let text = Option::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         text.map(|text| STANDARD.decode(text.as_bytes()).map_err(serde::de::Error::custom)).transpose()
     }

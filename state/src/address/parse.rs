@@ -108,7 +108,8 @@ impl<'a> Cursor<'a> {
         if !self.eat("[") {
             return Ok(Key::None);
         }
-        let key = if self.rest().starts_with('"') { Key::Text(self.quoted()?.into()) } else { self.integer()? };
+        let key =
+            if self.rest().starts_with('"') { Key::Text(self.quoted()?.into()) } else { self.integer()? };
         if !self.eat("]") {
             return self.fail("a closing bracket is expected");
         }

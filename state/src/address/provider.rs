@@ -58,7 +58,11 @@ impl ProviderAddress {
 
     /// The short form that people read: without the default host.
     pub fn for_display(&self) -> String {
-        if self.host == DEFAULT_HOST { format!("{}/{}", self.namespace, self.type_name) } else { self.to_string() }
+        if self.host == DEFAULT_HOST {
+            format!("{}/{}", self.namespace, self.type_name)
+        } else {
+            self.to_string()
+        }
     }
 }
 
@@ -90,11 +94,9 @@ impl FromStr for ProviderAddress {
             _ => return fail("a provider is NAME, NAMESPACE/NAME or HOST/NAMESPACE/NAME"),
         };
         let host = host.map_or_else(|| Name::from(DEFAULT_HOST), |host| Name::from(host.to_lowercase()));
-        let is_host = host
-            .split(':')
-            .next()
-            .is_some_and(|domain| !domain.is_empty() && domain.split('.').all(is_part))
-            && host.split(':').nth(1).is_none_or(|port| port.parse::<u16>().is_ok());
+        let is_host =
+            host.split(':').next().is_some_and(|domain| !domain.is_empty() && domain.split('.').all(is_part))
+                && host.split(':').nth(1).is_none_or(|port| port.parse::<u16>().is_ok());
         if !is_host {
             return fail("the host is no host name");
         }

@@ -208,7 +208,8 @@ fn begin_run(folded: &mut Folded, begin: &Arc<Begin>) {
 fn open_step(folded: &mut Folded, intent: &Arc<Intent>) {
     if let Some(run) = &mut folded.run {
         run.failed_steps.remove(&(intent.stage, intent.step));
-        let step = OpenStep { begin: run.begin.clone(), intent: intent.clone(), accepted: None, cursor: None };
+        let step =
+            OpenStep { begin: run.begin.clone(), intent: intent.clone(), accepted: None, cursor: None };
         run.open.insert(intent.key.clone(), step);
     }
 }

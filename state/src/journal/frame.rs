@@ -109,10 +109,13 @@ fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
 pub fn scan(bytes: &[u8]) -> Result<Scan, FrameError> {
     let mut scan = Scan { records: Vec::new(), good_length: 0, next_sequence: 1, tail: Tail::Whole };
     while scan.good_length < bytes.len() {
-        let fail = |message: String| FrameError { line: scan.records.len() + 1, offset: scan.good_length, message };
+        let fail =
+            |message: String| FrameError { line: scan.records.len() + 1, offset: scan.good_length, message };
         let Some(frame) = read_frame(&bytes[scan.good_length..]) else {
             if was_durable(&bytes[scan.good_length..], scan.next_sequence) {
-                return Err(fail("the line is damaged, and later lines show that it had been stored safely".into()));
+                return Err(fail(
+                    "the line is damaged, and later lines show that it had been stored safely".into(),
+                ));
             }
             scan.tail = Tail::Torn(bytes.len() - scan.good_length);
             break;

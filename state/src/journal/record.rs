@@ -1,8 +1,8 @@
 //! The records, as data. Each is one line of JSON in the journal.
 
+use crate::Name;
 use crate::address::{Address, DeposedKey, ObjectKey};
 use crate::model::{NodeEdges, Object, Outputs, RawJson, Targets, base64_text};
-use crate::Name;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;

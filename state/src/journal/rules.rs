@@ -205,7 +205,12 @@ pub(super) fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTrans
         .map_err(|violation| refuse(violation, borrowed.first().copied()))
 }
 
-fn admit(folded: &Folded, kind: Kind, subjects: &[&ObjectKey], token: Option<&Token>) -> Result<(), Violation> {
+fn admit(
+    folded: &Folded,
+    kind: Kind,
+    subjects: &[&ObjectKey],
+    token: Option<&Token>,
+) -> Result<(), Violation> {
     let Some(row) = TABLE.iter().find(|row| row.kind == kind) else { return Err(Violation::OtherStep) };
     match (row.run, &folded.run) {
         (RunIs::Closed, Some(_)) => return Err(Violation::RunIsOpen),
@@ -242,7 +247,8 @@ fn condition(folded: &Folded, record: &Record) -> Result<(), Violation> {
     };
     if let Some(intent) = record.intent() {
         if let Record::Deposed { address, .. } = record {
-            let successor = intent.operation == Operation::Create && intent.key == ObjectKey::current(address.clone());
+            let successor =
+                intent.operation == Operation::Create && intent.key == ObjectKey::current(address.clone());
             holds(successor, Violation::OtherStep)?;
         }
         holds(!run.is_finished(intent.stage, intent.step), Violation::StepIsFinished)?;
@@ -293,9 +299,10 @@ fn kind(record: &Record) -> Kind {
         Record::Refreshed { .. } => Kind::RefreshedManaged,
         Record::Deposed { .. } => Kind::Deposed,
         Record::Restored { .. } => Kind::Restored,
-        Record::Outputs { .. } | Record::NodeEdges { .. } | Record::Targets { .. } | Record::Checks { .. } => {
-            Kind::Values
-        }
+        Record::Outputs { .. }
+        | Record::NodeEdges { .. }
+        | Record::Targets { .. }
+        | Record::Checks { .. } => Kind::Values,
         Record::StageFinished { .. } => Kind::StageFinished,
         Record::Finished { .. } => Kind::Finished,
     }
