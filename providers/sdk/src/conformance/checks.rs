@@ -146,8 +146,7 @@ impl Checking<'_> {
         // The cursor is recorded after the poll has answered: a crash between the two polls with the old one again.
         drop(driver.poll_once(&request, &waiting).await);
         let driver = self.open().await?;
-        let answer = driver.poll_once(&request, &waiting).await;
-        let object = driver.finish(&request, answer).await?;
+        let object = driver.finish_wait(&request, waiting).await?;
         let counted = driver.require_count(before.map(|before| before + 1)).await;
         self.delete(&driver, &object).await?;
         counted?;

@@ -194,14 +194,32 @@ impl Driver {
         self.finish(request, first).await
     }
 
+    /// Takes up a wait and follows it to its end.
+    pub(super) async fn finish_wait(
+        &self,
+        request: &ApplyRequest,
+        waiting: Waiting,
+    ) -> Result<Value, String> {
+        let answer = self.poll_once(request, &waiting).await;
+        self.follow(request, answer, Some(waiting)).await
+    }
+
     /// Follows an answer to its end and checks the object against the plan.
     pub(super) async fn finish(
         &self,
         request: &ApplyRequest,
         first: Result<Progress, ProviderError>,
     ) -> Result<Value, String> {
+        self.follow(request, first, None).await
+    }
+
+    async fn follow(
+        &self,
+        request: &ApplyRequest,
+        first: Result<Progress, ProviderError>,
+        mut waiting: Option<Waiting>,
+    ) -> Result<Value, String> {
         let mut answer = first;
-        let mut waiting: Option<Waiting> = None;
         for _ in 0..ATTEMPTS_MAX {
             answer = match answer {
                 Ok(Progress::Done(applied)) => {
