@@ -6,12 +6,15 @@ mod support;
 use formwork_diagnostic::Diagnostics;
 use formwork_provider_sim::{SimProvider, World};
 use formwork_sdk::conformance::{OutsideHook, Report, Sample, Subject, create, run};
-use formwork_sdk::{Connection, Operation, Provider, ProviderSchema, Request, Response, Target, Token};
+use formwork_sdk::{
+    Connection, Operation, Provider, ProviderSchema, Recovery, Request, Response, Target, Token,
+};
 use formwork_value::{Path, Type, Value};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use support::{object, texts};
 
 fn at(name: &str) -> Path {
@@ -197,22 +200,38 @@ async fn conforms_in_a_bad_world() {
     }
 }
 
-/// Sends every create on with a token of its own, as an engine would that takes a fresh one on replay.
-struct Forgetful(Arc<dyn Provider>);
-
-struct ForgetfulConnection {
-    inner: Arc<dyn Connection>,
+/// How a provider is broken on purpose.
+#[derive(Clone, Copy, PartialEq)]
+enum Flaw {
+    /// Every create goes on with a token of its own, as from an engine that takes a fresh one on replay.
+    FreshTokens,
+    /// Every create goes on twice.
+    TwoObjects,
+    /// None: the kinds say that nobody can know.
+    Asks,
+    /// The kinds say that nobody can know, and yet can be searched.
+    AsksAndFinds,
 }
 
-impl Provider for Forgetful {
+struct Flawed(Arc<dyn Provider>, Flaw);
+
+struct FlawedConnection(Arc<dyn Connection>, Flaw);
+
+impl Provider for Flawed {
     fn schema(&self) -> Arc<ProviderSchema> {
-        self.0.schema()
+        let mut schema = (*self.0.schema()).clone();
+        if matches!(self.1, Flaw::Asks | Flaw::AsksAndFinds) {
+            for kind in schema.resources.values_mut() {
+                kind.recovery = Recovery::Ask;
+            }
+        }
+        Arc::new(schema)
     }
 
     fn configure(&self, configuration: Value) -> BoxFuture<'_, Result<Arc<dyn Connection>, Diagnostics>> {
         async move {
             let inner = self.0.configure(configuration).await?;
-            let connection: Arc<dyn Connection> = Arc::new(ForgetfulConnection { inner });
+            let connection: Arc<dyn Connection> = Arc::new(FlawedConnection(inner, self.1));
             Ok(connection)
         }
         .boxed()
@@ -223,32 +242,54 @@ impl Provider for Forgetful {
     }
 }
 
-impl Connection for ForgetfulConnection {
+impl Connection for FlawedConnection {
     fn target(&self) -> Target {
-        self.inner.target()
+        self.0.target()
     }
 
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut request = request;
+        if self.1 == Flaw::Asks && matches!(request, Request::Find(_)) {
+            return futures::future::ready(Response::Unsupported).boxed();
+        }
+        let mut first = None;
         if let Request::Apply(apply) = &mut request
             && apply.operation == Operation::Create
+            && matches!(self.1, Flaw::FreshTokens | Flaw::TwoObjects)
         {
-            let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            apply.token = Token(format!("{}-{number}", apply.token));
+            first = (self.1 == Flaw::TwoObjects).then(|| Request::Apply(apply.clone()));
+            apply.token = Token(format!("{}-{}", apply.token, NEXT.fetch_add(1, Ordering::Relaxed)));
         }
-        self.inner.call(request)
+        async move {
+            if let Some(first) = first {
+                drop(self.0.call(first).await);
+            }
+            self.0.call(request).await
+        }
+        .boxed()
     }
 }
 
 #[tokio::test]
 async fn a_broken_provider_does_not_conform() {
-    let report = check(&[], &|directory| Arc::new(Forgetful(sim(directory)))).await;
-    let failed: Vec<(&str, &str)> =
-        report.failures().map(|check| (check.kind.as_str(), check.name)).collect();
-    // Replay: the second create makes a second cluster. Find: the token does not stand on the machine.
-    for kind in ["sim_cluster", "sim_machine", "sim_volume"] {
-        assert!(failed.contains(&(kind, "create twice with one token")), "{kind}\n{report}");
-        assert!(failed.contains(&(kind, "killed before the reply")), "{kind}\n{report}");
+    let flawed = async |flaw| check(&[], &move |directory| Arc::new(Flawed(sim(directory), flaw))).await;
+    let twice = "create twice with one token";
+    let lost = "killed before the reply";
+    let cases: [(Flaw, &[&str], &[&str]); 4] = [
+        // Replay: the second create makes a second cluster. Find: the token does not stand on the machine.
+        (Flaw::FreshTokens, &["sim_cluster", "sim_machine", "sim_volume"], &[twice, lost]),
+        (Flaw::TwoObjects, &["sim_machine", "sim_volume"], &[twice]),
+        (Flaw::Asks, &[], &[]),
+        (Flaw::AsksAndFinds, &["sim_machine", "sim_network"], &[twice]),
+    ];
+    for (at, (flaw, kinds, checks)) in cases.into_iter().enumerate() {
+        let report = flawed(flaw).await;
+        let failed =
+            |kind: &str, name: &str| report.failures().any(|one| one.kind == kind && one.name == name);
+        for (kind, name) in kinds.iter().flat_map(|kind| checks.iter().map(move |name| (kind, name))) {
+            assert!(failed(kind, name), "flaw {at}: {kind}: {name}\n{report}");
+        }
+        assert_eq!(report.is_conforming(), kinds.is_empty(), "flaw {at}\n{report}");
     }
 }
