@@ -7,8 +7,10 @@
 
 mod access;
 mod big_float;
+mod codec;
 mod convert;
 mod decimal;
+mod json;
 mod marks;
 mod mismatch;
 mod number;
@@ -23,7 +25,11 @@ mod walk;
 
 pub use access::{get_attribute, index};
 pub use big_float::BigFloat;
+pub use codec::CodecError;
 pub use convert::{ConvertError, can_convert, can_convert_safely, convert};
+pub use json::{
+    decode, decode_implied, encode, encode_plain, path_from_json, path_to_json, type_from_json, type_to_json,
+};
 pub use marks::{Mark, MarkKind, Marks};
 pub use mismatch::mismatch_message;
 pub use number::Number;

@@ -270,6 +270,12 @@ impl From<i64> for Number {
     }
 }
 
+impl From<i32> for Number {
+    fn from(int: i32) -> Self {
+        Self::Int(int.into())
+    }
+}
+
 impl From<u64> for Number {
     fn from(int: u64) -> Self {
         Self::canonical(BigFloat::from_integer(i128::from(int)))

@@ -288,7 +288,7 @@ fn is_outside(known: &Value, promised: &Refinements) -> bool {
 }
 
 /// Whether a value of the type could be meant by the constraint: the same but for placeholders.
-fn conforms(got: &Type, want: &Type) -> bool {
+pub(crate) fn conforms(got: &Type, want: &Type) -> bool {
     match (got, want) {
         (_, Type::Dynamic) => true,
         (Type::List(got), Type::List(want))

@@ -166,11 +166,7 @@ impl Value {
 
     /// A string; it is normalised to NFC.
     pub fn string(text: impl Into<Name>) -> Self {
-        let text = text.into();
-        if is_nfc_quick(text.chars()) == IsNormalized::Yes {
-            return Self(Repr::String(text));
-        }
-        Self(Repr::String(text.nfc().collect::<String>().into()))
+        Self(Repr::String(normalize(text.into())))
     }
 
     /// A number.
@@ -424,6 +420,14 @@ impl Value {
             _ => false,
         }
     }
+}
+
+/// The text in NFC.
+pub(crate) fn normalize(text: Name) -> Name {
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return text;
+    }
+    text.nfc().collect::<String>().into()
 }
 
 impl SequenceNode {
