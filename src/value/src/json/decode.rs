@@ -151,6 +151,10 @@ fn dynamic<E: de::Error>(raw: &RawValue, path: &mut Path) -> Result<Value, E> {
     if raw.get() == "null" {
         return Ok(Value::null(Type::Dynamic));
     }
+    // The reader's own words for a wrong type would quote the value.
+    if !raw.get().starts_with('{') {
+        return Err(E::custom("an object with \"value\" and \"type\" is required"));
+    }
     let members: Members<'_> = serde_json::from_str(raw.get()).map_err(E::custom)?;
     let (mut kind, mut value) = (None, None);
     for (name, part) in members.0 {
@@ -257,6 +261,20 @@ impl<'de> Visitor<'de> for TypedSeed<'_> {
         }
     }
 
+    fn visit_u64<E: de::Error>(self, int: u64) -> Result<Value, E> {
+        match self.value_type {
+            Type::String => Ok(Value::string(int.to_string())),
+            _ => Err(self.required()),
+        }
+    }
+
+    fn visit_i64<E: de::Error>(self, int: i64) -> Result<Value, E> {
+        match self.value_type {
+            Type::String => Ok(Value::string(int.to_string())),
+            _ => Err(self.required()),
+        }
+    }
+
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
         match self.value_type {
             Type::String => Ok(Value::string(text)),
@@ -279,7 +297,7 @@ impl<'de> Visitor<'de> for TypedSeed<'_> {
             Type::Map(element) => self.map(map, element),
             Type::Object(object) => self.object(map, object),
             Type::String => {
-                // Only a number comes as a map to a reader of text; its digits are kept as they are written.
+                // A number that is not a plain integer comes as a map; its digits are kept as they are written.
                 let Some(Key(key)) = map.next_key()? else { return Err(self.required()) };
                 if key != NUMBER_TOKEN {
                     return Err(self.required());

@@ -44,6 +44,8 @@ fn reading_is_lenient_where_cty_is() {
     let kind = Type::object([("a", Type::Number), ("b", Type::String)]);
     let cases = [
         (Type::String, "1.50", Value::string("1.50")),
+        (Type::String, "-12", Value::string("-12")),
+        (Type::String, "12", Value::string("12")),
         (Type::String, "true", Value::string("true")),
         (Type::Number, r#""12""#, Value::number(12)),
         (Type::Bool, r#""false""#, Value::bool(false)),
@@ -73,6 +75,10 @@ fn faults_are_named_with_their_place() {
         assert!(error.message.contains(message), "{text}: {}", error.message);
     }
     assert!(decode_implied("[1").is_err());
+    for kind in [Type::Dynamic, Type::Number, Type::Bool, Type::list(Type::String), Type::object([("a", Type::Bool)])] {
+        let error = decode(r#""hunter2""#, &kind).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
 }
 
 #[test]
