@@ -3,3 +3,10 @@
 
 pub(crate) mod diff;
 pub(crate) mod palette;
+pub(crate) mod layout;
+mod plan_header;
+pub(crate) mod plan_text;
+pub(crate) mod schemas;
+
+#[cfg(test)]
+mod corpus;
