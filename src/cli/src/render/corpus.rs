@@ -61,7 +61,8 @@ fn cut(text: &str) -> String {
         .collect();
     let text = kept.join("\n").replace("OpenTofu", "Formwork").replace("tofu apply", "formwork apply");
     let end = text.rfind("\n────").filter(|at| text[*at..].contains("Saved the plan")).unwrap_or(text.len());
-    let end = text.find("\n╷").unwrap_or(end).min(end);
+    let noticed = ["\n╷", "\nWarning: ", "\nError: "].into_iter().filter_map(|start| text.find(start));
+    let end = noticed.min().unwrap_or(end).min(end);
     text[..end].to_owned()
 }
 
@@ -280,7 +281,7 @@ fn relevant(json: &Json) -> Cause {
         attribute: String::new(),
         file: String::new(),
         line: 0,
-        reads: json["resource"].as_str().map(ToOwned::to_owned).into_iter().collect(),
+        reads: vec![format!("{}.{}", json["resource"].as_str().unwrap(), json["attribute"][0].as_str().unwrap_or(""))],
         forces_replacement: false,
     }
 }

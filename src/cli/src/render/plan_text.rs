@@ -6,7 +6,8 @@ use super::palette::{Look, Palette};
 use super::plan_header::{self, Cause};
 use super::schemas::Schemas;
 use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
-use formwork_state::{Address, Mode};
+use formwork_state::Mode;
+use formwork_value::Value;
 use std::fmt::Write as _;
 
 /// Writes plans.
@@ -18,7 +19,7 @@ pub(crate) struct PlanText<'a> {
 /// What of a plan is on the screen.
 struct Shown<'a> {
     changes: Vec<&'a Change>,
-    drift: Vec<&'a Change>,
+    drift: Vec<Change>,
     outputs: String,
 }
 
@@ -46,7 +47,7 @@ impl PlanText<'_> {
         out
     }
 
-    fn drift(&self, out: &mut String, plan: &Plan, drift: &[&Change]) {
+    fn drift(&self, out: &mut String, plan: &Plan, drift: &[Change]) {
         if drift.is_empty() {
             return;
         }
@@ -273,14 +274,15 @@ fn output_difference(output: &OutputChange) -> Diff {
     dynamic(&sides)
 }
 
+/// The order of the screen: shallow modules first, data sources before resources.
 fn order(left: &Change, right: &Change) -> std::cmp::Ordering {
-    let key = |change: &Change| (change.address.mode() == Mode::Managed, change.deposed.is_some());
-    left.address
-        .module()
-        .cmp(right.address.module())
-        .then_with(|| key(left).0.cmp(&key(right).0))
+    let modules = |change: &Change| (change.address.module().steps().len(), change.address.mode() == Mode::Managed);
+    let (at, other) = (modules(left), modules(right));
+    at.0.cmp(&other.0)
+        .then_with(|| left.address.module().cmp(right.address.module()))
+        .then_with(|| at.1.cmp(&other.1))
         .then_with(|| left.address.cmp(&right.address))
-        .then_with(|| key(left).1.cmp(&key(right).1))
+        .then_with(|| left.deposed.cmp(&right.deposed))
 }
 
 fn shown_changes(plan: &Plan) -> Vec<&Change> {
@@ -294,32 +296,58 @@ fn shown_changes(plan: &Plan) -> Vec<&Change> {
     changes
 }
 
-/// Drift that matters to the plan: all of it when only refreshing, else that of objects which a change reads.
-fn shown_drift(plan: &Plan) -> Vec<&Change> {
-    let mut drift: Vec<&Change> = match plan.mode {
-        RunMode::RefreshOnly => plan.drift.iter().collect(),
+/// Drift that matters to the plan: all of it when only refreshing, else of each object what a change reads.
+fn shown_drift(plan: &Plan) -> Vec<Change> {
+    let mut drift: Vec<Change> = match plan.mode {
+        RunMode::RefreshOnly => plan.drift.clone(),
         RunMode::Normal | RunMode::Destroy => {
-            let reads: Vec<&str> = plan
-                .changes
-                .iter()
-                .flat_map(|change| &change.causes)
-                .flat_map(|cause| &cause.reads)
-                .map(String::as_str)
-                .collect();
-            plan.drift.iter().filter(|change| change.action != Action::NoOp && is_read(&change.address, &reads)).collect()
+            let causes = plan.changes.iter().flat_map(|change| &change.causes);
+            let reads: Vec<&str> = causes.flat_map(|cause| &cause.reads).map(String::as_str).collect();
+            let is_drift = |change: &&Change| change.action != Action::NoOp;
+            plan.drift.iter().filter(is_drift).filter_map(|change| as_read(change, &reads)).collect()
         }
     };
-    drift.sort_by(|left, right| order(left, right));
+    drift.sort_by(order);
     drift
 }
 
-fn is_read(address: &Address, reads: &[&str]) -> bool {
-    let (address, block) = (address.to_string(), address.block().to_string());
-    reads.iter().any(|read| {
-        [&address, &block].into_iter().any(|name| {
-            read.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || (rest.starts_with('[') && *name == block))
-        })
-    })
+/// The drift with only those attributes changed that are read; none when nothing of it is.
+fn as_read(change: &Change, reads: &[&str]) -> Option<Change> {
+    let (address, block) = (change.address.to_string(), change.address.block().to_string());
+    let attributes: Vec<&str> = reads.iter().filter_map(|read| read_attribute(read, &address, &block)).collect();
+    if attributes.is_empty() {
+        return None;
+    }
+    let mut shown = change.clone();
+    if attributes.contains(&"") || change.after.is_null() {
+        return Some(shown);
+    }
+    let (after, marks) = change.after.unmark();
+    let (before, _) = change.before.unmark();
+    let entries = after.entries()?.iter().map(|(name, value)| {
+        let is_read = attributes.contains(&name.as_str());
+        let value = if is_read { value } else { before.get(name).unwrap_or(value) };
+        (name.clone(), value.clone())
+    });
+    shown.after = Value::object(entries.collect()).with_marks(&marks);
+    (shown.after != shown.before).then_some(shown)
+}
+
+/// The attribute of an object that a reference reads; empty for the whole object.
+fn read_attribute<'a>(read: &'a str, address: &str, block: &str) -> Option<&'a str> {
+    let rest = match read.strip_prefix(address) {
+        Some(rest) if rest.is_empty() || rest.starts_with('.') => rest,
+        _ => {
+            let rest = read.strip_prefix(block)?;
+            match rest.strip_prefix('[') {
+                Some(keyed) => keyed.split_once(']').filter(|(key, _)| *key == "*" || address == block).map(|(_, rest)| rest)?,
+                None if rest.is_empty() || rest.starts_with('.') => rest,
+                None => return None,
+            }
+        }
+    };
+    let name = rest.strip_prefix('.').unwrap_or("");
+    Some(name.split(['.', '[']).next().unwrap_or(""))
 }
 
 #[cfg(test)]

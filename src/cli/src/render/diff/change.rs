@@ -41,6 +41,11 @@ impl<'a> Matcher<'a> {
         self.0.iter().any(|steps| steps.is_empty())
     }
 
+    /// Forgets the paths that end here.
+    pub(crate) fn drop_here(&mut self) {
+        self.0.retain(|steps| !steps.is_empty());
+    }
+
     fn child(&self, matches: impl Fn(&PathStep) -> bool) -> Self {
         if self.0.is_empty() {
             return Self::default();

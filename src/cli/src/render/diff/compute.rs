@@ -12,9 +12,12 @@ impl Diff {
     }
 }
 
-/// The difference of a value of no declared type: an output, or a dynamic attribute.
+/// The difference of a value of no declared type: an output, or a dynamic attribute. That the whole forces
+/// replacement is not said, as in OpenTofu; that a part of it does is.
 pub(crate) fn dynamic(change: &Change<'_>) -> Diff {
-    document::difference(change)
+    let mut change = change.clone();
+    change.replace.drop_here();
+    document::difference(&change)
 }
 
 /// A declared attribute: objects and collections of objects are laid out attribute by attribute.

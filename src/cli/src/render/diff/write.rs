@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// Leave out the `-> null` of what goes.
     pub(crate) hide_null: bool,
     /// Say that it forces replacement, though the path ends above.
-    pub(super) force_replace: bool,
+    pub(crate) force_replace: bool,
     /// Write what does not change too.
     pub(crate) show_unchanged: bool,
     /// Leave out the column of symbols: for a state, not a plan.
