@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 /// One step into an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
+    /// `.`: the map or list item itself, apart from what stands in it.
+    This,
     /// `f:name`
     Field(String),
     /// `k:{"containerPort":80,"protocol":"TCP"}`, the canonical text of the keys.
@@ -126,6 +128,9 @@ fn step_of_item(item: &Json, ours: Option<&FieldSet>, others: &[(&str, &FieldSet
 
 impl Step {
     fn parse(key: &str) -> Option<Self> {
+        if key == "." {
+            return Some(Self::This);
+        }
         let (kind, rest) = key.split_once(':')?;
         match kind {
             "f" => Some(Self::Field(rest.to_owned())),
@@ -148,7 +153,7 @@ impl Step {
                 keys.iter().all(is_equal) && keys.keys().any(|name| item.get(name).is_some())
             }
             Self::Value(value) => canonical(item) == *value,
-            Self::Field(_) | Self::Index(_) => false,
+            Self::This | Self::Field(_) | Self::Index(_) => false,
         }
     }
 }
@@ -207,6 +212,7 @@ impl FieldSet {
         if self.is_leaf() {
             return Some(document.clone());
         }
+        let owns_itself = self.children.contains_key(&Step::This);
         match document {
             Json::Object(entries) => {
                 let mut picked = Map::new();
@@ -216,14 +222,14 @@ impl FieldSet {
                         picked.insert(name.clone(), found);
                     }
                 }
-                (!picked.is_empty()).then_some(Json::Object(picked))
+                (owns_itself || !picked.is_empty()).then_some(Json::Object(picked))
             }
             Json::Array(items) => {
                 let picked: Vec<Json> =
                     items.iter().enumerate().filter_map(|(at, item)| self.extract_item(at, item)).collect();
-                (!picked.is_empty()).then_some(Json::Array(picked))
+                (owns_itself || !picked.is_empty()).then_some(Json::Array(picked))
             }
-            _ => None,
+            scalar => owns_itself.then(|| scalar.clone()),
         }
     }
 
@@ -239,6 +245,7 @@ pub(crate) fn words(steps: &[Step]) -> String {
     for step in steps {
         // Writing to a string cannot fail.
         let _ = match step {
+            Step::This => Ok(()),
             Step::Field(name) if name.contains(['.', '/']) => write!(text, "[{name:?}]"),
             Step::Field(name) => write!(text, ".{name}"),
             Step::Keys(keys) => {
@@ -270,6 +277,7 @@ mod tests {
         });
         let table = [
             (json!({ "f:spec": { "f:replicas": {} } }), json!({ "spec": { "replicas": 2 } })),
+            (json!({ "f:spec": { ".": {} } }), json!({ "spec": {} })),
             (json!({ "f:spec": { ".": {}, "f:args": {} } }), json!({ "spec": { "args": ["x", "y"] } })),
             (
                 json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { ".": {}, "f:image": {}, "f:name": {} } } } }),
