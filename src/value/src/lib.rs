@@ -5,6 +5,8 @@
 //! `Display` redact what is marked sensitive, and [`Value::reveal`] is the only way past. No IO, and nothing here
 //! knows what configuration is.
 
+mod big_float;
+mod decimal;
 mod marks;
 mod number;
 mod path;
@@ -13,7 +15,8 @@ mod unknown;
 mod value;
 
 pub use marks::{Mark, MarkKind, Marks};
-pub use number::{BigFloat, Number};
+pub use big_float::BigFloat;
+pub use number::Number;
 pub use path::{Path, PathStep};
 pub use types::{ObjectType, Type};
 pub use unknown::Refinements;
