@@ -10,12 +10,15 @@ mod constraint;
 mod evaluate;
 mod expression;
 pub mod functions;
+mod lexer;
 mod load;
 mod module;
 mod node;
+mod parser;
 mod schema;
 mod scope;
 mod source;
+mod syntax;
 
 pub use body::{Attribute, Body};
 pub use constraint::TypeConstraint;

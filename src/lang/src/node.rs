@@ -45,7 +45,6 @@ pub(crate) enum NodeKind {
     Template(Vec<Node>),
     /// The joined elements of a template's `for`.
     Join(Box<Node>),
-    Parentheses(Box<Node>),
     Not(Box<Node>),
     Negate(Box<Node>),
     Binary {
@@ -110,7 +109,6 @@ pub(crate) struct ForNode {
 pub(crate) struct CallNode {
     pub(crate) callee: Callee,
     pub(crate) name: ArcStr,
-    pub(crate) name_span: Span,
     /// From the name through the opening parenthesis.
     pub(crate) open: Span,
     pub(crate) arguments: Vec<Node>,

@@ -206,7 +206,11 @@ impl BigFloat {
             (large.mantissa << gap.unsigned_abs(), small.mantissa, small.exponent)
         };
         if negative_large == negative_small {
-            return Some(Self::from_positive(negative_large, Positive { mantissa: left + right, exponent }, false));
+            return Some(Self::from_positive(
+                negative_large,
+                Positive { mantissa: left + right, exponent },
+                false,
+            ));
         }
         let mantissa = left - right;
         let negative = negative_large && !mantissa.is_zero();
@@ -292,7 +296,8 @@ impl BigFloat {
         if bits < 0 {
             return (0.0 * sign, false);
         }
-        let exact = value.mantissa.trailing_zeros().is_some_and(|zeros| zeros + bits.unsigned_abs() >= PRECISION);
+        let exact =
+            value.mantissa.trailing_zeros().is_some_and(|zeros| zeros + bits.unsigned_abs() >= PRECISION);
         let rounded = round_to(value, bits.unsigned_abs());
         let digits = u64::try_from(rounded.mantissa).unwrap_or(u64::MAX);
         (scale_f64(digits, rounded.exponent) * sign, exact)
@@ -306,7 +311,10 @@ fn round_to(value: Positive, bits: u64) -> Positive {
     }
     let length = value.mantissa.bits();
     let above_half = value.mantissa.count_ones() > 1;
-    Positive { mantissa: BigUint::from(u32::from(above_half)), exponent: value.exponent.saturating_add_unsigned(length) }
+    Positive {
+        mantissa: BigUint::from(u32::from(above_half)),
+        exponent: value.exponent.saturating_add_unsigned(length),
+    }
 }
 
 /// `digits` (at most 53 bits) × 2^`exponent`, in steps that cannot round.

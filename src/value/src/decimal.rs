@@ -70,7 +70,8 @@ fn parse_exponent(text: &str) -> Option<i64> {
 /// 5^`exponent`, rounded where Go rounds it.
 fn power_of_five(exponent: u64) -> Positive {
     let first = exponent.min(POWER_OF_FIVE_MAXIMUM);
-    let mut result = Positive { mantissa: BigUint::from(5_u64).pow(u32::try_from(first).unwrap_or(0)), exponent: 0 };
+    let mut result =
+        Positive { mantissa: BigUint::from(5_u64).pow(u32::try_from(first).unwrap_or(0)), exponent: 0 };
     let mut factor = Positive { mantissa: BigUint::from(5_u64), exponent: 0 };
     let mut left = exponent - first;
     while left > 0 {

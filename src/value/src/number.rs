@@ -26,7 +26,11 @@ impl Number {
     /// Reads decimal text as cty does: digits with an optional point and exponent, or `Inf`.
     pub fn parse(text: &str) -> Option<Self> {
         let plain = text.strip_prefix('-').unwrap_or(text);
-        if plain.len() < 19 && !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit()) && text != "-0" {
+        if plain.len() < 19
+            && !plain.is_empty()
+            && plain.bytes().all(|byte| byte.is_ascii_digit())
+            && text != "-0"
+        {
             return text.parse().ok().map(Self::Int);
         }
         decimal::parse(text).map(Self::canonical)
@@ -266,6 +270,12 @@ impl From<i64> for Number {
     }
 }
 
+impl From<i32> for Number {
+    fn from(int: i32) -> Self {
+        Self::Int(int.into())
+    }
+}
+
 impl From<u64> for Number {
     fn from(int: u64) -> Self {
         Self::canonical(BigFloat::from_integer(i128::from(int)))
@@ -320,7 +330,20 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(number(text).to_string(), expected, "{text}");
         }
-        for text in ["", "-", "x", "1e", "1_000", "0x10", " 1", "1 ", "--1", "infinity", "1e99999999999999999999", "."] {
+        for text in [
+            "",
+            "-",
+            "x",
+            "1e",
+            "1_000",
+            "0x10",
+            " 1",
+            "1 ",
+            "--1",
+            "infinity",
+            "1e99999999999999999999",
+            ".",
+        ] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
         let large = format!("1{}", "0".repeat(400));
