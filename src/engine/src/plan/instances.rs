@@ -338,7 +338,7 @@ impl Planner<'_> {
         let before = row.prior.as_ref().map_or_else(|| Value::null(block.kind.value_type.clone()), |prior| block.kind.mark_sensitive(&prior.marked()));
         let resource = self.graph.resource(block.node);
         let replace_paths = if action.is_replace() { planned.requires_replace.clone() } else { Vec::new() };
-        let causes = crate::reasons::causes(resource, &before, &after, &replace_paths, self.sources());
+        let causes = crate::reasons::causes(resource, &before, &after, &replace_paths, self.input.sources);
         let mut changes = self.changes.borrow_mut();
         changes.push(Change {
             address: row.address.clone(),

@@ -24,7 +24,7 @@ use crate::model::{Action, Change, EnvelopeEntry, OutputChange, Plan, PlannedVar
 use crate::objects::PriorObject;
 use crate::order;
 use arcstr::ArcStr;
-use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Module, Source};
 use formwork_sdk::Connection;
 use formwork_state::{Address, ObjectKey, OpenRun, ProviderConfigAddress, State};
@@ -40,6 +40,8 @@ use std::sync::Arc;
 pub struct PlanInput<'a> {
     /// The module tree.
     pub root: Arc<Module>,
+    /// Texts of the configuration, for causes.
+    pub sources: &'a Sources,
     /// Files for file functions.
     pub files: &'a dyn Source,
     /// The files the configuration was read from, kept in the plan.
