@@ -13,6 +13,8 @@ use formwork_value::Value;
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     pub(crate) span: Span,
+    /// What is underlined when the node is at fault as an argument: the operator or opening bracket of a large one.
+    pub(crate) start: Span,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,6 @@ pub(crate) enum NodeKind {
     Template(Vec<Node>),
     /// The joined elements of a template's `for`.
     Join(Box<Node>),
-    Parentheses(Box<Node>),
     Not(Box<Node>),
     Negate(Box<Node>),
     Binary {
@@ -110,7 +111,6 @@ pub(crate) struct ForNode {
 pub(crate) struct CallNode {
     pub(crate) callee: Callee,
     pub(crate) name: ArcStr,
-    pub(crate) name_span: Span,
     /// From the name through the opening parenthesis.
     pub(crate) open: Span,
     pub(crate) arguments: Vec<Node>,
