@@ -12,7 +12,7 @@ use formwork_sdk::{
     Operation, Outcome, PlanRequest, Planned, Presence, Progress, ProviderError, ProviderSchema, Reading,
     Recovery, Request, Response, Target, WaitRequest, default_plan,
 };
-use formwork_value::{Type, Value, decode};
+use formwork_value::{Name, Type, Value, decode};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
@@ -278,7 +278,7 @@ impl SimConnection {
             phase: if steps_left == 0 { Phase::Ready } else { Phase::Creating(steps_left) },
             attributes,
         };
-        self.put(world, &object, Cause { call: "create", token, effect: Effect::Created })?;
+        put(world, &object, Cause { call: "create", token, effect: Effect::Created })?;
         world.hide(&object.id, self.settings.eventual_reads);
         Ok(self.progress(world, kind, request, &object))
     }
@@ -305,7 +305,7 @@ impl SimConnection {
         object.name = kind.object_name(&object.attributes, &self.settings);
         token.clone_into(&mut object.update_token);
         object.phase = if steps_left == 0 { Phase::Ready } else { Phase::Updating(steps_left) };
-        self.put(world, &object, Cause { call: "update", token, effect: Effect::Updated })?;
+        put(world, &object, Cause { call: "update", token, effect: Effect::Updated })?;
         Ok(self.progress(world, kind, request, &object))
     }
 
@@ -320,30 +320,11 @@ impl SimConnection {
         kind.check_delete(world, &object)?;
         let steps_left = count(kind.steps(Operation::Delete, Some(&object.attributes), &request.planned));
         if steps_left == 0 {
-            return self.remove(world, found, &object, request);
+            return remove(world, found, &object, request);
         }
         object.phase = Phase::Deleting(steps_left);
         world.put(object.clone(), None).map_err(|error| interrupted(&error))?;
         Ok(self.progress(world, kind, request, &object))
-    }
-
-    fn remove(
-        &self,
-        world: &mut World,
-        found: Subject,
-        object: &Object,
-        request: &ApplyRequest,
-    ) -> ProgressResult {
-        let cause = Cause { call: "delete", token: &request.token.0, effect: Effect::Deleted };
-        world.remove(&object.id, Some(cause)).map_err(|error| interrupted(&error))?;
-        Ok(deleted(found))
-    }
-
-    fn put(&self, world: &mut World, object: &Object, cause: Cause<'_>) -> Result<(), ProviderError> {
-        if !object.attributes.is_wholly_known() {
-            return Err(ProviderError::bug(format!("{} {} would hold an unknown", object.kind, object.name)));
-        }
-        world.put(object.clone(), Some(cause)).map_err(|error| interrupted(&error))
     }
 
     /// One step further with what an apply waits for.
@@ -360,7 +341,7 @@ impl SimConnection {
         };
         let next = |left: u32, phase: fn(u32) -> Phase| if left > 1 { phase(left - 1) } else { Phase::Ready };
         object.phase = match (object.phase, is_delete) {
-            (Phase::Deleting(0 | 1), true) => return self.remove(world, found, &object, &wait.apply),
+            (Phase::Deleting(0 | 1), true) => return remove(world, found, &object, &wait.apply),
             (Phase::Deleting(left), true) => Phase::Deleting(left - 1),
             (_, true) => return self.delete(world, found, &wait.apply),
             (Phase::Deleting(_), false) => return Err(busy(&object)),
@@ -496,7 +477,7 @@ fn check(kind: &dyn Kind, configuration: &Value) -> Result<(), ProviderError> {
 }
 
 fn id_of(object: &Value) -> Option<&str> {
-    text(object, "id").map(|id| id.as_str())
+    text(object, "id").map(Name::as_str)
 }
 
 fn count(steps: &[&str]) -> u32 {
@@ -541,6 +522,19 @@ fn generate(kind: &str, object: &Value) -> Result<Value, ProviderError> {
         (name.clone(), value)
     });
     Ok(Value::object(arguments.collect()))
+}
+
+fn remove(world: &mut World, found: Subject, object: &Object, request: &ApplyRequest) -> ProgressResult {
+    let cause = Cause { call: "delete", token: &request.token.0, effect: Effect::Deleted };
+    world.remove(&object.id, Some(cause)).map_err(|error| interrupted(&error))?;
+    Ok(deleted(found))
+}
+
+fn put(world: &mut World, object: &Object, cause: Cause<'_>) -> Result<(), ProviderError> {
+    if !object.attributes.is_wholly_known() {
+        return Err(ProviderError::bug(format!("{} {} would hold an unknown", object.kind, object.name)));
+    }
+    world.put(object.clone(), Some(cause)).map_err(|error| interrupted(&error))
 }
 
 fn deleted(found: Subject) -> Progress {

@@ -111,7 +111,7 @@ pub(crate) fn check_choice(
 }
 
 /// The object with some attributes set where the plan leaves them unknown.
-pub(crate) fn fill<const N: usize>(planned: &Value, computed: [(&str, Value); N]) -> Value {
+pub(crate) fn fill(planned: &Value, computed: &[(&str, Value)]) -> Value {
     let Some(entries) = planned.entries() else { return planned.clone() };
     let filled = entries.iter().map(|(name, value)| {
         let found = computed.iter().find(|(key, _)| *key == name.as_str()).filter(|_| !value.is_known());

@@ -2,7 +2,7 @@
 
 use crate::finding::{Findings, check_choice, check_number, given, text, whole_number};
 use formwork_sdk::{Attribute, Block};
-use formwork_value::{Path, Type, Value};
+use formwork_value::{Name, Path, Type, Value};
 use std::path::{Path as FilePath, PathBuf};
 
 const WORLD_DEFAULT: &str = "sim-world.json";
@@ -110,14 +110,14 @@ pub(crate) fn validate(configuration: &Value) -> Findings {
     check_number(&mut found, configuration, "crash_at_call", 1, i64::MAX);
     check_choice(&mut found, configuration, "crash_point", "crash point", &CRASH_POINTS);
     for file in ["world", "calls", "cluster"] {
-        if text(configuration, file).is_some_and(|name| name.is_empty()) {
+        if text(configuration, file).is_some_and(Name::is_empty) {
             found.refuse(file, format!("{file} is empty."));
         }
     }
     if let Some(quota) = given(configuration, "quota") {
         for name in QUOTAS {
             let Some(number) = given(quota, name).and_then(Value::as_number) else { continue };
-            if !number.to_i64().is_some_and(|whole| whole >= 0) {
+            if number.to_i64().is_none_or(|whole| whole < 0) {
                 let path = Path::root().attribute("quota").attribute(name);
                 found.refuse_at(path, format!("{number} is no whole number from 0 on."));
             }

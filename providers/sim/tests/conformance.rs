@@ -1,6 +1,8 @@
 //! Every kind through the conformance kit: in a good world, in a bad one, and with a provider that is broken on
 //! purpose, which the kit must not let pass.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use formwork_diagnostic::Diagnostics;

@@ -1,5 +1,7 @@
 //! The world and its misfortunes: what outlives a process, what is refused, and what a call costs.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use formwork_diagnostic::Diagnostics;

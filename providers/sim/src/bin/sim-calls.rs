@@ -64,7 +64,7 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<(String, bool), String
         }
         None => None,
     };
-    report(&summary, known.as_ref(), is_json, shows_creates)
+    Ok(report(&summary, known.as_ref(), is_json, shows_creates))
 }
 
 fn report(
@@ -72,13 +72,13 @@ fn report(
     known: Option<&BTreeSet<String>>,
     is_json: bool,
     shows_creates: bool,
-) -> Result<(String, bool), String> {
+) -> (String, bool) {
     let lost: Vec<&String> = known.map(|known| summary.lost(known).collect()).unwrap_or_default();
     let missing: Vec<&String> = known.map(|known| summary.missing(known).collect()).unwrap_or_default();
     let is_right = summary.doubled.is_empty() && lost.is_empty() && missing.is_empty();
     if is_json {
         let all = serde_json::json!({ "summary": summary, "lost": lost, "missing": missing });
-        return Ok((format!("{all}\n"), is_right));
+        return (format!("{all}\n"), is_right);
     }
     let mut lines = Vec::new();
     if shows_creates {
@@ -98,5 +98,5 @@ fn report(
         missing.len(),
     ));
     lines.push(String::new());
-    Ok((lines.join("\n"), is_right))
+    (lines.join("\n"), is_right)
 }

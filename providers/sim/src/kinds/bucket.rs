@@ -53,7 +53,7 @@ impl Kind for Bucket {
     ) -> Result<Value, ProviderError> {
         let name = text(planned, "name").map_or("", |name| name.as_str());
         let endpoint = format!("https://{name}.bucket.sim.internal");
-        Ok(fill(planned, [("id", id.into()), ("endpoint", endpoint.into())]))
+        Ok(fill(planned, &[("id", id.into()), ("endpoint", endpoint.into())]))
     }
 
     fn steps(

@@ -92,7 +92,7 @@ impl Kind for Cluster {
         );
         Ok(fill(
             planned,
-            [
+            &[
                 ("id", id.into()),
                 ("nodes", nodes),
                 ("endpoint", format!("https://{address}:6443").into()),
@@ -109,7 +109,7 @@ impl Kind for Cluster {
         object: &Object,
         planned: &Value,
     ) -> Result<Value, ProviderError> {
-        Ok(fill(planned, [("nodes", join(world, planned, &object.id)?)]))
+        Ok(fill(planned, &[("nodes", join(world, planned, &object.id)?)]))
     }
 
     fn steps(

@@ -101,7 +101,7 @@ impl Kind for Document {
                 .at(Path::root().attribute("namespace")));
             }
         }
-        Ok(fill(planned, [("id", id.into()), ("generation", 1.into())]))
+        Ok(fill(planned, &[("id", id.into()), ("generation", 1.into())]))
     }
 
     fn update(
@@ -112,7 +112,7 @@ impl Kind for Document {
         planned: &Value,
     ) -> Result<Value, ProviderError> {
         let generation = whole_number(&object.attributes, "generation").unwrap_or(0) + 1;
-        Ok(fill(planned, [("generation", generation.into())]))
+        Ok(fill(planned, &[("generation", generation.into())]))
     }
 
     fn steps(

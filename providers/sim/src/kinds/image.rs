@@ -2,7 +2,7 @@
 
 use crate::finding::{Findings, text};
 use formwork_sdk::{Attribute, Block, ErrorKind, KindSchema, Permission, ProviderError};
-use formwork_value::{Path, Type, Value};
+use formwork_value::{Name, Path, Type, Value};
 
 pub(crate) const DATA_KIND: &str = "sim_image";
 
@@ -48,7 +48,7 @@ pub(crate) fn schema() -> KindSchema {
 }
 
 pub(crate) fn validate(configuration: &Value, found: &mut Findings) {
-    if text(configuration, "name").is_some_and(|name| name.is_empty()) {
+    if text(configuration, "name").is_some_and(Name::is_empty) {
         found.refuse("name", "An image has a name.");
     }
 }

@@ -105,7 +105,7 @@ impl Kind for Machine {
                 .hint("Raise the quota of GPUs, or ask for fewer."));
         }
         let address = network::free_address(world, network)?.to_string();
-        Ok(fill(planned, [("id", id.into()), ("address", address.into()), ("status", STATUS_READY.into())]))
+        Ok(fill(planned, &[("id", id.into()), ("address", address.into()), ("status", STATUS_READY.into())]))
     }
 
     fn update(
@@ -115,7 +115,7 @@ impl Kind for Machine {
         _object: &Object,
         planned: &Value,
     ) -> Result<Value, ProviderError> {
-        Ok(fill(planned, [("status", STATUS_READY.into())]))
+        Ok(fill(planned, &[("status", STATUS_READY.into())]))
     }
 
     fn steps(&self, operation: Operation, prior: Option<&Value>, planned: &Value) -> &'static [&'static str] {

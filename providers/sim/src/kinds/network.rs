@@ -56,7 +56,7 @@ impl Kind for Network {
     ) -> Result<Value, ProviderError> {
         let base = base_of(planned).unwrap_or(0);
         let gateway = Ipv4Addr::from_bits(base + 1).to_string();
-        Ok(fill(planned, [("id", id.into()), ("gateway", gateway.into())]))
+        Ok(fill(planned, &[("id", id.into()), ("gateway", gateway.into())]))
     }
 
     fn check_delete(&self, world: &World, object: &Object) -> Result<(), ProviderError> {

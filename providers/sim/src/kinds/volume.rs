@@ -70,7 +70,7 @@ impl Kind for Volume {
     ) -> Result<Value, ProviderError> {
         check_machine(world, planned)?;
         check_quota(world, settings, whole_number(planned, "size_gb").unwrap_or(0))?;
-        Ok(fill(planned, [("id", id.into())]))
+        Ok(fill(planned, &[("id", id.into())]))
     }
 
     fn update(
