@@ -294,7 +294,11 @@ fn value(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, 
 
 fn bare(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, declared: &Type) -> Value {
     if unknown == Some(&Json::Bool(true)) {
-        return Value::unknown(declared.clone());
+        return Value::unknown(match (declared, sensitive) {
+            (Type::Dynamic, Some(Json::Object(_))) => Type::object(Vec::<(Name, Type)>::new()),
+            (Type::Dynamic, Some(Json::Array(_))) => Type::tuple(Vec::new()),
+            _ => declared.clone(),
+        });
     }
     let json = json.unwrap_or(&Json::Null);
     let part = |tree: Option<&'_ Json>, at: &str| -> Option<Json> { tree.and_then(|tree| tree.get(at)).cloned() };

@@ -7,6 +7,10 @@ pub(crate) mod layout;
 mod plan_header;
 pub(crate) mod plan_text;
 pub(crate) mod schemas;
+mod configuration_json;
+pub(crate) mod plan_json;
+pub(crate) mod state_json;
+mod value_json;
 
 #[cfg(test)]
 mod corpus;
