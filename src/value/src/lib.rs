@@ -10,7 +10,7 @@ mod big_float;
 mod codec;
 mod convert;
 mod decimal;
-mod json;
+pub mod json;
 mod marks;
 mod mismatch;
 mod msgpack;
