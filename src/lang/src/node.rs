@@ -13,6 +13,8 @@ use formwork_value::Value;
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     pub(crate) span: Span,
+    /// What is underlined when the node is at fault as an argument: the operator or opening bracket of a large one.
+    pub(crate) start: Span,
 }
 
 #[derive(Debug)]
