@@ -13,6 +13,8 @@ use formwork_value::Value;
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     pub(crate) span: Span,
+    /// What is underlined when the node is at fault as an argument: the operator or opening bracket of a large one.
+    pub(crate) start: Span,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub(crate) enum NodeKind {
 #[derive(Debug)]
 pub(crate) struct ReferenceNode {
     pub(crate) subject: Subject,
+    /// Of the part that the question takes: parentheses around it left out.
+    pub(crate) span: Span,
     /// For resources and modules that are indexed directly.
     pub(crate) key: Option<(Node, Span)>,
     /// For modules.

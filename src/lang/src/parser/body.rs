@@ -8,7 +8,8 @@ use formwork_diagnostic::Span;
 
 impl Parser<'_> {
     pub(super) fn file_body(&mut self) -> BodySyntax {
-        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: Span::new(self.file, 0, 0) };
+        let mut body =
+            BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: Span::new(self.file, 0, 0) };
         loop {
             self.items(&mut body);
             if self.peek().kind == TokenKind::End {
@@ -16,7 +17,11 @@ impl Parser<'_> {
             }
             let stray = self.read();
             let span = self.span(stray);
-            self.report(span, "Argument or block definition required", "This brace closes nothing: there is no block open here.");
+            self.report(
+                span,
+                "Argument or block definition required",
+                "This brace closes nothing: there is no block open here.",
+            );
         }
         body.span = Span::new(self.file, 0, self.peek().end);
         body
@@ -45,7 +50,9 @@ impl Parser<'_> {
         let name = self.read();
         if name.kind != TokenKind::Identifier {
             return match name.kind {
-                TokenKind::OpenQuote => self.fail(name, "Invalid argument name", "Argument names must not be quoted."),
+                TokenKind::OpenQuote => {
+                    self.fail(name, "Invalid argument name", "Argument names must not be quoted.")
+                }
                 _ => self.fail(
                     name,
                     "Argument or block definition required",
@@ -91,7 +98,10 @@ impl Parser<'_> {
 
     fn add_attribute(&mut self, body: &mut BodySyntax, attribute: AttributeSyntax) {
         if body.attribute(&attribute.name).is_some() {
-            let detail = format!("The argument \"{}\" was already set. Each argument may be set only once.", attribute.name);
+            let detail = format!(
+                "The argument \"{}\" was already set. Each argument may be set only once.",
+                attribute.name
+            );
             self.report(attribute.name_span, "Attribute redefined", detail);
         } else {
             body.attributes.push(attribute);
@@ -140,7 +150,13 @@ impl Parser<'_> {
         };
         let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
         let body = self.block_body(open, header)?;
-        Ok(BlockSyntax { kind: ArcStr::from(self.text(kind)), kind_span: self.span(kind), labels, body, header })
+        Ok(BlockSyntax {
+            kind: ArcStr::from(self.text(kind)),
+            kind_span: self.span(kind),
+            labels,
+            body,
+            header,
+        })
     }
 
     fn block_body(&mut self, open: Token, header: Span) -> Parsed<BodySyntax> {
@@ -209,7 +225,9 @@ impl Parser<'_> {
                 TokenKind::QuotedText => text.push_str(&self.unescape(token)),
                 TokenKind::Interpolation | TokenKind::Directive => {
                     let sign = &self.text(token)[..1];
-                    let detail = format!("Template sequences are not allowed in this string. To include a literal \"{sign}\", double it (as \"{sign}{sign}\") to escape it.");
+                    let detail = format!(
+                        "Template sequences are not allowed in this string. To include a literal \"{sign}\", double it (as \"{sign}{sign}\") to escape it."
+                    );
                     return self.fail(token, "Invalid string literal", detail);
                 }
                 _ => {
