@@ -28,8 +28,7 @@ pub(super) fn elements(value: &Value) -> Vec<&Value> {
 /// A whole number from one argument.
 pub(super) fn integer(arguments: &[Value], at: usize) -> Result<i64, FunctionError> {
     number(&arguments[at]).to_i64().ok_or_else(|| {
-        let message = format!("a whole number between {} and {} is required", i64::MIN, i64::MAX);
-        FunctionError::argument(at, message)
+        FunctionError::new(format!("a whole number between {} and {} is required", i64::MIN, i64::MAX))
     })
 }
 

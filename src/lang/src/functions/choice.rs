@@ -39,8 +39,8 @@ fn coalesce_type(arguments: &[Value]) -> Result<Type, FunctionError> {
 /// The first argument that is neither null nor the empty string.
 fn coalesce(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let common = coalesce_type(arguments)?;
-    for (at, argument) in arguments.iter().enumerate() {
-        let value = convert(argument, &common).map_err(|error| FunctionError::argument(at, error.to_string()))?;
+    for argument in arguments {
+        let value = convert(argument, &common).map_err(|error| FunctionError::new(error.to_string()))?;
         if !value.is_known() {
             return Ok(Value::unknown(common));
         }
@@ -97,13 +97,13 @@ fn element_type(arguments: &[Value]) -> Result<Type, FunctionError> {
         }
         other => {
             let message = format!("cannot read elements from {}", other.friendly_name());
-            Err(FunctionError::argument(0, message))
+            Err(FunctionError::new(message))
         }
     }
 }
 
 fn empty_list() -> FunctionError {
-    FunctionError::argument(0, "cannot use element function with an empty list")
+    FunctionError::new("cannot use element function with an empty list")
 }
 
 /// The element at an index that goes round at both ends.
@@ -155,7 +155,7 @@ fn lookup(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functio
         return Err(FunctionError::new(message));
     };
     let value_type = lookup_type(arguments)?;
-    let value = convert(default, &value_type).map_err(|error| FunctionError::argument(2, error.to_string()))?;
+    let value = convert(default, &value_type).map_err(|error| FunctionError::new(error.to_string()))?;
     Ok(value.with_marks(&marks))
 }
 

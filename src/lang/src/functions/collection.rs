@@ -17,7 +17,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("anytrue", &[Parameter::new("list", BOOLS)], BOOL, any_true),
     Function::new(
         "contains",
-        &[Parameter::new("list", Shape::Any), Parameter::new("value", Shape::Any).null()],
+        &[Parameter::new("list", Shape::Any), Parameter::new("value", Shape::Any)],
         BOOL,
         contains,
     ),
@@ -83,7 +83,7 @@ fn any_true(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Funct
 /// Whether an element equals the value.
 fn contains(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let Some(items) = arguments[0].items() else {
-        return Err(FunctionError::argument(0, "argument must be list, tuple, or set"));
+        return Err(FunctionError::new("argument must be list, tuple, or set"));
     };
     let mut may_contain = false;
     for item in items {
@@ -99,10 +99,10 @@ fn contains(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Funct
 /// Where the first element stands that equals the value.
 fn index(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (Type::List(_) | Type::Tuple(_), Some(items)) = (arguments[0].value_type(), arguments[0].items()) else {
-        return Err(FunctionError::argument(0, "argument must be a list or tuple"));
+        return Err(FunctionError::new("argument must be a list or tuple"));
     };
     if items.is_empty() {
-        return Err(FunctionError::argument(0, "cannot search an empty list"));
+        return Err(FunctionError::new("cannot search an empty list"));
     }
     for (at, item) in items.iter().enumerate() {
         match equals(item, &arguments[1]).as_bool() {
@@ -141,7 +141,7 @@ fn keys(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionE
 fn length_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     match arguments[0].value_type() {
         Type::Bool | Type::Number => {
-            Err(FunctionError::argument(0, "argument must be a string, a collection type, or a structural type"))
+            Err(FunctionError::new("argument must be a string, a collection type, or a structural type"))
         }
         _ => Ok(Type::Number),
     }
@@ -158,7 +158,7 @@ fn length(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functio
             Some(text) => count(text.graphemes(true).count()),
             None => unknown_text_length(&value),
         },
-        _ => length_of(&value).map_err(|error| FunctionError::argument(0, error.to_string()))?,
+        _ => length_of(&value).map_err(|error| FunctionError::new(error.to_string()))?,
     };
     Ok(length.with_marks(&marks))
 }
@@ -284,7 +284,7 @@ fn values_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     match arguments[0].value_type() {
         Type::Map(element) => Ok(Type::list(element.as_ref().clone())),
         Type::Object(object) => Ok(Type::tuple(object.attributes().iter().map(|(_, kind)| kind.clone()).collect())),
-        _ => Err(FunctionError::argument(0, "values() requires a map as the first argument")),
+        _ => Err(FunctionError::new("values() requires a map as the first argument")),
     }
 }
 
@@ -316,7 +316,7 @@ fn zipmap_type(arguments: &[Value]) -> Result<Type, FunctionError> {
             let names = keys.iter().map(|key| Name::from(text(&key.unmark().0)));
             Ok(Type::object(names.zip(types.iter().cloned())))
         }
-        _ => Err(FunctionError::argument(1, "values argument must be a list or tuple value")),
+        _ => Err(FunctionError::new("values argument must be a list or tuple value")),
     }
 }
 
@@ -337,7 +337,7 @@ fn zipmap(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functio
         let (key, own_marks) = key.unmark();
         marks = marks.union(&own_marks);
         let Some(name) = key.as_str() else {
-            return Err(FunctionError::argument(0, format!("keys list has null value at index {at}")));
+            return Err(FunctionError::new(format!("keys list has null value at index {at}")));
         };
         entries.push((name.clone(), value.clone()));
     }

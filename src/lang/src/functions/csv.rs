@@ -15,20 +15,20 @@ fn any_type(_: &[Value]) -> Result<Type, FunctionError> {
 /// A list of objects, one a row; the first row names the attributes.
 fn decode_csv(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let mut reader = Reader { rest: text(&arguments[0]), line: 1 };
-    let headers: Vec<Name> = match reader.record().map_err(|message| FunctionError::argument(0, message))? {
+    let headers: Vec<Name> = match reader.record().map_err(FunctionError::new)? {
         Some((_, headers)) => headers.into_iter().map(Name::from).collect(),
-        None => return Err(FunctionError::argument(0, "missing header line")),
+        None => return Err(FunctionError::new("missing header line")),
     };
     for (at, name) in headers.iter().enumerate() {
         if headers[..at].contains(name) {
-            return Err(FunctionError::argument(0, format!("duplicate column name {:?}", name.as_str())));
+            return Err(FunctionError::new(format!("duplicate column name {:?}", name.as_str())));
         }
     }
     let mut rows = Vec::new();
-    while let Some((line, fields)) = reader.record().map_err(|message| FunctionError::argument(0, message))? {
+    while let Some((line, fields)) = reader.record().map_err(FunctionError::new)? {
         if fields.len() != headers.len() {
             let message = format!("CSV parse error on line {line}: wrong number of fields");
-            return Err(FunctionError::argument(0, message));
+            return Err(FunctionError::new(message));
         }
         let attributes = headers.iter().cloned().zip(fields.into_iter().map(Value::from));
         rows.push(Value::object(attributes.collect()));

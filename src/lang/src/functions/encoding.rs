@@ -46,7 +46,7 @@ fn marked_base64_bytes(argument: &Value) -> Result<(Vec<u8>, Marks), FunctionErr
     let (encoded, marks) = argument.unmark();
     let bytes = base64_bytes(text(&encoded)).ok_or_else(|| {
         let message = format!("failed to decode base64 data {}", shown(text(&encoded), &marks));
-        FunctionError::argument(0, message)
+        FunctionError::new(message)
     })?;
     Ok((bytes, marks))
 }
@@ -55,7 +55,7 @@ fn marked_base64_bytes(argument: &Value) -> Result<(Vec<u8>, Marks), FunctionErr
 fn decode_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (bytes, marks) = marked_base64_bytes(&arguments[0])?;
     let decoded = String::from_utf8(bytes).map_err(|_| {
-        FunctionError::argument(0, "the result of decoding the provided string is not valid UTF-8")
+        FunctionError::new("the result of decoding the provided string is not valid UTF-8")
     })?;
     Ok(Value::from(decoded).with_marks(&marks))
 }
@@ -71,7 +71,7 @@ fn gunzip_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, 
     let mut decoded = Vec::new();
     MultiGzDecoder::new(bytes.as_slice())
         .read_to_end(&mut decoded)
-        .map_err(|error| FunctionError::argument(0, format!("failed to gunzip bytestream: {error}")))?;
+        .map_err(|error| FunctionError::new(format!("failed to gunzip bytestream: {error}")))?;
     Ok(Value::from(String::from_utf8_lossy(&decoded).into_owned()).with_marks(&marks))
 }
 
@@ -191,7 +191,7 @@ fn decode_url(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
                 let Some(decoded) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
                     let found = String::from_utf8_lossy(&encoded[at - 1..encoded.len().min(at + 2)]).into_owned();
                     let message = format!("failed to decode URL: invalid URL escape {found:?}");
-                    return Err(FunctionError::argument(0, message));
+                    return Err(FunctionError::new(message));
                 };
                 out.push(decoded);
                 at += 2;

@@ -61,7 +61,7 @@ fn file(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
              or the other file functions (e.g. filemd5, filesha256) to obtain file hashing results instead",
             shown(text(&arguments[0].unmark().0), &marks)
         );
-        FunctionError::argument(0, message)
+        FunctionError::new(message)
     })?;
     Ok(Value::from(content).with_marks(&marks))
 }
@@ -80,12 +80,12 @@ fn file_exists(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Val
         Ok(_) => Ok(Value::bool(true).with_marks(&marks)),
         Err(_) if context.files.list(&path).is_ok_and(|names| path == "." || !names.is_empty()) => {
             let message = format!("{} is a directory, not a file", shown(&path, &marks));
-            Err(FunctionError::argument(0, message))
+            Err(FunctionError::new(message))
         }
         Err(SourceError::NotFound) => Ok(Value::bool(false).with_marks(&marks)),
         Err(SourceError::Other(reason)) => {
             let message = format!("failed to look for {}: {reason}", shown(&path, &marks));
-            Err(FunctionError::argument(0, message))
+            Err(FunctionError::new(message))
         }
     }
 }
@@ -97,7 +97,7 @@ fn file_set(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value,
     let marks = path_marks.union(&pattern_marks);
     let found = matching_files(context.files, &normalise_path(text(&path)), text(&pattern)).map_err(|reason| {
         let message = format!("failed to glob pattern {}: {reason}", shown(text(&pattern), &marks));
-        FunctionError::argument(1, message)
+        FunctionError::new(message)
     })?;
     let items = found.into_iter().map(Value::from).collect();
     Ok(Value::set(Type::String, items).with_marks(&marks))

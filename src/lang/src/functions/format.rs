@@ -98,6 +98,7 @@ fn format_row(pattern: &str, arguments: &[Value], row: usize) -> Result<Value, F
     }
     formatted(pattern, &own).map(Value::from).map_err(|mut error| {
         error.message = format!("error on format iteration {row}: {}", error.message);
+        error.argument = None;
         error
     })
 }
@@ -135,7 +136,7 @@ fn digits(bytes: &[u8], at: &mut usize) -> usize {
 const WIDTH_LIMIT: usize = 1_000_000;
 
 fn unfinished(offset: usize) -> FunctionError {
-    FunctionError::argument(0, format!("invalid format string starting at offset {offset}"))
+    FunctionError::new(format!("invalid format string starting at offset {offset}"))
 }
 
 impl<'a> Verb<'a> {
@@ -171,7 +172,7 @@ impl<'a> Verb<'a> {
             at += 1;
         }
         if verb.width.max(verb.precision) > Some(WIDTH_LIMIT) {
-            return Err(FunctionError::argument(0, format!("width or precision at {offset} is too large")));
+            return Err(FunctionError::new(format!("width or precision at {offset} is too large")));
         }
         match bytes.get(at) {
             Some(mode) if mode.is_ascii_alphabetic() => verb.mode = char::from(*mode),
@@ -183,7 +184,7 @@ impl<'a> Verb<'a> {
 
     fn unsupported(&self, reason: impl std::fmt::Display) -> FunctionError {
         let message = format!("unsupported value for {:?} at {}: {reason}", self.raw, self.offset);
-        FunctionError::argument(self.argument, message)
+        FunctionError::new(message)
     }
 
     fn converted(&self, value: &Value, wanted: &Type) -> Result<Value, FunctionError> {
@@ -217,7 +218,7 @@ impl<'a> Verb<'a> {
             other => {
                 let message =
                     format!("unsupported format verb {other:?} in {:?} at offset {}", self.raw, self.offset);
-                return Err(FunctionError::argument(0, message));
+                return Err(FunctionError::new(message));
             }
         }
         Ok(())
@@ -338,7 +339,7 @@ impl<'a> Verb<'a> {
 fn unrecognized(pattern: &str, at: usize) -> FunctionError {
     match pattern.get(at..).and_then(|rest| rest.chars().next()) {
         Some(character) => {
-            FunctionError::argument(0, format!("unrecognized format character {character:?} at offset {at}"))
+            FunctionError::new(format!("unrecognized format character {character:?} at offset {at}"))
         }
         None => unfinished(at),
     }

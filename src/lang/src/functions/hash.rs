@@ -72,7 +72,8 @@ fn file_digest<D: Digest, W: Writing>(
     context: &FunctionContext<'_>,
     arguments: &[Value],
 ) -> Result<Value, FunctionError> {
-    let (bytes, _) = read_file(context, &arguments[0])?;
+    let (bytes, _) =
+        read_file(context, &arguments[0]).map_err(|error| FunctionError::new(error.message))?;
     Ok(Value::from(W::write(&D::digest(bytes))))
 }
 
@@ -90,7 +91,7 @@ fn named_uuid(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
         "oid" => Uuid::NAMESPACE_OID,
         "x500" => Uuid::NAMESPACE_X500,
         other => Uuid::parse_str(other).map_err(|error| {
-            FunctionError::argument(0, format!("uuidv5() doesn't support namespace {other} ({error})"))
+            FunctionError::new(format!("uuidv5() doesn't support namespace {other} ({error})"))
         })?,
     };
     Ok(Value::from(Uuid::new_v5(&namespace, text(&arguments[1]).as_bytes()).to_string()))

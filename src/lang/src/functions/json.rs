@@ -41,7 +41,7 @@ fn decoded_type(arguments: &[Value]) -> Result<Type, FunctionError> {
 
 /// The value of a JSON document.
 fn decode_text(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    decode_implied(text(&arguments[0])).map_err(|error| FunctionError::argument(0, error.to_string()))
+    decode_implied(text(&arguments[0])).map_err(|error| FunctionError::new(error.to_string()))
 }
 
 /// The JSON text of a value that is wholly known and without marks; `null` for what has no text, which such a

@@ -193,6 +193,12 @@ impl FunctionError {
     pub fn argument(argument: usize, message: impl Into<String>) -> Self {
         Self { argument: Some(argument), message: message.into() }
     }
+
+    /// The same fault, found in one argument.
+    fn at(mut self, argument: usize) -> Self {
+        self.argument = Some(argument);
+        self
+    }
 }
 
 mod argument;

@@ -124,14 +124,14 @@ fn mask(ones: u32) -> u128 {
 fn network(arguments: &[Value]) -> Result<Network, FunctionError> {
     let given = text(&arguments[0]);
     Network::parse(given).ok_or_else(|| {
-        FunctionError::argument(0, format!("invalid CIDR expression: invalid CIDR address: {given}"))
+        FunctionError::new(format!("invalid CIDR expression: invalid CIDR address: {given}"))
     })
 }
 
 /// A whole number of any size.
 fn big_integer(arguments: &[Value], at: usize) -> Result<BigInt, FunctionError> {
     to_integer(&number(&arguments[at]))
-        .ok_or_else(|| FunctionError::argument(at, "a whole number is required"))
+        .ok_or_else(|| FunctionError::new("a whole number is required"))
 }
 
 /// The address of a host in a prefix by its number, which counts from the end when negative.
@@ -146,7 +146,7 @@ fn cidr_host(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Func
         }
         _ => {
             let message = format!("prefix of {} does not accommodate a host numbered {host}", network.length);
-            Err(FunctionError::argument(1, message))
+            Err(FunctionError::new(message))
         }
     }
 }
@@ -156,7 +156,7 @@ fn cidr_netmask(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, F
     let network = network(arguments)?;
     if network.start.width != 32 {
         let message = format!("IPv6 addresses cannot have a netmask: {}", text(&arguments[0]));
-        return Err(FunctionError::argument(0, message));
+        return Err(FunctionError::new(message));
     }
     let bits = mask(32) & !mask(network.free_bits());
     Ok(Value::from(Address { bits, width: 32 }.to_string()))
@@ -168,10 +168,10 @@ fn cidr_subnet(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
     let number = big_integer(arguments, 2)?;
     let network = network(arguments)?;
     let new_bits = u32::try_from(new_bits)
-        .map_err(|_| FunctionError::argument(1, "must extend prefix by at least zero bits"))?;
+        .map_err(|_| FunctionError::new("must extend prefix by at least zero bits"))?;
     if new_bits > network.free_bits() {
         let message = format!("insufficient address space to extend prefix of {} by {new_bits}", network.length);
-        return Err(FunctionError::argument(1, message));
+        return Err(FunctionError::new(message));
     }
     let length = network.length + new_bits;
     match u128::try_from(&number) {
@@ -182,14 +182,14 @@ fn cidr_subnet(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
         }
         _ => {
             let message = format!("prefix extension of {new_bits} does not accommodate a subnet numbered {number}");
-            Err(FunctionError::argument(2, message))
+            Err(FunctionError::new(message))
         }
     }
 }
 
 /// The length that a prefix has after so many more bits.
 fn extended(network: &Network, arguments: &[Value], at: usize) -> Result<u32, FunctionError> {
-    let more = integer(arguments, at)?;
+    let more = integer(arguments, at).map_err(|error| error.at(at))?;
     if more < 1 {
         return Err(FunctionError::argument(at, "must extend prefix by at least one bit"));
     }
@@ -204,7 +204,7 @@ fn extended(network: &Network, arguments: &[Value], at: usize) -> Result<u32, Fu
 
 /// Prefixes one after the other within a prefix, each as long as asked.
 fn cidr_subnets(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let network = network(arguments)?;
+    let network = network(arguments).map_err(|error| error.at(0))?;
     let mut previous: Option<Network> = None;
     let mut subnets = Vec::with_capacity(arguments.len() - 1);
     for at in 1..arguments.len() {
@@ -240,7 +240,7 @@ fn cidr_contains(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, 
         (Some(address), _) => (address, address),
         (None, Some(contained)) => (contained.start, contained.last()),
         (None, None) => {
-            return Err(FunctionError::argument(1, format!("invalid IP address or prefix: {given}")));
+            return Err(FunctionError::new(format!("invalid IP address or prefix: {given}")));
         }
     };
     if first.width != containing.start.width {

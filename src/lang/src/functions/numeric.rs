@@ -106,7 +106,7 @@ fn integer_in_base(text: &str, base: u8) -> Option<BigInt> {
 fn parse_integer(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (digits, digits_marks) = arguments[0].unmark();
     let (base, base_marks) = arguments[1].unmark();
-    let base = integer(&[digits.clone(), base], 1)?;
+    let base = integer(&[digits.clone(), base], 1).map_err(|error| error.at(1))?;
     let valid_base = u8::try_from(base).ok().filter(|base| (2..=62).contains(base));
     let valid_base = valid_base.ok_or_else(|| {
         FunctionError::argument(1, "base must be a whole number between 2 and 62 inclusive")

@@ -122,7 +122,7 @@ fn replace(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functi
     let Some(pattern) = sought.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) else {
         return Ok(Value::from(whole.replace(sought, replacement)));
     };
-    let regex = compile(pattern).map_err(|message| FunctionError::argument(1, message))?;
+    let regex = compile(pattern).map_err(FunctionError::new)?;
     Ok(Value::from(regex.replace_all(whole, replacement).as_ref()))
 }
 

@@ -75,7 +75,7 @@ fn chunks(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functio
     let (size, size_marks) = arguments[1].unmark();
     let size = integer(&[list.clone(), size], 1)?;
     let size =
-        usize::try_from(size).map_err(|_| FunctionError::argument(1, "the size argument must be positive"))?;
+        usize::try_from(size).map_err(|_| FunctionError::new("the size argument must be positive"))?;
     let items = list.items().unwrap_or_default();
     let element = element_of(&list);
     let pieces = match size {
@@ -186,7 +186,7 @@ fn distinct(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Funct
 fn flatten_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     let is_sequence = matches!(arguments[0].value_type(), Type::List(_) | Type::Set(_) | Type::Tuple(_));
     if arguments[0].is_wholly_known() && !is_sequence {
-        return Err(FunctionError::argument(0, "can only flatten lists, sets and tuples"));
+        return Err(FunctionError::new("can only flatten lists, sets and tuples"));
     }
     Ok(Type::Dynamic)
 }
@@ -285,14 +285,14 @@ fn range(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Function
         _ => return Err(FunctionError::new("must have one, two, or three arguments")),
     };
     if step.is_zero() {
-        return Err(FunctionError::argument(2, "step must not be zero"));
+        return Err(FunctionError::new("step must not be zero"));
     }
     let is_down = step.sign() < 0;
     if is_down && end > start {
-        return Err(FunctionError::argument(1, "end must be less than start when step is negative"));
+        return Err(FunctionError::new("end must be less than start when step is negative"));
     }
     if !is_down && end < start {
-        return Err(FunctionError::argument(1, "end must be greater than start when step is positive"));
+        return Err(FunctionError::new("end must be greater than start when step is positive"));
     }
     let mut numbers = Vec::new();
     let mut next = start;
@@ -343,7 +343,7 @@ fn slice_bound(
     if !arguments[at].is_known() {
         return Ok(None);
     }
-    let bound = usize::try_from(integer(arguments, at)?)
+    let bound = usize::try_from(integer(arguments, at).map_err(|error| error.at(at))?)
         .map_err(|_| FunctionError::argument(at, format!("{name} index must not be less than zero")))?;
     if length.is_some_and(|length| bound > length) {
         let message = format!("{name} index must not be greater than the length of the list");
@@ -408,7 +408,7 @@ fn sort(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionE
     let mut items: Vec<Value> = elements(list).into_iter().cloned().collect();
     if let Some(at) = items.iter().position(Value::is_null) {
         let message = format!("given list element {at} is null; a null string cannot be sorted");
-        return Err(FunctionError::argument(0, message));
+        return Err(FunctionError::new(message));
     }
     items.sort_by(|left, right| text(left).cmp(text(right)));
     Ok(Value::list(Type::String, items))

@@ -63,7 +63,7 @@ fn ends_with(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Func
 /// Every line but the first moved to the right.
 fn indent(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let spaces = usize::try_from(integer(arguments, 0)?)
-        .map_err(|_| FunctionError::argument(0, "the number of spaces must not be negative"))?;
+        .map_err(|_| FunctionError::new("the number of spaces must not be negative"))?;
     Ok(Value::from(text(&arguments[1]).replace('\n', &format!("\n{}", " ".repeat(spaces)))))
 }
 

@@ -249,10 +249,10 @@ fn duration(text: &str) -> Option<SignedDuration> {
 
 /// The time so much later, in the same offset.
 fn add_duration(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let moment = moment(arguments, 0)?;
+    let moment = moment(arguments, 0).map_err(|error| FunctionError::new(error.message))?;
     let given = text(&arguments[1]);
     let duration = duration(given)
-        .ok_or_else(|| FunctionError::argument(1, format!("invalid duration {given:?}")))?;
+        .ok_or_else(|| FunctionError::new(format!("invalid duration {given:?}")))?;
     let later = moment.after(duration).map_err(FunctionError::new)?;
     Ok(Value::from(later.to_string()))
 }

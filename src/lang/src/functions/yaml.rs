@@ -36,7 +36,7 @@ fn decode_yaml(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
     };
     let mut reader =
         Reader { parser: Parser::new_from_str_with_options(text(&arguments[0]), options), anchors: FxHashMap::default() };
-    reader.document().map_err(|message| FunctionError::argument(0, message))
+    reader.document().map_err(FunctionError::new)
 }
 
 /// The YAML text of a value.
