@@ -26,8 +26,13 @@ pub fn index(collection: &Value, key: &Value) -> Outcome {
         let message = "Can't use a null value as an indexing key.".to_owned();
         return Err(OperationError { operand: Some(Operand::Right), message });
     }
+    // Of these the result has no type yet, whatever the key is.
+    let is_open =
+        matches!((bare.kind(), bare.value_type()), (_, Type::Dynamic) | (Kind::Unknown(..), Type::Object(_)));
+    if is_open || key.value_type() == Type::Dynamic {
+        return Ok(Value::unknown(Type::Dynamic).with_marks(&collection_marks));
+    }
     let found = match bare.value_type() {
-        Type::Dynamic => Value::unknown(Type::Dynamic),
         Type::List(element) => in_sequence(&bare, &key, |_| (*element).clone(), Type::clone(&element))?,
         Type::Tuple(elements) => in_sequence(&bare, &key, |at| elements[at].clone(), Type::Dynamic)?,
         Type::Map(element) => in_map(&bare, &key, &element)?,
@@ -47,7 +52,7 @@ pub fn index(collection: &Value, key: &Value) -> Outcome {
                            of the set.";
             return Err(unsuitable_collection(message));
         }
-        Type::Bool | Type::Number | Type::String => {
+        Type::Dynamic | Type::Bool | Type::Number | Type::String => {
             return Err(unsuitable_collection("This value does not have any indices."));
         }
     };
@@ -57,6 +62,19 @@ pub fn index(collection: &Value, key: &Value) -> Outcome {
 fn text_key(key: &Value) -> Result<Option<Name>, OperationError> {
     let key = convert(key, &Type::String).map_err(|error| unsuitable_key(&error.message))?;
     Ok(key.as_str().cloned())
+}
+
+fn in_object(object: &Value, key: &Value) -> Outcome {
+    let Some(name) = text_key(key)? else { return Ok(Value::unknown(Type::Dynamic)) };
+    object.get(&name).cloned().ok_or_else(|| {
+        let hint = match key.kind() {
+            Kind::Number(_) => {
+                " An object only supports looking up attributes by name, not by numeric index."
+            }
+            _ => "",
+        };
+        OperationError { operand: Some(Operand::Right), message: format!("{NO_SUCH_ELEMENT}.{hint}") }
+    })
 }
 
 fn in_map(map: &Value, key: &Value, element: &Type) -> Outcome {

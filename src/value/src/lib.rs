@@ -10,9 +10,10 @@ mod big_float;
 mod codec;
 mod convert;
 mod decimal;
-mod json;
+pub mod json;
 mod marks;
 mod mismatch;
+mod msgpack;
 mod number;
 mod operations;
 mod path;
@@ -32,6 +33,7 @@ pub use json::{
 };
 pub use marks::{Mark, MarkKind, Marks};
 pub use mismatch::mismatch_message;
+pub use msgpack::{decode_msgpack, encode_msgpack};
 pub use number::Number;
 pub use operations::{
     Operand, OperationError, Outcome, add, and, divide, equals, greater_than, greater_than_or_equal,

@@ -26,6 +26,9 @@ pub fn mismatch_message(got: &Type, want: &Type) -> String {
         (Type::List(got) | Type::Set(got), Type::List(element)) => element_type("list", got, element),
         (Type::List(got) | Type::Set(got), Type::Set(element)) => element_type("set", got, element),
         (Type::Map(got), Type::Map(element)) => element_type("map", got, element),
+        (got, want) if want.is_collection() && !got.is_primitive() && *got != Type::Dynamic => {
+            format!("{} required", constraint_name(want))
+        }
         _ if !is_confusing(got, want) => {
             format!("{} required, but have {}", want.friendly_name(), got.friendly_name())
         }
@@ -97,12 +100,11 @@ fn is_confusing(got: &Type, want: &Type) -> bool {
     if got.is_primitive() != want.is_primitive() {
         return false;
     }
-    match (got, want) {
-        (_, Type::String) | (Type::Number, Type::Bool) | (Type::Bool, Type::Number) => false,
-        (Type::Tuple(_), Type::Object(_)) => false,
-        _ => match (got.element(), want.element()) {
-            (Some(got), Some(want)) => got.has_dynamic() || !want.has_dynamic(),
-            _ => true,
-        },
-    }
+    !matches!(
+        (got, want),
+        (_, Type::String)
+            | (Type::Number, Type::Bool)
+            | (Type::Bool, Type::Number)
+            | (Type::Tuple(_), Type::Object(_))
+    )
 }

@@ -177,6 +177,8 @@ impl Number {
         }
         let (left, right) = (self.big(), other.big());
         let whole = left.divide(&right)?.truncate();
+        // Go makes an integer of it on the way, which has no negative zero.
+        let whole = if whole.is_zero() { whole.absolute() } else { whole };
         left.add(&right.multiply(&whole)?.negate()).map(Self::canonical)
     }
 

@@ -50,11 +50,20 @@ fn unknown_of(value_type: Type) -> Value {
     Value::unknown_with(value_type, Refinements::NOT_NULL)
 }
 
-/// An operand without marks, converted to a primitive type and not null.
-fn operand(value: &Value, wanted: &Type, which: Operand) -> Result<(Value, Marks), OperationError> {
+/// An operand without marks, converted to a primitive type.
+fn convertible_operand(
+    value: &Value,
+    wanted: &Type,
+    which: Operand,
+) -> Result<(Value, Marks), OperationError> {
     let (bare, marks) = value.unmark();
     let unsuitable = |error: ConvertError| OperationError::at(which, error.message);
-    let converted = convert(&bare, wanted).map_err(unsuitable)?;
+    Ok((convert(&bare, wanted).map_err(unsuitable)?, marks))
+}
+
+/// As [`convertible_operand`], and not null.
+fn operand(value: &Value, wanted: &Type, which: Operand) -> Result<(Value, Marks), OperationError> {
+    let (converted, marks) = convertible_operand(value, wanted, which)?;
     if converted.is_null() {
         return Err(OperationError::at(which, "argument must not be null"));
     }
@@ -127,15 +136,22 @@ pub fn not(value: &Value) -> Outcome {
     Ok(result.with_marks(&marks))
 }
 
+/// As the language has it, a null counts as false until that does not decide the result.
 fn logic(left: &Value, right: &Value, decisive: bool) -> Outcome {
-    let (left, right, marks) = operands(left, right, &Type::Bool)?;
-    let result = match (left.as_bool(), right.as_bool()) {
-        (Some(bool), _) | (_, Some(bool)) if bool == decisive => Value::bool(decisive),
-        (_, Some(bool)) if bool == decisive => Value::bool(decisive),
-        (Some(_), Some(_)) => Value::bool(!decisive),
-        _ => unknown_of(Type::Bool),
+    let (left, left_marks) = convertible_operand(left, &Type::Bool, Operand::Left)?;
+    let (right, right_marks) = convertible_operand(right, &Type::Bool, Operand::Right)?;
+    let decides = |value: &Value| value.as_bool() == Some(decisive) || value.is_null() && !decisive;
+    let result = if decides(&left) || decides(&right) {
+        Value::bool(decisive)
+    } else if !left.is_known() || !right.is_known() {
+        unknown_of(Type::Bool)
+    } else if left.is_null() || right.is_null() {
+        let which = if left.is_null() { Operand::Left } else { Operand::Right };
+        return Err(OperationError::at(which, "argument must not be null"));
+    } else {
+        Value::bool(!decisive)
     };
-    Ok(result.with_marks(&marks))
+    Ok(result.with_marks(&left_marks.union(&right_marks)))
 }
 
 /// `left && right`, both evaluated; false as soon as one is known to be.
@@ -332,7 +348,8 @@ fn equality_of_known(left: &Value, right: &Value) -> Option<bool> {
     }
     match (left.kind(), right.kind()) {
         (Kind::Set(left), Kind::Set(right)) => {
-            let open = left.iter().chain(right).any(|item| !item.is_known());
+            // cty says "different" where only parts of an element are unknown; they may still turn out equal.
+            let open = left.iter().chain(right).any(|item| !item.is_wholly_known());
             if open {
                 None
             } else {
@@ -345,18 +362,32 @@ fn equality_of_known(left: &Value, right: &Value) -> Option<bool> {
             Some(false)
         }
         (Kind::List(left), Kind::List(right)) if left.len() != right.len() => Some(false),
-        _ => equality_of_parts(left, right),
+        (Kind::Map(_) | Kind::Object(_), _) => equality_of_named(left, right),
+        _ => equality_of_items(left, right),
     }
 }
 
 /// Open as soon as one part before the first difference is.
-fn equality_of_parts(left: &Value, right: &Value) -> Option<bool> {
+fn equality_of_items(left: &Value, right: &Value) -> Option<bool> {
     for (left, right) in left.parts().zip(right.parts()) {
         if !equality(left, right)? {
             return Some(false);
         }
     }
     Some(true)
+}
+
+/// Names have no order that would decide which part is looked at first, so any difference decides.
+fn equality_of_named(left: &Value, right: &Value) -> Option<bool> {
+    let mut all = Some(true);
+    for (left, right) in left.parts().zip(right.parts()) {
+        match equality(left, right) {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
 }
 
 /// How many elements a list, set, map, tuple or object has; bounded where that is open.

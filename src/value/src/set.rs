@@ -129,12 +129,9 @@ fn write_quoted(text: &str, out: &mut String) {
 
 fn write_beyond_ascii(character: char, out: &mut String) {
     let code = u32::from(character);
-    // The standard library escapes what does not print, as Go does.
-    let printable =
-        character.escape_debug().len() == 1 || !character.is_control() && character.is_alphanumeric();
     let written = match code {
         0..=0x7f => write!(out, "\\x{code:02x}"),
-        _ if printable => {
+        _ if is_printable(character) => {
             out.push(character);
             Ok(())
         }
@@ -142,4 +139,11 @@ fn write_beyond_ascii(character: char, out: &mut String) {
         _ => write!(out, "\\U{code:08x}"),
     };
     debug_assert!(written.is_ok(), "writing to a string does not fail");
+}
+
+/// Go's `IsPrint` beyond ASCII. The standard library escapes the same characters in text, but a mark that opens it:
+/// so a letter goes first.
+fn is_printable(character: char) -> bool {
+    let text: String = ['a', character].iter().collect();
+    text.escape_debug().count() == 2
 }

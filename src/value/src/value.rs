@@ -202,16 +202,12 @@ impl Value {
 
     /// A map of an element type; of two entries of one name the last stays.
     pub fn map(element: Type, entries: Vec<(Name, Value)>) -> Self {
-        let flags = Flags::of(entries.iter().map(|(_, value)| value));
-        let node = MappingNode { entries: Entries::new(entries), value_type: OnceLock::from(element), flags };
-        Self(Repr::Map(Arc::new(node)))
+        Self(Repr::Map(Arc::new(MappingNode::new(entries, OnceLock::from(element)))))
     }
 
     /// An object; of two attributes of one name the last stays.
     pub fn object(attributes: Vec<(Name, Value)>) -> Self {
-        let flags = Flags::of(attributes.iter().map(|(_, value)| value));
-        let node = MappingNode { entries: Entries::new(attributes), value_type: OnceLock::new(), flags };
-        Self(Repr::Object(Arc::new(node)))
+        Self(Repr::Object(Arc::new(MappingNode::new(attributes, OnceLock::new()))))
     }
 
     /// What it is. A marked value answers [`Kind::Marked`].
@@ -437,6 +433,13 @@ impl SequenceNode {
 }
 
 impl MappingNode {
+    /// Flags are taken after entries of one name are gone.
+    fn new(entries: Vec<(Name, Value)>, value_type: OnceLock<Type>) -> Self {
+        let entries = Entries::new(entries);
+        let flags = Flags::of(entries.iter().map(|(_, value)| value));
+        Self { entries, value_type, flags }
+    }
+
     fn element(&self) -> Type {
         self.value_type.get().cloned().unwrap_or(Type::Dynamic)
     }

@@ -8,7 +8,7 @@ use crate::connections::error_diagnostic;
 use crate::evaluate::{Expansion, Read, ResourceCell, RowRepetition};
 use crate::event::Event;
 use crate::graph::NodeId;
-use crate::model::{Action, ActionReason, Change, EnvelopeEntry};
+use crate::model::{Action, ActionReason, Change, DataResult, EnvelopeEntry};
 use crate::objects::PriorObject;
 use crate::proposed::{plan_faults, proposed};
 use crate::schema::Kind;
@@ -69,7 +69,7 @@ impl Planner<'_> {
         let mut work = Vec::new();
         for node in nodes {
             let module = self.graph.node(*node).module;
-            for row in 0..self.evaluator.rows(module).len() {
+            for row in 0..self.evaluator.row_count(module) {
                 work.extend(self.prepare_block(*node, row as u32));
             }
         }
@@ -95,7 +95,7 @@ impl Planner<'_> {
         }
         let expansion = self.evaluator.expansion(node, row);
         self.take_evaluation_diagnostics(None);
-        let module = self.evaluator.rows(self.graph.node(node).module)[row as usize].address.clone();
+        let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
         let block = BlockAddress::new(module, mode_of(resource.mode), resource.type_name.clone(), resource.name.clone());
         let rows = expansion.rows.iter().map(|(key, repetition)| self.prepare_row(node, row, &block, key, repetition.clone(), &kind)).collect();
         Some(BlockWork { node, row, kind, provider, expansion, rows })
@@ -145,7 +145,7 @@ impl Planner<'_> {
         for target in unread {
             let is_call_above = self.graph.modules[graph_node.module.0 as usize].parent.is_some_and(|(_, call)| call == target);
             if is_call_above {
-                let parent = self.evaluator.rows(graph_node.module)[row as usize].parent;
+                let parent = self.evaluator.row(graph_node.module, row).parent;
                 reads.push(Read::Node(target, parent));
             } else {
                 reads.extend(self.evaluator.blocks_of(graph_node.module, row, &[target]));
@@ -338,7 +338,7 @@ impl Planner<'_> {
         let before = row.prior.as_ref().map_or_else(|| Value::null(block.kind.value_type.clone()), |prior| block.kind.mark_sensitive(&prior.marked()));
         let resource = self.graph.resource(block.node);
         let replace_paths = if action.is_replace() { planned.requires_replace.clone() } else { Vec::new() };
-        let causes = crate::reasons::causes(resource, &before, &after, &replace_paths, self.sources());
+        let causes = crate::reasons::causes(resource, &before, &after, &replace_paths, self.input.sources);
         let mut changes = self.changes.borrow_mut();
         changes.push(Change {
             address: row.address.clone(),
@@ -435,7 +435,7 @@ impl Planner<'_> {
                 let key = ObjectKey { address: row.address.clone(), deposed: None };
                 let elapsed_ms = self.environment.clock.monotonic_ms() - started;
                 self.environment.observer.observe(Event::DataComplete { key: key.clone(), id: crate::objects::shown_id(&value), elapsed_ms });
-                self.data_results.borrow_mut().push((key, block.provider.address.clone(), value.clone()));
+                self.data_results.borrow_mut().push(DataResult { address: key.address, provider: block.provider.address.clone(), value: value.clone() });
                 values[at] = value;
             }
             Err(error) => {
@@ -466,7 +466,7 @@ impl Planner<'_> {
     /// A block whose provider or inputs are not known before a later stage.
     fn defer_block(&self, node: NodeId, row: u32, kind: &Rc<Kind>, provider: &Rc<ProviderNode>) {
         let resource = self.graph.resource(node);
-        let module = self.evaluator.rows(self.graph.node(node).module)[row as usize].address.clone();
+        let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
         let block = BlockAddress::new(module, mode_of(resource.mode), resource.type_name.clone(), resource.name.clone());
         self.evaluator.set_resource(node, row, ResourceCell::undecided());
         self.rows.borrow_mut().insert((node, row), Rc::from([]));

@@ -53,7 +53,7 @@ fn check_kind(graph: &Graph, id: NodeId, connections: &Connections, provider: &f
     }
     let word = if mode == Mode::Managed { "resource" } else { "data source" };
     let names = connections.kind_names(provider, mode);
-    let hint = match formwork_lang::suggest(&resource.type_name, names.iter().map(|name| name.as_str())) {
+    let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(|name| name.as_str())) {
         Some(close) => format!("Did you mean {close:?}?"),
         None => format!("It has: {}.", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
     };
@@ -84,7 +84,7 @@ pub fn validate_configuration(environment: &Environment, root: &Arc<Module>, fil
         .collect();
     let options = EvaluatorOptions { files, timestamp: String::new(), workspace: "default".to_owned(), variables: &variables };
     let evaluator = Evaluator::new(&graph, options, Box::new(|_, _| ResourceCell::undecided()));
-    evaluator.assume_single_modules();
+    evaluator.assume_nothing();
     for id in &graph.order {
         validate_node(*id, &graph, &evaluator, &connections, &mut diagnostics);
         diagnostics.append(evaluator.take_diagnostics());

@@ -31,7 +31,7 @@ impl Planner<'_> {
     pub(super) async fn plan_provider(&self, id: NodeId) {
         let node = self.graph.node(id);
         let Some(address) = node.provider_address.clone() else { return };
-        if self.evaluator.rows(node.module).is_empty() || !self.is_used(id) {
+        if self.evaluator.row_count(node.module) == 0 || !self.is_used(id) {
             return;
         }
         let (configuration, reads, diagnostics) = evaluate_configuration(self.graph, id, &self.evaluator, self.connections);

@@ -47,9 +47,10 @@ fn implied(raw: &RawValue) -> Result<Value, CodecError> {
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(malformed)?;
-            let parts = items.into_iter().enumerate().map(|(at, part)| {
-                implied(part).map_err(|error| error.under(PathStep::Index(at as u64)))
-            });
+            let parts = items
+                .into_iter()
+                .enumerate()
+                .map(|(at, part)| implied(part).map_err(|error| error.under(PathStep::Index(at as u64))));
             Ok(Value::tuple(parts.collect::<Result<_, CodecError>>()?))
         }
         Some(b'"') => serde_json::from_str::<String>(text).map(Value::string).map_err(malformed),
@@ -151,6 +152,10 @@ fn dynamic<E: de::Error>(raw: &RawValue, path: &mut Path) -> Result<Value, E> {
     if raw.get() == "null" {
         return Ok(Value::null(Type::Dynamic));
     }
+    // The reader's own words for a wrong type would quote the value.
+    if !raw.get().starts_with('{') {
+        return Err(E::custom("an object with \"value\" and \"type\" is required"));
+    }
     let members: Members<'_> = serde_json::from_str(raw.get()).map_err(E::custom)?;
     let (mut kind, mut value) = (None, None);
     for (name, part) in members.0 {
@@ -173,7 +178,11 @@ impl TypedSeed<'_> {
         E::custom(format!("{} is required", self.value_type.friendly_name()))
     }
 
-    fn sequence<'de, A: SeqAccess<'de>>(&mut self, mut sequence: A, element: &Type) -> Result<Vec<Value>, A::Error> {
+    fn sequence<'de, A: SeqAccess<'de>>(
+        &mut self,
+        mut sequence: A,
+        element: &Type,
+    ) -> Result<Vec<Value>, A::Error> {
         let mut items = Vec::with_capacity(sequence.size_hint().unwrap_or(0));
         loop {
             self.path.0.push(PathStep::Index(items.len() as u64));
@@ -186,14 +195,19 @@ impl TypedSeed<'_> {
         Ok(items)
     }
 
-    fn tuple<'de, A: SeqAccess<'de>>(&mut self, mut sequence: A, elements: &[Type]) -> Result<Value, A::Error> {
+    fn tuple<'de, A: SeqAccess<'de>>(
+        &mut self,
+        mut sequence: A,
+        elements: &[Type],
+    ) -> Result<Value, A::Error> {
         let mut items = Vec::with_capacity(elements.len());
         for (at, element) in elements.iter().enumerate() {
             self.path.0.push(PathStep::Index(at as u64));
             let seed = TypedSeed { value_type: element, path: self.path };
             let item = sequence.next_element_seed(seed)?;
             self.path.0.pop();
-            let missing = || de::Error::custom(format!("not enough tuple elements (need {})", elements.len()));
+            let missing =
+                || de::Error::custom(format!("not enough tuple elements (need {})", elements.len()));
             items.push(item.ok_or_else(missing)?);
         }
         match sequence.next_element::<de::IgnoredAny>()? {
@@ -257,10 +271,26 @@ impl<'de> Visitor<'de> for TypedSeed<'_> {
         }
     }
 
+    fn visit_u64<E: de::Error>(self, int: u64) -> Result<Value, E> {
+        match self.value_type {
+            Type::String => Ok(Value::string(int.to_string())),
+            _ => Err(self.required()),
+        }
+    }
+
+    fn visit_i64<E: de::Error>(self, int: i64) -> Result<Value, E> {
+        match self.value_type {
+            Type::String => Ok(Value::string(int.to_string())),
+            _ => Err(self.required()),
+        }
+    }
+
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
         match self.value_type {
             Type::String => Ok(Value::string(text)),
-            Type::Bool => convert(&Value::string(text), &Type::Bool).map_err(|error| E::custom(error.message)),
+            Type::Bool => {
+                convert(&Value::string(text), &Type::Bool).map_err(|error| E::custom(error.message))
+            }
             _ => Err(self.required()),
         }
     }
@@ -279,7 +309,7 @@ impl<'de> Visitor<'de> for TypedSeed<'_> {
             Type::Map(element) => self.map(map, element),
             Type::Object(object) => self.object(map, object),
             Type::String => {
-                // Only a number comes as a map to a reader of text; its digits are kept as they are written.
+                // A number that is not a plain integer comes as a map; its digits are kept as they are written.
                 let Some(Key(key)) = map.next_key()? else { return Err(self.required()) };
                 if key != NUMBER_TOKEN {
                     return Err(self.required());

@@ -27,7 +27,9 @@ pub fn encode_plain(value: &Value) -> Result<String, CodecError> {
 
 fn write_value(value: &Value, value_type: &Type, out: &mut String) -> Result<(), CodecError> {
     match value.kind() {
-        Kind::Marked(..) => return Err(CodecError::new("value has marks, so it cannot be serialized as JSON")),
+        Kind::Marked(..) => {
+            return Err(CodecError::new("value has marks, so it cannot be serialized as JSON"));
+        }
         Kind::Unknown(..) => return Err(CodecError::new("value is not known")),
         _ => {}
     }
@@ -55,7 +57,11 @@ fn write_value(value: &Value, value_type: &Type, out: &mut String) -> Result<(),
         }
         (Kind::Object(entries), Type::Object(object)) => {
             let typed = entries.iter().zip(object.attributes());
-            write_entries(typed.map(|((name, item), (_, kind))| (name, item, kind)), PathStep::Attribute, out)?;
+            write_entries(
+                typed.map(|((name, item), (_, kind))| (name, item, kind)),
+                PathStep::Attribute,
+                out,
+            )?;
         }
         _ => return Err(CodecError::new(format!("cannot JSON-serialize as {}", value_type.friendly_name()))),
     }
@@ -71,7 +77,10 @@ fn write_wrapped(value: &Value, own: &Type, out: &mut String) -> Result<(), Code
     Ok(())
 }
 
-fn write_items<'a>(items: impl Iterator<Item = (&'a Value, &'a Type)>, out: &mut String) -> Result<(), CodecError> {
+fn write_items<'a>(
+    items: impl Iterator<Item = (&'a Value, &'a Type)>,
+    out: &mut String,
+) -> Result<(), CodecError> {
     out.push('[');
     for (at, (item, kind)) in items.enumerate() {
         if at > 0 {
