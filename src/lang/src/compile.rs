@@ -215,12 +215,12 @@ impl Compiler {
                 return self.traversal(expression);
             }
             ExprKind::SplatItem => NodeKind::Local { slot: self.item_slot(), name: ArcStr::new() },
-            ExprKind::Splat { source, each, star } => {
+            ExprKind::Splat { source, each, .. } => {
                 let source = self.boxed(source);
                 self.locals.push(None);
                 let each = self.boxed(each);
                 self.locals.pop();
-                NodeKind::Splat { source, each, star: *star }
+                NodeKind::Splat { source, each }
             }
             ExprKind::Parentheses(inner) | ExprKind::Wrapped(inner) => {
                 return Node { span, start, ..self.node(inner) };

@@ -131,14 +131,21 @@ fn report(diagnostics: &mut Diagnostics, at: &Expr, detail: impl Into<String>) {
 }
 
 fn parse_keyword(expression: &Expr, diagnostics: &mut Diagnostics) -> Type {
-    // `type = "string"` and `type = "list"` are what the language had before 0.12.
-    let quoted = expression.literal_string();
-    let Some(keyword) = expression.keyword().or(quoted.as_deref()) else {
-        report(
-            diagnostics,
-            expression,
-            "A type specification is either a primitive type keyword (bool, number, string) or a complex type constructor call, like list(string).",
-        );
+    // `type = "string"` is what the language had before 0.12.
+    if let Some(quoted) = expression.literal_string() {
+        let detail = "A type is written without quotes.";
+        let diagnostic = Diagnostic::error("type-constraint", "Invalid quoted type constraint", detail);
+        let unquoted = match quoted.as_str() {
+            "list" | "map" => format!("{quoted}(string)"),
+            other => other.to_owned(),
+        };
+        diagnostics
+            .push(diagnostic.at(expression.span).hint(format!("Write {unquoted} without the quotes.")));
+        return Type::Dynamic;
+    }
+    let Some(keyword) = expression.keyword() else {
+        let detail = "A type specification is either a primitive type keyword (bool, number, string) or a complex type constructor call, like list(string).";
+        report(diagnostics, expression, detail);
         return Type::Dynamic;
     };
     match keyword {
@@ -146,14 +153,6 @@ fn parse_keyword(expression: &Expr, diagnostics: &mut Diagnostics) -> Type {
         "bool" => Type::Bool,
         "number" => Type::Number,
         "string" => Type::String,
-        "list" | "map" | "set" if quoted.is_some() => {
-            let element = Type::String;
-            match keyword {
-                "list" => Type::list(element),
-                "set" => Type::set(element),
-                _ => Type::map(element),
-            }
-        }
         // The old short forms, without an element type.
         "list" => Type::list(Type::Dynamic),
         "map" => Type::map(Type::Dynamic),
@@ -349,7 +348,7 @@ mod tests {
             ("object({a = string, b = optional(bool, true)})", "object({a = string, b = optional(bool)})", 0),
             ("tuple([string, any])", "tuple([string, any])", 0),
             ("list", "list(any)", 0),
-            ("\"map\"", "map(string)", 0),
+            ("\"map\"", "any", 1),
             ("strin", "any", 1),
             ("lst(string)", "any", 1),
             ("list()", "any", 1),

@@ -42,7 +42,6 @@ pub(crate) enum NodeKind {
     Splat {
         source: Box<Node>,
         each: Box<Node>,
-        star: Span,
     },
     Template(Vec<Node>),
     /// The joined elements of a template's `for`.
