@@ -23,6 +23,7 @@ pub mod plan_file;
 pub mod proposed;
 pub mod reasons;
 pub mod recipe;
+pub mod run;
 pub mod schema;
 pub mod variables;
 

@@ -44,6 +44,8 @@ pub struct ApplyInput<'a> {
     pub workspace: String,
     /// The stage, from 0.
     pub stage: u32,
+    /// Steps that an earlier part of the run finished.
+    pub finished: BTreeSet<u32>,
 }
 
 /// What came of it.
@@ -125,7 +127,12 @@ async fn with_applier(environment: &Environment, input: &ApplyInput<'_>, connect
 impl Applier<'_> {
     async fn run(&self) {
         let blocked = self.take_up_open().await;
-        let finished = self.input.store.folded().run.as_ref().map_or_else(BTreeSet::new, |run| run.finished_steps.clone());
+        let mut finished = self.input.finished.clone();
+        if self.input.stage == 0
+            && let Some(run) = &self.input.store.folded().run
+        {
+            finished.extend(&run.finished_steps);
+        }
         self.run_steps(&self.input.plan.steps, &finished, &blocked).await;
         self.record_ends().await;
     }

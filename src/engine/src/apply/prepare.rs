@@ -8,7 +8,7 @@ use crate::model::{Action, Plan, RunMode, Work};
 use crate::objects::{decode_object, encode_output};
 use crate::plan::mode_of;
 use arcstr::ArcStr;
-use formwork_state::{Address, BlockAddress, Edge, Mode, ModuleInstance, OutputValue, Record};
+use formwork_state::{Address, BlockAddress, Edge, ModuleInstance, OutputValue, Record};
 use formwork_value::{MarkKind, Value};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -41,9 +41,7 @@ pub(super) fn evaluator<'a>(graph: &'a Graph, input: &'a ApplyInput<'_>, variabl
 /// Planned values of instances whose making step is not finished.
 fn planned_values(input: &ApplyInput<'_>) -> FxHashMap<Address, Value> {
     let plan: &Plan = input.plan;
-    let folded = input.store.folded();
-    let is_finished = |step: u32| folded.run.as_ref().is_some_and(|run| run.finished_steps.contains(&step));
-    let pending = plan.steps.iter().filter(|step| !is_finished(step.id)).filter_map(|step| match step.work {
+    let pending = plan.steps.iter().filter(|step| !input.finished.contains(&step.id)).filter_map(|step| match step.work {
         Work::Create { change } | Work::Update { change } | Work::Read { change } => plan.changes.get(change as usize),
         _ => None,
     });
