@@ -10,8 +10,10 @@ use std::collections::BTreeSet;
 
 /// The objects of a stream; the message says which document is at fault and how.
 pub(crate) fn parse(content: &str, field_manager: &FieldManager) -> Result<Vec<Desired>, String> {
-    let documents: Vec<Json> =
-        serde_saphyr::from_multiple(content).map_err(|error| format!("The content is not valid YAML: {error}"))?;
+    // YAML 1.2 as everywhere else in the language: `n`, `on` and `yes` are text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let documents: Vec<Json> = serde_saphyr::from_multiple_with_options(content, options)
+        .map_err(|error| format!("The content is not valid YAML: {error}"))?;
     let mut objects = Vec::new();
     for (at, document) in documents.into_iter().enumerate() {
         let mut flat = Vec::new();
