@@ -139,7 +139,9 @@ impl Case {
             recover: Vec::new(),
             warnings: formwork_diagnostic::Diagnostics::new(),
             errored: self.plan["errored"] == Json::Bool(true),
-            refreshed: false,
+            readings: Vec::new(),
+            data: Vec::new(),
+            prior_configurations: Vec::new(),
         }
     }
 }

@@ -110,7 +110,7 @@ impl PlanJson<'_> {
 }
 
 fn is_applyable(plan: &Plan) -> bool {
-    !plan.errored && (plan.has_changes() || (plan.mode == RunMode::RefreshOnly && plan.refreshed))
+    !plan.errored && (plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty()))
 }
 
 /// The words of an action, in the order of the acts.
