@@ -149,7 +149,7 @@ struct NodeCell {
 pub type RootVariables = IndexMap<ArcStr, Value>;
 
 /// Gives the cell of a resource block that nobody put in: from state, say.
-pub type ResourceSource<'a> = dyn Fn(NodeId, &ModuleInstance) -> ResourceCell + 'a;
+pub type ResourceSource<'a> = dyn Fn(NodeId, &ModuleInstance, &dyn Fn() -> Rc<Expansion>) -> ResourceCell + 'a;
 
 /// Evaluates a module tree.
 pub struct Evaluator<'a> {
@@ -232,22 +232,28 @@ impl<'a> Evaluator<'a> {
         self.diagnostics.borrow_mut().append(more);
     }
 
-    /// The instances of a module, known once the calls above it are expanded.
-    pub fn rows(&self, module: ModuleId) -> Vec<Rc<ModuleRow>> {
+    /// How many instances a module has, once the calls above it are expanded.
+    pub fn row_count(&self, module: ModuleId) -> usize {
         if let Some((parent, call)) = self.graph.modules[module.0 as usize].parent {
-            for row in 0..self.rows(parent).len() {
+            for row in 0..self.row_count(parent) {
                 self.expansion(call, row as u32);
             }
         }
-        self.module_rows.borrow()[module.0 as usize].clone()
+        self.module_rows.borrow()[module.0 as usize].len()
     }
 
     /// The row of a module instance's address.
     pub fn find_row(&self, module: ModuleId, address: &ModuleInstance) -> Option<u32> {
-        self.rows(module).iter().position(|row| row.address == *address).map(|row| row as u32)
+        let Some(parent_address) = address.parent() else { return (module.0 == 0).then_some(0) };
+        let (parent, call) = self.graph.modules[module.0 as usize].parent?;
+        let parent_row = self.find_row(parent, parent_address)?;
+        self.expansion(call, parent_row);
+        let key = address.steps().last().map(|(_, key)| (*key).clone())?;
+        self.child_rows.borrow().get(&(module, parent_row, key)).copied()
     }
 
-    fn row(&self, module: ModuleId, row: u32) -> Rc<ModuleRow> {
+    /// One instance of a module.
+    pub fn row(&self, module: ModuleId, row: u32) -> Rc<ModuleRow> {
         self.module_rows.borrow()[module.0 as usize][row as usize].clone()
     }
 
@@ -274,7 +280,7 @@ impl<'a> Evaluator<'a> {
             return cell.clone();
         }
         let address = self.row(self.graph.node(node).module, row).address.clone();
-        let cell = (self.missing_resources)(node, &address);
+        let cell = (self.missing_resources)(node, &address, &|| self.expansion(node, row));
         self.set_resource(node, row, cell)
     }
 
@@ -440,7 +446,7 @@ impl<'a> Evaluator<'a> {
         let mut reads = Vec::new();
         for target in targets {
             let node = self.graph.node(*target);
-            let rows: Vec<u32> = if node.module == module { vec![row] } else { (0..self.rows(node.module).len() as u32).collect() };
+            let rows: Vec<u32> = if node.module == module { vec![row] } else { (0..self.row_count(node.module) as u32).collect() };
             for row in rows {
                 match node.kind {
                     NodeKind::Resource(_) => reads.push(Read::Block(*target, row)),
