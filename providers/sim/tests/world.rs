@@ -188,6 +188,16 @@ async fn a_cluster_takes_its_objects_with_it() {
     let object = make(&provider, &inside, "sim_object", &settings_map("s")).await;
     make(&provider, &inside, "sim_object", &namespace("other")).await;
 
+    let token = cluster.get("token").and_then(Value::as_str).expect("a token");
+    let file = folder.path().join(WORLD);
+    let shown = format!("{:?}", World::open(&file).expect("a world"));
+    assert!(shown.contains("sim_cluster") && !shown.contains(token.as_str()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+    }
+
     let plain = connect(&sim, outside).await.expect("a connection");
     apply(&plain, &deletion("sim_cluster", &cluster, "d")).await.expect("deleted");
     let summary = Summary::new(&read(&folder.path().join(CALLS)).expect("a log"));
