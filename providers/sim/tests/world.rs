@@ -155,6 +155,12 @@ async fn quotas_names_and_references_are_kept() {
             error.message
         );
     }
+    // Found by name, and yet another call's: neither adopted nor taken for missing.
+    let stranger = create_request(&provider, "sim_network", &network("lan"), "t2");
+    let Response::Progress(Err(error)) = connection.call(Request::Find(Box::new(stranger))).await else {
+        panic!("a conflict was expected")
+    };
+    assert_eq!(error.kind, ErrorKind::Conflict);
     let second = create_request(&provider, "sim_machine", &machine(&id(&net), "b", 0), "t3");
     apply(&connection, &second).await.expect("made");
     let third = create_request(&provider, "sim_machine", &machine(&id(&net), "c", 0), "t4");
