@@ -10,7 +10,7 @@ mod provider;
 
 pub use edge::Edge;
 pub use parse::AddressError;
-pub use provider::{DEFAULT_HOST, ProviderAddress, ProviderConfigAddress};
+pub use provider::{ProviderAddress, ProviderConfigAddress};
 
 use crate::Name;
 use std::cmp::Ordering;
@@ -70,19 +70,11 @@ impl fmt::Display for Key {
     }
 }
 
-/// One module call on the way from the root: its name and which instance of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModuleStep {
-    /// The call's name.
-    pub name: Name,
-    /// Which instance.
-    pub key: Key,
-}
-
 #[derive(Debug)]
 struct ModuleNode {
     parent: ModuleInstance,
-    step: ModuleStep,
+    name: Name,
+    key: Key,
     depth: usize,
     hash: u64,
 }
@@ -100,20 +92,15 @@ impl ModuleInstance {
     /// An instance of a module that this one calls.
     #[must_use]
     pub fn child(&self, name: impl Into<Name>, key: Key) -> Self {
-        let step = ModuleStep { name: name.into(), key };
-        let hash = digest(&(self.hash(), &step));
+        let name = name.into();
+        let hash = digest(&(self.hash(), &name, &key));
         let depth = self.0.as_ref().map_or(0, |node| node.depth) + 1;
-        Self(Some(Arc::new(ModuleNode { parent: self.clone(), step, depth, hash })))
+        Self(Some(Arc::new(ModuleNode { parent: self.clone(), name, key, depth, hash })))
     }
 
     /// The module that calls this one; none for the root.
-    pub fn parent(&self) -> Option<Self> {
-        self.0.as_ref().map(|node| node.parent.clone())
-    }
-
-    /// The call this is an instance of; none for the root.
-    pub fn last(&self) -> Option<&ModuleStep> {
-        self.0.as_ref().map(|node| &node.step)
+    pub fn parent(&self) -> Option<&Self> {
+        self.0.as_ref().map(|node| &node.parent)
     }
 
     /// Whether this is the root module.
@@ -121,42 +108,30 @@ impl ModuleInstance {
         self.0.is_none()
     }
 
-    /// The calls from the root to here.
-    pub fn steps(&self) -> Vec<&ModuleStep> {
+    /// The calls from the root to here, each with its key.
+    pub fn steps(&self) -> Vec<(&Name, &Key)> {
         let mut steps = Vec::with_capacity(self.0.as_ref().map_or(0, |node| node.depth));
         let mut at = self;
         while let Some(node) = &at.0 {
-            steps.push(&node.step);
+            steps.push((&node.name, &node.key));
             at = &node.parent;
         }
         steps.reverse();
         steps
     }
 
-    /// The names of the calls from the root to here, without keys: where the module stands in the configuration.
-    pub fn path(&self) -> Vec<Name> {
-        self.steps().into_iter().map(|step| step.name.clone()).collect()
+    /// The names of the calls from the root to here: where the module stands in the configuration.
+    pub fn config_path(&self) -> Vec<Name> {
+        self.steps().into_iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// The same calls without their keys.
     #[must_use]
     pub fn without_keys(&self) -> Self {
-        if self.steps().iter().all(|step| step.key.is_none()) {
+        if self.steps().iter().all(|(_, key)| key.is_none()) {
             return self.clone();
         }
-        self.steps().into_iter().fold(Self::root(), |module, step| module.child(step.name.clone(), Key::None))
-    }
-
-    /// Whether this module is the other or is called, directly or not, from it.
-    pub fn is_within(&self, ancestor: &Self) -> bool {
-        let mut at = self.clone();
-        loop {
-            if at == *ancestor {
-                return true;
-            }
-            let Some(parent) = at.parent() else { return false };
-            at = parent;
-        }
+        self.steps().into_iter().fold(Self::root(), |module, (name, _)| module.child(name.clone(), Key::None))
     }
 
     fn hash(&self) -> u64 {
@@ -170,7 +145,10 @@ impl PartialEq for ModuleInstance {
             (None, None) => true,
             (Some(left), Some(right)) => {
                 Arc::ptr_eq(left, right)
-                    || (left.hash == right.hash && left.step == right.step && left.parent == right.parent)
+                    || (left.hash == right.hash
+                        && left.name == right.name
+                        && left.key == right.key
+                        && left.parent == right.parent)
             }
             _ => false,
         }
@@ -203,8 +181,8 @@ impl Ord for ModuleInstance {
 
 impl fmt::Display for ModuleInstance {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, step) in self.steps().into_iter().enumerate() {
-            write!(out, "{}module.{}{}", if at == 0 { "" } else { "." }, step.name, step.key)?;
+        for (at, (name, key)) in self.steps().into_iter().enumerate() {
+            write!(out, "{}module.{name}{key}", if at == 0 { "" } else { "." })?;
         }
         Ok(())
     }
@@ -274,6 +252,11 @@ impl BlockAddress {
     /// One instance of this block.
     pub fn instance(&self, key: Key) -> Address {
         Address { block: self.clone(), key }
+    }
+
+    /// The block's name without any keys, as `dependencies` in a state file has it.
+    pub fn config_name(&self) -> String {
+        self.in_configuration().to_string()
     }
 
     /// The block in the configuration, for all instances of its module: `module.a.sim_machine.gpu`.
@@ -365,9 +348,9 @@ impl Address {
         BlockAddress::new(module, mode, type_name, name).instance(key)
     }
 
-    /// The block it is an instance of; a clone of it costs a reference count.
-    pub fn block(&self) -> &BlockAddress {
-        &self.block
+    /// The block it is an instance of.
+    pub fn block(&self) -> BlockAddress {
+        self.block.clone()
     }
 
     /// The module instance it stands in.
@@ -416,17 +399,12 @@ impl fmt::Debug for Address {
 
 /// The name of an object that a create-before-destroy replacement set aside: eight hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeposedKey(Name);
+pub struct DeposedKey(pub Name);
 
 impl DeposedKey {
     /// A fresh key made of four random bytes that the caller drew.
     pub fn from_bytes(bytes: [u8; 4]) -> Self {
         Self(format!("{:08x}", u32::from_be_bytes(bytes)).into())
-    }
-
-    /// The text.
-    pub const fn as_str(&self) -> &Name {
-        &self.0
     }
 }
 

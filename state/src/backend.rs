@@ -27,21 +27,14 @@ impl Fence {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct LockHolder {
-    /// The lock's id.
-    #[serde(rename = "ID")]
-    pub id: String,
     /// What it is held for: `apply`.
     pub operation: String,
-    /// Anything else worth saying.
-    pub info: String,
-    /// The user and host.
-    pub who: String,
     /// The holder's process.
     pub pid: u32,
-    /// The holder's version.
-    pub version: String,
     /// Since when.
     pub created: String,
+    /// The holder's version.
+    pub version: String,
     /// What is locked.
     pub path: String,
     /// The fencing number.
@@ -50,13 +43,11 @@ pub struct LockHolder {
 
 impl fmt::Display for LockHolder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "  ID:        {}", self.id)?;
-        writeln!(out, "  Path:      {}", self.path)?;
-        writeln!(out, "  Operation: {}", self.operation)?;
-        writeln!(out, "  Who:       {}", self.who)?;
-        writeln!(out, "  Process:   {}", self.pid)?;
-        writeln!(out, "  Version:   {}", self.version)?;
-        write!(out, "  Since:     {}", self.created)
+        write!(
+            out,
+            "Process {} holds the lock on {} for {} since {}.",
+            self.pid, self.path, self.operation, self.created
+        )
     }
 }
 
@@ -106,16 +97,16 @@ impl BackendError {
     pub fn diagnostic(&self, summary: &str) -> Diagnostic {
         let (code, hint) = match self.kind {
             FailureKind::Full => {
-                ("state.full", Some("make room on the disk, then run the same command again"))
+                ("state-full", Some("make room on the disk, then run the same command again"))
             }
             FailureKind::Denied => {
-                ("state.denied", Some("check the owner and mode of the file and its folder"))
+                ("state-denied", Some("check the owner and mode of the file and its folder"))
             }
             FailureKind::Fenced => {
-                ("state.fenced", Some("another run took the lock over; run `plan` to see where it stands"))
+                ("state-fenced", Some("another run took the lock over; run `plan` to see where it stands"))
             }
-            FailureKind::Moved => ("state.moved", Some("another program wrote the state meanwhile")),
-            FailureKind::Other => ("state.backend", None),
+            FailureKind::Moved => ("state-moved-on", Some("another program wrote the state meanwhile")),
+            FailureKind::Other => ("state-backend", None),
         };
         let diagnostic = Diagnostic::error(code, summary, format!("{}.", self.message));
         match hint {
@@ -207,42 +198,20 @@ pub fn digest(bytes: &[u8]) -> String {
     text
 }
 
-/// A place in the life of a run at which a test may end the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Moments at which a test may end the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultPoint {
-    /// An intent is about to be made durable.
-    BeforeIntentDurable,
-    /// An outcome is durable.
-    AfterDone,
-    /// The snapshot is half written.
-    SnapshotWrite,
-    /// The snapshot is written and not yet in its place.
-    SnapshotRename,
-    /// The snapshot is in its place, and the journal still there.
-    JournalRemove,
+    /// A record was handed on, and nothing of it is written.
+    BeforeFlush,
+    /// A record is durable.
+    AfterFlush,
+    /// The new snapshot is written under its other name.
+    SnapshotWritten,
+    /// The new snapshot has its name.
+    SnapshotRenamed,
+    /// The journal is about to be removed.
+    BeforeJournalRemoval,
 }
 
-impl FaultPoint {
-    /// Every point.
-    pub const ALL: [Self; 5] = [
-        Self::BeforeIntentDurable,
-        Self::AfterDone,
-        Self::SnapshotWrite,
-        Self::SnapshotRename,
-        Self::JournalRemove,
-    ];
-
-    /// The point's name on a command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BeforeIntentDurable => "before-intent-durable",
-            Self::AfterDone => "after-done",
-            Self::SnapshotWrite => "snapshot-write",
-            Self::SnapshotRename => "snapshot-rename",
-            Self::JournalRemove => "journal-remove",
-        }
-    }
-}
-
-/// Called at each point with the object's key, or with the store's name. None is set in normal use.
+/// Called at each [`FaultPoint`] with the kind of record; none is set in normal use.
 pub type FaultHook = Arc<dyn Fn(FaultPoint, &str) + Send + Sync>;

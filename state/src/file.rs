@@ -18,7 +18,7 @@ mod simulated;
 #[cfg(test)]
 mod tests;
 
-pub use files::{Files, HeldLock, OpenFile, RealFiles, Stamp};
+pub use files::{Appender, Files, HeldLock, RealFiles, Stamp};
 
 use crate::backend::{
     Backend, BackendError, Durability, FailureKind, FaultHook, FaultPoint, Fence, LeaseError, Loaded,
@@ -36,7 +36,7 @@ const POLL: Duration = Duration::from_millis(25);
 struct Held {
     lock: Option<Box<dyn HeldLock>>,
     fence: u64,
-    journal: Option<Box<dyn OpenFile>>,
+    journal: Option<Box<dyn Appender>>,
     /// The length up to which the journal is good.
     journal_length: u64,
     /// Whether the file may be longer than that, after a failed append.
@@ -59,16 +59,9 @@ pub struct FileBackend {
 }
 
 impl FileBackend {
-    /// A state at a path of the operating system's file system. A link is followed, so that it stays a link.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let path = if path.is_symlink() { std::fs::canonicalize(&path).unwrap_or(path) } else { path };
-        Self::over(path, Arc::new(RealFiles))
-    }
-
-    /// A state at a path of any file system.
-    pub fn over(path: impl Into<PathBuf>, files: Arc<dyn Files>) -> Self {
-        let path = path.into();
+    /// A state at a path. A link is followed, so that it stays a link.
+    pub fn new(path: impl Into<PathBuf>, files: Arc<dyn Files>) -> Self {
+        let path = files.resolve(path.into());
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
@@ -76,17 +69,17 @@ impl FileBackend {
         Self { path, folder, files, hook: None, skips_flush: false, held: Mutex::default() }
     }
 
-    /// With a hook that is called at each fault point.
+    /// With a hook that is called at the fault points of the snapshot.
     #[must_use]
-    pub fn with_fault_hook(mut self, hook: FaultHook) -> Self {
-        self.hook = Some(hook);
+    pub fn with_fault_hook(mut self, hook: Option<FaultHook>) -> Self {
+        self.hook = hook;
         self
     }
 
-    /// A backend that says an append is flushed when it is not: the power-loss test must catch it.
-    #[cfg(test)]
-    fn that_skips_flush(mut self) -> Self {
-        self.skips_flush = true;
+    /// For tests alone: says that an append is flushed when it is not.
+    #[must_use]
+    pub const fn without_flush(mut self, skips_flush: bool) -> Self {
+        self.skips_flush = skips_flush;
         self
     }
 
@@ -115,7 +108,7 @@ impl FileBackend {
 
     fn fault(&self, point: FaultPoint) {
         if let Some(hook) = &self.hook {
-            hook(point, &self.describe());
+            hook(point, "");
         }
     }
 
@@ -156,7 +149,7 @@ impl FileBackend {
 
     fn open_journal(&self, held: &mut Held) -> io::Result<()> {
         if held.journal.is_none() {
-            let journal = self.files.append(&self.journal_path())?;
+            let journal = self.files.open(&self.journal_path())?;
             // Also where the file stands already: whoever made it may have been cut off before this.
             self.files.flush_folder(&self.folder)?;
             held.journal = Some(journal);
@@ -173,7 +166,7 @@ impl FileBackend {
         self.open_journal(held)?;
         let Some(journal) = held.journal.as_mut() else { return Ok(()) };
         held.is_torn = true;
-        journal.write(bytes)?;
+        journal.append(bytes)?;
         if durability == Durability::Flushed && !self.skips_flush {
             journal.flush()?;
         }
@@ -194,17 +187,15 @@ impl FileBackend {
             self.files.duplicate(&self.path, &spare)?;
             self.files.rename(&spare, &self.backup_path())?;
         }
-        self.fault(FaultPoint::SnapshotRename);
+        self.fault(FaultPoint::SnapshotWritten);
         self.files.rename(&fresh, &self.path)?;
+        self.fault(FaultPoint::SnapshotRenamed);
         self.files.flush_folder(&self.folder)
     }
 
     fn write_fresh(&self, fresh: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.files.create(fresh)?;
-        let (first, rest) = bytes.split_at(bytes.len() / 2);
-        file.write(first)?;
-        self.fault(FaultPoint::SnapshotWrite);
-        file.write(rest)?;
+        file.append(bytes)?;
         file.flush()
     }
 
@@ -320,7 +311,7 @@ impl Backend for FileBackend {
 
     fn discard(&self, fence: Fence) -> Result<(), BackendError> {
         let mut held = self.under(fence)?;
-        self.fault(FaultPoint::JournalRemove);
+        self.fault(FaultPoint::BeforeJournalRemoval);
         held.journal = None;
         let path = self.journal_path();
         let failed = self.failed("Removing", &path);

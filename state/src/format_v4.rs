@@ -11,7 +11,7 @@ mod ours;
 mod read;
 mod write;
 
-pub use read::read;
+pub use read::{Snapshot, read};
 pub use write::write;
 
 /// The version of the format.

@@ -10,5 +10,5 @@ mod rules;
 pub use fold::{Folded, OpenRun, OpenStep, fold};
 pub(crate) use frame::write_frame;
 pub use frame::{FrameError, Scan, Tail, encode, scan};
-pub use record::{Begin, Intent, Operation, Record, Token, TokenParts};
+pub use record::{Intent, Operation, Record, Token};
 pub use rules::{IllegalTransition, Violation};

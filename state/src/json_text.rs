@@ -1,74 +1,24 @@
 //! JSON as text: kept undecoded, written compact or indented, compared without regard to spacing.
 //!
-//! Invariant: a text in here is valid JSON, so the rewriting below needs no error path; and it never appears in a
-//! debug form, since it may hold secrets.
+//! Invariant: a text in here is valid JSON, so the rewriting below needs no error path.
 
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::fmt;
 use std::sync::Arc;
 
-/// A piece of JSON that stays text until somebody needs it. A clone is a reference count.
-///
-/// Two are equal when they differ in spacing and in the escaping of `<`, `>`, `&` at most.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RawJson(Arc<RawValue>);
-
-impl RawJson {
-    /// A checked text.
-    pub fn parse(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self::from)
-    }
-
-    /// The JSON of something that serialises.
-    pub fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self::from)
-    }
-
-    /// The text, as it was read.
-    pub fn text(&self) -> &str {
-        self.0.get()
-    }
-
-    /// The raw value underneath, shared.
-    pub const fn raw(&self) -> &Arc<RawValue> {
-        &self.0
-    }
-
-    /// Decodes it.
-    pub fn decode<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.text())
-    }
+/// Whether two texts differ in spacing and in the escaping of `<`, `>`, `&` at most.
+pub(crate) fn is_same(left: &Arc<RawValue>, right: &Arc<RawValue>) -> bool {
+    Arc::ptr_eq(left, right)
+        || left.get() == right.get()
+        || canonical(left.get().as_bytes()) == canonical(right.get().as_bytes())
 }
 
-impl From<Box<RawValue>> for RawJson {
-    fn from(raw: Box<RawValue>) -> Self {
-        Self(raw.into())
+/// The same of texts that may be missing.
+pub(crate) fn are_same(left: Option<&Arc<RawValue>>, right: Option<&Arc<RawValue>>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => is_same(left, right),
+        (left, right) => left.is_none() && right.is_none(),
     }
 }
-
-impl From<Arc<RawValue>> for RawJson {
-    fn from(raw: Arc<RawValue>) -> Self {
-        Self(raw)
-    }
-}
-
-impl fmt::Debug for RawJson {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "RawJson({} bytes)", self.text().len())
-    }
-}
-
-impl PartialEq for RawJson {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-            || self.text() == other.text()
-            || canonical(self.text().as_bytes()) == canonical(other.text().as_bytes())
-    }
-}
-
-impl Eq for RawJson {}
 
 /// Appends the text without the spacing between its tokens.
 pub(crate) fn write_compact(out: &mut Vec<u8>, text: &[u8]) {
@@ -237,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn equality_ignores_spacing_and_go_escapes() {
+    fn comparison_ignores_spacing_and_go_escapes() {
         let cases = [
             (r#"{"a":1}"#, "{ \"a\" : 1 }", true),
             (r#""<&>""#, r#""\u003c\u0026\u003e""#, true),
@@ -245,13 +195,8 @@ mod tests {
             ("1", "1.0", false),
         ];
         for (left, right, equal) in cases {
-            let parse = |text: &str| RawJson::parse(text.to_owned()).unwrap();
-            assert_eq!(parse(left) == parse(right), equal, "{left} {right}");
+            let parse = |text: &str| Arc::from(RawValue::from_string(text.to_owned()).unwrap());
+            assert_eq!(is_same(&parse(left), &parse(right)), equal, "{left} {right}");
         }
-    }
-
-    #[test]
-    fn debug_shows_no_content() {
-        assert_eq!(format!("{:?}", RawJson::parse(r#""secret""#.into()).unwrap()), "RawJson(8 bytes)");
     }
 }

@@ -7,53 +7,51 @@ mod open;
 mod ticket;
 mod writer;
 
-pub use open::OpenOptions;
+pub use open::StoreOptions;
 pub use ticket::Ticket;
 
-use crate::address::ObjectKey;
-use crate::backend::{Backend, BackendError, Durability, Fence, digest};
+use crate::backend::{Backend, Durability, Fence, digest};
 use crate::format_v4;
 use crate::journal::{Folded, Record, encode, fold};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use writer::Writer;
 
-/// A state that is open: read-only, or for one run after another.
+/// A state that is open: read-only, or for a run.
 pub struct Store {
     backend: Arc<dyn Backend>,
     folded: RwLock<Folded>,
-    /// The bytes of the snapshot underneath until their digest is asked for.
-    base: Mutex<Base>,
+    base: Base,
+    /// The lease; none when the user asked for no lock.
     fence: Option<Fence>,
     /// None when read-only.
     writer: Option<Writer>,
-    options: OpenOptions,
+    /// The run that the journal belongs to, once it has begun: its first record names it.
+    run: OnceLock<String>,
+    version: String,
     notices: Diagnostics,
 }
 
-#[derive(Default)]
+/// The snapshot as it was read.
 struct Base {
-    bytes: Option<Vec<u8>>,
-    digest: OnceLock<String>,
-}
-
-impl Base {
-    fn digest(&self) -> Option<&str> {
-        let bytes = self.bytes.as_ref()?;
-        Some(self.digest.get_or_init(|| digest(bytes)))
-    }
+    serial: u64,
+    digest: Option<String>,
 }
 
 impl Store {
-    /// Takes the lock, reads snapshot and journal, and folds them. A torn tail of the journal is cut, and a run that
-    /// was cut off while it closed is closed.
-    pub fn open(backend: Arc<dyn Backend>, options: OpenOptions) -> Result<Self, Diagnostics> {
-        open::open(backend, options, true)
+    /// Takes the lock, reads snapshot and journal, and folds them. A torn tail of the journal is cut.
+    pub fn open(options: StoreOptions) -> Result<Self, Diagnostics> {
+        open::open(open::file_backend(&options), options, true)
     }
 
     /// The same for somebody who only looks: nothing is repaired, and an append is refused.
-    pub fn open_read_only(backend: Arc<dyn Backend>, options: OpenOptions) -> Result<Self, Diagnostics> {
-        open::open(backend, options, false)
+    pub fn open_read_only(options: StoreOptions) -> Result<Self, Diagnostics> {
+        open::open(open::file_backend(&options), options, false)
+    }
+
+    /// The same over any backend; path and files of the options are not used.
+    pub fn open_over(backend: Arc<dyn Backend>, options: StoreOptions) -> Result<Self, Diagnostics> {
+        open::open(backend, options, true)
     }
 
     /// State and open run as they are at this moment. The guard is not to be held over an append.
@@ -65,7 +63,7 @@ impl Store {
         self.folded.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was noticed at opening: a torn tail that was dropped, a run that was closed.
+    /// What was noticed at opening: a torn tail that was dropped.
     pub const fn notices(&self) -> &Diagnostics {
         &self.notices
     }
@@ -75,10 +73,14 @@ impl Store {
         self.backend.describe()
     }
 
-    /// The digest of the snapshot underneath; empty where there is none. A run's Begin names it.
-    pub fn base_digest(&self) -> String {
-        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
-        base.digest().unwrap_or_default().to_owned()
+    /// Serial of the snapshot as it was read.
+    pub const fn base_serial(&self) -> u64 {
+        self.base.serial
+    }
+
+    /// Digest of the snapshot as it was read; empty when there was none.
+    pub fn base_digest(&self) -> &str {
+        self.base.digest.as_deref().unwrap_or_default()
     }
 
     /// Folds a record and hands it to the journal. The ticket is done when the record survives the loss of power;
@@ -94,94 +96,99 @@ impl Store {
 
     fn hand_over(&self, record: &Record, durability: Durability) -> Ticket {
         let Some(writer) = &self.writer else {
-            let what = format!("The state {} is open for reading only.", self.describe());
-            return Ticket::failed(Diagnostic::error("state.read-only", "State cannot be changed", what));
+            let what = format!("{} is open for reading only.", self.describe());
+            return Ticket::failed(Diagnostic::error("state-read-only", "State cannot be changed", what));
         };
         let body = match encode(record) {
             Ok(body) => body,
             Err(error) => {
                 let what = format!("The record {} cannot be written: {error}.", record.name());
-                return Ticket::failed(Diagnostic::error("state.record", "State cannot be changed", what));
+                return Ticket::failed(Diagnostic::error(
+                    "journal-unwritable",
+                    "Journal record cannot be written",
+                    what,
+                ));
             }
         };
-        if matches!(record, Record::Begin(_)) && !writer.is_fresh() {
-            // A snapshot names one run, so a journal may hold one run.
-            let what = "The journal of the run before is still there, since its snapshot was not written.";
-            return Ticket::failed(Diagnostic::error("state.transition", "A run cannot begin", what));
-        }
         // The bytes are queued while the fold is locked: that is what keeps the two in one order.
         let mut folded = self.folded_mut();
         if let Err(refused) = writer.admit() {
             return Ticket::failed(refused);
         }
+        if matches!(record, Record::Begin { .. }) && self.run.get().is_some() {
+            // A snapshot names one run, by which a journal that stayed behind is known to be folded in.
+            let what =
+                "The journal holds another run already. This is a fault of Formwork; nothing was done.";
+            return Ticket::failed(Diagnostic::error("illegal-transition", "Illegal journal record", what));
+        }
         if let Err(illegal) = fold(&mut folded, record) {
-            let diagnostic =
-                Diagnostic::error("state.transition", "Step out of order", format!("{illegal}."));
-            return Ticket::failed(about(diagnostic, illegal.subject.as_deref()));
+            let what = format!("{illegal}. This is a fault of Formwork; nothing was done.");
+            let diagnostic = Diagnostic::error("illegal-transition", "Illegal journal record", what);
+            return Ticket::failed(match &illegal.subject {
+                Some(key) => diagnostic.about(key.to_string()),
+                None => diagnostic,
+            });
         }
-        writer.push(record, body, durability)
+        if let Record::Begin { run, .. } = record {
+            // Nothing was set before: a second run was refused above.
+            let _ = self.run.set(run.clone());
+        }
+        writer.push(record.name(), body, durability)
     }
 
-    /// Ends the open run: Finished, then the snapshot with the next serial if anything changed, then the journal goes.
-    /// Without an open run only what is left to do is done. On failure the journal stays, and nothing is lost.
-    pub fn finish(&self, errored: bool) -> Result<(), Diagnostics> {
-        let is_open = self.folded().run.is_some();
-        if is_open {
-            self.append(&Record::Finished { errored }).wait()?;
-        }
-        self.close_journal()
+    /// Writes what waits. When no run is open any more, the snapshot follows with the next serial, if anything
+    /// changed, and the journal goes; while a run is open the journal stays, and the next run goes on from it. On
+    /// failure the journal stays too, and nothing is lost.
+    pub fn finish(mut self) -> Result<(), Diagnostics> {
+        let finished = self.close_journal();
+        finished.and(self.unlock())
     }
 
-    /// Writes what is left to write and closes without a snapshot: the journal stays, and the next run goes on.
+    /// Writes what waits and closes without a snapshot: the journal stays, and the next run goes on from it.
     pub fn abandon(self) -> Result<(), Diagnostics> {
-        let drained = self.writer.as_ref().map_or(Ok(()), Writer::drain);
-        self.close().map_err(|error| error.diagnostic("State could not be unlocked"))?;
-        drained.map_err(Diagnostics::from)
+        let drained = self.writer.as_ref().map_or(Ok(()), Writer::drain).map_err(Diagnostics::from);
+        drained.and(self.unlock())
     }
 
-    /// Gives the lock back and closes. What `finish` did not write stays in the journal.
-    pub fn close(mut self) -> Result<(), BackendError> {
+    fn unlock(mut self) -> Result<(), Diagnostics> {
         self.writer = None;
-        self.fence.take().map_or(Ok(()), |fence| self.backend.release(fence))
+        let released = self.fence.take().map_or(Ok(()), |fence| self.backend.release(fence));
+        released.map_err(|error| error.diagnostic("State could not be unlocked").into())
     }
 
-    /// The snapshot with all that is folded in, and the end of the journal.
-    fn close_journal(&self) -> Result<(), Diagnostics> {
+    /// Where no run is open: the snapshot, if anything changed, and the end of the journal.
+    fn close_journal(&mut self) -> Result<(), Diagnostics> {
         let Some(writer) = &self.writer else { return Ok(()) };
-        let fence = writer.fence();
         writer.drain()?;
-        let mut folded = self.folded_mut();
+        let mut folded = self.folded.write().unwrap_or_else(PoisonError::into_inner);
         if folded.run.is_some() {
             return Ok(());
         }
         if folded.is_changed {
-            self.write_snapshot(fence, &mut folded)?;
+            self.base = self.write_snapshot(writer.fence(), &folded)?;
+            folded.state.serial = self.base.serial;
+            folded.is_changed = false;
         }
-        self.backend.discard(fence).map_err(|error| error.diagnostic("The journal could not be removed"))?;
-        writer.restart();
+        if !writer.is_fresh() {
+            let discarded = self.backend.discard(writer.fence());
+            discarded.map_err(|error| error.diagnostic("The journal cannot be removed"))?;
+            writer.restart();
+            self.run = OnceLock::new();
+        }
         Ok(())
     }
 
-    fn write_snapshot(&self, fence: Fence, folded: &mut Folded) -> Result<(), Diagnostics> {
-        let before = (
-            folded.state.serial,
-            folded.state.terraform_version.clone(),
-            folded.state.formwork_version.clone(),
-        );
-        folded.state.serial += 1;
-        folded.state.terraform_version.clone_from(&self.options.language_version);
-        folded.state.formwork_version = Some(self.options.program_version.clone());
-        let bytes = format_v4::write(&folded.state);
-        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.backend.snapshot(fence, base.digest(), &bytes) {
-            (folded.state.serial, folded.state.terraform_version, folded.state.formwork_version) = before;
-            let diagnostic = error.diagnostic("The state snapshot could not be written");
+    fn write_snapshot(&self, fence: Fence, folded: &Folded) -> Result<Base, Diagnostics> {
+        let serial = self.base.serial + 1;
+        let run = self.run.get().map(String::as_str).unwrap_or_default();
+        let bytes = format_v4::write(&folded.state, serial, run, &self.version)?;
+        let written = self.backend.snapshot(fence, self.base.digest.as_deref(), &bytes);
+        written.map_err(|error| {
+            let diagnostic = error.diagnostic("State cannot be written");
             let detail = format!("{} Nothing is lost: every change is in the journal.", diagnostic.detail);
-            return Err(Diagnostic { detail, ..diagnostic }.into());
-        }
-        *base = Base { bytes: Some(bytes), digest: OnceLock::new() };
-        folded.is_changed = false;
-        Ok(())
+            Diagnostic { detail, ..diagnostic }
+        })?;
+        Ok(Base { serial, digest: Some(digest(&bytes)) })
     }
 }
 
@@ -198,13 +205,6 @@ impl Drop for Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Store").field("backend", &self.describe()).finish_non_exhaustive()
-    }
-}
-
-fn about(diagnostic: Diagnostic, key: Option<&ObjectKey>) -> Diagnostic {
-    match key {
-        Some(key) => diagnostic.about(key.to_string()),
-        None => diagnostic,
     }
 }
 

@@ -1,1 +1,75 @@
-//! The contract between the engine and a provider
+//! The contract between the engine and a provider: plain data in, plain data out.
+//!
+//! A [`Provider`] knows its [`ProviderSchema`] and can be configured; a [`Connection`] is a configured provider and
+//! answers one [`Request`] with one [`Response`] through one object-safe asynchronous call, so that recording, fault
+//! injection and providers in other processes are wrappers around it.
+//!
+//! Invariants: a provider never sleeps, retries, prints or keeps state; waiting is data ([`Progress::Waiting`]) and
+//! the engine owns time. A provider never sees a mark. A configuration that holds an unknown is not sent, unless the
+//! provider says it takes one ([`Provider::configures_with_unknowns`]).
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod default_plan;
+mod error;
+mod protocol;
+mod schema;
+
+pub use default_plan::{default_plan, mark_computed_unknown};
+pub use error::{ErrorKind, Outcome, ProviderError};
+pub use protocol::{
+    Applied, ApplyRequest, Deferred, DeferredReason, ImportedObject, ListPage, ListedObject, Operation,
+    PlanRequest, Planned, Progress, ReadRequest, Reading, Readings, Request, Response, Target, Token,
+    WaitRequest,
+};
+pub use schema::{
+    Attribute, Block, Change, Disruption, FunctionSchema, KindSchema, NestedBlock, Nesting, Permission,
+    Presence, ProviderSchema, Recovery,
+};
+
+use formwork_diagnostic::Diagnostics;
+use formwork_value::Value;
+use futures::future::BoxFuture;
+use std::sync::Arc;
+
+/// A target system's provider, not configured yet.
+pub trait Provider: Send + Sync {
+    /// Everything it offers: one table for validation, documentation, the default plan and permissions.
+    fn schema(&self) -> Arc<ProviderSchema>;
+
+    /// Checks a configuration that may hold unknowns; diagnostics carry attribute paths.
+    fn validate_configuration(&self, _configuration: &Value) -> Diagnostics {
+        Diagnostics::new()
+    }
+
+    /// Connects. The configuration is an object of the schema's type, wholly known unless
+    /// [`Provider::configures_with_unknowns`].
+    fn configure(&self, configuration: Value) -> BoxFuture<'_, Result<Arc<dyn Connection>, Diagnostics>>;
+
+    /// Whether [`Provider::configure`] may be given unknowns.
+    fn configures_with_unknowns(&self) -> bool {
+        false
+    }
+
+    /// Checks one resource's or data source's configuration, unknowns where not known; needs no connection.
+    fn validate_resource(&self, _kind: &str, _configuration: &Value) -> Diagnostics {
+        Diagnostics::new()
+    }
+
+    /// A provider-defined function.
+    fn call_function(&self, name: &str, _arguments: &[Value]) -> Result<Value, ProviderError> {
+        Err(ProviderError::invalid(format!("this provider has no function named {name:?}")))
+    }
+}
+
+/// A configured provider.
+pub trait Connection: Send + Sync {
+    /// Where it points.
+    fn target(&self) -> Target;
+
+    /// Answers one request. Never dropped half-way by the engine: the first interrupt sends [`Connection::cancel`].
+    fn call(&self, request: Request) -> BoxFuture<'_, Response>;
+
+    /// Asks running calls to come to an end soon.
+    fn cancel(&self) {}
+}

@@ -1,1 +1,32 @@
-//! Plan and apply
+//! Plan and apply.
+//!
+//! A configuration and a state become a [`Plan`]; [`apply`] performs it and writes every intent and outcome to the
+//! journal; after a crash the same function goes on. The way of a resource: [`graph`] → [`plan`] → [`order`] →
+//! [`apply`].
+//!
+//! Invariants: nothing here reads a terminal, the environment, a clock or a disk (they come in by argument), names a
+//! provider, or sleeps but through the [`Clock`] it was given.
+
+pub mod apply;
+pub mod connections;
+pub mod environment;
+pub mod envelope;
+pub mod evaluate;
+pub mod event;
+pub mod expand;
+pub mod graph;
+pub mod model;
+pub mod objects;
+pub mod order;
+pub mod plan;
+pub mod plan_file;
+pub mod proposed;
+pub mod reasons;
+pub mod recipe;
+pub mod run;
+pub mod schema;
+pub mod variables;
+
+pub use environment::{Clock, Environment, ProviderSource};
+pub use event::{Event, Observer, Silent};
+pub use model::{Action, ActionReason, Change, OutputChange, Plan, RunMode, Stage, Step, Summary, Work};

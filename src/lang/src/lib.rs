@@ -1,1 +1,40 @@
-//! The configuration language: text to syntax tree to module tree
+//! The configuration language: text to syntax tree to module tree; expressions, functions, and bodies decoded by a
+//! schema. Semantics are HCL's and OpenTofu's.
+//!
+//! Invariants: nothing here reads a disk (a [`Source`] is passed in) or knows a provider or state; parsing never
+//! stops at the first error; evaluating gives a value and diagnostics, never a panic.
+
+mod body;
+mod call;
+mod compile;
+mod constraint;
+mod decode;
+mod evaluate;
+mod expression;
+pub mod functions;
+mod lexer;
+mod load;
+mod module;
+mod node;
+mod parser;
+mod schema;
+mod scope;
+mod source;
+mod standalone;
+mod suggest;
+mod syntax;
+
+pub use body::{Attribute, Body};
+pub use constraint::TypeConstraint;
+pub use evaluate::{describe, index_value, safe_prefix};
+pub use expression::Expression;
+pub use load::load;
+pub use module::{
+    BackendBlock, Condition, IgnoreChanges, Lifecycle, Local, Module, ModuleCall, Output, ProviderBlock,
+    ProviderReference, RequiredProvider, Resource, Settings, Variable,
+};
+pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
+pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
+pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
+pub use suggest::nearest;
+pub use standalone::{parse_expression, parse_template, parse_tfvars};

@@ -91,3 +91,12 @@ impl Marks {
         if rest.is_empty() { Self::NONE } else { Self(Some(Arc::new(rest))) }
     }
 }
+
+impl FromIterator<Mark> for Marks {
+    fn from_iter<I: IntoIterator<Item = Mark>>(marks: I) -> Self {
+        let mut all: Vec<Mark> = marks.into_iter().collect();
+        all.sort();
+        all.dedup();
+        if all.is_empty() { Self::NONE } else { Self(Some(Arc::new(all))) }
+    }
+}

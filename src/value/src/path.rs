@@ -71,7 +71,9 @@ impl PathStep {
     /// Whether both name the same place; an attribute and a key of one name do.
     pub fn matches(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Attribute(left) | Self::Key(left), Self::Attribute(right) | Self::Key(right)) => left == right,
+            (Self::Attribute(left) | Self::Key(left), Self::Attribute(right) | Self::Key(right)) => {
+                left == right
+            }
             (left, right) => left == right,
         }
     }
@@ -80,8 +82,12 @@ impl PathStep {
         let (inner, marks) = value.unmark();
         let found = match self {
             Self::Attribute(name) | Self::Key(name) => inner.get(name.as_str()).cloned(),
-            Self::Index(index) => inner.items().and_then(|items| items.get(usize::try_from(*index).ok()?)).cloned(),
-            Self::Element(element) => inner.items().and_then(|items| items.iter().find(|item| *item == element)).cloned(),
+            Self::Index(index) => {
+                inner.items().and_then(|items| items.get(usize::try_from(*index).ok()?)).cloned()
+            }
+            Self::Element(element) => {
+                inner.items().and_then(|items| items.iter().find(|item| *item == element)).cloned()
+            }
         }?;
         Some(found.with_marks(&marks))
     }

@@ -43,7 +43,10 @@ impl ObjectType {
 
     /// The type of one attribute.
     pub fn get(&self, name: &str) -> Option<&Type> {
-        self.attributes.binary_search_by(|(key, _)| key.as_str().cmp(name)).ok().map(|at| &self.attributes[at].1)
+        self.attributes
+            .binary_search_by(|(key, _)| key.as_str().cmp(name))
+            .ok()
+            .map(|at| &self.attributes[at].1)
     }
 
     /// Whether a conversion to this type may lack the attribute.
@@ -88,7 +91,8 @@ impl Type {
         attributes: impl IntoIterator<Item = (N, Type)>,
         optional: impl IntoIterator<Item = O>,
     ) -> Self {
-        let mut attributes: Vec<(Name, Type)> = attributes.into_iter().map(|(name, kind)| (name.into(), kind)).collect();
+        let mut attributes: Vec<(Name, Type)> =
+            attributes.into_iter().map(|(name, kind)| (name.into(), kind)).collect();
         attributes.reverse();
         attributes.sort_by(|left, right| left.0.cmp(&right.0));
         attributes.dedup_by(|later, earlier| later.0 == earlier.0);
@@ -127,18 +131,32 @@ impl Type {
         }
     }
 
+    fn has_optional(&self) -> bool {
+        match self {
+            Self::Dynamic | Self::Bool | Self::Number | Self::String => false,
+            Self::List(element) | Self::Set(element) | Self::Map(element) => element.has_optional(),
+            Self::Tuple(elements) => elements.iter().any(Self::has_optional),
+            Self::Object(object) => {
+                !object.optional.is_empty() || object.attributes.iter().any(|(_, kind)| kind.has_optional())
+            }
+        }
+    }
+
     /// The same type with no optional marks at any depth: the type of values, not of constraints.
     #[must_use]
     pub fn without_optional(&self) -> Self {
+        if !self.has_optional() {
+            return self.clone();
+        }
         match self {
             Self::Dynamic | Self::Bool | Self::Number | Self::String => self.clone(),
             Self::List(element) => Self::list(element.without_optional()),
             Self::Set(element) => Self::set(element.without_optional()),
             Self::Map(element) => Self::map(element.without_optional()),
             Self::Tuple(elements) => Self::tuple(elements.iter().map(Self::without_optional).collect()),
-            Self::Object(object) => {
-                Self::object(object.attributes.iter().map(|(name, kind)| (name.clone(), kind.without_optional())))
-            }
+            Self::Object(object) => Self::object(
+                object.attributes.iter().map(|(name, kind)| (name.clone(), kind.without_optional())),
+            ),
         }
     }
 

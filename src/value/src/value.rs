@@ -1,7 +1,7 @@
 //! The value: two words, sharing everything larger.
 
 use crate::unknown::UnknownNode;
-use crate::{Marks, MarkKind, Name, Number, BigFloat, Refinements, Type};
+use crate::{BigFloat, MarkKind, Marks, Name, Number, Refinements, Type};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::fmt;
@@ -107,7 +107,10 @@ impl Entries {
     pub fn get(&self, name: &str) -> Option<&Value> {
         let at = if self.items.len() > INDEX_ABOVE {
             let index = self.index.get_or_init(|| {
-                #[expect(clippy::cast_possible_truncation, reason = "no collection has four thousand million entries")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "no collection has four thousand million entries"
+                )]
                 self.items.iter().enumerate().map(|(at, (name, _))| (name.clone(), at as u32)).collect()
             });
             *index.get(name)? as usize
@@ -163,11 +166,7 @@ impl Value {
 
     /// A string; it is normalised to NFC.
     pub fn string(text: impl Into<Name>) -> Self {
-        let text = text.into();
-        if is_nfc_quick(text.chars()) == IsNormalized::Yes {
-            return Self(Repr::String(text));
-        }
-        Self(Repr::String(text.nfc().collect::<String>().into()))
+        Self(Repr::String(normalize(text.into())))
     }
 
     /// A number.
@@ -190,7 +189,6 @@ impl Value {
     }
 
     /// A set from items that are in cty's order already, without duplicates and without marks: for `crate::set`.
-    #[expect(dead_code, reason = "the set module builds on it")]
     pub(crate) fn set_from_ordered(element: Type, items: Vec<Value>) -> Self {
         let flags = Flags::of(&items);
         Self(Repr::Set(Arc::new(SequenceNode { items, value_type: OnceLock::from(element), flags })))
@@ -204,16 +202,12 @@ impl Value {
 
     /// A map of an element type; of two entries of one name the last stays.
     pub fn map(element: Type, entries: Vec<(Name, Value)>) -> Self {
-        let flags = Flags::of(entries.iter().map(|(_, value)| value));
-        let node = MappingNode { entries: Entries::new(entries), value_type: OnceLock::from(element), flags };
-        Self(Repr::Map(Arc::new(node)))
+        Self(Repr::Map(Arc::new(MappingNode::new(entries, OnceLock::from(element)))))
     }
 
     /// An object; of two attributes of one name the last stays.
     pub fn object(attributes: Vec<(Name, Value)>) -> Self {
-        let flags = Flags::of(attributes.iter().map(|(_, value)| value));
-        let node = MappingNode { entries: Entries::new(attributes), value_type: OnceLock::new(), flags };
-        Self(Repr::Object(Arc::new(node)))
+        Self(Repr::Object(Arc::new(MappingNode::new(attributes, OnceLock::new()))))
     }
 
     /// What it is. A marked value answers [`Kind::Marked`].
@@ -245,9 +239,10 @@ impl Value {
             Repr::List(node) => Type::list(node.element()),
             Repr::Set(node) => Type::set(node.element()),
             Repr::Map(node) => Type::map(node.element()),
-            Repr::Tuple(node) => {
-                node.value_type.get_or_init(|| Type::tuple(node.items.iter().map(Self::value_type).collect())).clone()
-            }
+            Repr::Tuple(node) => node
+                .value_type
+                .get_or_init(|| Type::tuple(node.items.iter().map(Self::value_type).collect()))
+                .clone(),
             Repr::Object(node) => node
                 .value_type
                 .get_or_init(|| {
@@ -289,7 +284,12 @@ impl Value {
     pub fn has_marks(&self) -> bool {
         match &self.0 {
             Repr::Marked(_) => true,
-            Repr::Unknown(_) | Repr::Null(_) | Repr::Bool(_) | Repr::Int(_) | Repr::Big(_) | Repr::String(_) => false,
+            Repr::Unknown(_)
+            | Repr::Null(_)
+            | Repr::Bool(_)
+            | Repr::Int(_)
+            | Repr::Big(_)
+            | Repr::String(_) => false,
             Repr::List(node) | Repr::Set(node) | Repr::Tuple(node) => node.flags.marked,
             Repr::Map(node) | Repr::Object(node) => node.flags.marked,
         }
@@ -324,9 +324,10 @@ impl Value {
             return self.clone();
         }
         match &self.0 {
-            Repr::Marked(node) => {
-                Self(Repr::Marked(Arc::new(MarkedNode { inner: node.inner.clone(), marks: node.marks.union(marks) })))
-            }
+            Repr::Marked(node) => Self(Repr::Marked(Arc::new(MarkedNode {
+                inner: node.inner.clone(),
+                marks: node.marks.union(marks),
+            }))),
             _ => Self(Repr::Marked(Arc::new(MarkedNode { inner: self.clone(), marks: marks.clone() }))),
         }
     }
@@ -334,6 +335,14 @@ impl Value {
     /// The value inside, its marks dropped: the only way past a sensitive mark. Each use is a decision that a
     /// secret may leave here; a test counts them.
     pub fn reveal(&self) -> &Value {
+        match &self.0 {
+            Repr::Marked(node) => &node.inner,
+            _ => self,
+        }
+    }
+
+    /// As [`Value::reveal`], for passes of this crate that put the marks back.
+    pub(crate) fn reveal_node(&self) -> &Value {
         match &self.0 {
             Repr::Marked(node) => &node.inner,
             _ => self,
@@ -400,11 +409,21 @@ impl Value {
             (Repr::List(left), Repr::List(right))
             | (Repr::Set(left), Repr::Set(right))
             | (Repr::Tuple(left), Repr::Tuple(right)) => Arc::ptr_eq(left, right),
-            (Repr::Map(left), Repr::Map(right)) | (Repr::Object(left), Repr::Object(right)) => Arc::ptr_eq(left, right),
+            (Repr::Map(left), Repr::Map(right)) | (Repr::Object(left), Repr::Object(right)) => {
+                Arc::ptr_eq(left, right)
+            }
             (Repr::Marked(left), Repr::Marked(right)) => Arc::ptr_eq(left, right),
             _ => false,
         }
     }
+}
+
+/// The text in NFC.
+pub(crate) fn normalize(text: Name) -> Name {
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return text;
+    }
+    text.nfc().collect::<String>().into()
 }
 
 impl SequenceNode {
@@ -414,6 +433,13 @@ impl SequenceNode {
 }
 
 impl MappingNode {
+    /// Flags are taken after entries of one name are gone.
+    fn new(entries: Vec<(Name, Value)>, value_type: OnceLock<Type>) -> Self {
+        let entries = Entries::new(entries);
+        let flags = Flags::of(entries.iter().map(|(_, value)| value));
+        Self { entries, value_type, flags }
+    }
+
     fn element(&self) -> Type {
         self.value_type.get().cloned().unwrap_or(Type::Dynamic)
     }
@@ -431,7 +457,9 @@ impl PartialEq for Value {
             (Repr::Unknown(left), Repr::Unknown(right)) => left == right,
             (Repr::Bool(left), Repr::Bool(right)) => left == right,
             (Repr::Int(left), Repr::Int(right)) => left == right,
-            (Repr::Big(left), Repr::Big(right)) => left == right,
+            (Repr::Big(left), Repr::Big(right)) => Arc::ptr_eq(left, right) || left == right,
+            // Negative zero is not inline, and equal to zero.
+            (Repr::Int(0), Repr::Big(zero)) | (Repr::Big(zero), Repr::Int(0)) => zero.is_zero(),
             (Repr::String(left), Repr::String(right)) => left == right,
             (Repr::List(left), Repr::List(right)) | (Repr::Set(left), Repr::Set(right)) => {
                 left.element() == right.element() && left.items == right.items
@@ -441,7 +469,9 @@ impl PartialEq for Value {
                 left.element() == right.element() && left.entries.items == right.entries.items
             }
             (Repr::Object(left), Repr::Object(right)) => left.entries.items == right.entries.items,
-            (Repr::Marked(left), Repr::Marked(right)) => left.marks == right.marks && left.inner == right.inner,
+            (Repr::Marked(left), Repr::Marked(right)) => {
+                left.marks == right.marks && left.inner == right.inner
+            }
             _ => false,
         }
     }

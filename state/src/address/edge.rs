@@ -1,6 +1,6 @@
 //! What an object was read from, as it is remembered in state.
 
-use super::parse::{AddressError, serde_as_text};
+use super::parse::{AddressError, Cursor, serde_as_text};
 use super::{Address, BlockAddress};
 use crate::Name;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// One direct edge: what must exist before, and go after, the object that has it.
 ///
-/// Text: an object is its address, a block is followed by `[*]`, a node is led by `node:`.
+/// Text: `object ADDRESS`, `block ADDRESS`, `node NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Edge {
     /// One instance.
@@ -21,15 +21,12 @@ pub enum Edge {
     Node(Name),
 }
 
-const BLOCK: &str = "[*]";
-const NODE: &str = "node:";
-
 impl fmt::Display for Edge {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Object(address) => write!(out, "{address}"),
-            Self::Block(block) => write!(out, "{block}{BLOCK}"),
-            Self::Node(name) => write!(out, "{NODE}{name}"),
+            Self::Object(address) => write!(out, "object {address}"),
+            Self::Block(block) => write!(out, "block {block}"),
+            Self::Node(name) => write!(out, "node {name}"),
         }
     }
 }
@@ -38,12 +35,11 @@ impl FromStr for Edge {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        if let Some(node) = text.strip_prefix(NODE) {
-            return Ok(Self::Node(node.into()));
-        }
-        match text.strip_suffix(BLOCK) {
-            Some(block) => block.parse().map(Self::Block),
-            None => text.parse().map(Self::Object),
+        match text.split_once(' ') {
+            Some(("object", address)) => address.parse().map(Self::Object),
+            Some(("block", block)) => block.parse().map(Self::Block),
+            Some(("node", name)) => Ok(Self::Node(name.into())),
+            _ => Cursor::new(text).fail("an edge begins with object, block or node"),
         }
     }
 }

@@ -1,14 +1,12 @@
 //! Addresses of providers and of their configurations.
 
 use super::parse::{AddressError, Cursor, serde_as_text, write_quoted};
-use super::{Key, ModuleInstance};
 use crate::Name;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// The host that a provider address without one means.
-pub const DEFAULT_HOST: &str = "registry.opentofu.org";
+const DEFAULT_HOST: &str = "registry.opentofu.org";
 const DEFAULT_NAMESPACE: &str = "hashicorp";
 const BUILTIN_HOST: &str = "terraform.io";
 const BUILTIN_NAMESPACE: &str = "builtin";
@@ -27,6 +25,16 @@ pub struct ProviderAddress {
 }
 
 impl ProviderAddress {
+    /// One of ours: `formwork/NAME`.
+    pub fn formwork(type_name: &str) -> Self {
+        Self::new("formwork", type_name)
+    }
+
+    /// What an undeclared name means: `hashicorp/NAME`.
+    pub fn hashicorp(type_name: &str) -> Self {
+        Self::new(DEFAULT_NAMESPACE, type_name)
+    }
+
     /// A provider at the default host.
     pub fn new(namespace: impl Into<Name>, type_name: impl Into<Name>) -> Self {
         Self { host: DEFAULT_HOST.into(), namespace: namespace.into(), type_name: type_name.into() }
@@ -41,19 +49,9 @@ impl ProviderAddress {
         }
     }
 
-    /// What an undeclared local name means: a provider of that name in the default namespace.
-    pub fn implied(local_name: &str) -> Self {
-        if local_name == "terraform" { Self::builtin() } else { Self::new(DEFAULT_NAMESPACE, local_name) }
-    }
-
     /// Reads a source address: `sim`, `formwork/sim` or `host/formwork/sim`.
     pub fn parse(source: &str) -> Result<Self, AddressError> {
         source.parse()
-    }
-
-    /// Whether the provider is inside the program by definition of the language.
-    pub fn is_builtin(&self) -> bool {
-        self.host == BUILTIN_HOST && self.namespace == BUILTIN_NAMESPACE
     }
 
     /// The short form that people read: without the default host.
@@ -114,30 +112,29 @@ impl FromStr for ProviderAddress {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderConfigAddress {
     /// The names of the module calls from the root.
-    pub module_path: Arc<[Name]>,
+    pub module_path: Vec<Name>,
     /// The provider.
     pub provider: ProviderAddress,
-    /// The alias; none for the default configuration.
+    /// The alias; none for the default configuration. Where another engine's configuration has instances, the key of
+    /// one follows in brackets.
     pub alias: Option<Name>,
-    /// Which instance, where the configuration has `for_each`.
-    pub key: Key,
 }
 
 impl ProviderConfigAddress {
     /// The default configuration in the root module.
-    pub fn root(provider: ProviderAddress) -> Self {
-        Self::new(Arc::from([]), provider, None)
+    pub const fn root(provider: ProviderAddress) -> Self {
+        Self { module_path: Vec::new(), provider, alias: None }
     }
 
-    /// A configuration without instances.
-    pub fn new(module_path: impl Into<Arc<[Name]>>, provider: ProviderAddress, alias: Option<Name>) -> Self {
-        Self { module_path: module_path.into(), provider, alias, key: Key::None }
+    /// Whether it is one instance of a configuration, which a state file names at the instance.
+    pub(crate) fn has_key(&self) -> bool {
+        self.alias.as_ref().is_some_and(|alias| alias.ends_with(']'))
     }
 }
 
 impl fmt::Display for ProviderConfigAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for name in self.module_path.iter() {
+        for name in &self.module_path {
             write!(out, "module.{name}.")?;
         }
         out.write_str("provider[")?;
@@ -146,7 +143,7 @@ impl fmt::Display for ProviderConfigAddress {
         if let Some(alias) = &self.alias {
             write!(out, ".{alias}")?;
         }
-        write!(out, "{}", self.key)
+        Ok(())
     }
 }
 
@@ -170,14 +167,14 @@ impl FromStr for ProviderConfigAddress {
         } else {
             return cursor.fail("provider[\"…\"] is expected");
         };
-        let alias = if cursor.eat(".") { Some(Name::from(cursor.identifier()?)) } else { None };
-        let key = cursor.key()?;
-        cursor.end(Self { module_path: path_of(&module), provider, alias, key })
+        let alias = if cursor.eat(".") {
+            let name = cursor.identifier()?;
+            Some(Name::from(format!("{name}{}", cursor.key()?)))
+        } else {
+            None
+        };
+        cursor.end(Self { module_path: module.config_path(), provider, alias })
     }
-}
-
-fn path_of(module: &ModuleInstance) -> Arc<[Name]> {
-    module.path().into()
 }
 
 serde_as_text!(ProviderAddress, ProviderConfigAddress);

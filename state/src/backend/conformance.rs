@@ -53,7 +53,7 @@ fn said(error: &impl std::fmt::Debug) -> String {
 }
 
 fn holder(operation: &str) -> LockHolder {
-    LockHolder { id: format!("id-{operation}"), operation: operation.into(), pid: 1, ..LockHolder::default() }
+    LockHolder { operation: operation.into(), pid: 1, ..LockHolder::default() }
 }
 
 fn lease(backend: &dyn Backend) -> Result<super::Fence, String> {

@@ -1,10 +1,11 @@
 //! What the file backend needs of a file system, and the real one.
 //!
-//! Invariant: nothing is durable before `flush` (bytes of a file) or `flush_folder` (names) has returned.
+//! Invariant: everything that is done to a disk goes through [`Files`], so that a test can drop what was not flushed;
+//! and nothing is durable before `flush` (bytes of a file) or `flush_folder` (names) has returned.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// By what a file is known to be unchanged without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub struct Stamp {
 }
 
 /// A file open for writing.
-pub trait OpenFile: Send {
+pub trait Appender: Send {
     /// Writes at the end.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes what was written durable.
     fn flush(&mut self) -> io::Result<()>;
     /// Cuts the file.
@@ -33,14 +34,18 @@ pub trait HeldLock: Send {
 
 /// A file system.
 pub trait Files: Send + Sync + 'static {
+    /// Where a path leads once its links are followed.
+    fn resolve(&self, path: PathBuf) -> PathBuf {
+        path
+    }
     /// What a file holds; none where there is none.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
     /// A file's stamp; none where there is none.
     fn stamp(&self, path: &Path) -> io::Result<Option<Stamp>>;
     /// An empty file that only its owner reads, in place of any other.
-    fn create(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Appender>>;
     /// A file to append to; made, for its owner alone, where there is none.
-    fn append(&self, path: &Path) -> io::Result<Box<dyn OpenFile>>;
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Appender>>;
     /// Gives a file a second name, or copies it where that cannot be done.
     fn duplicate(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Moves a name over another.
@@ -89,8 +94,8 @@ fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-impl OpenFile for File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+impl Appender for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
     }
 
@@ -105,6 +110,10 @@ impl OpenFile for File {
 }
 
 impl Files for RealFiles {
+    fn resolve(&self, path: PathBuf) -> PathBuf {
+        if path.is_symlink() { std::fs::canonicalize(&path).unwrap_or(path) } else { path }
+    }
+
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         unless_missing(std::fs::read(path))
     }
@@ -115,13 +124,13 @@ impl Files for RealFiles {
         Ok(Some(Stamp { length: metadata.len(), written_ns: written.as_nanos() }))
     }
 
-    fn create(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Appender>> {
         let file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(path)?;
         keep_private(&file)?;
         Ok(Box::new(file))
     }
 
-    fn append(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Appender>> {
         let file = private(OpenOptions::new().append(true).create(true)).open(path)?;
         keep_private(&file)?;
         Ok(Box::new(file))
@@ -133,7 +142,7 @@ impl Files for RealFiles {
             return Ok(());
         }
         let mut copy = self.create(to)?;
-        copy.write(&std::fs::read(from)?)?;
+        copy.append(&std::fs::read(from)?)?;
         copy.flush()
     }
 
@@ -147,7 +156,7 @@ impl Files for RealFiles {
 
     fn flush_folder(&self, folder: &Path) -> io::Result<()> {
         #[cfg(unix)]
-        File::open(folder)?.sync_all()?;
+        File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?.sync_all()?;
         #[cfg(not(unix))]
         let _ = folder;
         Ok(())

@@ -31,7 +31,7 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn of(state: &State) -> Self {
         let mut graph = Self::default();
-        for (key, object) in state.iter() {
+        for (key, object) in state.objects() {
             graph.add_object(&key.address.block().in_configuration(), object);
         }
         for (node, edges) in &state.node_edges {

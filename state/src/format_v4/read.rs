@@ -5,24 +5,38 @@
 
 use super::{VERSION, ours};
 use crate::Name;
-use crate::address::{BlockAddress, DeposedKey, Key, Mode, ModuleInstance, ObjectKey, ProviderConfigAddress};
-use crate::model::{Extra, Object, Outputs, RawJson, State, Status};
+use crate::address::{
+    BlockAddress, DeposedKey, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress, ProviderConfigAddress,
+};
+use crate::model::{Extra, Object, OutputValue, State, Status};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use formwork_diagnostic::Diagnostic;
+use formwork_value::{Path, json};
+use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+/// A state file read.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The state in it.
+    pub state: State,
+    /// The run whose journal is folded in; empty where another engine wrote the file.
+    pub run: String,
+}
+
 /// Reads a state file. `name` is what messages call it.
-pub fn read(bytes: &[u8], name: &str) -> Result<State, Diagnostic> {
+pub fn read(name: &str, bytes: &[u8]) -> Result<Snapshot, Diagnostic> {
     let mut reader = Reader::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let outcome = TopSeed(&mut reader).deserialize(&mut deserializer).and_then(|()| deserializer.end());
     outcome.map_err(|error| corrupt(name, &error))?;
-    Ok(reader.state)
+    Ok(Snapshot { state: reader.state, run: reader.run })
 }
 
 fn corrupt(name: &str, error: &serde_json::Error) -> Diagnostic {
@@ -35,7 +49,7 @@ fn corrupt(name: &str, error: &serde_json::Error) -> Diagnostic {
     } else {
         "The state file is damaged"
     };
-    Diagnostic::error("state.corrupt", summary, detail)
+    Diagnostic::error("state-unreadable", summary, detail)
         .hint(format!("nothing was changed; the state before is in {name}.backup where it was kept"))
 }
 
@@ -59,6 +73,7 @@ fn without_quotes(message: &str) -> String {
 #[derive(Default)]
 struct Reader {
     state: State,
+    run: String,
     providers: FxHashMap<String, ProviderConfigAddress>,
     modules: FxHashMap<String, ModuleInstance>,
     names: FxHashMap<String, Name>,
@@ -116,30 +131,32 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match &*key {
                 "version" => {
-                    check_version(&map.next_value::<Box<serde_json::value::RawValue>>()?)?;
+                    check_version(&map.next_value::<Box<RawValue>>()?)?;
                     has_version = true;
                 }
                 "terraform_version" => reader.state.terraform_version = map.next_value()?,
-                "serial" => reader.state.serial = whole(&map.next_value()?, "serial")?,
+                "serial" => reader.state.serial = whole(&map.next_value::<Box<RawValue>>()?, "serial")?,
                 "lineage" => reader.state.lineage = map.next_value()?,
-                "outputs" => reader.state.outputs = map.next_value::<Option<Outputs>>()?.unwrap_or_default(),
+                "outputs" => {
+                    reader.state.outputs =
+                        map.next_value::<Option<IndexMap<Name, OutputValue>>>()?.unwrap_or_default()
+                }
                 "resources" => map.next_value_seed(ResourcesSeed(reader))?,
                 "check_results" => reader.state.check_results = unless_null(map.next_value()?),
                 ours::KEY => {
-                    let ours: ours::Top = map.next_value()?;
-                    ours.apply(&mut reader.state).map_err(A::Error::custom)?;
+                    reader.run = map.next_value::<ours::Top>()?.apply(&mut reader.state);
                 }
                 "encrypted_data" => {
                     return Err(A::Error::custom(format!("the state {ENCRYPTED}, and no key is configured")));
                 }
-                _ => reader.state.extra.push((Name::from(&*key), map.next_value()?)),
+                _ => drop(reader.state.extra.insert(key.into_owned(), map.next_value()?)),
             }
         }
         if has_version { Ok(()) } else { Err(A::Error::custom("there is no \"version\"")) }
     }
 }
 
-fn check_version<E: Error>(raw: &serde_json::value::RawValue) -> Result<(), E> {
+fn check_version<E: Error>(raw: &RawValue) -> Result<(), E> {
     match raw.get().parse::<u64>() {
         Ok(VERSION) => Ok(()),
         Ok(version) if version > VERSION => Err(E::custom(format!(
@@ -152,15 +169,15 @@ fn check_version<E: Error>(raw: &serde_json::value::RawValue) -> Result<(), E> {
     }
 }
 
-fn whole<E: Error>(raw: &RawJson, what: &str) -> Result<u64, E> {
-    raw.text().parse().map_err(|_| {
-        let why = if raw.text().starts_with('-') { "must not be negative" } else { "must be a whole number" };
+fn whole<E: Error>(raw: &RawValue, what: &str) -> Result<u64, E> {
+    raw.get().parse().map_err(|_| {
+        let why = if raw.get().starts_with('-') { "must not be negative" } else { "must be a whole number" };
         E::custom(format!("\"{what}\" {why}"))
     })
 }
 
-fn unless_null(raw: RawJson) -> Option<RawJson> {
-    (raw.text() != "null").then_some(raw)
+fn unless_null(raw: Box<RawValue>) -> Option<Arc<RawValue>> {
+    (raw.get() != "null").then(|| raw.into())
 }
 
 struct ResourcesSeed<'a>(&'a mut Reader);
@@ -230,7 +247,7 @@ impl<'de> Visitor<'de> for ResourceSeed<'_> {
                 "name" => resource.name = Some(reader.name(&map.next_value::<Cow<'de, str>>()?)),
                 "provider" => resource.provider = Some(reader.provider(&map.next_value::<Cow<'de, str>>()?)?),
                 "instances" => map.next_value_seed(InstancesSeed(reader, &mut resource.instances))?,
-                _ => resource.extra.push((Name::from(&*key), map.next_value()?)),
+                _ => drop(resource.extra.insert(key.into_owned(), map.next_value()?)),
             }
         }
         add_resource(&mut reader.state, resource)
@@ -258,12 +275,14 @@ fn add_resource<E: Error>(state: &mut State, resource: Resource) -> Result<(), E
         };
         let object = Object { provider, ..instance.object };
         let key = ObjectKey { address, deposed: instance.deposed };
-        let text = key.clone();
-        if state.insert(key, Arc::new(object)).is_some() {
-            return Err(E::custom(format!("{text} appears twice")));
+        if state.object(&key).is_some() {
+            return Err(E::custom(format!("{key} appears twice")));
         }
+        state.insert(key, Arc::new(object));
     }
-    state.set_block_extra(&block, resource.extra);
+    if !resource.extra.is_empty() {
+        state.block_extra.insert(block, resource.extra);
+    }
     Ok(())
 }
 
@@ -325,20 +344,24 @@ impl<'de> Visitor<'de> for InstanceSeed<'_> {
         let mut found = InstanceFields::default();
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match &*key {
-                "index_key" => found.key = read_key(&map.next_value()?)?,
+                "index_key" => found.key = read_key(&map.next_value::<Box<RawValue>>()?)?,
                 "deposed" => found.deposed = read_deposed(map.next_value()?)?,
                 "instance_provider" => {
                     let text = map.next_value::<Option<Cow<'de, str>>>()?.filter(|text| !text.is_empty());
                     found.provider = text.map(|text| reader.provider(&text)).transpose()?;
                 }
                 "status" => found.status = read_status(map.next_value()?)?,
-                "schema_version" => found.schema_version = whole(&map.next_value()?, "schema_version")?,
+                "schema_version" => {
+                    found.schema_version = whole(&map.next_value::<Box<RawValue>>()?, "schema_version")?
+                }
                 "attributes" => found.attributes = unless_null(map.next_value()?),
                 "attributes_flat" => {
                     map.next_value::<IgnoredAny>()?;
                     found.is_flat = true;
                 }
-                "sensitive_attributes" => found.sensitive_paths = read_paths(map.next_value()?),
+                "sensitive_attributes" => {
+                    found.sensitive_paths = read_paths(&map.next_value::<Box<RawValue>>()?)?
+                }
                 "identity_schema_version" => {
                     let version = unless_null(map.next_value()?);
                     let version = version.map(|raw| whole(&raw, "identity_schema_version")).transpose()?;
@@ -349,7 +372,7 @@ impl<'de> Visitor<'de> for InstanceSeed<'_> {
                 "dependencies" => found.dependencies = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "create_before_destroy" => found.create_before_destroy = map.next_value()?,
                 ours::KEY => found.ours = map.next_value()?,
-                _ => found.extra.push((Name::from(&*key), map.next_value()?)),
+                _ => drop(found.extra.insert(key.into_owned(), map.next_value()?)),
             }
         }
         found.finish()
@@ -363,10 +386,10 @@ struct InstanceFields {
     provider: Option<ProviderConfigAddress>,
     status: Status,
     schema_version: u64,
-    attributes: Option<RawJson>,
+    attributes: Option<Arc<RawValue>>,
     is_flat: bool,
-    sensitive_paths: Option<RawJson>,
-    identity: Option<RawJson>,
+    sensitive_paths: Vec<Path>,
+    identity: Option<Arc<RawValue>>,
     identity_schema_version: Option<u64>,
     private: Option<Vec<u8>>,
     dependencies: Vec<String>,
@@ -384,7 +407,7 @@ impl InstanceFields {
                     "an instance has flat attributes, so its last writer {OLDER}"
                 )));
             }
-            None => RawJson::parse("{}".into()).map_err(E::custom)?,
+            None => RawValue::from_string("{}".into()).map_err(E::custom)?.into(),
         };
         // Our edges say more than the dependencies that were written along for others.
         let has_edges = !self.ours.edges.is_empty() || !self.ours.provider_edges.is_empty();
@@ -396,7 +419,7 @@ impl InstanceFields {
             private: self.private,
             identity: self.identity,
             identity_schema_version: self.identity_schema_version,
-            provider: ProviderConfigAddress::root(crate::ProviderAddress::builtin()),
+            provider: ProviderConfigAddress::root(ProviderAddress::builtin()),
             edges: self.ours.edges,
             provider_edges: self.ours.provider_edges,
             dependencies: if has_edges { Vec::new() } else { self.dependencies },
@@ -407,13 +430,13 @@ impl InstanceFields {
     }
 }
 
-fn read_key<E: Error>(raw: &RawJson) -> Result<Key, E> {
-    let text = raw.text();
+fn read_key<E: Error>(raw: &RawValue) -> Result<Key, E> {
+    let text = raw.get();
     if text == "null" {
         return Ok(Key::None);
     }
     if text.starts_with('"') {
-        return raw.decode::<Name>().map(Key::Text).map_err(E::custom);
+        return serde_json::from_str::<Name>(text).map(Key::Text).map_err(E::custom);
     }
     let digits = text.strip_suffix(".0").unwrap_or(text);
     digits
@@ -434,12 +457,17 @@ fn read_status<E: Error>(text: Option<Cow<'_, str>>) -> Result<Status, E> {
     }
 }
 
-/// An empty list of paths takes no memory.
-fn read_paths(raw: RawJson) -> Option<RawJson> {
-    let inside = raw.text().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let is_empty = inside.is_some_and(|inside| inside.trim().is_empty());
-    if is_empty { None } else { unless_null(raw) }
+fn read_paths<E: Error>(raw: &RawValue) -> Result<Vec<Path>, E> {
+    // Most lists are empty, and need no second look.
+    let inside = raw.get().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if raw.get() == "null" || inside.is_some_and(|inside| inside.trim().is_empty()) {
+        return Ok(Vec::new());
+    }
+    let paths: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).map_err(|_| E::custom(NO_PATHS))?;
+    paths.iter().map(|path| json::path_from_json(path.get()).map_err(|_| E::custom(NO_PATHS))).collect()
 }
+
+const NO_PATHS: &str = "\"sensitive_attributes\" is no list of paths";
 
 fn read_private<E: Error>(text: Option<Cow<'_, str>>) -> Result<Option<Vec<u8>>, E> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };

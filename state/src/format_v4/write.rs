@@ -4,35 +4,49 @@ use super::dependencies::Graph;
 use super::{VERSION, ours};
 use crate::address::{BlockAddress, Key, Mode, ObjectKey, ProviderConfigAddress};
 use crate::json_text::{new_line, write_indented, write_string};
-use crate::model::{Object, RawJson, State, Status};
+use crate::model::{Extra, LANGUAGE_VERSION, Object, State, Status};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use formwork_diagnostic::Diagnostic;
+use formwork_value::json;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// The bytes of a state file.
-pub fn write(state: &State) -> Vec<u8> {
+/// The bytes of a state file: with a serial of its own, and with the run whose journal is folded in.
+pub fn write(state: &State, serial: u64, run: &str, version: &str) -> Result<Vec<u8>, Diagnostic> {
+    let failed = |error: String| Diagnostic::error("state-unwritable", "State cannot be written", error);
     let mut out = Vec::with_capacity(1024 + state.len() * 512);
     let graph = Graph::of(state);
     let mut top = ObjectWriter::new(&mut out, 0);
     top.number("version", VERSION);
-    top.text("terraform_version", &state.terraform_version);
-    top.number("serial", state.serial);
+    top.text("terraform_version", LANGUAGE_VERSION);
+    top.number("serial", serial);
     top.text("lineage", &state.lineage);
     write_outputs(&mut top, state);
+    let mut fault = None;
     top.list("resources", state.sorted().into_iter(), |out, depth, (block, objects)| {
-        write_resource(out, depth, state, &graph, block, &objects);
+        let written = write_resource(
+            out,
+            depth,
+            block,
+            &objects,
+            &graph.dependencies(block),
+            state.block_extra.get(block),
+        );
+        fault = fault.take().or(written.err());
     });
+    if let Some(fault) = fault {
+        return Err(failed(fault));
+    }
     match &state.check_results {
         Some(results) => top.raw("check_results", results),
         None => top.field("check_results").extend_from_slice(b"null"),
     }
     top.extra(&state.extra);
-    if let Some(ours) = ours::Top::of(state) {
-        top.value(ours::KEY, &ours);
-    }
+    top.value(ours::KEY, &ours::Top::of(state, run, version)).map_err(failed)?;
     top.end();
     out.push(b'\n');
-    out
+    Ok(out)
 }
 
 fn write_outputs(top: &mut ObjectWriter<'_>, state: &State) {
@@ -56,11 +70,11 @@ fn write_outputs(top: &mut ObjectWriter<'_>, state: &State) {
 fn write_resource(
     out: &mut Vec<u8>,
     depth: usize,
-    state: &State,
-    graph: &Graph,
     block: &BlockAddress,
     objects: &[(ObjectKey, &Arc<Object>)],
-) {
+    dependencies: &[String],
+    extra: Option<&Extra>,
+) -> Result<(), String> {
     let mut resource = ObjectWriter::new(out, depth);
     if !block.module().is_root() {
         resource.text("module", &block.module().to_string());
@@ -72,12 +86,17 @@ fn write_resource(
     if let Some(provider) = shared {
         resource.text("provider", &provider.to_string());
     }
-    let dependencies = graph.dependencies(block);
+    let mut outcome = Ok(());
     resource.list("instances", objects.iter(), |out, depth, (key, object)| {
-        write_instance(out, depth, key, object, &dependencies, shared.is_none());
+        if outcome.is_ok() {
+            outcome = write_instance(out, depth, key, object, dependencies, shared.is_none());
+        }
     });
-    resource.extra(state.block_extra(block));
+    if let Some(extra) = extra {
+        resource.extra(extra);
+    }
     resource.end();
+    outcome.map_err(|error| format!("{block}: {error}"))
 }
 
 const fn mode_text(mode: Mode) -> &'static str {
@@ -91,7 +110,7 @@ const fn mode_text(mode: Mode) -> &'static str {
 fn shared_provider<'a>(objects: &[(ObjectKey, &'a Arc<Object>)]) -> Option<&'a ProviderConfigAddress> {
     let (_, first) = objects.first()?;
     let is_shared =
-        first.provider.key.is_none() && objects.iter().all(|(_, object)| object.provider == first.provider);
+        !first.provider.has_key() && objects.iter().all(|(_, object)| object.provider == first.provider);
     is_shared.then_some(&first.provider)
 }
 
@@ -102,7 +121,7 @@ fn write_instance(
     object: &Object,
     dependencies: &[String],
     names_provider: bool,
-) {
+) -> Result<(), String> {
     let mut instance = ObjectWriter::new(out, depth);
     match key.address.key() {
         Key::None => {}
@@ -113,14 +132,12 @@ fn write_instance(
         instance.text("status", "tainted");
     }
     if let Some(deposed) = &key.deposed {
-        instance.text("deposed", deposed.as_str());
+        instance.text("deposed", &deposed.0);
     }
     instance.number("schema_version", object.schema_version);
     instance.raw("attributes", &object.attributes);
-    match &object.sensitive_paths {
-        Some(paths) => instance.raw("sensitive_attributes", paths),
-        None => instance.field("sensitive_attributes").extend_from_slice(b"[]"),
-    }
+    let depth = instance.depth + 1;
+    write_indented(instance.field("sensitive_attributes"), paths_text(object)?.as_bytes(), depth);
     if let Some(version) = object.identity_schema_version {
         instance.number("identity_schema_version", version);
     }
@@ -144,9 +161,15 @@ fn write_instance(
     instance.extra(&object.extra);
     if has_edges {
         let (edges, provider_edges) = (object.edges.clone(), object.provider_edges.clone());
-        instance.value(ours::KEY, &ours::Instance { edges, provider_edges });
+        instance.value(ours::KEY, &ours::Instance { edges, provider_edges })?;
     }
     instance.end();
+    Ok(())
+}
+
+fn paths_text(object: &Object) -> Result<String, String> {
+    let texts: Result<Vec<String>, _> = object.sensitive_paths.iter().map(json::path_to_json).collect();
+    texts.map(|texts| format!("[{}]", texts.join(","))).map_err(|error| error.to_string())
 }
 
 /// A JSON object on its way out, a field a line.
@@ -186,22 +209,22 @@ impl<'a> ObjectWriter<'a> {
         self.field(name).extend_from_slice(b"true");
     }
 
-    fn raw(&mut self, name: &str, raw: &RawJson) {
+    fn raw(&mut self, name: &str, raw: &RawValue) {
         let depth = self.depth + 1;
-        write_indented(self.field(name), raw.text().as_bytes(), depth);
+        write_indented(self.field(name), raw.get().as_bytes(), depth);
     }
 
-    fn value(&mut self, name: &str, value: &impl serde::Serialize) {
-        // Our own structures have no map with keys that are not text, so they always serialise.
-        if let Ok(json) = serde_json::to_vec(value) {
+    fn value(&mut self, name: &str, value: &impl serde::Serialize) -> Result<(), String> {
+        let json = serde_json::to_vec(value).map_err(|error| error.to_string())?;
+        let depth = self.depth + 1;
+        write_indented(self.field(name), &json, depth);
+        Ok(())
+    }
+
+    fn extra(&mut self, extra: &Extra) {
+        for (name, value) in extra {
             let depth = self.depth + 1;
-            write_indented(self.field(name), &json, depth);
-        }
-    }
-
-    fn extra(&mut self, extra: &[(crate::Name, RawJson)]) {
-        for (name, raw) in extra {
-            self.raw(name, raw);
+            write_indented(self.field(name), value.to_string().as_bytes(), depth);
         }
     }
 

@@ -1,267 +1,250 @@
 //! The fold: state and open run after one more record.
 //!
 //! Invariant: pure, and O(1) in the size of state for every record but those that carry whole collections. A record
-//! that the table refuses changes nothing.
+//! that the table of transitions refuses changes nothing.
 
-use super::record::{Begin, Intent, Operation, Record};
+use super::record::{Intent, Record};
 use super::rules::{self, IllegalTransition};
-use crate::address::{Address, ObjectKey};
-use crate::model::{Object, RawJson, State, Status};
+use crate::address::ObjectKey;
+use crate::json_text::is_same;
+use crate::model::{Object, State, Status};
 use indexmap::IndexMap;
-use rustc_hash::{FxHashMap, FxHashSet};
-use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-/// A step whose outcome is not recorded yet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An act that began and whose outcome is not recorded.
+#[derive(Clone)]
 pub struct OpenStep {
-    /// The run that it belongs to: recovery works from its plan.
-    pub begin: Arc<Begin>,
-    /// What was about to be done.
-    pub intent: Arc<Intent>,
-    /// The target's id, once it accepted the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What began.
+    pub intent: Intent,
+    /// The remote id, once the target answered.
     pub accepted: Option<String>,
-    /// Where the provider takes up again, and when to ask.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<(RawJson, u64)>,
+    /// What the next poll needs, once the target answered that it works on it.
+    pub cursor: Option<Arc<RawValue>>,
 }
 
-/// A run that has begun and not finished.
-#[derive(Debug, Clone)]
+/// A run that is not over.
+#[derive(Clone)]
 pub struct OpenRun {
-    /// How it began.
-    pub begin: Arc<Begin>,
-    /// The steps without an outcome, in the order of their intents; those carried from an earlier run are first.
+    /// Its id.
+    pub run: String,
+    /// When it began.
+    pub time: String,
+    /// Its whole plan.
+    pub plan: Arc<RawValue>,
+    /// Acts in flight, by object.
     pub open: IndexMap<ObjectKey, OpenStep>,
-    /// The steps that are done: stage and number.
-    pub finished_steps: FxHashSet<(u32, u32)>,
-    /// The steps whose last attempt failed, with that attempt's number.
-    pub failed_steps: FxHashMap<(u32, u32), u32>,
-    /// The last stage that finished.
-    pub finished_stages: Option<u32>,
-    /// Whether the snapshot underneath holds this run already, so that its records change nothing.
-    pub is_in_snapshot: bool,
+    /// Steps of the current stage's plan that are finished.
+    pub finished_steps: BTreeSet<u32>,
+    /// The stage that runs, from 0.
+    pub stage: u32,
 }
 
-impl OpenRun {
-    /// Whether a step of the plan is done.
-    pub fn is_finished(&self, stage: u32, step: u32) -> bool {
-        self.finished_steps.contains(&(stage, step))
-    }
-}
-
-/// State as it is after all records so far.
+/// A snapshot with the journal folded in.
 #[derive(Debug, Clone, Default)]
 pub struct Folded {
-    /// Objects and what belongs to them.
+    /// The state.
     pub state: State,
-    /// The run that is open.
+    /// The run that is not over, if there is one.
     pub run: Option<OpenRun>,
-    /// Whether state differs from the snapshot underneath.
+    /// Whether the state differs from the snapshot.
     pub is_changed: bool,
 }
 
-impl Folded {
-    /// A snapshot with no record after it.
-    pub fn new(state: State) -> Self {
-        Self { state, run: None, is_changed: false }
-    }
-
-    /// The steps without an outcome: those of the open run, else those that the last run left.
-    pub fn open_steps(&self) -> &IndexMap<ObjectKey, OpenStep> {
-        self.run.as_ref().map_or(&self.state.carried, |run| &run.open)
-    }
-
-    fn put(&mut self, key: &ObjectKey, object: Arc<Object>) {
-        if self.state.get(key).is_none_or(|before| !Arc::ptr_eq(before, &object) && **before != *object) {
-            self.is_changed = true;
-        }
-        self.state.insert(key.clone(), object);
-    }
-
-    fn take(&mut self, key: &ObjectKey) -> Option<Arc<Object>> {
-        let object = self.state.remove(key);
-        self.is_changed |= object.is_some();
-        object
-    }
-
-    fn relocate(&mut self, from: &ObjectKey, to: &ObjectKey) {
-        if let Some(object) = self.take(from) {
-            self.put(to, object);
-        }
-    }
-
-    fn mark(&mut self, key: &ObjectKey, status: Status) {
-        if let Some(object) = self.state.get(key).filter(|object| object.status != status) {
-            let object = Object { status, ..Object::clone(object) };
-            self.put(key, Arc::new(object));
-        }
-    }
-
-    fn assign<T: PartialEq>(&mut self, slot: impl Fn(&mut State) -> &mut T, value: T) {
-        let slot = slot(&mut self.state);
-        let differs = *slot != value;
-        *slot = value;
-        self.is_changed |= differs;
+impl fmt::Debug for OpenStep {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("OpenStep")
+            .field("intent", &self.intent)
+            .field("accepted", &self.accepted)
+            .finish_non_exhaustive()
     }
 }
 
-/// Adds one record. What the table of legal transitions does not admit changes nothing and is given back.
-pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransition> {
-    if let Some(run) = folded.run.as_ref().filter(|run| run.is_in_snapshot) {
-        if matches!(record, Record::Begin(_)) {
-            return rules::check(folded, record);
-        }
-        let finished = matches!(record, Record::Finished { .. });
-        debug_assert!(folded.state.last_run.as_deref() == Some(&run.begin.run), "the snapshot names the run");
-        if finished {
-            folded.run = None;
-        }
-        return Ok(());
+impl fmt::Debug for OpenRun {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("OpenRun")
+            .field("run", &self.run)
+            .field("open", &self.open)
+            .field("finished_steps", &self.finished_steps)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
     }
+}
+
+/// Takes one record into the state. Nothing changes when it is refused.
+pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransition> {
     rules::check(folded, record)?;
     match record {
-        Record::Begin(begin) => begin_run(folded, begin),
-        Record::Intent(intent) => open_step(folded, intent),
-        Record::Deposed { address, deposed, intent } => {
-            let (current, aside) = place_and_aside(address, deposed);
-            folded.relocate(&current, &aside);
-            open_step(folded, intent);
+        Record::Begin { run, time, plan, .. } => {
+            folded.run = Some(OpenRun {
+                run: run.clone(),
+                time: time.clone(),
+                plan: plan.clone(),
+                open: IndexMap::new(),
+                finished_steps: BTreeSet::new(),
+                stage: 0,
+            });
         }
-        Record::Restored { address, deposed } => {
-            let (current, aside) = place_and_aside(address, deposed);
-            folded.relocate(&aside, &current);
+        Record::Intent(intent) => folded.open_step(intent),
+        Record::Deposed { intent, .. } => {
+            if let [current, aside] = record.subjects().as_slice() {
+                folded.relocate(current, aside);
+            }
+            folded.open_step(intent);
+        }
+        Record::Restored { .. } => {
+            if let [current, aside] = record.subjects().as_slice() {
+                folded.relocate(aside, current);
+            }
         }
         Record::Accepted { key, id, .. } => {
-            if let Some(open) = open_of(folded, key) {
-                open.accepted = Some(id.clone());
+            if let Some(step) = folded.step(key) {
+                step.accepted = Some(id.clone());
             }
         }
-        Record::Progress { key, cursor, ask_again_after_ms, .. } => {
-            if let Some(open) = open_of(folded, key) {
-                open.cursor = Some((cursor.clone(), *ask_again_after_ms));
+        Record::Progress { key, id, cursor, .. } => {
+            if let Some(step) = folded.step(key) {
+                step.accepted = Some(id.clone());
+                step.cursor = Some(cursor.clone());
             }
         }
-        Record::Done { key, object, .. } => finish_step(folded, key, object.as_ref()),
-        Record::Failed { key, object, .. } => fail_step(folded, key, object.as_ref()),
+        Record::Done { key, object, .. } => {
+            let step = folded.close_step(key);
+            folded.set(key, object.as_ref());
+            folded.finished(step.map(|step| step.intent.step));
+        }
+        Record::Failed { key, object, .. } => {
+            folded.close_step(key);
+            if object.is_some() {
+                folded.set(key, object.as_ref());
+            }
+        }
         Record::StageFinished { stage } => {
             if let Some(run) = &mut folded.run {
-                run.finished_stages = Some(*stage);
+                run.stage = stage + 1;
+                run.finished_steps.clear();
             }
         }
-        Record::Finished { .. } => finish_run(folded),
-        _ => change_state(folded, record),
+        Record::Finished { .. } => folded.run = None,
+        other => folded.change(other),
     }
     Ok(())
 }
 
-fn place_and_aside(address: &Address, deposed: &crate::DeposedKey) -> (ObjectKey, ObjectKey) {
-    (address.clone().into(), ObjectKey::deposed(address.clone(), deposed.clone()))
-}
+impl Folded {
+    /// A snapshot with no record after it.
+    pub const fn new(state: State) -> Self {
+        Self { state, run: None, is_changed: false }
+    }
 
-/// The records that speak of state alone.
-fn change_state(folded: &mut Folded, record: &Record) {
-    match record {
-        Record::Moved { from, to } => folded.relocate(&from.clone().into(), &to.clone().into()),
-        Record::Imported { key, object } => folded.put(key, object.clone()),
-        Record::Forgotten { key } => drop(folded.take(key)),
-        Record::Tainted { key } => folded.mark(key, Status::Tainted),
-        Record::Untainted { key } => folded.mark(key, Status::Ready),
-        Record::Refreshed { objects } => {
-            for (key, object) in objects {
-                match object {
-                    Some(object) => folded.put(key, object.clone()),
-                    None => drop(folded.take(key)),
+    /// The records that speak of state alone.
+    fn change(&mut self, record: &Record) {
+        match record {
+            Record::Moved { .. } => {
+                if let [from, to] = record.subjects().as_slice() {
+                    self.relocate(from, to);
                 }
             }
+            Record::Imported { key, object } => self.set(key, Some(object)),
+            Record::Forgotten { key, step } => {
+                self.set(key, None);
+                self.finished(*step);
+            }
+            Record::Tainted { key } => self.mark(key, Status::Tainted),
+            Record::Untainted { key } => self.mark(key, Status::Ready),
+            Record::Refreshed { objects } => {
+                for (key, object) in objects {
+                    self.set(key, object.as_ref());
+                }
+            }
+            other => self.change_values(other),
         }
-        Record::Outputs { outputs } => folded.assign(|state| &mut state.outputs, outputs.clone()),
-        Record::NodeEdges { edges } => folded.assign(|state| &mut state.node_edges, edges.clone()),
-        Record::Checks { results } => folded.assign(|state| &mut state.check_results, results.clone()),
-        Record::Targets { targets } => {
-            let mut all = folded.state.targets.clone();
-            all.extend(targets.iter().map(|(address, target)| (address.clone(), target.clone())));
-            folded.assign(|state| &mut state.targets, all);
+    }
+
+    fn change_values(&mut self, record: &Record) {
+        let state = &mut self.state;
+        let mut is_changed = false;
+        match record {
+            Record::Outputs { outputs } => {
+                for (name, output) in outputs {
+                    let before = match output {
+                        Some(output) => state.outputs.insert(name.clone(), output.clone()),
+                        None => state.outputs.shift_remove(name),
+                    };
+                    is_changed |= match (before, output) {
+                        (Some(before), Some(output)) => !before.is_same(output),
+                        (before, output) => before.is_some() != output.is_some(),
+                    };
+                }
+            }
+            Record::NodeEdges { edges } => {
+                is_changed = state.node_edges != *edges;
+                state.node_edges.clone_from(edges);
+            }
+            Record::Providers { targets, configurations } => {
+                for (name, target) in targets {
+                    is_changed |= state.targets.insert(name.clone(), target.clone()).as_ref() != Some(target);
+                }
+                for (name, raw) in configurations {
+                    let before = state.provider_configurations.insert(name.clone(), raw.clone());
+                    is_changed |= before.is_none_or(|before| !is_same(&before, raw));
+                }
+            }
+            Record::Checks { results } => {
+                is_changed = state.check_results.as_ref().is_none_or(|before| !is_same(before, results));
+                state.check_results = Some(results.clone());
+            }
+            _ => {}
         }
-        _ => {}
+        self.is_changed |= is_changed;
     }
-}
 
-fn begin_run(folded: &mut Folded, begin: &Arc<Begin>) {
-    if folded.state.lineage.is_empty() {
-        folded.state.lineage.clone_from(&begin.lineage);
-        folded.is_changed = true;
+    fn set(&mut self, key: &ObjectKey, object: Option<&Arc<Object>>) {
+        self.is_changed |= match (self.state.object(key), object) {
+            (Some(before), Some(object)) => !Arc::ptr_eq(before, object) && !before.is_same(object),
+            (before, object) => before.is_some() != object.is_some(),
+        };
+        match object {
+            Some(object) => self.state.insert(key.clone(), object.clone()),
+            None => drop(self.state.remove(key)),
+        }
     }
-    let is_in_snapshot = folded.state.last_run.as_deref() == Some(&begin.run);
-    let open = if is_in_snapshot { IndexMap::new() } else { std::mem::take(&mut folded.state.carried) };
-    folded.run = Some(OpenRun {
-        begin: begin.clone(),
-        open,
-        finished_steps: FxHashSet::default(),
-        failed_steps: FxHashMap::default(),
-        finished_stages: None,
-        is_in_snapshot,
-    });
-}
 
-fn open_step(folded: &mut Folded, intent: &Arc<Intent>) {
-    if let Some(run) = &mut folded.run {
-        run.failed_steps.remove(&(intent.stage, intent.step));
-        let step =
-            OpenStep { begin: run.begin.clone(), intent: intent.clone(), accepted: None, cursor: None };
-        run.open.insert(intent.key.clone(), step);
+    fn relocate(&mut self, from: &ObjectKey, to: &ObjectKey) {
+        if let Some(object) = self.state.remove(from) {
+            self.set(to, Some(&object));
+        }
     }
-}
 
-fn open_of<'a>(folded: &'a mut Folded, key: &ObjectKey) -> Option<&'a mut OpenStep> {
-    folded.run.as_mut()?.open.get_mut(key)
-}
+    fn mark(&mut self, key: &ObjectKey, status: Status) {
+        if let Some(object) = self.state.object(key).filter(|object| object.status != status) {
+            let object = Object { status, ..Object::clone(object) };
+            self.set(key, Some(&Arc::new(object)));
+        }
+    }
 
-/// Takes a step off the open ones. A step carried from an earlier run has no number in this one.
-fn close_step(folded: &mut Folded, key: &ObjectKey, is_done: bool) -> Option<OpenStep> {
-    let run = folded.run.as_mut()?;
-    let open = run.open.shift_remove(key)?;
-    if open.begin.run == run.begin.run {
-        let step = (open.intent.stage, open.intent.step);
-        if is_done {
+    fn open_step(&mut self, intent: &Intent) {
+        if let Some(run) = &mut self.run {
+            let step = OpenStep { intent: intent.clone(), accepted: None, cursor: None };
+            run.open.insert(intent.key.clone(), step);
+        }
+    }
+
+    fn step(&mut self, key: &ObjectKey) -> Option<&mut OpenStep> {
+        self.run.as_mut()?.open.get_mut(key)
+    }
+
+    fn close_step(&mut self, key: &ObjectKey) -> Option<OpenStep> {
+        self.run.as_mut()?.open.shift_remove(key)
+    }
+
+    fn finished(&mut self, step: Option<u32>) {
+        if let (Some(run), Some(step)) = (&mut self.run, step) {
             run.finished_steps.insert(step);
-        } else {
-            run.failed_steps.insert(step, open.intent.attempt);
         }
-    } else {
-        folded.is_changed = true;
     }
-    Some(open)
-}
-
-fn finish_step(folded: &mut Folded, key: &ObjectKey, object: Option<&Arc<Object>>) {
-    let Some(open) = close_step(folded, key, true) else { return };
-    match (object, open.intent.operation) {
-        (Some(object), _) => folded.put(key, object.clone()),
-        (None, Operation::Provision(_)) => {}
-        (None, _) => drop(folded.take(key)),
-    }
-}
-
-fn fail_step(folded: &mut Folded, key: &ObjectKey, object: Option<&Arc<Object>>) {
-    let Some(open) = close_step(folded, key, false) else { return };
-    let Some(object) = object else { return };
-    let is_doubtful = matches!(open.intent.operation, Operation::Create | Operation::Provision(_));
-    if is_doubtful && object.status == Status::Ready {
-        folded.put(key, Arc::new(Object { status: Status::Tainted, ..Object::clone(object) }));
-    } else {
-        folded.put(key, object.clone());
-    }
-}
-
-fn finish_run(folded: &mut Folded) {
-    let Some(run) = folded.run.take() else { return };
-    if !run.open.is_empty() {
-        folded.is_changed = true;
-    }
-    folded.state.carried = run.open;
-    folded.state.last_run = Some(run.begin.run.clone());
 }
 
 #[cfg(test)]

@@ -1,110 +1,37 @@
 //! The records, as data. Each is one line of JSON in the journal.
+//!
+//! Invariant: no debug form shows a plan, a recipe, a cursor or an object's attributes.
 
-use crate::Name;
-use crate::address::{Address, DeposedKey, ObjectKey};
-use crate::model::{NodeEdges, Object, Outputs, RawJson, Targets, base64_text};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use crate::address::{Address, DeposedKey, Edge, ObjectKey};
+use crate::model::{Object, OutputValue, Target};
+use arcstr::ArcStr;
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// The idempotency key of one attempt, written in its intent and never derived again.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The idempotency key of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
-pub struct Token(Name);
+pub struct Token(pub ArcStr);
 
-/// What a token is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct TokenParts<'a> {
-    /// The deployment.
-    pub lineage: &'a str,
-    /// The run's id.
-    pub run: &'a str,
-    /// The object acted on.
-    pub key: &'a ObjectKey,
-    /// What is done to it.
-    pub operation: Operation,
-    /// The stage of the plan.
-    pub stage: u32,
-    /// The attempt, which rises only after a definite failure.
-    pub attempt: u32,
-}
-
-impl Token {
-    /// The token of an attempt: 32 hexadecimal digits, which every target's labels and tags can hold.
-    pub fn new(parts: &TokenParts<'_>) -> Self {
-        const BYTES: usize = 16;
-        let text = format!(
-            "{}\n{}\n{}\n{}\n{}\n{}",
-            parts.lineage, parts.run, parts.key, parts.operation, parts.stage, parts.attempt
-        );
-        let mut digits = String::with_capacity(BYTES * 2);
-        for byte in Sha256::digest(text.as_bytes()).iter().take(BYTES) {
-            let _ = write!(digits, "{byte:02x}");
-        }
-        Self(digits.into())
-    }
-
-    /// The text.
-    pub const fn as_str(&self) -> &Name {
-        &self.0
-    }
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-/// What a step does to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// What a step does to its object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Operation {
     /// Makes it.
     Create,
     /// Changes it in place.
     Update,
-    /// Deletes it.
+    /// Removes it.
     Delete,
-    /// Reads a data source during apply.
+    /// Reads a data source.
     Read,
-    /// Runs one of its provisioners, by place in the block.
-    Provision(u32),
 }
 
-impl fmt::Display for Operation {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Create => out.write_str("create"),
-            Self::Update => out.write_str("update"),
-            Self::Delete => out.write_str("delete"),
-            Self::Read => out.write_str("read"),
-            Self::Provision(place) => write!(out, "provisioner {place}"),
-        }
-    }
-}
-
-/// How a run began: over which snapshot, with which plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Begin {
-    /// The run's id.
-    pub run: String,
-    /// The deployment.
-    pub lineage: String,
-    /// The serial of the snapshot underneath.
-    pub base_serial: u64,
-    /// The digest of the snapshot underneath; empty where there is none.
-    pub base_digest: String,
-    /// When, as the engine's clock says.
-    pub time: String,
-    /// The whole plan, opaque here.
-    pub plan: RawJson,
-}
-
-/// What is about to be done to one object: enough to repeat the call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An act that is about to begin: enough to repeat the call.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub struct Intent {
     /// The object.
     pub key: ObjectKey,
@@ -112,191 +39,250 @@ pub struct Intent {
     pub token: Token,
     /// What is done.
     pub operation: Operation,
-    /// The step's number in its stage.
+    /// The step of the recorded plan.
     pub step: u32,
-    /// The attempt at the step.
+    /// Rises only after a definite failure.
     pub attempt: u32,
     /// The stage of the plan.
     pub stage: u32,
-    /// When.
+    /// RFC 3339.
     pub time: String,
-    /// The object before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prior: Option<Arc<Object>>,
-    /// The complete planned value; none for a deletion.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub planned: Option<RawJson>,
-    /// The bytes that the provider planned.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "base64_text")]
-    pub private: Option<Vec<u8>>,
-    /// How to find out what became of it, opaque here.
-    pub recovery: RawJson,
+    /// What the engine needs to take it up again; opaque here.
+    pub recipe: Arc<RawValue>,
 }
 
-/// One record of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// One record.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Record {
-    /// A run begins.
-    Begin(Arc<Begin>),
-    /// A step is about to act.
-    Intent(Arc<Intent>),
-    /// The target took the request and named the object.
+    /// A run opens.
+    Begin {
+        /// The run's id.
+        run: String,
+        /// The state it works on.
+        lineage: String,
+        /// The snapshot it works on.
+        base_serial: u64,
+        /// Digest of the snapshot's bytes; empty when there is none.
+        base_digest: String,
+        /// RFC 3339.
+        time: String,
+        /// The whole plan.
+        plan: Arc<RawValue>,
+    },
+    /// An act is about to begin.
+    Intent(Box<Intent>),
+    /// The target answered with an id.
     Accepted {
         /// The object.
         key: ObjectKey,
         /// Of the open intent.
         token: Token,
-        /// The target's own id.
+        /// The remote id.
         id: String,
     },
-    /// The target is still at it.
+    /// The target works on it.
     Progress {
         /// The object.
         key: ObjectKey,
         /// Of the open intent.
         token: Token,
-        /// Where the provider takes up again.
-        cursor: RawJson,
-        /// When to ask again.
-        ask_again_after_ms: u64,
+        /// The remote id.
+        id: String,
+        /// What the next poll needs.
+        cursor: Arc<RawValue>,
     },
-    /// A step ended as intended.
+    /// It is finished.
     Done {
         /// The object.
         key: ObjectKey,
         /// Of the open intent.
         token: Token,
-        /// The object after; none when it was deleted, or when a provisioner left it as it is.
+        /// What stands; none when it was removed.
         object: Option<Arc<Object>>,
-        /// The step's number.
-        step: u32,
     },
-    /// A step ended otherwise.
+    /// It failed.
     Failed {
         /// The object.
         key: ObjectKey,
         /// Of the open intent.
         token: Token,
-        /// What stands there in part; none when nothing was done.
+        /// What stands all the same.
         object: Option<Arc<Object>>,
-        /// What the target said, without secrets.
-        message: String,
     },
-    /// An object has another address.
+    /// The current object is set aside and its successor is about to be made: one append.
+    Deposed {
+        /// The name of the object set aside.
+        deposed: DeposedKey,
+        /// The successor's intent.
+        intent: Box<Intent>,
+    },
+    /// A deposed object is the current one again.
+    Restored {
+        /// The instance.
+        address: Address,
+        /// The name of the object that was set aside.
+        deposed: DeposedKey,
+    },
+    /// An object changed its address.
     Moved {
-        /// The address before.
+        /// From here.
         from: Address,
-        /// The address after.
+        /// To here.
         to: Address,
     },
-    /// An object that stood in the target is taken over.
+    /// An object was adopted.
     Imported {
         /// The object.
         key: ObjectKey,
-        /// As it was read.
+        /// What stands.
         object: Arc<Object>,
     },
-    /// An object is no longer looked after, and stays where it is.
+    /// An object leaves the state and stays where it is.
     Forgotten {
         /// The object.
         key: ObjectKey,
+        /// The step of the recorded plan, when one did it.
+        step: Option<u32>,
     },
-    /// An object is marked for replacement.
+    /// An object must be replaced.
     Tainted {
         /// The object.
         key: ObjectKey,
     },
-    /// The mark is taken back.
+    /// An object need not be replaced after all.
     Untainted {
         /// The object.
         key: ObjectKey,
     },
-    /// Objects were found to differ from state; none for an object that is gone.
+    /// Readings that differ from what is stored; none where the object is gone.
     Refreshed {
-        /// Those that changed, and no others.
+        /// The objects.
         objects: Vec<(ObjectKey, Option<Arc<Object>>)>,
     },
-    /// The current object is set aside and its successor is about to be created: one record, so one append.
-    Deposed {
-        /// The instance.
-        address: Address,
-        /// The name that the object set aside has from here on.
-        deposed: DeposedKey,
-        /// The creation of the successor.
-        intent: Arc<Intent>,
-    },
-    /// The object set aside is the current one again, since no successor came to be.
-    Restored {
-        /// The instance.
-        address: Address,
-        /// The object set aside.
-        deposed: DeposedKey,
-    },
-    /// The root outputs, all of them.
+    /// Root outputs; none where one is gone.
     Outputs {
-        /// The outputs.
-        outputs: Outputs,
+        /// By name.
+        outputs: Vec<(ArcStr, Option<OutputValue>)>,
     },
-    /// The edges of locals, variables and outputs, all of them.
+    /// What values in between read.
     NodeEdges {
-        /// The edges.
-        edges: NodeEdges,
+        /// By name.
+        edges: BTreeMap<ArcStr, Vec<Edge>>,
     },
-    /// Where provider configurations point: these, besides those known.
-    Targets {
-        /// The targets.
-        targets: Targets,
+    /// Where provider configurations point, and their configurations.
+    Providers {
+        /// By address.
+        targets: IndexMap<String, Target>,
+        /// By address.
+        configurations: BTreeMap<String, Arc<RawValue>>,
     },
-    /// The results of checks, all of them.
+    /// Results of checks.
     Checks {
-        /// In the form of a state file; none when there are no checks.
-        results: Option<RawJson>,
+        /// As the v4 format has them.
+        results: Arc<RawValue>,
     },
-    /// A stage has no more steps to start.
+    /// All steps of a stage are finished.
     StageFinished {
-        /// The stage.
+        /// From 0.
         stage: u32,
     },
-    /// The run is over. Steps still open are carried into the next.
+    /// The run is over.
     Finished {
-        /// Whether something failed.
+        /// Whether anything failed.
         errored: bool,
     },
 }
 
 impl Record {
-    /// The record's name in messages.
+    /// Its kind's name.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Begin(_) => "Begin",
-            Self::Intent(_) => "Intent",
-            Self::Accepted { .. } => "Accepted",
-            Self::Progress { .. } => "Progress",
-            Self::Done { .. } => "Done",
-            Self::Failed { .. } => "Failed",
-            Self::Moved { .. } => "Moved",
-            Self::Imported { .. } => "Imported",
-            Self::Forgotten { .. } => "Forgotten",
-            Self::Tainted { .. } => "Tainted",
-            Self::Untainted { .. } => "Untainted",
-            Self::Refreshed { .. } => "Refreshed",
-            Self::Deposed { .. } => "Deposed",
-            Self::Restored { .. } => "Restored",
-            Self::Outputs { .. } => "Outputs",
-            Self::NodeEdges { .. } => "NodeEdges",
-            Self::Targets { .. } => "Targets",
-            Self::Checks { .. } => "Checks",
-            Self::StageFinished { .. } => "StageFinished",
-            Self::Finished { .. } => "Finished",
+            Self::Begin { .. } => "begin",
+            Self::Intent(_) => "intent",
+            Self::Accepted { .. } => "accepted",
+            Self::Progress { .. } => "progress",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Deposed { .. } => "deposed",
+            Self::Restored { .. } => "restored",
+            Self::Moved { .. } => "moved",
+            Self::Imported { .. } => "imported",
+            Self::Forgotten { .. } => "forgotten",
+            Self::Tainted { .. } => "tainted",
+            Self::Untainted { .. } => "untainted",
+            Self::Refreshed { .. } => "refreshed",
+            Self::Outputs { .. } => "outputs",
+            Self::NodeEdges { .. } => "node-edges",
+            Self::Providers { .. } => "providers",
+            Self::Checks { .. } => "checks",
+            Self::StageFinished { .. } => "stage-finished",
+            Self::Finished { .. } => "finished",
         }
     }
 
     /// The intent in it, where it opens a step.
-    pub const fn intent(&self) -> Option<&Arc<Intent>> {
+    pub const fn intent(&self) -> Option<&Intent> {
         match self {
             Self::Intent(intent) | Self::Deposed { intent, .. } => Some(intent),
             _ => None,
         }
+    }
+
+    /// The objects it speaks of, in the order of the record. Those of a refresh are many, and are not among them.
+    pub fn subjects(&self) -> Vec<ObjectKey> {
+        match self {
+            Self::Intent(intent) => vec![intent.key.clone()],
+            Self::Accepted { key, .. }
+            | Self::Progress { key, .. }
+            | Self::Done { key, .. }
+            | Self::Failed { key, .. }
+            | Self::Imported { key, .. }
+            | Self::Forgotten { key, .. }
+            | Self::Tainted { key }
+            | Self::Untainted { key } => vec![key.clone()],
+            Self::Moved { from, to } => {
+                vec![ObjectKey::current(from.clone()), ObjectKey::current(to.clone())]
+            }
+            Self::Deposed { deposed, intent } => {
+                vec![intent.key.clone(), ObjectKey::deposed(intent.key.address.clone(), deposed.clone())]
+            }
+            Self::Restored { address, deposed } => {
+                vec![
+                    ObjectKey::current(address.clone()),
+                    ObjectKey::deposed(address.clone(), deposed.clone()),
+                ]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The token of the open step that it speaks of.
+    pub const fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Accepted { token, .. }
+            | Self::Progress { token, .. }
+            | Self::Done { token, .. }
+            | Self::Failed { token, .. } => Some(token),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Intent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Intent")
+            .field("key", &self.key)
+            .field("operation", &self.operation)
+            .field("step", &self.step)
+            .field("attempt", &self.attempt)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple(self.name()).field(&self.subjects()).finish()
     }
 }

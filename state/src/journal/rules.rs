@@ -4,9 +4,9 @@
 //! what its step and its place in state must be. All that is not a row is refused, and so is what a row's extra
 //! condition excludes.
 
-use super::fold::Folded;
+use super::fold::{Folded, OpenRun};
 use super::record::{Operation, Record, Token};
-use crate::address::{Mode, ObjectKey};
+use crate::address::ObjectKey;
 use std::fmt;
 
 /// Why a record is refused.
@@ -24,24 +24,20 @@ pub enum Violation {
     NoStepIsOpen,
     /// The open step has another token.
     OtherToken,
-    /// The target has not accepted the request yet.
-    NotAccepted,
-    /// The target accepted the request under another id.
-    OtherId,
     /// There is no such object in state.
     NoSuchObject,
     /// There is such an object in state already.
     ObjectExists,
     /// The step finished before.
     StepIsFinished,
-    /// The attempt does not rise after a failure.
-    AttemptDoesNotRise,
     /// The outcome does not fit the operation.
     OtherOutcome,
-    /// The number or the object differs from that of the open step.
-    OtherStep,
-    /// The stage is not the one after the last finished.
+    /// A successor's intent is no creation.
+    NoCreation,
+    /// The stage is not the one that runs.
     OtherStage,
+    /// Some step is open.
+    StepsAreOpen,
 }
 
 impl fmt::Display for Violation {
@@ -53,15 +49,13 @@ impl fmt::Display for Violation {
             Self::StepIsOpen => "the object has an open step",
             Self::NoStepIsOpen => "the object has no open step",
             Self::OtherToken => "the open step has another token",
-            Self::NotAccepted => "the request is not accepted yet",
-            Self::OtherId => "the request was accepted under another id",
             Self::NoSuchObject => "there is no such object in state",
             Self::ObjectExists => "there is such an object in state already",
             Self::StepIsFinished => "the step is finished",
-            Self::AttemptDoesNotRise => "the attempt number must rise after a failure",
             Self::OtherOutcome => "the outcome does not fit the operation",
-            Self::OtherStep => "the open step is another",
-            Self::OtherStage => "the stage is not the one that is running",
+            Self::NoCreation => "what follows an object set aside must be a creation",
+            Self::OtherStage => "the stage is not the one that runs",
+            Self::StepsAreOpen => "steps are open",
         })
     }
 }
@@ -94,6 +88,8 @@ impl std::error::Error for IllegalTransition {}
 pub(super) enum RunIs {
     Closed,
     Open,
+    /// Open, and no step of it.
+    Quiet,
 }
 
 /// What the step of an object must be.
@@ -103,8 +99,6 @@ pub(super) enum StepIs {
     Idle,
     /// One is open and has the record's token.
     Open,
-    /// One is open, has the record's token, and the target has accepted it.
-    Accepted,
 }
 
 /// What the place of an object in state must be.
@@ -116,14 +110,13 @@ pub(super) enum PlaceIs {
 }
 
 /// The kinds of record that the table tells apart: an intent's row depends on its operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Begin,
     IntentCreate,
     IntentUpdate,
     IntentDelete,
     IntentRead,
-    IntentProvision,
     Accepted,
     Progress,
     Done,
@@ -133,11 +126,10 @@ pub(super) enum Kind {
     Forgotten,
     Tainted,
     Untainted,
-    RefreshedManaged,
-    RefreshedData,
+    Refreshed,
     Deposed,
     Restored,
-    /// Outputs, node edges, targets, checks.
+    /// Outputs, node edges, providers, checks.
     Values,
     StageFinished,
     Finished,
@@ -162,23 +154,21 @@ pub(super) const TABLE: &[Row] = &[
     row(Kind::IntentUpdate, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
     row(Kind::IntentDelete, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
     row(Kind::IntentRead, RunIs::Open, &[(StepIs::Idle, PlaceIs::Any)]),
-    row(Kind::IntentProvision, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
     row(Kind::Accepted, RunIs::Open, &[(StepIs::Open, PlaceIs::Any)]),
-    row(Kind::Progress, RunIs::Open, &[(StepIs::Accepted, PlaceIs::Any)]),
+    row(Kind::Progress, RunIs::Open, &[(StepIs::Open, PlaceIs::Any)]),
     row(Kind::Done, RunIs::Open, &[(StepIs::Open, PlaceIs::Any)]),
     row(Kind::Failed, RunIs::Open, &[(StepIs::Open, PlaceIs::Any)]),
-    row(Kind::Moved, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied), (StepIs::Idle, PlaceIs::Vacant)]),
-    row(Kind::Imported, RunIs::Open, &[(StepIs::Idle, PlaceIs::Vacant)]),
-    row(Kind::Forgotten, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
-    row(Kind::Tainted, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
-    row(Kind::Untainted, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
-    row(Kind::RefreshedManaged, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
-    row(Kind::RefreshedData, RunIs::Open, &[(StepIs::Idle, PlaceIs::Any)]),
     row(Kind::Deposed, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied), (StepIs::Idle, PlaceIs::Vacant)]),
     row(Kind::Restored, RunIs::Open, &[(StepIs::Idle, PlaceIs::Vacant), (StepIs::Idle, PlaceIs::Occupied)]),
+    row(Kind::Moved, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied), (StepIs::Idle, PlaceIs::Vacant)]),
+    row(Kind::Imported, RunIs::Open, &[(StepIs::Idle, PlaceIs::Vacant)]),
+    row(Kind::Forgotten, RunIs::Open, &[(StepIs::Idle, PlaceIs::Any)]),
+    row(Kind::Tainted, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
+    row(Kind::Untainted, RunIs::Open, &[(StepIs::Idle, PlaceIs::Occupied)]),
+    row(Kind::Refreshed, RunIs::Open, &[(StepIs::Idle, PlaceIs::Any)]),
     row(Kind::Values, RunIs::Open, &[]),
-    row(Kind::StageFinished, RunIs::Open, &[]),
-    row(Kind::Finished, RunIs::Open, &[]),
+    row(Kind::StageFinished, RunIs::Quiet, &[]),
+    row(Kind::Finished, RunIs::Quiet, &[]),
 ];
 
 /// Whether the table admits a record over what is folded so far.
@@ -188,49 +178,52 @@ pub(super) fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTrans
         subject: subject.cloned().map(Box::new),
         violation,
     };
+    let Some(row) = TABLE.iter().find(|row| row.kind == kind(record)) else {
+        return Err(refuse(Violation::NoRunIsOpen, None));
+    };
+    admit_run(row.run, folded.run.as_ref()).map_err(|violation| refuse(violation, None))?;
     if let Record::Refreshed { objects } = record {
         for (key, _) in objects {
-            let kind = match key.address.mode() {
-                Mode::Managed => Kind::RefreshedManaged,
-                Mode::Data => Kind::RefreshedData,
-            };
-            admit(folded, kind, &[key], None).map_err(|violation| refuse(violation, Some(key)))?;
+            admit(folded, row.subjects, key, None).map_err(|violation| refuse(violation, Some(key)))?;
         }
-        return admit(folded, Kind::Values, &[], None).map_err(|violation| refuse(violation, None));
+        return Ok(());
     }
-    let subjects = subjects(record);
-    let borrowed: Vec<&ObjectKey> = subjects.iter().collect();
-    admit(folded, kind(record), &borrowed, token(record))
-        .and_then(|()| condition(folded, record))
-        .map_err(|violation| refuse(violation, borrowed.first().copied()))
+    let subjects = record.subjects();
+    for (key, rule) in subjects.iter().zip(row.subjects) {
+        let rule = std::slice::from_ref(rule);
+        admit(folded, rule, key, record.token()).map_err(|violation| refuse(violation, Some(key)))?;
+    }
+    condition(folded, record).map_err(|violation| refuse(violation, subjects.first()))
+}
+
+fn admit_run(rule: RunIs, run: Option<&OpenRun>) -> Result<(), Violation> {
+    match (rule, run) {
+        (RunIs::Closed, Some(_)) => Err(Violation::RunIsOpen),
+        (RunIs::Open | RunIs::Quiet, None) => Err(Violation::NoRunIsOpen),
+        (RunIs::Quiet, Some(run)) if !run.open.is_empty() => Err(Violation::StepsAreOpen),
+        _ => Ok(()),
+    }
 }
 
 fn admit(
     folded: &Folded,
-    kind: Kind,
-    subjects: &[&ObjectKey],
+    rules: &[(StepIs, PlaceIs)],
+    key: &ObjectKey,
     token: Option<&Token>,
 ) -> Result<(), Violation> {
-    let Some(row) = TABLE.iter().find(|row| row.kind == kind) else { return Err(Violation::OtherStep) };
-    match (row.run, &folded.run) {
-        (RunIs::Closed, Some(_)) => return Err(Violation::RunIsOpen),
-        (RunIs::Open, None) => return Err(Violation::NoRunIsOpen),
-        _ => {}
-    }
-    for (key, (step, place)) in subjects.iter().zip(row.subjects) {
-        let open = folded.run.as_ref().and_then(|run| run.open.get(*key));
+    let open = folded.run.as_ref().and_then(|run| run.open.get(key));
+    for (step, place) in rules {
         match (step, open) {
             (StepIs::Idle, Some(_)) => return Err(Violation::StepIsOpen),
-            (StepIs::Open | StepIs::Accepted, None) => return Err(Violation::NoStepIsOpen),
-            (StepIs::Open | StepIs::Accepted, Some(open)) if Some(&open.intent.token) != token => {
+            (StepIs::Open, None) => return Err(Violation::NoStepIsOpen),
+            (StepIs::Open, Some(open)) if Some(&open.intent.token) != token => {
                 return Err(Violation::OtherToken);
             }
-            (StepIs::Accepted, Some(open)) if open.accepted.is_none() => return Err(Violation::NotAccepted),
             _ => {}
         }
-        match (place, folded.state.contains(key)) {
-            (PlaceIs::Vacant, true) => return Err(Violation::ObjectExists),
-            (PlaceIs::Occupied, false) => return Err(Violation::NoSuchObject),
+        match (place, folded.state.object(key)) {
+            (PlaceIs::Vacant, Some(_)) => return Err(Violation::ObjectExists),
+            (PlaceIs::Occupied, None) => return Err(Violation::NoSuchObject),
             _ => {}
         }
     }
@@ -240,99 +233,57 @@ fn admit(
 /// The conditions that compare a record's content with the open run.
 fn condition(folded: &Folded, record: &Record) -> Result<(), Violation> {
     let holds = |condition: bool, violation| if condition { Ok(()) } else { Err(violation) };
-    let Some(run) = &folded.run else {
-        let Record::Begin(begin) = record else { return Ok(()) };
-        let lineage = &folded.state.lineage;
-        return holds(lineage.is_empty() || *lineage == begin.lineage, Violation::OtherLineage);
-    };
+    if let Record::Begin { lineage, .. } = record {
+        let known = &folded.state.lineage;
+        return holds(known.is_empty() || known == lineage, Violation::OtherLineage);
+    }
+    let Some(run) = &folded.run else { return Ok(()) };
     if let Some(intent) = record.intent() {
-        if let Record::Deposed { address, .. } = record {
-            let successor =
-                intent.operation == Operation::Create && intent.key == ObjectKey::current(address.clone());
-            holds(successor, Violation::OtherStep)?;
-        }
-        holds(!run.is_finished(intent.stage, intent.step), Violation::StepIsFinished)?;
-        let failed = run.failed_steps.get(&(intent.stage, intent.step));
-        return holds(failed.is_none_or(|attempt| intent.attempt > *attempt), Violation::AttemptDoesNotRise);
+        let is_successor = matches!(record, Record::Deposed { .. });
+        holds(!is_successor || intent.operation == Operation::Create, Violation::NoCreation)?;
+        holds(intent.stage == run.stage, Violation::OtherStage)?;
+        return holds(!run.finished_steps.contains(&intent.step), Violation::StepIsFinished);
     }
     match record {
-        Record::Accepted { key, id, .. } => {
-            let accepted = run.open.get(key).and_then(|open| open.accepted.as_ref());
-            holds(accepted.is_none_or(|accepted| accepted == id), Violation::OtherId)
-        }
-        Record::Done { key, step, object, .. } => {
-            let Some(open) = run.open.get(key) else { return Err(Violation::NoStepIsOpen) };
-            holds(open.intent.step == *step, Violation::OtherStep)?;
-            let fits = match open.intent.operation {
-                Operation::Create | Operation::Read => object.is_some(),
-                Operation::Delete => object.is_none(),
-                Operation::Update | Operation::Provision(_) => true,
+        Record::Done { key, object, .. } => {
+            let fits = match run.open.get(key).map(|open| open.intent.operation) {
+                Some(Operation::Create | Operation::Read) => object.is_some(),
+                Some(Operation::Delete) => object.is_none(),
+                Some(Operation::Update) | None => true,
             };
             holds(fits, Violation::OtherOutcome)
         }
-        Record::StageFinished { stage } => {
-            holds(run.finished_stages.is_none_or(|last| *stage > last), Violation::OtherStage)
-        }
+        Record::StageFinished { stage } => holds(*stage == run.stage, Violation::OtherStage),
         _ => Ok(()),
     }
 }
 
-fn kind(record: &Record) -> Kind {
+const fn kind(record: &Record) -> Kind {
     match record {
-        Record::Begin(_) => Kind::Begin,
+        Record::Begin { .. } => Kind::Begin,
         Record::Intent(intent) => match intent.operation {
             Operation::Create => Kind::IntentCreate,
             Operation::Update => Kind::IntentUpdate,
             Operation::Delete => Kind::IntentDelete,
             Operation::Read => Kind::IntentRead,
-            Operation::Provision(_) => Kind::IntentProvision,
         },
         Record::Accepted { .. } => Kind::Accepted,
         Record::Progress { .. } => Kind::Progress,
         Record::Done { .. } => Kind::Done,
         Record::Failed { .. } => Kind::Failed,
+        Record::Deposed { .. } => Kind::Deposed,
+        Record::Restored { .. } => Kind::Restored,
         Record::Moved { .. } => Kind::Moved,
         Record::Imported { .. } => Kind::Imported,
         Record::Forgotten { .. } => Kind::Forgotten,
         Record::Tainted { .. } => Kind::Tainted,
         Record::Untainted { .. } => Kind::Untainted,
-        Record::Refreshed { .. } => Kind::RefreshedManaged,
-        Record::Deposed { .. } => Kind::Deposed,
-        Record::Restored { .. } => Kind::Restored,
+        Record::Refreshed { .. } => Kind::Refreshed,
         Record::Outputs { .. }
         | Record::NodeEdges { .. }
-        | Record::Targets { .. }
+        | Record::Providers { .. }
         | Record::Checks { .. } => Kind::Values,
         Record::StageFinished { .. } => Kind::StageFinished,
         Record::Finished { .. } => Kind::Finished,
-    }
-}
-
-fn subjects(record: &Record) -> Vec<ObjectKey> {
-    match record {
-        Record::Intent(intent) => vec![intent.key.clone()],
-        Record::Accepted { key, .. }
-        | Record::Progress { key, .. }
-        | Record::Done { key, .. }
-        | Record::Failed { key, .. }
-        | Record::Imported { key, .. }
-        | Record::Forgotten { key }
-        | Record::Tainted { key }
-        | Record::Untainted { key } => vec![key.clone()],
-        Record::Moved { from, to } => vec![from.clone().into(), to.clone().into()],
-        Record::Deposed { address, deposed, .. } | Record::Restored { address, deposed } => {
-            vec![address.clone().into(), ObjectKey::deposed(address.clone(), deposed.clone())]
-        }
-        _ => Vec::new(),
-    }
-}
-
-const fn token(record: &Record) -> Option<&Token> {
-    match record {
-        Record::Accepted { token, .. }
-        | Record::Progress { token, .. }
-        | Record::Done { token, .. }
-        | Record::Failed { token, .. } => Some(token),
-        _ => None,
     }
 }

@@ -11,6 +11,7 @@ type Outcome = Result<(), Diagnostic>;
 #[derive(Debug, Default)]
 struct Pending {
     outcome: Option<Outcome>,
+    is_settled: bool,
     waker: Option<Waker>,
 }
 
@@ -28,7 +29,6 @@ impl Shared {
 
 /// Done when the record that it stands for is durable, or when that failed. Dropping it changes nothing.
 #[derive(Debug)]
-#[must_use = "a record is not durable before its ticket is done"]
 pub struct Ticket(Arc<Shared>);
 
 /// The other end of a ticket.
@@ -57,15 +57,20 @@ impl Ticket {
             pending = self.0.settled.wait(pending).unwrap_or_else(PoisonError::into_inner);
         }
     }
-
-    /// For a record whose loss in a crash is no harm: nobody waits.
-    pub fn detach(self) {}
 }
 
 impl Settler {
     pub(super) fn settle(self, outcome: Outcome) {
+        self.put(outcome);
+    }
+
+    fn put(&self, outcome: Outcome) {
         let waker = {
             let mut pending = self.0.pending();
+            if pending.is_settled {
+                return;
+            }
+            pending.is_settled = true;
             pending.outcome = Some(outcome);
             pending.waker.take()
         };
@@ -73,6 +78,17 @@ impl Settler {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+impl Drop for Settler {
+    /// Nobody waits for ever, whatever ended the writer.
+    fn drop(&mut self) {
+        self.put(Err(Diagnostic::error(
+            "journal-unwritable",
+            "Journal cannot be written",
+            "The writer ended.",
+        )));
     }
 }
 

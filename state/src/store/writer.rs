@@ -5,22 +5,22 @@
 
 use super::ticket::{Settler, Ticket};
 use crate::backend::{Backend, Durability, FaultHook, FaultPoint, Fence};
-use crate::journal::{Record, write_frame};
+use crate::journal::write_frame;
 use formwork_diagnostic::Diagnostic;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// How much may wait to be written before further records are refused.
 const QUEUE_LIMIT_BYTES: usize = 1 << 30;
-const FAILED: &str = "The journal could not be written";
+const FAILED: &str = "Journal cannot be written";
 
 struct Entry {
     sequence: u64,
     body: Vec<u8>,
     durability: Durability,
     settler: Option<Settler>,
-    /// What the fault hook is told, where there is one.
-    fault: Option<(FaultPoint, String)>,
+    /// The kind of record, for the fault hook.
+    kind: &'static str,
 }
 
 #[derive(Default)]
@@ -34,6 +34,8 @@ struct Queue {
     /// Entries are left that could not be written; they wait for a reason to try again.
     is_stalled: bool,
     is_closed: bool,
+    /// The thread has ended: after a close, or by a panic.
+    is_dead: bool,
     failure: Option<Diagnostic>,
 }
 
@@ -56,7 +58,6 @@ impl Shared {
 pub(super) struct Writer {
     shared: Arc<Shared>,
     fence: Fence,
-    is_observed: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -70,10 +71,9 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let queue = Queue { next_sequence, durable: next_sequence - 1, ..Queue::default() };
         let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new() });
-        let is_observed = hook.is_some();
         let mut worker = Worker { shared: shared.clone(), backend, fence, hook, bytes: Vec::new() };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || worker.run())?;
-        Ok(Self { shared, fence, is_observed, thread: Some(thread) })
+        Ok(Self { shared, fence, thread: Some(thread) })
     }
 
     pub(super) const fn fence(&self) -> Fence {
@@ -92,17 +92,16 @@ impl Writer {
             return Ok(());
         }
         let detail = format!("{} bytes wait to be written, and no more are taken.", queue.bytes);
-        Err(queue.failure.clone().unwrap_or_else(|| Diagnostic::error("state.full", FAILED, detail)))
+        Err(queue.failure.clone().unwrap_or_else(|| Diagnostic::error("state-full", FAILED, detail)))
     }
 
-    pub(super) fn push(&self, record: &Record, body: Vec<u8>, durability: Durability) -> Ticket {
+    pub(super) fn push(&self, kind: &'static str, body: Vec<u8>, durability: Durability) -> Ticket {
         let (ticket, settler) = Ticket::pair();
-        let fault = if self.is_observed { fault_of(record) } else { None };
         let mut queue = self.shared.queue();
         let sequence = queue.next_sequence;
         queue.next_sequence += 1;
         queue.bytes += body.len();
-        queue.entries.push(Entry { sequence, body, durability, settler: Some(settler), fault });
+        queue.entries.push(Entry { sequence, body, durability, settler: Some(settler), kind });
         queue.is_stalled = false;
         drop(queue);
         self.shared.changed.notify_all();
@@ -114,10 +113,14 @@ impl Writer {
         let mut queue = self.shared.queue();
         queue.is_stalled = false;
         self.shared.changed.notify_all();
-        while queue.is_writing || (!queue.entries.is_empty() && !queue.is_stalled) {
+        while !queue.is_dead && (queue.is_writing || (!queue.entries.is_empty() && !queue.is_stalled)) {
             queue = self.shared.wait(queue);
         }
-        if queue.entries.is_empty() { Ok(()) } else { Err(queue.failure.clone().unwrap_or_else(unwritten)) }
+        if queue.entries.is_empty() && !queue.is_dead {
+            Ok(())
+        } else {
+            Err(queue.failure.clone().unwrap_or_else(unwritten))
+        }
     }
 
     /// Numbers records from the start again, after the journal was removed. Nothing waits at that time.
@@ -144,17 +147,7 @@ impl Drop for Writer {
 }
 
 fn unwritten() -> Diagnostic {
-    Diagnostic::error("state.journal", FAILED, "Records are left that could not be written.")
-}
-
-fn fault_of(record: &Record) -> Option<(FaultPoint, String)> {
-    if let Some(intent) = record.intent() {
-        return Some((FaultPoint::BeforeIntentDurable, intent.key.to_string()));
-    }
-    match record {
-        Record::Done { key, .. } => Some((FaultPoint::AfterDone, key.to_string())),
-        _ => None,
-    }
+    Diagnostic::error("journal-unwritable", FAILED, "Records are left that could not be written.")
 }
 
 struct Worker {
@@ -163,6 +156,16 @@ struct Worker {
     fence: Fence,
     hook: Option<FaultHook>,
     bytes: Vec<u8>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue();
+        queue.is_dead = true;
+        queue.entries.clear();
+        drop(queue);
+        self.shared.changed.notify_all();
+    }
 }
 
 impl Worker {
@@ -186,7 +189,7 @@ impl Worker {
     }
 
     fn write(&mut self, mut batch: Vec<Entry>, durable: u64) {
-        self.observe(&batch, FaultPoint::BeforeIntentDurable);
+        self.observe(&batch, FaultPoint::BeforeFlush);
         self.bytes.clear();
         for entry in &batch {
             write_frame(&mut self.bytes, entry.sequence, durable, &entry.body);
@@ -198,7 +201,7 @@ impl Worker {
         let outcome = self.backend.append(self.fence, first, &self.bytes, durability);
         let outcome = outcome.map_err(|error| error.diagnostic(FAILED));
         if outcome.is_ok() {
-            self.observe(&batch, FaultPoint::AfterDone);
+            self.observe(&batch, FaultPoint::AfterFlush);
         }
         let settlers: Vec<Settler> = batch.iter_mut().filter_map(|entry| entry.settler.take()).collect();
         let mut queue = self.shared.queue();
@@ -228,10 +231,8 @@ impl Worker {
 
     fn observe(&self, batch: &[Entry], point: FaultPoint) {
         let Some(hook) = &self.hook else { return };
-        for (at, key) in batch.iter().filter_map(|entry| entry.fault.as_ref()) {
-            if *at == point {
-                hook(point, key);
-            }
+        for entry in batch {
+            hook(point, entry.kind);
         }
     }
 }

@@ -1,0 +1,295 @@
+//! What a provider offers, as one table.
+
+use arcstr::ArcStr;
+use formwork_value::{Type, Value};
+use indexmap::IndexMap;
+
+/// Everything a provider offers.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderSchema {
+    /// The `provider` block.
+    pub configuration: Block,
+    /// Resource kinds by type name.
+    pub resources: IndexMap<ArcStr, KindSchema>,
+    /// Data sources by type name.
+    pub data_sources: IndexMap<ArcStr, KindSchema>,
+    /// Functions by name.
+    pub functions: IndexMap<ArcStr, FunctionSchema>,
+}
+
+/// One resource kind or data source.
+#[derive(Debug, Clone)]
+pub struct KindSchema {
+    /// Version of the stored form; a higher one calls [`crate::Request::Upgrade`].
+    pub version: u64,
+    /// Arguments and attributes.
+    pub block: Block,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// Whether deleting an object loses data: rollback refuses it unless allowed.
+    pub holds_data: bool,
+    /// What a change of an object disrupts.
+    pub disruption: Disruption,
+    /// How an apply whose outcome is unknown is taken up again.
+    pub recovery: Recovery,
+    /// Whether objects die with what their provider is configured from (objects in a cluster die with it).
+    pub dies_with_container: bool,
+    /// What reading needs, in the target's own words.
+    pub read_permissions: Vec<Permission>,
+    /// What writing needs, in the target's own words.
+    pub write_permissions: Vec<Permission>,
+    /// Whether [`crate::Request::List`] is offered.
+    pub can_list: bool,
+    /// Milliseconds that create, update and delete may take unless `timeouts` says otherwise.
+    pub time_limit_ms: u64,
+}
+
+impl KindSchema {
+    /// A kind with a block and a doc line, `NaturalKey` recovery and no further claims; adjust the fields after.
+    pub fn new(block: Block, doc: &'static str) -> Self {
+        Self {
+            version: 0,
+            block,
+            doc,
+            holds_data: false,
+            disruption: Disruption::None,
+            recovery: Recovery::NaturalKey,
+            dies_with_container: false,
+            read_permissions: Vec::new(),
+            write_permissions: Vec::new(),
+            can_list: false,
+            time_limit_ms: 20 * 60 * 1000,
+        }
+    }
+}
+
+/// How an apply whose outcome is unknown is taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// The target honours the token: the same call again gives the same object.
+    Replay,
+    /// The token or an owner mark is stored on the object: found by [`crate::Request::Find`].
+    Find,
+    /// The name is unique: [`crate::Request::Find`] reads it and checks the owner mark.
+    NaturalKey,
+    /// Nobody can know: say so, and block only that subtree.
+    Ask,
+}
+
+/// What a change of an object disrupts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disruption {
+    /// Nothing that runs.
+    None,
+    /// What runs on the object restarts.
+    Restart,
+    /// Whatever depends on the object stops.
+    Outage,
+}
+
+/// One right in the target's own words: RBAC verb and resource, IAM action, policy rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission(pub String);
+
+/// Attributes and nested blocks.
+#[derive(Debug, Clone, Default)]
+pub struct Block {
+    /// Attributes by name.
+    pub attributes: IndexMap<ArcStr, Attribute>,
+    /// Nested blocks by name.
+    pub blocks: IndexMap<ArcStr, NestedBlock>,
+}
+
+/// One attribute.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    /// Its type.
+    pub value_type: Type,
+    /// Who gives it.
+    pub presence: Presence,
+    /// Whether it is never shown.
+    pub sensitive: bool,
+    /// Whether it is sent but never stored.
+    pub write_only: bool,
+    /// What to use instead, when it should not be used.
+    pub deprecated: Option<&'static str>,
+    /// What a change of it does.
+    pub change: Change,
+    /// The value when the configuration gives none; such an attribute is optional and computed.
+    pub default: Option<Value>,
+    /// One line of documentation.
+    pub doc: &'static str,
+}
+
+/// Who gives an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// The configuration must.
+    Required,
+    /// The configuration may; else it is null.
+    Optional,
+    /// The provider does.
+    Computed,
+    /// The configuration may; else the provider does.
+    OptionalComputed,
+}
+
+/// What a change of an attribute does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The object is updated in place.
+    Update,
+    /// The object is replaced.
+    Replace,
+}
+
+/// A nested block.
+#[derive(Debug, Clone)]
+pub struct NestedBlock {
+    /// How often it stands and what collection it makes.
+    pub nesting: Nesting,
+    /// What is inside.
+    pub block: Block,
+    /// At least so many.
+    pub min_items: u32,
+    /// At most so many; 0 for no limit.
+    pub max_items: u32,
+}
+
+/// What collection a nested block makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nesting {
+    /// An object, or null when the block is absent.
+    Single,
+    /// An object always.
+    Group,
+    /// A list in order.
+    List,
+    /// A set.
+    Set,
+    /// A map by the block's label.
+    Map,
+}
+
+/// A provider-defined function.
+#[derive(Debug, Clone)]
+pub struct FunctionSchema {
+    /// Parameters in order.
+    pub parameters: Vec<(ArcStr, Type)>,
+    /// Type of further parameters.
+    pub variadic: Option<Type>,
+    /// What it returns.
+    pub returns: Type,
+    /// One line of documentation.
+    pub doc: &'static str,
+}
+
+impl Attribute {
+    fn new(value_type: Type, presence: Presence, doc: &'static str) -> Self {
+        Self {
+            value_type,
+            presence,
+            sensitive: false,
+            write_only: false,
+            deprecated: None,
+            change: Change::Update,
+            default: None,
+            doc,
+        }
+    }
+
+    /// The configuration must give it.
+    pub fn required(value_type: Type, doc: &'static str) -> Self {
+        Self::new(value_type, Presence::Required, doc)
+    }
+
+    /// The configuration may give it.
+    pub fn optional(value_type: Type, doc: &'static str) -> Self {
+        Self::new(value_type, Presence::Optional, doc)
+    }
+
+    /// The provider gives it.
+    pub fn computed(value_type: Type, doc: &'static str) -> Self {
+        Self::new(value_type, Presence::Computed, doc)
+    }
+
+    /// The configuration may give it, else the provider does.
+    pub fn optional_computed(value_type: Type, doc: &'static str) -> Self {
+        Self::new(value_type, Presence::OptionalComputed, doc)
+    }
+
+    /// The configuration may give it, else it has this value.
+    pub fn with_default(value_type: Type, default: impl Into<Value>, doc: &'static str) -> Self {
+        let mut attribute = Self::new(value_type, Presence::OptionalComputed, doc);
+        attribute.default = Some(default.into());
+        attribute
+    }
+
+    /// A change of it replaces the object.
+    #[must_use]
+    pub fn replaces(mut self) -> Self {
+        self.change = Change::Replace;
+        self
+    }
+
+    /// It is never shown.
+    #[must_use]
+    pub fn sensitive(mut self) -> Self {
+        self.sensitive = true;
+        self
+    }
+
+    /// It is sent but never stored.
+    #[must_use]
+    pub fn write_only(mut self) -> Self {
+        self.write_only = true;
+        self
+    }
+
+    /// Whether the provider gives it when the configuration does not.
+    pub fn is_computed(&self) -> bool {
+        matches!(self.presence, Presence::Computed | Presence::OptionalComputed)
+    }
+}
+
+impl Block {
+    /// A block of attributes.
+    pub fn new<N: Into<ArcStr>>(attributes: impl IntoIterator<Item = (N, Attribute)>) -> Self {
+        Self {
+            attributes: attributes.into_iter().map(|(name, attribute)| (name.into(), attribute)).collect(),
+            blocks: IndexMap::new(),
+        }
+    }
+
+    /// The same with one more nested block.
+    #[must_use]
+    pub fn with_block(mut self, name: impl Into<ArcStr>, nested: NestedBlock) -> Self {
+        self.blocks.insert(name.into(), nested);
+        self
+    }
+
+    /// The object type that a body of this block decodes to.
+    pub fn implied_type(&self) -> Type {
+        let attributes =
+            self.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.value_type.clone()));
+        let blocks = self.blocks.iter().map(|(name, nested)| (name.clone(), nested.implied_type()));
+        Type::object(attributes.chain(blocks))
+    }
+}
+
+impl NestedBlock {
+    /// The type of the attribute that the blocks make; a tuple or object type where a dynamic type stands inside is
+    /// said as [`Type::Dynamic`], as no collection can hold it.
+    pub fn implied_type(&self) -> Type {
+        let inner = self.block.implied_type();
+        match self.nesting {
+            Nesting::Single | Nesting::Group => inner,
+            Nesting::List | Nesting::Map if inner.has_dynamic() => Type::Dynamic,
+            Nesting::List => Type::list(inner),
+            Nesting::Set => Type::set(inner),
+            Nesting::Map => Type::map(inner),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Configured providers, each made once a run.
+
+use crate::environment::Environment;
+use crate::event::Event;
+use crate::schema::Kind;
+use arcstr::ArcStr;
+use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_sdk::{Block, Connection, Provider, ProviderError, ProviderSchema, Request, Response, Target};
+use formwork_state::{Mode, ProviderAddress, ProviderConfigAddress};
+use formwork_value::Value;
+use indexmap::IndexMap;
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// How often a request that may well pass is sent again before its error is shown.
+const RETRIES_AT_MOST: u32 = 6;
+/// The first pause before a retry; each next one doubles, and a jitter of its half is taken off.
+const RETRY_PAUSE_MS: u64 = 200;
+
+/// All schemas and connections of a run.
+pub struct Connections {
+    environment: Environment,
+    schemas: RefCell<FxHashMap<ProviderAddress, Option<ProviderEntry>>>,
+    kinds: RefCell<FxHashMap<(ProviderAddress, Mode, ArcStr), Option<Rc<Kind>>>>,
+    connected: RefCell<Vec<(ProviderAddress, Value, Arc<dyn Connection>)>>,
+    targets: RefCell<IndexMap<String, Target>>,
+}
+
+#[derive(Clone)]
+struct ProviderEntry {
+    provider: Arc<dyn Provider>,
+    schema: Arc<ProviderSchema>,
+}
+
+impl Connections {
+    /// None made.
+    pub fn new(environment: Environment) -> Self {
+        Self {
+            environment,
+            schemas: RefCell::default(),
+            kinds: RefCell::default(),
+            connected: RefCell::default(),
+            targets: RefCell::default(),
+        }
+    }
+
+    fn entry(&self, address: &ProviderAddress) -> Option<ProviderEntry> {
+        if let Some(found) = self.schemas.borrow().get(address) {
+            return found.clone();
+        }
+        let made = self.environment.providers.provider(address).map(|provider| ProviderEntry { schema: provider.schema(), provider });
+        self.schemas.borrow_mut().insert(address.clone(), made.clone());
+        made
+    }
+
+    /// Whether there is a provider of the address.
+    pub fn has_provider(&self, address: &ProviderAddress) -> bool {
+        self.entry(address).is_some()
+    }
+
+    /// The provider of an address.
+    pub fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>> {
+        self.entry(address).map(|entry| entry.provider)
+    }
+
+    /// The block of a provider's configuration.
+    pub fn configuration_block(&self, address: &ProviderAddress) -> Option<Block> {
+        self.entry(address).map(|entry| entry.schema.configuration.clone())
+    }
+
+    /// A resource kind or data source, ready for use.
+    pub fn kind(&self, address: &ProviderAddress, mode: Mode, type_name: &ArcStr) -> Option<Rc<Kind>> {
+        let key = (address.clone(), mode, type_name.clone());
+        if let Some(found) = self.kinds.borrow().get(&key) {
+            return found.clone();
+        }
+        let made = self.entry(address).and_then(|entry| {
+            let kinds = match mode {
+                Mode::Managed => &entry.schema.resources,
+                Mode::Data => &entry.schema.data_sources,
+            };
+            kinds.get(type_name.as_str()).map(|schema| Rc::new(Kind::new(type_name.clone(), schema.clone())))
+        });
+        self.kinds.borrow_mut().insert(key, made.clone());
+        made
+    }
+
+    /// Names of all kinds of a provider, for suggestions.
+    pub fn kind_names(&self, address: &ProviderAddress, mode: Mode) -> Vec<ArcStr> {
+        self.entry(address).map_or_else(Vec::new, |entry| match mode {
+            Mode::Managed => entry.schema.resources.keys().cloned().collect(),
+            Mode::Data => entry.schema.data_sources.keys().cloned().collect(),
+        })
+    }
+
+    /// A connection with a configuration (marks off); the same configuration gives the same connection.
+    pub async fn connect(&self, address: &ProviderConfigAddress, configuration: &Value) -> Result<Arc<dyn Connection>, Diagnostics> {
+        let provider = &address.provider;
+        let found = self.connected.borrow().iter().find(|(other, value, _)| other == provider && value == configuration).map(|(_, _, connection)| connection.clone());
+        let connection = match found {
+            Some(connection) => connection,
+            None => {
+                let Some(entry) = self.entry(provider) else { return Err(missing_provider(provider, &self.environment).into()) };
+                let connection = entry.provider.configure(configuration.clone()).await?;
+                self.connected.borrow_mut().push((provider.clone(), configuration.clone(), connection.clone()));
+                connection
+            }
+        };
+        self.note_target(address, connection.target());
+        Ok(connection)
+    }
+
+    fn note_target(&self, address: &ProviderConfigAddress, target: Target) {
+        let name = address.to_string();
+        if target.id.is_empty() || self.targets.borrow().contains_key(&name) {
+            return;
+        }
+        self.environment.observer.observe(Event::Target { provider: name.clone(), words: target.words.clone() });
+        self.targets.borrow_mut().insert(name, target);
+    }
+
+    /// Where each configuration connected so far points.
+    pub fn targets(&self) -> IndexMap<String, Target> {
+        self.targets.borrow().clone()
+    }
+
+    /// Asks every connection to come to an end soon.
+    pub fn cancel(&self) {
+        for (_, _, connection) in &*self.connected.borrow() {
+            connection.cancel();
+        }
+    }
+
+    /// Sends a request that changes nothing, again while its error may well pass.
+    pub async fn ask(&self, connection: &Arc<dyn Connection>, request: Request) -> Response {
+        let mut attempt = 0;
+        loop {
+            let response = connection.call(request.clone()).await;
+            let Some(pause_ms) = retry_pause_ms(response_error(&response), attempt) else { return response };
+            if self.environment.is_interrupted() {
+                return response;
+            }
+            self.environment.clock.sleep(pause_ms).await;
+            attempt += 1;
+        }
+    }
+}
+
+fn response_error(response: &Response) -> Option<&ProviderError> {
+    match response {
+        Response::Upgraded(result) | Response::Generated(result) => result.as_ref().err(),
+        Response::Listed(result) => result.as_ref().err(),
+        Response::Planned(result) => result.as_ref().err(),
+        Response::Progress(result) => result.as_ref().err(),
+        Response::Imported(result) => result.as_ref().err(),
+        Response::Data(results) => results.iter().find_map(|result| result.as_ref().err().filter(|error| error.is_retryable())),
+        _ => None,
+    }
+}
+
+/// How long to wait before the next try; none when the error will not pass or was met too often.
+pub fn retry_pause_ms(error: Option<&ProviderError>, attempt: u32) -> Option<u64> {
+    let error = error.filter(|error| error.is_retryable() && attempt < RETRIES_AT_MOST)?;
+    let base = RETRY_PAUSE_MS << attempt;
+    // The message's length spreads retries of different objects apart without a source of randomness.
+    let jitter = (error.message.len() as u64 * 37 + u64::from(attempt) * 101) % (base / 2).max(1);
+    Some(error.retry_after_ms.unwrap_or(base).max(base / 2) - jitter.min(base / 2))
+}
+
+/// Says that there is no such provider, and which of ours it may mean.
+pub fn missing_provider(address: &ProviderAddress, environment: &Environment) -> Diagnostic {
+    let known = environment.providers.addresses();
+    let ours = known.iter().find(|known| known.type_name == address.type_name);
+    let diagnostic = Diagnostic::error(
+        "missing-provider",
+        "Provider not available",
+        format!("There is no provider {address} here: providers of other registries cannot be hosted yet."),
+    );
+    match ours {
+        Some(ours) => diagnostic.hint(format!(
+            "Formwork has one of that name: write {} = {{ source = \"{}\" }} under terraform {{ required_providers {{ ... }} }}.",
+            ours.type_name,
+            ours.for_display()
+        )),
+        None => {
+            let names: Vec<String> = known.iter().map(|address| address.for_display().to_string()).collect();
+            diagnostic.hint(format!("Formwork has: {}.", names.join(", ")))
+        }
+    }
+}
+
+/// A provider's error as a diagnostic about an object.
+pub fn error_diagnostic(error: &ProviderError, summary: &str, address: &str) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(&format!("provider-{}", kind_code(error)), summary, error.message.clone()).about(address);
+    diagnostic.hint.clone_from(&error.hint);
+    if let Some(path) = &error.path {
+        diagnostic = diagnostic.attribute(path.to_string());
+    }
+    diagnostic
+}
+
+fn kind_code(error: &ProviderError) -> &'static str {
+    use formwork_sdk::ErrorKind as K;
+    match error.kind {
+        K::Invalid => "invalid",
+        K::Denied => "denied",
+        K::NotFound => "not-found",
+        K::Conflict => "conflict",
+        K::Quota => "quota",
+        K::Throttled => "throttled",
+        K::Transient => "transient",
+        K::Bug => "bug",
+    }
+}

@@ -1,0 +1,49 @@
+//! What the engine is given from outside: providers, time, and whoever listens.
+
+use crate::event::Observer;
+use formwork_sdk::Provider;
+use formwork_state::ProviderAddress;
+use std::sync::Arc;
+
+/// Finds providers by address.
+pub trait ProviderSource: Send + Sync {
+    /// The provider of an address, where there is one.
+    fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>>;
+
+    /// Addresses of all providers, for messages.
+    fn addresses(&self) -> Vec<ProviderAddress>;
+}
+
+/// Tells the time and waits. The engine owns time; a test's clock jumps.
+pub trait Clock: Send + Sync {
+    /// Now, RFC 3339 in UTC.
+    fn now(&self) -> String;
+
+    /// Milliseconds since some fixed moment.
+    fn monotonic_ms(&self) -> u64;
+
+    /// Comes back after so many milliseconds.
+    fn sleep(&self, milliseconds: u64) -> futures::future::BoxFuture<'static, ()>;
+}
+
+/// What every part of the engine works with.
+#[derive(Clone)]
+pub struct Environment {
+    /// Providers by address.
+    pub providers: Arc<dyn ProviderSource>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Whoever listens.
+    pub observer: Arc<dyn Observer>,
+    /// How many operations run side by side.
+    pub parallelism: usize,
+    /// Set from outside to stop: start nothing more.
+    pub interrupt: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Environment {
+    /// Whether somebody asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupt.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,494 @@
+//! The block graph: one node for each variable, local, output, module call, resource block and provider
+//! configuration of every module, and what each reads.
+//!
+//! Invariant: it knows blocks only, never instances, so its size is that of the configuration's text. It calls
+//! nothing and evaluates nothing.
+
+use arcstr::ArcStr;
+use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
+use formwork_lang::{Expression, Local, Mode, Module, ModuleCall, Output, ProviderBlock, Reference, Resource, Subject, TraversalStep, Variable};
+use formwork_state::{ProviderAddress, ProviderConfigAddress};
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// A node's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+/// A module's number; the root is 0 and a parent comes before its children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModuleId(pub u32);
+
+/// What a node is, with a way to its block.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// An input variable.
+    Variable(ArcStr),
+    /// A local value.
+    Local(ArcStr),
+    /// An output value.
+    Output(ArcStr),
+    /// A module call: its expansion. The module of the node is the caller's.
+    Call(ArcStr),
+    /// A resource or data block, by its place in the module.
+    Resource(usize),
+    /// A provider configuration: local name and alias.
+    Provider(ArcStr, Option<ArcStr>),
+}
+
+/// One node.
+#[derive(Debug)]
+pub struct Node {
+    /// The module its block stands in.
+    pub module: ModuleId,
+    /// What it is.
+    pub kind: NodeKind,
+    /// What it reads, each once.
+    pub reads: Vec<NodeId>,
+    /// For a resource: its provider configuration's node.
+    pub provider: Option<NodeId>,
+    /// For a provider configuration: its address.
+    pub provider_address: Option<ProviderConfigAddress>,
+}
+
+/// One module of the tree.
+#[derive(Debug)]
+pub struct ModuleNode {
+    /// Its blocks.
+    pub module: Arc<Module>,
+    /// The module that calls it, and the call's node.
+    pub parent: Option<(ModuleId, NodeId)>,
+    /// Modules it calls, by call name.
+    pub children: FxHashMap<ArcStr, ModuleId>,
+}
+
+/// All nodes with an order in which each comes after what it reads.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// Modules, parents first.
+    pub modules: Vec<ModuleNode>,
+    /// Nodes.
+    pub nodes: Vec<Node>,
+    /// Every node after all that it reads.
+    pub order: Vec<NodeId>,
+    by_key: FxHashMap<(ModuleId, NodeKind), NodeId>,
+    resource_index: FxHashMap<(ModuleId, Mode, ArcStr, ArcStr), NodeId>,
+}
+
+impl Graph {
+    /// Builds the graph of a module tree; cycles and missing providers are diagnostics.
+    pub fn build(root: &Arc<Module>) -> (Self, Diagnostics) {
+        let mut graph = Self::default();
+        let mut diagnostics = Diagnostics::new();
+        graph.add_module(root, None);
+        for index in 0..graph.nodes.len() {
+            graph.connect(NodeId(index as u32), &mut diagnostics);
+        }
+        graph.sort(&mut diagnostics);
+        (graph, diagnostics)
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// The blocks of a module.
+    pub fn module(&self, id: ModuleId) -> &Arc<Module> {
+        &self.modules[id.0 as usize].module
+    }
+
+    /// The node of a key, where there is one.
+    pub fn find(&self, module: ModuleId, kind: NodeKind) -> Option<NodeId> {
+        self.by_key.get(&(module, kind)).copied()
+    }
+
+    /// The node of a resource block.
+    pub fn find_resource(&self, module: ModuleId, mode: Mode, type_name: &ArcStr, name: &ArcStr) -> Option<NodeId> {
+        self.resource_index.get(&(module, mode, type_name.clone(), name.clone())).copied()
+    }
+
+    /// The module that a path of call names leads to.
+    pub fn find_module(&self, path: &[ArcStr]) -> Option<ModuleId> {
+        path.iter().try_fold(ModuleId(0), |at, name| self.modules[at.0 as usize].children.get(name).copied())
+    }
+
+    /// The resource block of a resource node.
+    pub fn resource(&self, id: NodeId) -> &Resource {
+        let node = self.node(id);
+        let NodeKind::Resource(index) = node.kind else { unreachable!("asked for the resource of another kind of node") };
+        &self.module(node.module).resources[index]
+    }
+
+    /// The provider block of a provider node; none for one that is implied.
+    pub fn provider_block(&self, id: NodeId) -> Option<&ProviderBlock> {
+        let node = self.node(id);
+        let NodeKind::Provider(name, alias) = &node.kind else { return None };
+        self.module(node.module).provider(name, alias.as_deref())
+    }
+
+    /// The call block of a call node.
+    pub fn call(&self, id: NodeId) -> Option<&ModuleCall> {
+        let node = self.node(id);
+        let NodeKind::Call(name) = &node.kind else { return None };
+        self.module(node.module).calls.get(name)
+    }
+
+    /// The variable, local and output of a node of that kind.
+    pub fn variable(&self, id: NodeId) -> Option<&Variable> {
+        let NodeKind::Variable(name) = &self.node(id).kind else { return None };
+        self.module(self.node(id).module).variables.get(name)
+    }
+
+    /// The local of a node of that kind.
+    pub fn local(&self, id: NodeId) -> Option<&Local> {
+        let NodeKind::Local(name) = &self.node(id).kind else { return None };
+        self.module(self.node(id).module).locals.get(name)
+    }
+
+    /// The output of a node of that kind.
+    pub fn output(&self, id: NodeId) -> Option<&Output> {
+        let NodeKind::Output(name) = &self.node(id).kind else { return None };
+        self.module(self.node(id).module).outputs.get(name)
+    }
+
+    /// What a reference reads in a module: nothing for `each`, `path` and their like.
+    pub fn targets(&self, module: ModuleId, reference: &Reference) -> Vec<NodeId> {
+        let one = |kind: NodeKind| self.find(module, kind).into_iter().collect();
+        match &reference.subject {
+            Subject::Variable(name) => one(NodeKind::Variable(name.clone())),
+            Subject::Local(name) => one(NodeKind::Local(name.clone())),
+            Subject::Resource { mode, type_name, name } => {
+                self.find_resource(module, *mode, type_name, name).into_iter().collect()
+            }
+            Subject::Module(name) => self.module_targets(module, name, &reference.steps),
+            _ => Vec::new(),
+        }
+    }
+
+    fn module_targets(&self, module: ModuleId, call: &ArcStr, steps: &[TraversalStep]) -> Vec<NodeId> {
+        let Some(child) = self.modules[module.0 as usize].children.get(call).copied() else { return Vec::new() };
+        let output = steps.iter().take(2).find_map(|step| match step {
+            TraversalStep::Attribute(name) => Some(name),
+            TraversalStep::Index(_) => None,
+        });
+        let call_node = self.find(module, NodeKind::Call(call.clone()));
+        let outputs: Vec<NodeId> = match output.and_then(|name| self.find(child, NodeKind::Output(name.clone()))) {
+            Some(one) => vec![one],
+            None => {
+                let names = self.module(child).outputs.keys();
+                names.filter_map(|name| self.find(child, NodeKind::Output(name.clone()))).collect()
+            }
+        };
+        outputs.into_iter().chain(call_node).collect()
+    }
+
+    fn add_module(&mut self, module: &Arc<Module>, parent: Option<(ModuleId, NodeId)>) -> ModuleId {
+        let id = ModuleId(self.modules.len() as u32);
+        self.modules.push(ModuleNode { module: module.clone(), parent, children: FxHashMap::default() });
+        for name in module.variables.keys() {
+            self.add(id, NodeKind::Variable(name.clone()));
+        }
+        for name in module.locals.keys() {
+            self.add(id, NodeKind::Local(name.clone()));
+        }
+        for name in module.outputs.keys() {
+            self.add(id, NodeKind::Output(name.clone()));
+        }
+        for provider in &module.providers {
+            self.add(id, NodeKind::Provider(provider.name.clone(), provider.alias.clone()));
+        }
+        for (index, resource) in module.resources.iter().enumerate() {
+            let node = self.add(id, NodeKind::Resource(index));
+            self.resource_index.insert((id, resource.mode, resource.type_name.clone(), resource.name.clone()), node);
+        }
+        for (name, call) in &module.calls {
+            let node = self.add(id, NodeKind::Call(name.clone()));
+            let child = self.add_module(&call.module, Some((id, node)));
+            self.modules[id.0 as usize].children.insert(name.clone(), child);
+        }
+        id
+    }
+
+    fn add(&mut self, module: ModuleId, kind: NodeKind) -> NodeId {
+        let id = NodeId(self.nodes.len() as u32);
+        self.by_key.insert((module, kind.clone()), id);
+        self.nodes.push(Node { module, kind, reads: Vec::new(), provider: None, provider_address: None });
+        id
+    }
+
+    fn connect(&mut self, node: NodeId, diagnostics: &mut Diagnostics) {
+        let module = self.node(node).module;
+        let mut reads = self.direct_reads(node);
+        if let Some((_, call)) = self.modules[module.0 as usize].parent {
+            reads.push(call);
+        }
+        if let NodeKind::Resource(_) = self.node(node).kind {
+            let provider = self.provider_of(node, diagnostics);
+            self.nodes[node.0 as usize].provider = provider;
+            reads.extend(provider);
+        }
+        if let NodeKind::Provider(name, alias) = self.node(node).kind.clone() {
+            self.nodes[node.0 as usize].provider_address = Some(self.configuration_address(module, &name, alias));
+        }
+        reads.sort_unstable();
+        reads.dedup();
+        self.nodes[node.0 as usize].reads = reads;
+    }
+
+    fn direct_reads(&self, id: NodeId) -> Vec<NodeId> {
+        let node = self.node(id);
+        if let NodeKind::Variable(name) = &node.kind {
+            let Some((parent, call)) = self.modules[node.module.0 as usize].parent else { return Vec::new() };
+            let mut reads = Vec::new();
+            if let Some(input) = self.call(call).and_then(|call| call.inputs.get(name)) {
+                self.push_targets(parent, input.references(), &mut reads);
+            }
+            self.push_validation_targets(id, &mut reads);
+            return reads;
+        }
+        let mut reads = Vec::new();
+        self.visit_references(id, &mut |reference| reads.extend(self.targets(node.module, reference)));
+        reads
+    }
+
+    fn push_validation_targets(&self, id: NodeId, reads: &mut Vec<NodeId>) {
+        let Some(variable) = self.variable(id) else { return };
+        for condition in &variable.validations {
+            for expression in [&condition.condition, &condition.error_message] {
+                let mut found = Vec::new();
+                self.push_targets(self.node(id).module, expression.references(), &mut found);
+                reads.extend(found.into_iter().filter(|target| *target != id));
+            }
+        }
+    }
+
+    fn push_targets(&self, module: ModuleId, references: &[Reference], reads: &mut Vec<NodeId>) {
+        for reference in references {
+            reads.extend(self.targets(module, reference));
+        }
+    }
+
+    /// Calls `visit` with every reference in a node's block (a variable's are its caller's and not visited).
+    pub fn visit_references(&self, id: NodeId, visit: &mut dyn FnMut(&Reference)) {
+        let mut expression = |expression: &Expression| expression.references().iter().for_each(&mut *visit);
+        match &self.node(id).kind {
+            NodeKind::Variable(_) => {}
+            NodeKind::Local(_) => {
+                if let Some(local) = self.local(id) {
+                    expression(&local.expression);
+                }
+            }
+            NodeKind::Output(_) => {
+                let Some(output) = self.output(id) else { return };
+                expression(&output.value);
+                for condition in &output.preconditions {
+                    expression(&condition.condition);
+                    expression(&condition.error_message);
+                }
+                output.depends_on.iter().for_each(visit);
+            }
+            NodeKind::Call(_) => {
+                let Some(call) = self.call(id) else { return };
+                call.count.iter().chain(&call.for_each).for_each(expression);
+                call.depends_on.iter().for_each(visit);
+            }
+            NodeKind::Resource(_) => visit_resource(self.resource(id), visit),
+            NodeKind::Provider(..) => {
+                if let Some(block) = self.provider_block(id) {
+                    block.body.references().into_iter().for_each(visit);
+                }
+            }
+        }
+    }
+
+    /// The provider configuration of a resource: named, declared here, passed in, inherited, or implied at the root.
+    fn provider_of(&mut self, id: NodeId, diagnostics: &mut Diagnostics) -> Option<NodeId> {
+        let module = self.node(id).module;
+        let resource = self.resource(id);
+        let (name, alias, span) = match &resource.provider {
+            Some(reference) => (reference.name.clone(), reference.alias.clone(), reference.span),
+            None => (implied_provider(&resource.type_name), None, resource.span),
+        };
+        let is_builtin = name == "terraform" && resource.provider.is_none();
+        if is_builtin && self.find(module, NodeKind::Provider(name.clone(), None)).is_none() {
+            return Some(self.implied_at_root(&name));
+        }
+        self.resolve_provider(module, &name, alias.as_ref(), span, diagnostics)
+    }
+
+    fn resolve_provider(&mut self, module: ModuleId, name: &ArcStr, alias: Option<&ArcStr>, span: Span, diagnostics: &mut Diagnostics) -> Option<NodeId> {
+        if let Some(found) = self.find(module, NodeKind::Provider(name.clone(), alias.cloned())) {
+            return Some(found);
+        }
+        let Some((parent, call)) = self.modules[module.0 as usize].parent else {
+            if let Some(alias) = alias {
+                diagnostics.push(self.missing_provider(module, name, alias, span));
+                return None;
+            }
+            return Some(self.implied_at_root(name));
+        };
+        let passed = self.call(call).and_then(|call| {
+            let found = call.providers.iter().find(|(inside, _)| inside.name == *name && inside.alias.as_ref() == alias);
+            found.map(|(_, outside)| (outside.name.clone(), outside.alias.clone(), outside.span))
+        });
+        match passed {
+            Some((name, alias, span)) => self.resolve_provider(parent, &name, alias.as_ref(), span, diagnostics),
+            None if alias.is_none() => {
+                let outer = self.local_name_in(parent, module, name);
+                self.resolve_provider(parent, &outer, None, span, diagnostics)
+            }
+            None => {
+                diagnostics.push(self.missing_provider(module, name, alias.map_or("", |alias| alias), span));
+                None
+            }
+        }
+    }
+
+    /// What the parent calls the provider that a module calls `name`.
+    fn local_name_in(&self, parent: ModuleId, module: ModuleId, name: &ArcStr) -> ArcStr {
+        let address = provider_address(self.module(module), name);
+        let required = &self.module(parent).settings.required_providers;
+        let found = required.keys().find(|outer| provider_address(self.module(parent), outer) == address);
+        found.unwrap_or(name).clone()
+    }
+
+    fn missing_provider(&self, module: ModuleId, name: &str, alias: &str, span: Span) -> Diagnostic {
+        let known: Vec<String> = self.module(module).providers.iter().filter(|block| block.name == name).filter_map(|block| block.alias.as_ref().map(|alias| format!("{name}.{alias}"))).collect();
+        let hint = if known.is_empty() {
+            format!("Add a block: provider \"{name}\" {{ alias = \"{alias}\" }}.")
+        } else {
+            format!("Declared here: {}.", known.join(", "))
+        };
+        Diagnostic::error("provider-not-declared", "Provider configuration not present", format!("There is no provider configuration {name}.{alias} in this module, and none is passed to it.")).at(span).hint(hint)
+    }
+
+    fn implied_at_root(&mut self, name: &ArcStr) -> NodeId {
+        let key = NodeKind::Provider(name.clone(), None);
+        if let Some(found) = self.find(ModuleId(0), key.clone()) {
+            return found;
+        }
+        let id = self.add(ModuleId(0), key);
+        self.nodes[id.0 as usize].provider_address = Some(self.configuration_address(ModuleId(0), name, None));
+        id
+    }
+
+    fn configuration_address(&self, module: ModuleId, name: &str, alias: Option<ArcStr>) -> ProviderConfigAddress {
+        let module = self.module(module);
+        ProviderConfigAddress { module_path: module.path.clone(), provider: provider_address(module, name), alias }
+    }
+
+    /// Sorts so that each node comes after what it reads; what stands in a cycle is reported and left out.
+    fn sort(&mut self, diagnostics: &mut Diagnostics) {
+        let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(self.nodes.len(), self.nodes.len() * 2);
+        for _ in &self.nodes {
+            graph.add_node(());
+        }
+        for (from, node) in self.nodes.iter().enumerate() {
+            for to in &node.reads {
+                graph.add_edge(NodeIndex::new(from), NodeIndex::new(to.0 as usize), ());
+            }
+        }
+        // Components come out in postorder: what is read comes first.
+        for component in kosaraju_scc(&graph) {
+            let first = component[0];
+            if component.len() > 1 || graph.contains_edge(first, first) {
+                let members: Vec<NodeId> = component.iter().map(|index| NodeId(index.index() as u32)).collect();
+                diagnostics.push(self.cycle(&members));
+                continue;
+            }
+            self.order.push(NodeId(first.index() as u32));
+        }
+    }
+
+    fn cycle(&self, members: &[NodeId]) -> Diagnostic {
+        let mut sorted = members.to_vec();
+        sorted.sort_unstable();
+        let mut walk = vec![sorted[0]];
+        while let Some(next) = self.node(walk[walk.len() - 1]).reads.iter().find(|next| members.contains(next) && (walk.len() == 1 || !walk[1..].contains(next))) {
+            walk.push(*next);
+            if *next == sorted[0] {
+                break;
+            }
+        }
+        let names: Vec<String> = walk.iter().map(|id| self.name(*id)).collect();
+        let mut diagnostic = Diagnostic::error("cycle", "Cycle", format!("These objects read each other in a circle, so none can be evaluated first:\n  {}", names.join("\n  -> ")))
+            .hint("Break the circle: let one of them take its value from something that the others do not depend on.");
+        if let Some(span) = self.span(sorted[0]) {
+            diagnostic = diagnostic.at(span);
+        }
+        diagnostic
+    }
+
+    /// How messages name a node: `module.a.local.x`.
+    pub fn name(&self, id: NodeId) -> String {
+        let node = self.node(id);
+        let module = self.module(node.module);
+        let prefix: String = module.path.iter().map(|name| format!("module.{name}.")).collect();
+        match &node.kind {
+            NodeKind::Variable(name) => format!("{prefix}var.{name}"),
+            NodeKind::Local(name) => format!("{prefix}local.{name}"),
+            NodeKind::Output(name) => format!("{prefix}output.{name}"),
+            NodeKind::Call(name) => format!("{prefix}module.{name}"),
+            NodeKind::Resource(_) => format!("{prefix}{}", self.resource(id).subject()),
+            NodeKind::Provider(name, None) => format!("{prefix}provider.{name}"),
+            NodeKind::Provider(name, Some(alias)) => format!("{prefix}provider.{name}.{alias}"),
+        }
+    }
+
+    /// Where a node's block stands.
+    pub fn span(&self, id: NodeId) -> Option<Span> {
+        match &self.node(id).kind {
+            NodeKind::Variable(_) => self.variable(id).map(|variable| variable.span),
+            NodeKind::Local(_) => self.local(id).map(|local| local.span),
+            NodeKind::Output(_) => self.output(id).map(|output| output.span),
+            NodeKind::Call(_) => self.call(id).map(|call| call.span),
+            NodeKind::Resource(_) => Some(self.resource(id).span),
+            NodeKind::Provider(..) => self.provider_block(id).map(|block| block.span),
+        }
+    }
+
+    /// Whether a node reads a managed resource, through however many others.
+    pub fn reads_managed_resource(&self, id: NodeId) -> bool {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut waiting = vec![id];
+        while let Some(at) = waiting.pop() {
+            if std::mem::replace(&mut seen[at.0 as usize], true) {
+                continue;
+            }
+            if at != id && matches!(self.node(at).kind, NodeKind::Resource(_)) && self.resource(at).mode == Mode::Managed {
+                return true;
+            }
+            waiting.extend(&self.node(at).reads);
+        }
+        false
+    }
+}
+
+fn visit_resource(resource: &Resource, visit: &mut dyn FnMut(&Reference)) {
+    resource.body.references().into_iter().for_each(&mut *visit);
+    resource.depends_on.iter().for_each(&mut *visit);
+    let lifecycle = &resource.lifecycle;
+    let conditions = lifecycle.preconditions.iter().chain(&lifecycle.postconditions);
+    let in_conditions = conditions.flat_map(|condition| [&condition.condition, &condition.error_message]);
+    let expressions = resource.count.iter().chain(&resource.for_each).chain(&lifecycle.prevent_destroy).chain(&lifecycle.replace_triggered_by).chain(in_conditions);
+    for expression in expressions {
+        expression.references().iter().for_each(&mut *visit);
+    }
+}
+
+/// The provider that a resource type's name implies: what stands before the first underscore.
+pub fn implied_provider(type_name: &str) -> ArcStr {
+    type_name.split('_').next().unwrap_or(type_name).into()
+}
+
+/// The address of a module's local provider name, by its `required_providers`, else as OpenTofu takes it.
+pub fn provider_address(module: &Module, name: &str) -> ProviderAddress {
+    let source = module.settings.required_providers.get(name).and_then(|required| required.source.as_deref());
+    match source {
+        None if name == "terraform" => ProviderAddress::builtin(),
+        source => ProviderAddress::parse(source.unwrap_or(name)).unwrap_or_else(|_| ProviderAddress::hashicorp(name)),
+    }
+}

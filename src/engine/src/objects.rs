@@ -1,0 +1,150 @@
+//! Stored objects and outputs as values, and back.
+
+use crate::connections::Connections;
+use crate::model::Plan;
+use crate::schema::Kind;
+use formwork_state::{Edge, Object, OutputValue, ProviderConfigAddress, Record, State, Status};
+use formwork_value::{MarkKind, Marks, Path, Type, Value, json};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A stored object as a value: what it was, or what a fresh reading found.
+#[derive(Debug, Clone)]
+pub struct PriorObject {
+    /// As stored.
+    pub object: Arc<Object>,
+    /// Its kind.
+    pub kind: Rc<Kind>,
+    /// Its value, marks off.
+    pub value: Value,
+    /// Marks that were stored with it.
+    pub marks: Vec<(Path, Marks)>,
+    /// The provider's private bytes.
+    pub private: Vec<u8>,
+    /// Whether a reading found it different from what is stored.
+    pub is_refreshed: bool,
+}
+
+impl PriorObject {
+    /// Its value with the stored marks on.
+    pub fn marked(&self) -> Value {
+        self.value.mark_paths(&self.marks)
+    }
+}
+
+/// Decodes a stored object by today's schema.
+pub fn decode_object(object: &Arc<Object>, kind: &Rc<Kind>) -> Result<PriorObject, String> {
+    if object.schema_version > kind.schema.version {
+        return Err(format!("It was stored with version {} of its schema, and this provider knows versions up to {}.", object.schema_version, kind.schema.version));
+    }
+    let value = json::decode(object.attributes.get(), &kind.value_type).map_err(|error| format!("Its attributes do not fit the schema of {}: {error}.", kind.name))?;
+    let marks = object.sensitive_paths.iter().map(|path| (path.clone(), Marks::sensitive())).collect();
+    Ok(PriorObject {
+        object: object.clone(),
+        kind: kind.clone(),
+        value,
+        marks,
+        private: object.private.clone().unwrap_or_default(),
+        is_refreshed: false,
+    })
+}
+
+/// What an object is stored with besides its value.
+pub struct StoredParts {
+    /// Ready or tainted.
+    pub status: Status,
+    /// The provider's private bytes.
+    pub private: Vec<u8>,
+    /// Whose it is.
+    pub provider: ProviderConfigAddress,
+    /// What its expressions read.
+    pub edges: Vec<Edge>,
+    /// What its provider's configuration read.
+    pub provider_edges: Vec<Edge>,
+    /// Whether its replacement is made first.
+    pub create_before_destroy: bool,
+}
+
+/// Encodes an object to be stored; the value's sensitive marks become sensitive paths.
+pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<Object, String> {
+    let (plain, marks) = value.unmark_deep();
+    let text = json::encode(&plain, &kind.value_type).map_err(|error| error.to_string())?;
+    let sensitive_paths = marks.into_iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path).collect();
+    Ok(Object {
+        status: parts.status,
+        schema_version: kind.schema.version,
+        attributes: raw(text)?,
+        sensitive_paths,
+        private: (!parts.private.is_empty()).then_some(parts.private),
+        provider: parts.provider,
+        edges: parts.edges,
+        provider_edges: parts.provider_edges,
+        create_before_destroy: parts.create_before_destroy,
+        ..Object::default()
+    })
+}
+
+/// JSON text as it is.
+pub fn raw(text: String) -> Result<Arc<RawValue>, String> {
+    RawValue::from_string(text).map(Arc::from).map_err(|error| error.to_string())
+}
+
+/// A stored output as a value.
+pub fn decode_output(stored: &OutputValue) -> Value {
+    let value_type = json::type_from_json(stored.value_type.get()).unwrap_or(Type::Dynamic);
+    let value = json::decode(stored.value.get(), &value_type).unwrap_or_else(|_| Value::null(value_type));
+    if stored.sensitive { value.with_marks(&Marks::sensitive()) } else { value }
+}
+
+/// An output to be stored.
+pub fn encode_output(value: &Value, sensitive: bool) -> Result<OutputValue, String> {
+    let (plain, _) = value.unmark_deep();
+    let value_type = plain.value_type();
+    let text = json::encode(&plain, &value_type).map_err(|error| error.to_string())?;
+    Ok(OutputValue { value: raw(text)?, value_type: raw(json::type_to_json(&value_type))?, sensitive })
+}
+
+/// The attribute that people know an object by, when it may be shown.
+pub fn shown_id(value: &Value) -> Option<(String, String)> {
+    let (value, _) = value.unmark();
+    ["id", "name"].into_iter().find_map(|attribute| {
+        let text = value.get(attribute)?.as_str()?;
+        (!text.is_empty()).then(|| (attribute.to_owned(), text.to_string()))
+    })
+}
+
+
+/// Provider configurations to be stored, by address.
+pub fn encode_configurations(
+    configurations: &[(ProviderConfigAddress, Value)],
+    connections: &Connections,
+) -> BTreeMap<String, Arc<RawValue>> {
+    let encode = |(address, value): &(ProviderConfigAddress, Value)| {
+        let block = connections.configuration_block(&address.provider)?;
+        let text = json::encode(value, &block.implied_type()).ok()?;
+        Some((address.to_string(), raw(text).ok()?))
+    };
+    configurations.iter().filter_map(encode).collect()
+}
+
+/// The record that stores what a plan's readings found.
+pub fn readings_record(plan: &Plan, state: &State, connections: &Connections) -> Option<Record> {
+    let mut objects = Vec::with_capacity(plan.readings.len());
+    for reading in &plan.readings {
+        let Some(stored) = state.object(&reading.key) else { continue };
+        let object = match &reading.object {
+            None => None,
+            Some(value) => {
+                let address = &reading.key.address;
+                let kind = connections.kind(&stored.provider.provider, address.mode(), address.type_name())?;
+                let text = json::encode(value, &kind.value_type).ok()?;
+                let private = (!reading.private.is_empty()).then(|| reading.private.clone());
+                Some(Arc::new(Object { attributes: raw(text).ok()?, private, ..(**stored).clone() }))
+            }
+        };
+        objects.push((reading.key.clone(), object));
+    }
+    (!objects.is_empty()).then_some(Record::Refreshed { objects })
+}

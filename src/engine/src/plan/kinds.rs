@@ -1,0 +1,164 @@
+//! Finding every block's schema, and checking bodies against it without any target.
+
+use crate::connections::{Connections, missing_provider};
+use crate::environment::Environment;
+use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables, RowRepetition};
+use crate::graph::{Graph, NodeId, NodeKind};
+use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_lang::{Module, Source};
+use formwork_state::Mode;
+use formwork_value::{Type, Value};
+use rustc_hash::FxHashSet;
+use std::sync::Arc;
+
+/// The state's word for the language's.
+pub fn mode_of(mode: formwork_lang::Mode) -> Mode {
+    match mode {
+        formwork_lang::Mode::Managed => Mode::Managed,
+        formwork_lang::Mode::Data => Mode::Data,
+    }
+}
+
+/// Finds the provider and kind of every resource block; what is missing is reported once a provider or type.
+pub(crate) fn check_kinds(graph: &Graph, connections: &Connections, environment: &Environment) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut reported = FxHashSet::default();
+    for (id, node) in (0..).map(NodeId).zip(&graph.nodes) {
+        let provider = match node.kind {
+            NodeKind::Resource(_) => node.provider.and_then(|provider| graph.node(provider).provider_address.clone()),
+            NodeKind::Provider(..) => node.provider_address.clone(),
+            _ => None,
+        };
+        let Some(address) = provider else { continue };
+        if !connections.has_provider(&address.provider) {
+            if reported.insert(address.provider.to_string()) {
+                let mut diagnostic = missing_provider(&address.provider, environment);
+                diagnostic.subject = graph.span(id);
+                diagnostics.push(diagnostic);
+            }
+            continue;
+        }
+        if let NodeKind::Resource(_) = node.kind {
+            check_kind(graph, id, connections, &address.provider, &mut diagnostics);
+        }
+    }
+    diagnostics
+}
+
+fn check_kind(graph: &Graph, id: NodeId, connections: &Connections, provider: &formwork_state::ProviderAddress, diagnostics: &mut Diagnostics) {
+    let resource = graph.resource(id);
+    let mode = mode_of(resource.mode);
+    if connections.kind(provider, mode, &resource.type_name).is_some() {
+        return;
+    }
+    let word = if mode == Mode::Managed { "resource" } else { "data source" };
+    let names = connections.kind_names(provider, mode);
+    let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(|name| name.as_str())) {
+        Some(close) => format!("Did you mean {close:?}?"),
+        None => format!("It has: {}.", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+    };
+    diagnostics.push(
+        Diagnostic::error(
+            "invalid-resource-type",
+            format!("Invalid {word} type"),
+            format!("The provider {} does not support {word} type {:?}.", provider.for_display(), resource.type_name),
+        )
+        .at(resource.span)
+        .hint(hint),
+    );
+}
+
+/// Checks a whole configuration with nothing known: every reference, every body by its schema, every provider's own
+/// checks. No target is asked.
+pub fn validate_configuration(environment: &Environment, root: &Arc<Module>, files: &dyn Source) -> Diagnostics {
+    let (graph, mut diagnostics) = Graph::build(root);
+    let connections = Connections::new(environment.clone());
+    diagnostics.append(check_kinds(&graph, &connections, environment));
+    if diagnostics.has_errors() {
+        return diagnostics;
+    }
+    let variables: RootVariables = root
+        .variables
+        .iter()
+        .map(|(name, variable)| (name.clone(), Value::unknown(variable.constraint.value_type.without_optional())))
+        .collect();
+    let options = EvaluatorOptions { files, timestamp: String::new(), workspace: "default".to_owned(), variables: &variables };
+    let evaluator = Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided()));
+    evaluator.assume_nothing();
+    for id in &graph.order {
+        validate_node(*id, &graph, &evaluator, &connections, &mut diagnostics);
+        diagnostics.append(evaluator.take_diagnostics());
+    }
+    diagnostics
+}
+
+fn validate_node(id: NodeId, graph: &Graph, evaluator: &Evaluator<'_>, connections: &Connections, diagnostics: &mut Diagnostics) {
+    let node = graph.node(id);
+    match &node.kind {
+        NodeKind::Resource(_) => validate_resource(id, graph, evaluator, connections, diagnostics),
+        NodeKind::Provider(..) => {
+            let (Some(address), Some(block)) = (&node.provider_address, graph.provider_block(id)) else { return };
+            let Some(schema) = connections.configuration_block(&address.provider) else { return };
+            let scope = evaluator.scope(node.module, 0, RowRepetition::default());
+            let (value, found) = block.body.decode(&crate::schema::decode_schema(&schema), &scope);
+            let is_sound = !found.has_errors();
+            diagnostics.append(found);
+            if let Some(provider) = connections.provider(&address.provider).filter(|_| is_sound) {
+                diagnostics.append(place(provider.validate_configuration(&value.unmark_deep().0), &block.body));
+            }
+        }
+        NodeKind::Call(_) => {}
+        _ => {
+            evaluator.value(id, 0);
+        }
+    }
+}
+
+fn validate_resource(id: NodeId, graph: &Graph, evaluator: &Evaluator<'_>, connections: &Connections, diagnostics: &mut Diagnostics) {
+    let node = graph.node(id);
+    let resource = graph.resource(id);
+    let address = node.provider.and_then(|provider| graph.node(provider).provider_address.as_ref());
+    let Some(provider_address) = address else { return };
+    let Some(kind) = connections.kind(&provider_address.provider, mode_of(resource.mode), &resource.type_name) else { return };
+    let unknown = || Value::unknown(Type::Dynamic);
+    let repetition = RowRepetition {
+        each: resource.for_each.is_some().then(|| (Value::unknown(Type::String), unknown())),
+        count: resource.count.is_some().then_some(0),
+    };
+    let outside = evaluator.scope(node.module, 0, RowRepetition::default());
+    for expression in resource.count.iter().chain(&resource.for_each) {
+        diagnostics.append(expression.evaluate(&outside).1);
+    }
+    let scope = evaluator.scope(node.module, 0, repetition);
+    let (value, mut found) = resource.body.decode(&kind.decode, &scope);
+    for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {
+        diagnostic.block = Some(block_header(resource));
+    }
+    let is_sound = !found.has_errors();
+    diagnostics.append(found);
+    if let Some(provider) = connections.provider(&provider_address.provider).filter(|_| is_sound) {
+        let found = provider.validate_resource(&resource.type_name, &value.unmark_deep().0);
+        diagnostics.append(place(found, &resource.body));
+    }
+}
+
+/// How diagnostics name a block: `resource "sim_machine" "gpu"`.
+pub(crate) fn block_header(resource: &formwork_lang::Resource) -> String {
+    let word = match resource.mode {
+        formwork_lang::Mode::Managed => "resource",
+        formwork_lang::Mode::Data => "data",
+    };
+    format!("{word} {:?} {:?}", resource.type_name.as_str(), resource.name.as_str())
+}
+
+/// Gives a provider's findings the place of the attribute that they name.
+pub(crate) fn place(found: Diagnostics, body: &formwork_lang::Body) -> Diagnostics {
+    let at = |mut diagnostic: Diagnostic| {
+        if diagnostic.subject.is_none() {
+            let path = diagnostic.attribute.as_deref().map(crate::reasons::parse_path).unwrap_or_default();
+            diagnostic.subject = body.span_of(&path);
+        }
+        diagnostic
+    };
+    found.into_iter().map(at).collect()
+}

@@ -1,0 +1,352 @@
+//! From configuration, variables, state and fresh readings to a plan.
+//!
+//! A resource's life passes through here in this order: [`kinds`] finds its schema, [`refresh`] reads what is live,
+//! [`instances`] evaluates each instance and asks its provider for the planned value, [`orphans`] finds what is no
+//! longer in the configuration, [`crate::order`] turns all changes into steps.
+//!
+//! Invariant: nothing is changed, neither in a target nor in the state.
+
+mod instances;
+mod kinds;
+mod orphans;
+mod provider;
+mod refresh;
+
+pub use instances::PlannedRow;
+pub(crate) use instances::{add_static_reads, ignore_changes};
+pub use kinds::{mode_of, validate_configuration};
+pub(crate) use provider::evaluate_configuration;
+pub use provider::ProviderNode;
+
+use crate::connections::Connections;
+use crate::environment::Environment;
+use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVariables};
+use crate::graph::{Graph, NodeId, NodeKind};
+use crate::model::{Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage, StoredReading};
+use crate::objects::PriorObject;
+use crate::order;
+use arcstr::ArcStr;
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
+use formwork_lang::{Module, Source};
+use formwork_sdk::Connection;
+use formwork_state::{Address, ObjectKey, OpenRun, ProviderConfigAddress, State};
+use formwork_value::{Type, Value};
+use indexmap::IndexMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What to plan.
+pub struct PlanInput<'a> {
+    /// The module tree.
+    pub root: Arc<Module>,
+    /// Texts of the configuration, for causes.
+    pub sources: &'a Sources,
+    /// Files for file functions.
+    pub files: &'a dyn Source,
+    /// The files the configuration was read from, kept in the plan.
+    pub recorded: BTreeMap<String, Vec<u8>>,
+    /// Root variables, decided.
+    pub variables: RootVariables,
+    /// Names of variables that took their default.
+    pub defaulted: FxHashSet<ArcStr>,
+    /// The state as it stands, the journal folded in.
+    pub state: &'a State,
+    /// A run that was cut off, if there is one: its open objects are not planned.
+    pub open_run: Option<&'a OpenRun>,
+    /// What kind of run.
+    pub mode: RunMode,
+    /// Whether to read what is live first.
+    pub refresh: bool,
+    /// What `plantimestamp()` answers.
+    pub timestamp: String,
+    /// What `terraform.workspace` answers.
+    pub workspace: String,
+    /// Says who owns objects: written on them.
+    pub owner: String,
+    /// Targets whose id may differ from the one in state, by provider configuration.
+    pub accepted_targets: Vec<String>,
+}
+
+/// A plan, perhaps errored, with everything found on the way.
+pub struct Planning {
+    /// The plan; errored where the diagnostics hold errors.
+    pub plan: Plan,
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+}
+
+/// Everything one planning works with.
+pub(crate) struct Planner<'a> {
+    pub(crate) environment: Environment,
+    pub(crate) input: &'a PlanInput<'a>,
+    pub(crate) graph: &'a Graph,
+    pub(crate) evaluator: Evaluator<'a>,
+    pub(crate) connections: &'a Connections,
+    pub(crate) priors: RefCell<FxHashMap<Address, Rc<PriorObject>>>,
+    pub(crate) deposed: RefCell<Vec<(ObjectKey, Rc<PriorObject>)>>,
+    pub(crate) readings: RefCell<Vec<StoredReading>>,
+    pub(crate) prior_configurations: RefCell<Vec<(ProviderConfigAddress, Value)>>,
+    pub(crate) ended: RefCell<FxHashSet<ObjectKey>>,
+    pub(crate) data_results: RefCell<Vec<DataResult>>,
+    pub(crate) prior_connections: RefCell<IndexMap<ProviderConfigAddress, Arc<dyn Connection>>>,
+    pub(crate) refused_targets: RefCell<FxHashSet<String>>,
+    pub(crate) providers: RefCell<FxHashMap<NodeId, Rc<ProviderNode>>>,
+    pub(crate) deferred_nodes: RefCell<FxHashSet<NodeId>>,
+    pub(crate) rows: RefCell<FxHashMap<(NodeId, u32), Rc<[PlannedRow]>>>,
+    pub(crate) changes: RefCell<Vec<Change>>,
+    pub(crate) drift: RefCell<Vec<Change>>,
+    pub(crate) envelope: RefCell<Vec<EnvelopeEntry>>,
+    pub(crate) awaits: RefCell<Vec<String>>,
+    pub(crate) diagnostics: RefCell<Diagnostics>,
+    pub(crate) create_before_destroy: FxHashSet<NodeId>,
+}
+
+/// Plans.
+pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections: &Connections) -> Planning {
+    let (graph, mut diagnostics) = Graph::build(&input.root);
+    if diagnostics.has_errors() {
+        return Planning { plan: empty_plan(input, true), diagnostics };
+    }
+    diagnostics.append(kinds::check_kinds(&graph, connections, environment));
+    if diagnostics.has_errors() {
+        return Planning { plan: empty_plan(input, true), diagnostics };
+    }
+    let options = EvaluatorOptions { files: input.files, timestamp: input.timestamp.clone(), workspace: input.workspace.clone(), variables: &input.variables };
+    let planner = Planner {
+        environment: environment.clone(),
+        input,
+        graph: &graph,
+        evaluator: Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided())),
+        connections,
+        priors: RefCell::default(),
+        deposed: RefCell::default(),
+        readings: RefCell::default(),
+        prior_configurations: RefCell::default(),
+        ended: RefCell::default(),
+        data_results: RefCell::default(),
+        prior_connections: RefCell::default(),
+        refused_targets: RefCell::default(),
+        providers: RefCell::default(),
+        deferred_nodes: RefCell::default(),
+        rows: RefCell::default(),
+        changes: RefCell::default(),
+        drift: RefCell::default(),
+        envelope: RefCell::default(),
+        awaits: RefCell::default(),
+        diagnostics: RefCell::new(diagnostics),
+        create_before_destroy: crate::order::spread_create_before_destroy(&graph),
+    };
+    planner.run().await
+}
+
+fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
+    let variables = input.variables.iter().map(|(name, value)| {
+        let planned = PlannedVariable { value: value.clone(), is_default: input.defaulted.contains(name) };
+        (name.clone(), planned)
+    });
+    Plan {
+        mode: input.mode,
+        timestamp: input.timestamp.clone(),
+        lineage: input.state.lineage.clone(),
+        base_serial: input.state.serial,
+        files: input.recorded.clone(),
+        variables: variables.collect(),
+        changes: Vec::new(),
+        drift: Vec::new(),
+        outputs: Vec::new(),
+        steps: Vec::new(),
+        stages: Vec::new(),
+        targets: IndexMap::new(),
+        recover: input.open_run.map_or_else(Vec::new, |run| run.open.keys().cloned().collect()),
+        warnings: Diagnostics::new(),
+        errored,
+        readings: Vec::new(),
+        data: Vec::new(),
+        prior_configurations: Vec::new(),
+    }
+}
+
+impl Planner<'_> {
+    async fn run(self) -> Planning {
+        self.evaluate_root_variables();
+        let mut is_going = !self.has_errors();
+        if is_going {
+            self.load_priors().await;
+            is_going = !self.has_errors();
+        }
+        if is_going && self.input.mode == RunMode::Normal {
+            self.walk().await;
+        }
+        if is_going && self.input.mode != RunMode::RefreshOnly {
+            self.plan_orphans().await;
+        }
+        self.take_evaluation_diagnostics(None);
+        self.finish()
+    }
+
+    pub(crate) fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.diagnostics.borrow().has_errors()
+    }
+
+    /// Takes what evaluation found and names the object it was found for.
+    pub(crate) fn take_evaluation_diagnostics(&self, address: Option<&str>) {
+        let mut found = self.evaluator.take_diagnostics();
+        if let Some(address) = address {
+            for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.address.is_none()) {
+                diagnostic.address = Some(address.to_owned());
+            }
+        }
+        self.diagnostics.borrow_mut().append(found);
+    }
+
+    fn evaluate_root_variables(&self) {
+        for (id, node) in (0..).map(NodeId).zip(&self.graph.nodes) {
+            if node.module.0 == 0 && matches!(node.kind, NodeKind::Variable(_)) {
+                self.evaluator.value(id, 0);
+                self.evaluator.validate_variable(id, 0);
+            }
+        }
+        self.take_evaluation_diagnostics(None);
+    }
+
+    /// Visits the blocks level by level, so that all resources that wait for nothing among themselves are planned
+    /// side by side.
+    async fn walk(&self) {
+        for level in self.levels() {
+            let mut resources = Vec::new();
+            for id in level {
+                self.inherit_deferral(id);
+                let node = self.graph.node(id);
+                match &node.kind {
+                    NodeKind::Resource(_) => resources.push(id),
+                    NodeKind::Provider(..) => self.plan_provider(id).await,
+                    _ => self.evaluate_rows(id),
+                }
+            }
+            self.plan_resources(&resources).await;
+            if self.environment.is_interrupted() {
+                self.report(interrupted());
+                return;
+            }
+        }
+    }
+
+    fn levels(&self) -> Vec<Vec<NodeId>> {
+        let mut level_of = vec![0usize; self.graph.nodes.len()];
+        let mut levels: Vec<Vec<NodeId>> = Vec::new();
+        for id in &self.graph.order {
+            let level = self.graph.node(*id).reads.iter().map(|read| level_of[read.0 as usize] + 1).max().unwrap_or(0);
+            level_of[id.0 as usize] = level;
+            if levels.len() <= level {
+                levels.resize_with(level + 1, Vec::new);
+            }
+            levels[level].push(*id);
+        }
+        levels
+    }
+
+    /// A block that reads something deferred is deferred itself; values in between only pass it on.
+    fn inherit_deferral(&self, id: NodeId) {
+        let node = self.graph.node(id);
+        let is_deferred = node.reads.iter().any(|read| {
+            self.deferred_nodes.borrow().contains(read) && !(matches!(node.kind, NodeKind::Resource(_)) && Some(*read) == node.provider)
+        });
+        if is_deferred {
+            self.deferred_nodes.borrow_mut().insert(id);
+        }
+    }
+
+    fn evaluate_rows(&self, id: NodeId) {
+        let rows = self.evaluator.row_count(self.graph.node(id).module);
+        for row in 0..rows {
+            self.evaluator.value(id, row as u32);
+            if self.graph.node(id).module.0 != 0 {
+                self.evaluator.validate_variable(id, row as u32);
+            }
+        }
+        self.take_evaluation_diagnostics(None);
+    }
+
+    fn finish(self) -> Planning {
+        let mut plan = empty_plan(self.input, self.has_errors());
+        plan.outputs = self.plan_outputs();
+        self.take_evaluation_diagnostics(None);
+        plan.targets = self.connections.targets();
+        if !plan.errored && self.input.mode != RunMode::RefreshOnly {
+            let ordered = order::steps(&self);
+            match ordered {
+                Ok(steps) => plan.steps = steps,
+                Err(diagnostic) => self.report(diagnostic),
+            }
+        }
+        let envelope = self.envelope.into_inner();
+        if !envelope.is_empty() {
+            let mut awaits = self.awaits.into_inner();
+            awaits.dedup();
+            plan.stages = vec![Stage { awaits: awaits.join("; "), envelope }];
+        }
+        plan.changes = self.changes.into_inner();
+        plan.drift = self.drift.into_inner();
+        plan.readings = self.readings.into_inner();
+        plan.data = self.data_results.into_inner();
+        plan.prior_configurations = self.prior_configurations.into_inner();
+        let diagnostics = self.diagnostics.into_inner();
+        plan.errored = diagnostics.has_errors();
+        plan.warnings = diagnostics.iter().filter(|one| !one.is_error()).cloned().collect();
+        Planning { plan, diagnostics }
+    }
+
+    fn plan_outputs(&self) -> Vec<OutputChange> {
+        let root = &self.input.root;
+        let mut outputs = Vec::new();
+        let is_destroy = self.input.mode == RunMode::Destroy;
+        for (name, output) in root.outputs.iter().filter(|_| !is_destroy) {
+            let Some(id) = self.graph.find(crate::graph::ModuleId(0), NodeKind::Output(name.clone())) else { continue };
+            let after = self.evaluator.value(id, 0);
+            if after.has_mark_deep(formwork_value::MarkKind::Sensitive) && !output.sensitive {
+                self.report(sensitive_output(name, output));
+            }
+            let stored = self.input.state.outputs.get(name);
+            let before = stored.map_or_else(|| Value::null(Type::Dynamic), |stored| crate::objects::decode_output(stored));
+            let action = match stored {
+                None if after.is_null() => continue,
+                None => Action::Create,
+                Some(_) if before.unmark_deep().0 == after.unmark_deep().0 => Action::NoOp,
+                Some(_) if after.is_null() => Action::Delete,
+                Some(_) => Action::Update,
+            };
+            outputs.push(OutputChange { name: name.clone(), action, before, after, sensitive: output.sensitive });
+        }
+        for (name, stored) in &self.input.state.outputs {
+            if is_destroy || !root.outputs.contains_key(name) {
+                let before = crate::objects::decode_output(stored);
+                outputs.push(OutputChange { name: name.clone(), action: Action::Delete, before, after: Value::null(Type::Dynamic), sensitive: stored.sensitive });
+            }
+        }
+        outputs
+    }
+}
+
+fn sensitive_output(name: &str, output: &formwork_lang::Output) -> Diagnostic {
+    Diagnostic::error("sensitive-output", "Output refers to sensitive values", "To reduce the risk of accidentally exporting sensitive data that was intended to be only internal, any root module output containing sensitive data must be explicitly marked as sensitive, to confirm your intent.")
+        .at(output.value.span())
+        .in_block(format!("output \"{name}\""))
+        .hint("Add sensitive = true to the output, or use nonsensitive(...) if the value may be shown.")
+}
+
+/// Says that somebody asked to stop.
+pub(crate) fn interrupted() -> Diagnostic {
+    Diagnostic::error("interrupted", "Execution halted", "The run was asked to stop before it was finished; nothing that was done is lost.")
+}
+
+/// What a row of a block read, for those that order by it.
+pub(crate) fn is_resource_read(read: &Read) -> bool {
+    matches!(read, Read::Instance(..) | Read::Block(..))
+}

@@ -1,0 +1,152 @@
+//! What is in the state and not, or no longer, in the configuration: orphans, deposed objects, everything when
+//! destroying.
+
+use super::Planner;
+use super::refresh::nothing;
+use crate::evaluate::Repetition;
+use crate::graph::NodeId;
+use crate::model::{Action, ActionReason, Change, RunMode};
+use crate::objects::PriorObject;
+use crate::schema::Kind;
+use formwork_diagnostic::{Diagnostic, Span};
+use formwork_sdk::{PlanRequest, Request, Response};
+use formwork_state::{Address, Key, Mode, ObjectKey};
+use formwork_value::Value;
+use std::rc::Rc;
+
+impl Planner<'_> {
+    /// Plans the removal of every object that the configuration does not ask for.
+    pub(super) async fn plan_orphans(&self) {
+        let mut orphans: Vec<(ObjectKey, Rc<PriorObject>, Option<ActionReason>)> = Vec::new();
+        for (address, prior) in &*self.priors.borrow() {
+            if self.input.mode == RunMode::Destroy {
+                self.check_prevented(address);
+                orphans.push((ObjectKey { address: address.clone(), deposed: None }, prior.clone(), None));
+            } else if let Some(reason) = self.orphan_reason(address) {
+                orphans.push((ObjectKey { address: address.clone(), deposed: None }, prior.clone(), Some(reason)));
+            }
+        }
+        for (key, prior) in &*self.deposed.borrow() {
+            orphans.push((key.clone(), prior.clone(), None));
+        }
+        orphans.sort_by(|left, right| left.0.cmp(&right.0));
+        for (key, prior, reason) in orphans {
+            self.plan_removal(&key, &prior, reason).await;
+        }
+    }
+
+    /// Why an object is not wanted; none when it is.
+    fn orphan_reason(&self, address: &Address) -> Option<ActionReason> {
+        let Some(module) = self.graph.find_module(&address.module().config_path()) else { return Some(ActionReason::DeleteBecauseNoModule) };
+        let Some(node) = self.graph.find_resource(module, formwork_lang::Mode::Managed, address.type_name(), address.name()) else {
+            return Some(ActionReason::DeleteBecauseNoResourceConfig);
+        };
+        let Some(row) = self.evaluator.find_row(module, address.module()) else { return Some(ActionReason::DeleteBecauseNoModule) };
+        if self.deferred_nodes.borrow().contains(&node) {
+            return self.deferred_orphan_reason(node, row, address);
+        }
+        let cell = self.evaluator.resource(node, row);
+        if cell.is_undecided || cell.place(address.key()).is_some() {
+            return None;
+        }
+        Some(key_reason(cell.repetition, address.key()))
+    }
+
+    /// Instances of a deferred block stay as they are until its stage comes.
+    fn deferred_orphan_reason(&self, _node: NodeId, _row: u32, _address: &Address) -> Option<ActionReason> {
+        None
+    }
+
+    async fn plan_removal(&self, key: &ObjectKey, prior: &Rc<PriorObject>, reason: Option<ActionReason>) {
+        if self.ended.borrow().contains(key) {
+            return;
+        }
+        let address = &prior.object.provider;
+        let connection = self.prior_connections.borrow().get(address).cloned();
+        let mut private = prior.private.clone();
+        if let Some(connection) = connection {
+            let request = PlanRequest {
+                kind: prior.kind.name.to_string(),
+                prior: prior.value.clone(),
+                proposed: Value::null(prior.kind.value_type.clone()),
+                configuration: Value::null(prior.kind.value_type.clone()),
+                private: prior.private.clone(),
+                owner: self.input.owner.clone(),
+            };
+            match self.connections.ask(&connection, Request::Plan(Box::new(request))).await {
+                Response::Planned(Ok(planned)) => {
+                    private.clone_from(&planned.private);
+                    let mut found = planned.diagnostics;
+                    found.iter_mut().for_each(|diagnostic| diagnostic.address = Some(key.to_string()));
+                    self.diagnostics.borrow_mut().append(found);
+                }
+                Response::Planned(Err(error)) => self.report(crate::connections::error_diagnostic(&error, "Planning failed", &key.to_string())),
+                _ => {}
+            }
+        }
+        self.push_removal(key, prior, Action::Delete, reason, private);
+    }
+
+    pub(super) fn push_removal(&self, key: &ObjectKey, prior: &PriorObject, action: Action, reason: Option<ActionReason>, private: Vec<u8>) {
+        self.changes.borrow_mut().push(Change {
+            address: key.address.clone(),
+            deposed: key.deposed.clone(),
+            previous_address: None,
+            provider: prior.object.provider.clone(),
+            action,
+            reason,
+            before: prior.kind.mark_sensitive(&prior.marked()),
+            after: nothing(),
+            replace_paths: Vec::new(),
+            causes: Vec::new(),
+            stage: 0,
+            private,
+            importing: None,
+        });
+        self.ended.borrow_mut().insert(key.clone());
+    }
+
+    /// Ends objects whose container is replaced: those that die with it are forgotten, the others removed through
+    /// the connection that still reaches them.
+    pub(super) fn end_with_container(&self, addresses: &[Address], kind: &Kind) {
+        for address in addresses {
+            let Some(prior) = self.priors.borrow().get(address).cloned() else { continue };
+            let action = if kind.schema.dies_with_container { Action::Forget } else { Action::Delete };
+            let key = ObjectKey { address: address.clone(), deposed: None };
+            self.push_removal(&key, &prior, action, Some(ActionReason::ReplaceBecauseContainerReplaced), prior.private.clone());
+        }
+    }
+
+    fn check_prevented(&self, address: &Address) {
+        if address.mode() != Mode::Managed {
+            return;
+        }
+        let Some(module) = self.graph.find_module(&address.module().config_path()) else { return };
+        let Some(node) = self.graph.find_resource(module, formwork_lang::Mode::Managed, address.type_name(), address.name()) else { return };
+        let Some(expression) = &self.graph.resource(node).lifecycle.prevent_destroy else { return };
+        let scope = self.evaluator.scope(module, 0, crate::evaluate::RowRepetition::default());
+        if expression.evaluate(&scope).0.unmark().0.as_bool() == Some(true) {
+            self.report(prevented(address, expression.span()));
+        }
+    }
+}
+
+fn key_reason(repetition: Repetition, key: &Key) -> ActionReason {
+    match (repetition, key) {
+        (Repetition::Count, Key::Int(_)) => ActionReason::DeleteBecauseCountIndex,
+        (Repetition::ForEach, Key::Text(_)) => ActionReason::DeleteBecauseEachKey,
+        _ => ActionReason::DeleteBecauseWrongRepetition,
+    }
+}
+
+/// Says that `prevent_destroy` forbids the plan.
+pub(super) fn prevented(address: &Address, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        "prevent-destroy",
+        "Instance cannot be destroyed",
+        format!("Resource {address} has lifecycle.prevent_destroy set, but the plan calls for this resource to be destroyed."),
+    )
+    .at(span)
+    .about(address.to_string())
+    .hint("Take prevent_destroy away, or change the configuration so that the object stays.")
+}

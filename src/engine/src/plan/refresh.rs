@@ -1,0 +1,212 @@
+//! Reading what is live: one batch a provider configuration and kind, all side by side, before anything is planned.
+
+use super::{Planner, provider};
+use crate::connections::error_diagnostic;
+use crate::event::Event;
+use crate::model::{Action, Change, StoredReading};
+use crate::objects::{PriorObject, decode_object, shown_id};
+use formwork_diagnostic::Diagnostic;
+use formwork_sdk::{Connection, ReadRequest, Reading, Request, Response};
+use formwork_state::{Mode, ObjectKey, ProviderConfigAddress};
+use formwork_value::{Type, Value};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use indexmap::IndexMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Objects of one kind under one provider configuration.
+type Batches = IndexMap<(ProviderConfigAddress, String), Vec<(ObjectKey, Rc<PriorObject>)>>;
+
+impl Planner<'_> {
+    /// Decodes the objects of the state, and reads them where the run refreshes.
+    pub(super) async fn load_priors(&self) {
+        let batches = self.decode_priors();
+        if self.has_errors() {
+            return;
+        }
+        let connections = self.connect_priors(&batches).await;
+        if self.has_errors() {
+            return;
+        }
+        let mut readings = FuturesUnordered::new();
+        for ((address, kind), objects) in batches {
+            let connection = connections.get(&address).cloned();
+            readings.push(self.read_batch(connection, kind, objects));
+        }
+        while readings.next().await.is_some() {}
+    }
+
+    fn decode_priors(&self) -> Batches {
+        let mut batches = Batches::default();
+        let open = self.input.open_run.map(|run| &run.open);
+        for (key, object) in self.input.state.objects() {
+            if key.address.mode() == Mode::Data || open.is_some_and(|open| open.contains_key(key)) {
+                continue;
+            }
+            let Some(kind) = self.connections.kind(&object.provider.provider, Mode::Managed, key.address.type_name()) else {
+                self.report(unknown_kind(key, &object.provider, self));
+                continue;
+            };
+            match decode_object(object, &kind) {
+                Ok(prior) => batches.entry((object.provider.clone(), key.address.type_name().to_string())).or_default().push((key.clone(), Rc::new(prior))),
+                Err(message) => self.report(Diagnostic::error("state-object-unreadable", "Stored object cannot be read", message).about(key.to_string()).hint("The state file was changed by hand or by a newer provider; restore it from terraform.tfstate.backup.")),
+            }
+        }
+        batches
+    }
+
+    async fn connect_priors(&self, batches: &Batches) -> IndexMap<ProviderConfigAddress, Arc<dyn Connection>> {
+        let mut connections = IndexMap::new();
+        let prior = provider::prior_evaluator(self);
+        for (address, _) in batches.keys() {
+            if connections.contains_key(address) {
+                continue;
+            }
+            let Some(configuration) = self.prior_configuration(address, &prior) else {
+                self.report(no_configuration(address));
+                continue;
+            };
+            self.prior_configurations.borrow_mut().push((address.clone(), configuration.clone()));
+            match self.connections.connect(address, &configuration).await {
+                Ok(connection) => {
+                    self.check_target(address, &connection);
+                    connections.insert(address.clone(), connection);
+                }
+                Err(diagnostics) => self.diagnostics.borrow_mut().append(diagnostics),
+            }
+        }
+        self.prior_connections.borrow_mut().extend(connections.clone());
+        connections
+    }
+
+    /// Stops when a provider points elsewhere than the state's objects came from: there, "not found" would look
+    /// like "was deleted".
+    pub(super) fn check_target(&self, address: &ProviderConfigAddress, connection: &Arc<dyn Connection>) {
+        let name = address.to_string();
+        let Some(stored) = self.input.state.targets.get(&name) else { return };
+        let found = connection.target();
+        let is_accepted = self.input.accepted_targets.iter().any(|accepted| *accepted == name || *accepted == address.provider.type_name.as_str());
+        if stored.id == found.id || is_accepted || self.accepted_once(&name) {
+            return;
+        }
+        self.report(
+            Diagnostic::error(
+                "other-target",
+                "Provider points to another target",
+                format!("The objects in this state were made at\n  {} (id {})\nbut {name} points to\n  {} (id {}).\nNothing was read: on the wrong target every object would look deleted.", stored.words, stored.id, found.words, found.id),
+            )
+            .hint(format!("Point the provider back, or use -accept-new-target={} if the move is meant.", address.provider.type_name)),
+        );
+    }
+
+    fn accepted_once(&self, name: &str) -> bool {
+        !self.refused_targets.borrow_mut().insert(name.to_owned())
+    }
+
+    async fn read_batch(&self, connection: Option<Arc<dyn Connection>>, kind: String, objects: Vec<(ObjectKey, Rc<PriorObject>)>) {
+        let connection = connection.filter(|_| self.input.refresh);
+        let Some(connection) = connection else {
+            for (key, prior) in objects {
+                self.keep(key, prior);
+            }
+            return;
+        };
+        for (key, prior) in &objects {
+            self.environment.observer.observe(Event::RefreshStart { key: key.clone(), id: shown_id(&prior.marked()) });
+        }
+        let requests = objects.iter().map(|(_, prior)| ReadRequest { prior: prior.value.clone(), private: prior.private.clone() });
+        let request = Request::Read { kind, objects: requests.collect() };
+        let Response::Read(mut readings) = self.connections.ask(&connection, request).await else {
+            for (key, prior) in objects {
+                self.keep(key, prior);
+            }
+            return;
+        };
+        let mut answered = vec![false; objects.len()];
+        while let Some((index, reading)) = readings.next().await {
+            let Some((key, prior)) = objects.get(index) else { continue };
+            answered[index] = true;
+            self.take_reading(key, prior, reading);
+        }
+        for ((key, _), _) in objects.iter().zip(answered).filter(|(_, answered)| !answered) {
+            self.report(Diagnostic::error("read-unanswered", "Provider did not answer", "The provider ended its answer without saying whether this object is there.").about(key.to_string()));
+        }
+    }
+
+    fn take_reading(&self, key: &ObjectKey, prior: &Rc<PriorObject>, reading: Reading) {
+        match reading {
+            Reading::Found { object, private } => {
+                let fresh = if object == prior.value && private == prior.private {
+                    prior.clone()
+                } else {
+                    Rc::new(PriorObject { value: object, private, is_refreshed: true, ..(**prior).clone() })
+                };
+                if fresh.is_refreshed {
+                    let (object, private) = (Some(fresh.value.clone()), fresh.private.clone());
+                    self.readings.borrow_mut().push(StoredReading { key: key.clone(), object, private });
+                }
+                if fresh.value != prior.value {
+                    self.note_drift(key, prior, fresh.marked());
+                }
+                self.environment.observer.observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&fresh.marked()) });
+                self.keep(key.clone(), fresh);
+            }
+            Reading::Gone => {
+                self.note_drift(key, prior, Value::null(prior.kind.value_type.clone()));
+                self.readings.borrow_mut().push(StoredReading { key: key.clone(), object: None, private: Vec::new() });
+                self.environment.observer.observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&prior.marked()) });
+            }
+            Reading::Failed(error) => self.report(error_diagnostic(&error, "Reading an object failed", &key.to_string())),
+        }
+    }
+
+    fn keep(&self, key: ObjectKey, prior: Rc<PriorObject>) {
+        if key.deposed.is_some() {
+            self.deposed.borrow_mut().push((key, prior));
+        } else {
+            self.priors.borrow_mut().insert(key.address, prior);
+        }
+    }
+
+    fn note_drift(&self, key: &ObjectKey, prior: &PriorObject, after: Value) {
+        let action = if after.is_null() { Action::Delete } else { Action::Update };
+        self.drift.borrow_mut().push(Change {
+            address: key.address.clone(),
+            deposed: key.deposed.clone(),
+            previous_address: None,
+            provider: prior.object.provider.clone(),
+            action,
+            reason: None,
+            before: prior.marked(),
+            after,
+            replace_paths: Vec::new(),
+            causes: Vec::new(),
+            stage: 0,
+            private: Vec::new(),
+            importing: None,
+        });
+    }
+}
+
+fn unknown_kind(key: &ObjectKey, provider: &ProviderConfigAddress, planner: &Planner<'_>) -> Diagnostic {
+    if planner.connections.has_provider(&provider.provider) {
+        let detail = format!("The state holds an object of type {:?}, which the provider {} does not have.", key.address.type_name().as_str(), provider.provider.for_display());
+        return Diagnostic::error("state-unknown-type", "Unknown resource type in state", detail).about(key.to_string()).hint("Use the provider version that made it, or remove it from the state.");
+    }
+    crate::connections::missing_provider(&provider.provider, &planner.environment).about(key.to_string())
+}
+
+fn no_configuration(address: &ProviderConfigAddress) -> Diagnostic {
+    Diagnostic::error(
+        "provider-configuration-missing",
+        "Provider configuration not present",
+        format!("The state holds objects made under {address}, but the configuration has no such provider block and the state does not remember its configuration."),
+    )
+    .hint("Put the provider block back until its objects are destroyed.")
+}
+
+/// Null of nothing in particular.
+pub(super) fn nothing() -> Value {
+    Value::null(Type::Dynamic)
+}

@@ -1,0 +1,262 @@
+//! Bodies: arguments and blocks.
+
+use super::{Parsed, Parser};
+use crate::lexer::{Token, TokenKind};
+use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
+use arcstr::ArcStr;
+use formwork_diagnostic::Span;
+use formwork_value::{Type, Value};
+
+impl Parser<'_> {
+    pub(super) fn file_body(&mut self) -> BodySyntax {
+        let mut body =
+            BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: Span::new(self.file, 0, 0) };
+        loop {
+            self.items(&mut body);
+            if self.peek().kind == TokenKind::End {
+                break;
+            }
+            let stray = self.read();
+            let span = self.span(stray);
+            self.report(
+                span,
+                "Argument or block definition required",
+                "This brace closes nothing: there is no block open here.",
+            );
+        }
+        body.span = Span::new(self.file, 0, self.peek().end);
+        body
+    }
+
+    /// Items up to the end of the file or a closing brace, which is left.
+    fn items(&mut self, body: &mut BodySyntax) {
+        loop {
+            let token = self.peek();
+            match token.kind {
+                TokenKind::Newline => {
+                    self.read();
+                }
+                TokenKind::End | TokenKind::CloseBrace => return,
+                _ => {
+                    let start = self.at;
+                    if self.nested(|parser| parser.item(body)).is_err() {
+                        self.recover(start);
+                    }
+                }
+            }
+        }
+    }
+
+    fn item(&mut self, body: &mut BodySyntax) -> Parsed<()> {
+        let name = self.read();
+        if name.kind != TokenKind::Identifier {
+            return match name.kind {
+                TokenKind::OpenQuote => {
+                    self.fail(name, "Invalid argument name", "Argument names must not be quoted.")
+                }
+                _ => self.fail(
+                    name,
+                    "Argument or block definition required",
+                    "An argument or block definition is required here.",
+                ),
+            };
+        }
+        let next = self.peek();
+        match next.kind {
+            TokenKind::Equal => {
+                let attribute = match self.attribute(name) {
+                    Ok(attribute) => attribute,
+                    Err(failed) => {
+                        // Its name stands all the same: nobody is to be told that it is missing.
+                        let attribute = self.unreadable(name);
+                        self.add_attribute(body, attribute);
+                        return Err(failed);
+                    }
+                };
+                let end = self.peek();
+                if !matches!(end.kind, TokenKind::Newline | TokenKind::End) {
+                    self.add_attribute(body, attribute);
+                    return self.fail(
+                        end,
+                        "Missing newline after argument",
+                        "An argument definition must end with a newline.",
+                    );
+                }
+                self.add_attribute(body, attribute);
+                Ok(())
+            }
+            TokenKind::OpenQuote | TokenKind::OpenBrace | TokenKind::Identifier => {
+                self.block(name, body)?;
+                let end = self.peek();
+                if !matches!(end.kind, TokenKind::Newline | TokenKind::End) {
+                    return self.fail(
+                        end,
+                        "Missing newline after block definition",
+                        "A block definition must end with a newline.",
+                    );
+                }
+                Ok(())
+            }
+            _ => self.fail(
+                next,
+                "Argument or block definition required",
+                "An argument or block definition is required here. To set an argument, use the equals sign \"=\" to introduce the argument value.",
+            ),
+        }
+    }
+
+    fn add_attribute(&mut self, body: &mut BodySyntax, attribute: AttributeSyntax) {
+        if body.attribute(&attribute.name).is_some() {
+            let detail = format!(
+                "The argument \"{}\" was already set. Each argument may be set only once.",
+                attribute.name
+            );
+            self.report(attribute.name_span, "Attribute redefined", detail);
+        } else {
+            body.attributes.push(attribute);
+        }
+    }
+
+    fn attribute(&mut self, name: Token) -> Parsed<AttributeSyntax> {
+        self.read();
+        let value = self.expression()?;
+        Ok(AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: self.span(name), value })
+    }
+
+    fn unreadable(&self, name: Token) -> AttributeSyntax {
+        let span = self.span(name);
+        let value = Expr { kind: ExprKind::Literal(Value::unknown(Type::Dynamic)), span };
+        AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: span, value }
+    }
+
+    /// A block; where its body is faulty, what could be read of it stays.
+    fn block(&mut self, kind: Token, into: &mut BodySyntax) -> Parsed<()> {
+        let mut labels = Vec::new();
+        let open = loop {
+            let token = self.peek();
+            match token.kind {
+                TokenKind::OpenBrace => break self.read(),
+                TokenKind::OpenQuote => labels.push(self.quoted_label()?),
+                TokenKind::Identifier => {
+                    self.read();
+                    labels.push((ArcStr::from(self.text(token)), self.span(token)));
+                }
+                TokenKind::Equal => {
+                    return self.fail(
+                        token,
+                        "Invalid block definition",
+                        "The equals sign \"=\" indicates an argument definition, and must not be used when defining a block.",
+                    );
+                }
+                TokenKind::Newline => {
+                    return self.fail(
+                        token,
+                        "Invalid block definition",
+                        "A block definition must have block content delimited by \"{\" and \"}\", starting on the same line as the block header.",
+                    );
+                }
+                _ => {
+                    return self.fail(
+                        token,
+                        "Invalid block definition",
+                        "Either a quoted string block label or an opening brace (\"{\") is expected here.",
+                    );
+                }
+            }
+        };
+        let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
+        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: self.span(open) };
+        let result = self.block_body(open, header, &mut body);
+        let kind_span = self.span(kind);
+        into.blocks.push(BlockSyntax {
+            kind: ArcStr::from(self.text(kind)),
+            kind_span,
+            labels,
+            body,
+            header,
+        });
+        result
+    }
+
+    fn block_body(&mut self, open: Token, header: Span, body: &mut BodySyntax) -> Parsed<()> {
+        if self.peek().kind == TokenKind::Identifier {
+            self.single_line_argument(body)?;
+        } else if !matches!(self.peek().kind, TokenKind::Newline | TokenKind::CloseBrace) {
+            let token = self.peek();
+            return self.fail(
+                token,
+                "Invalid single-argument block definition",
+                "Single-line block syntax can include only one argument definition. To define multiple arguments, use the multi-line block syntax with one argument definition per line.",
+            );
+        } else {
+            self.items(body);
+            if self.take(TokenKind::CloseBrace).is_none() {
+                let token = self.peek();
+                return self.fail_at(
+                    token,
+                    header,
+                    "Unclosed configuration block",
+                    "There is no closing brace for this block before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file.",
+                );
+            }
+        }
+        body.span = self.span_from(open.start);
+        Ok(())
+    }
+
+    fn single_line_argument(&mut self, body: &mut BodySyntax) -> Parsed<()> {
+        let name = self.read();
+        let equal = self.peek();
+        if equal.kind != TokenKind::Equal {
+            return self.fail(
+                name,
+                "Invalid single-argument block definition",
+                "A single-line block definition can contain only a single argument. If you meant to define an argument, use an equals sign to assign it a value. To define a nested block, place it on a line of its own within its parent block.",
+            );
+        }
+        let attribute = self.attribute(name)?;
+        body.attributes.push(attribute);
+        let close = self.read();
+        match close.kind {
+            TokenKind::CloseBrace => Ok(()),
+            TokenKind::Comma => self.fail(
+                close,
+                "Invalid single-argument block definition",
+                "Single-line block syntax can include only one argument definition. To define multiple arguments, use the multi-line block syntax with one argument definition per line.",
+            ),
+            _ => self.fail(
+                close,
+                "Invalid single-argument block definition",
+                "A single-line block definition must end with a closing brace immediately after its single argument definition.",
+            ),
+        }
+    }
+
+    /// A quoted text without sequences.
+    fn quoted_label(&mut self) -> Parsed<(ArcStr, Span)> {
+        let open = self.read();
+        let mut text = String::new();
+        loop {
+            let token = self.read();
+            match token.kind {
+                TokenKind::CloseQuote => break,
+                TokenKind::QuotedText => text.push_str(&self.unescape(token)),
+                TokenKind::Interpolation | TokenKind::Directive => {
+                    let sign = &self.text(token)[..1];
+                    let detail = format!(
+                        "Template sequences are not allowed in this string. To include a literal \"{sign}\", double it (as \"{sign}{sign}\") to escape it."
+                    );
+                    return self.fail(token, "Invalid string literal", detail);
+                }
+                _ => {
+                    return self.fail(
+                        token,
+                        "Unterminated string literal",
+                        "Unable to find the closing quote mark before the end of the file.",
+                    );
+                }
+            }
+        }
+        Ok((ArcStr::from(text), self.span_from(open.start)))
+    }
+}

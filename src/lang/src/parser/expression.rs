@@ -1,0 +1,578 @@
+//! Expressions.
+
+use super::{CHAIN_LIMIT, Parsed, Parser};
+use crate::lexer::{Token, TokenKind};
+use crate::node::BinaryOperator;
+use crate::syntax::{CallExpr, Expr, ExprKind, ForExpr};
+use arcstr::ArcStr;
+use formwork_diagnostic::Span;
+use formwork_value::{Number, Type, Value};
+
+/// Binary operators from the loosest to the tightest.
+fn operator(level: u8, kind: TokenKind) -> Option<BinaryOperator> {
+    Some(match (level, kind) {
+        (0, TokenKind::Or) => BinaryOperator::Or,
+        (1, TokenKind::And) => BinaryOperator::And,
+        (2, TokenKind::EqualEqual) => BinaryOperator::Equal,
+        (2, TokenKind::NotEqual) => BinaryOperator::NotEqual,
+        (3, TokenKind::Greater) => BinaryOperator::Greater,
+        (3, TokenKind::GreaterOrEqual) => BinaryOperator::GreaterOrEqual,
+        (3, TokenKind::Less) => BinaryOperator::Less,
+        (3, TokenKind::LessOrEqual) => BinaryOperator::LessOrEqual,
+        (4, TokenKind::Plus) => BinaryOperator::Add,
+        (4, TokenKind::Minus) => BinaryOperator::Subtract,
+        (5, TokenKind::Star) => BinaryOperator::Multiply,
+        (5, TokenKind::Slash) => BinaryOperator::Divide,
+        (5, TokenKind::Percent) => BinaryOperator::Remainder,
+        _ => return None,
+    })
+}
+
+const TIGHTEST: u8 = 5;
+
+impl Parser<'_> {
+    /// The whole text as one expression; newlines are nothing, as between parentheses.
+    pub(super) fn whole_expression(&mut self) -> Parsed<Expr> {
+        self.ignores_newlines = true;
+        let expression = self.expression()?;
+        let rest = self.peek();
+        if rest.kind == TokenKind::End {
+            return Ok(expression);
+        }
+        self.fail(
+            rest,
+            "Extra characters after expression",
+            "An expression was successfully parsed, but extra characters were found after it.",
+        )
+    }
+
+    pub(super) fn expression(&mut self) -> Parsed<Expr> {
+        self.nested(Self::conditional)
+    }
+
+    fn conditional(&mut self) -> Parsed<Expr> {
+        let start = self.peek().start;
+        let condition = self.binary(0)?;
+        if self.take(TokenKind::Question).is_none() {
+            return Ok(condition);
+        }
+        let truthy = self.expression()?;
+        let colon = self.peek();
+        if colon.kind != TokenKind::Colon {
+            return self.fail(
+                colon,
+                "Missing false expression in conditional",
+                "The conditional operator (...?...:...) requires a false expression, delimited by a colon.",
+            );
+        }
+        self.read();
+        let falsy = self.expression()?;
+        let kind = ExprKind::Conditional {
+            condition: Box::new(condition),
+            truthy: Box::new(truthy),
+            falsy: Box::new(falsy),
+        };
+        Ok(Expr { kind, span: self.span_from(start) })
+    }
+
+    fn binary(&mut self, level: u8) -> Parsed<Expr> {
+        if level > TIGHTEST {
+            return self.term_with_steps();
+        }
+        let mut left = self.binary(level + 1)?;
+        let mut chain = 0;
+        while let Some(operator) = operator(level, self.peek().kind) {
+            let token = self.read();
+            chain += 1;
+            if chain > CHAIN_LIMIT {
+                return self.fail(
+                    token,
+                    "Expression too long",
+                    format!("More than {CHAIN_LIMIT} operators stand in a row here."),
+                );
+            }
+            let right = self.binary(level + 1)?;
+            let span = left.span.join(right.span);
+            left = Expr {
+                kind: ExprKind::Binary { operator, left: Box::new(left), right: Box::new(right) },
+                span,
+            };
+        }
+        Ok(left)
+    }
+
+    fn term_with_steps(&mut self) -> Parsed<Expr> {
+        let term = self.term()?;
+        self.steps(term)
+    }
+
+    /// What follows a term: attributes, indexes, splats.
+    fn steps(&mut self, mut source: Expr) -> Parsed<Expr> {
+        let mut chain = 0;
+        loop {
+            chain += 1;
+            if chain > CHAIN_LIMIT {
+                let token = self.peek();
+                return self.fail(
+                    token,
+                    "Expression too long",
+                    format!("More than {CHAIN_LIMIT} steps stand in a row here."),
+                );
+            }
+            match self.peek().kind {
+                TokenKind::Dot => source = self.dot_step(source)?,
+                TokenKind::OpenBracket => source = self.bracket_step(source)?,
+                _ => return Ok(source),
+            }
+        }
+    }
+
+    fn dot_step(&mut self, source: Expr) -> Parsed<Expr> {
+        let dot = self.read();
+        let token = self.peek();
+        match token.kind {
+            TokenKind::Identifier => Ok(self.attribute_step(source, dot)),
+            TokenKind::Number => self.legacy_index(source, dot),
+            TokenKind::Star => {
+                self.read();
+                let star = self.span_from(dot.start);
+                let start = source.span;
+                let mut each = Expr { kind: ExprKind::SplatItem, span: star };
+                while self.peek().kind == TokenKind::Dot {
+                    let dot = self.read();
+                    let token = self.peek();
+                    each = match token.kind {
+                        TokenKind::Identifier => self.attribute_step(each, dot),
+                        TokenKind::Number => self.legacy_index(each, dot)?,
+                        TokenKind::Star => {
+                            return self.fail(
+                                token,
+                                "Nested splat expression not allowed",
+                                "A splat expression (*) cannot be used inside another attribute-only splat expression.",
+                            );
+                        }
+                        _ => {
+                            return self.fail(
+                                token,
+                                "Invalid attribute name",
+                                "An attribute name is required after a dot.",
+                            );
+                        }
+                    };
+                }
+                let span = start.join(each.span);
+                Ok(Expr {
+                    kind: ExprKind::Splat { source: Box::new(source), each: Box::new(each), star },
+                    span,
+                })
+            }
+            _ => self.fail(token, "Invalid attribute name", "An attribute name is required after a dot."),
+        }
+    }
+
+    fn attribute_step(&mut self, source: Expr, dot: Token) -> Expr {
+        let name = self.read();
+        let step = self.span_from(dot.start);
+        let span = source.span.join(step);
+        Expr {
+            kind: ExprKind::Attribute { source: Box::new(source), name: ArcStr::from(self.text(name)), step },
+            span,
+        }
+    }
+
+    fn legacy_index(&mut self, source: Expr, dot: Token) -> Parsed<Expr> {
+        let token = self.read();
+        if let Some((first, second)) = self.text(token).split_once('.') {
+            let detail = format!(
+                "When using the legacy index syntax, chaining two indexes together is not permitted. Use the proper index syntax instead, like [{first}][{second}]."
+            );
+            return self.fail(token, "Invalid legacy index syntax", detail);
+        }
+        let key = self.number(token)?;
+        let step = self.span_from(dot.start);
+        let span = source.span.join(step);
+        Ok(Expr { kind: ExprKind::Index { source: Box::new(source), key: Box::new(key), step }, span })
+    }
+
+    fn bracket_step(&mut self, source: Expr) -> Parsed<Expr> {
+        let open = self.read();
+        let start = source.span;
+        if self.peek().kind == TokenKind::Star {
+            self.read();
+            let close = self.read();
+            if close.kind != TokenKind::CloseBracket {
+                return self.fail(
+                    close,
+                    "Missing close bracket on splat index",
+                    "The star for a full splat operator must be immediately followed by a closing bracket (\"]\").",
+                );
+            }
+            let star = self.span_from(open.start);
+            let item = Expr { kind: ExprKind::SplatItem, span: star };
+            let each = self.nested(|parser| parser.steps(item))?;
+            let span = start.join(each.span);
+            return Ok(Expr {
+                kind: ExprKind::Splat { source: Box::new(source), each: Box::new(each), star },
+                span,
+            });
+        }
+        let key = self.with_newlines(true, |parser| {
+            let key = parser.expression()?;
+            let close = parser.read();
+            if close.kind == TokenKind::CloseBracket {
+                return Ok(key);
+            }
+            parser.fail(
+                close,
+                "Missing close bracket on index",
+                "The index operator must end with a closing bracket (\"]\").",
+            )
+        })?;
+        let step = self.span_from(open.start);
+        let span = start.join(step);
+        Ok(Expr { kind: ExprKind::Index { source: Box::new(source), key: Box::new(key), step }, span })
+    }
+
+    fn term(&mut self) -> Parsed<Expr> {
+        let token = self.peek();
+        match token.kind {
+            TokenKind::OpenParenthesis => self.parentheses(),
+            TokenKind::Number => {
+                self.read();
+                self.number(token)
+            }
+            TokenKind::Identifier => self.name(),
+            TokenKind::OpenQuote | TokenKind::OpenHeredoc => self.quoted_template(),
+            TokenKind::Minus | TokenKind::Not => {
+                self.read();
+                let operand = Box::new(self.nested(Self::term_with_steps)?);
+                let span = self.span(token).join(operand.span);
+                let is_minus = token.kind == TokenKind::Minus;
+                Ok(Expr {
+                    kind: if is_minus { ExprKind::Negate(operand) } else { ExprKind::Not(operand) },
+                    span,
+                })
+            }
+            TokenKind::OpenBracket => self.tuple(),
+            TokenKind::OpenBrace => self.object(),
+            TokenKind::End => self.fail(
+                token,
+                "Missing expression",
+                "Expected the start of an expression, but found the end of the file.",
+            ),
+            _ => self.fail(
+                token,
+                "Invalid expression",
+                "Expected the start of an expression, but found an invalid expression token.",
+            ),
+        }
+    }
+
+    fn number(&mut self, token: Token) -> Parsed<Expr> {
+        match Number::parse(self.text(token)) {
+            Some(number) => {
+                Ok(Expr { kind: ExprKind::Literal(Value::number(number)), span: self.span(token) })
+            }
+            None => self.fail(
+                token,
+                "Invalid number literal",
+                "Failed to recognize the value of this number literal.",
+            ),
+        }
+    }
+
+    fn parentheses(&mut self) -> Parsed<Expr> {
+        let open = self.read();
+        let inner = self.with_newlines(true, |parser| {
+            let inner = parser.expression()?;
+            let close = parser.peek();
+            if close.kind != TokenKind::CloseParenthesis {
+                return parser.fail(
+                    close,
+                    "Unbalanced parentheses",
+                    "Expected a closing parenthesis to terminate the expression.",
+                );
+            }
+            parser.read();
+            Ok(inner)
+        })?;
+        Ok(Expr { kind: ExprKind::Parentheses(Box::new(inner)), span: self.span_from(open.start) })
+    }
+
+    fn name(&mut self) -> Parsed<Expr> {
+        let token = self.read();
+        if matches!(self.peek().kind, TokenKind::OpenParenthesis | TokenKind::DoubleColon) {
+            return self.call(token);
+        }
+        let kind = match self.text(token) {
+            "true" => ExprKind::Literal(Value::bool(true)),
+            "false" => ExprKind::Literal(Value::bool(false)),
+            "null" => ExprKind::Literal(Value::null(Type::Dynamic)),
+            name => ExprKind::Root(ArcStr::from(name)),
+        };
+        Ok(Expr { kind, span: self.span(token) })
+    }
+
+    fn call(&mut self, first: Token) -> Parsed<Expr> {
+        let mut name = self.text(first).to_owned();
+        while self.take(TokenKind::DoubleColon).is_some() {
+            let part = self.read();
+            if part.kind != TokenKind::Identifier {
+                return self.fail(
+                    part,
+                    "Missing function name",
+                    "Function scope resolution symbol :: must be followed by a function name in this scope.",
+                );
+            }
+            name = format!("{name}::{}", self.text(part));
+        }
+        let name_span = self.span_from(first.start);
+        let open = self.read();
+        if open.kind != TokenKind::OpenParenthesis {
+            return self.fail(
+                open,
+                "Missing open parenthesis",
+                "Function selector must be followed by an open parenthesis to begin the function call.",
+            );
+        }
+        let open_span = self.span_from(first.start);
+        let (arguments, expand) = self.with_newlines(true, |parser| parser.arguments(open_span))?;
+        let call = CallExpr { name: ArcStr::from(name), name_span, open: open_span, arguments, expand };
+        Ok(Expr { kind: ExprKind::Call(Box::new(call)), span: self.span_from(first.start) })
+    }
+
+    fn arguments(&mut self, open: Span) -> Parsed<(Vec<Expr>, bool)> {
+        let mut arguments = Vec::new();
+        loop {
+            if self.take(TokenKind::CloseParenthesis).is_some() {
+                return Ok((arguments, false));
+            }
+            arguments.push(self.expression()?);
+            let separator = self.read();
+            match separator.kind {
+                TokenKind::CloseParenthesis => return Ok((arguments, false)),
+                TokenKind::Comma => {}
+                TokenKind::Ellipsis => {
+                    if self.take(TokenKind::CloseParenthesis).is_some() {
+                        return Ok((arguments, true));
+                    }
+                    return self.fail(
+                        separator,
+                        "Missing closing parenthesis",
+                        "An expanded function argument (with ...) must be immediately followed by closing parentheses.",
+                    );
+                }
+                TokenKind::End => {
+                    return self.fail_at(
+                        separator,
+                        open,
+                        "Unterminated function call",
+                        "There is no closing parenthesis for this function call before the end of the file. This may be caused by incorrect parenthesis nesting elsewhere in this file.",
+                    );
+                }
+                _ => {
+                    return self.fail(
+                        separator,
+                        "Missing argument separator",
+                        "A comma is required to separate each function argument from the next.",
+                    );
+                }
+            }
+        }
+    }
+
+    fn tuple(&mut self) -> Parsed<Expr> {
+        let open = self.read();
+        let kind = self.with_newlines(true, |parser| {
+            if parser.is_keyword("for") {
+                return parser.for_expression(TokenKind::CloseBracket);
+            }
+            let mut items = Vec::new();
+            while parser.take(TokenKind::CloseBracket).is_none() {
+                items.push(parser.expression()?);
+                let next = parser.peek();
+                match next.kind {
+                    TokenKind::CloseBracket => {}
+                    TokenKind::Comma => {
+                        parser.read();
+                    }
+                    TokenKind::End => {
+                        let span = parser.span(open);
+                        return parser.fail_at(
+                            next,
+                            span,
+                            "Unterminated tuple constructor expression",
+                            "There is no corresponding closing bracket before the end of the file. This may be caused by incorrect bracket nesting elsewhere in this file.",
+                        );
+                    }
+                    _ => {
+                        return parser.fail(
+                            next,
+                            "Missing item separator",
+                            "Expected a comma to mark the beginning of the next item.",
+                        );
+                    }
+                }
+            }
+            Ok(ExprKind::Tuple(items))
+        })?;
+        Ok(Expr { kind, span: self.span_from(open.start) })
+    }
+
+    fn object(&mut self) -> Parsed<Expr> {
+        let open = self.read();
+        // A `for` may begin on a later line, though an object's own newlines part its items.
+        if self.with_newlines(true, |parser| parser.is_keyword("for")) {
+            let kind = self.with_newlines(true, |parser| parser.for_expression(TokenKind::CloseBrace))?;
+            return Ok(Expr { kind, span: self.span_from(open.start) });
+        }
+        let items = self.with_newlines(false, |parser| parser.object_items(open))?;
+        Ok(Expr { kind: ExprKind::Object(items), span: self.span_from(open.start) })
+    }
+
+    fn object_items(&mut self, open: Token) -> Parsed<Vec<(Expr, Expr)>> {
+        let mut items = Vec::new();
+        loop {
+            while self.take(TokenKind::Newline).is_some() {}
+            if self.take(TokenKind::CloseBrace).is_some() {
+                return Ok(items);
+            }
+            let key = self.expression()?;
+            let separator = self.peek();
+            if !matches!(separator.kind, TokenKind::Equal | TokenKind::Colon) {
+                return self.missing_value(open, separator);
+            }
+            self.read();
+            items.push((key, self.expression()?));
+            let next = self.peek();
+            match next.kind {
+                TokenKind::CloseBrace => {}
+                TokenKind::Comma | TokenKind::Newline => {
+                    self.read();
+                }
+                TokenKind::End => return self.unterminated_object(open, next),
+                _ => {
+                    return self.fail(
+                        next,
+                        "Missing attribute separator",
+                        "Expected a newline or comma to mark the beginning of the next attribute.",
+                    );
+                }
+            }
+        }
+    }
+
+    fn unterminated_object<T>(&mut self, open: Token, end: Token) -> Parsed<T> {
+        let span = self.span(open);
+        self.fail_at(
+            end,
+            span,
+            "Unterminated object constructor expression",
+            "There is no corresponding closing brace before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file.",
+        )
+    }
+
+    fn missing_value<T>(&mut self, open: Token, token: Token) -> Parsed<T> {
+        match token.kind {
+            TokenKind::Newline | TokenKind::Comma => self.fail(
+                token,
+                "Missing attribute value",
+                "Expected an attribute value, introduced by an equals sign (\"=\").",
+            ),
+            TokenKind::Identifier => self.fail(
+                token,
+                "Missing key/value separator",
+                "Expected an equals sign (\"=\") to mark the beginning of the attribute value. An attribute name that holds periods or spaces must be in quotes.",
+            ),
+            TokenKind::End => self.unterminated_object(open, token),
+            _ => self.fail(
+                token,
+                "Missing key/value separator",
+                "Expected an equals sign (\"=\") to mark the beginning of the attribute value.",
+            ),
+        }
+    }
+
+    fn for_expression(&mut self, close: TokenKind) -> Parsed<ExprKind> {
+        const SUMMARY: &str = "Invalid 'for' expression";
+        self.read();
+        let (key_name, value_name) = self.for_names(SUMMARY, "expression")?;
+        let collection = self.expression()?;
+        let colon = self.peek();
+        if colon.kind != TokenKind::Colon {
+            return self.fail(
+                colon,
+                SUMMARY,
+                "For expression requires a colon after the collection expression.",
+            );
+        }
+        self.read();
+        let first = self.expression()?;
+        let (key, value) = match self.take(TokenKind::Arrow) {
+            Some(_) => (Some(first), self.expression()?),
+            None => (None, first),
+        };
+        let ellipsis = self.take(TokenKind::Ellipsis);
+        let mut condition = None;
+        if self.is_keyword("if") {
+            self.read();
+            condition = Some(self.expression()?);
+        }
+        let end = self.read();
+        if end.kind != close {
+            return self.fail(end, SUMMARY, "Extra characters after the end of the 'for' expression.");
+        }
+        let is_object = close == TokenKind::CloseBrace;
+        match (&key, ellipsis) {
+            (Some(key), _) if !is_object => {
+                self.report(key.span, SUMMARY, "Key expression is not valid when building a tuple.");
+            }
+            (_, Some(ellipsis)) if !is_object => {
+                let span = self.span(ellipsis);
+                self.report(span, SUMMARY, "Grouping ellipsis (...) cannot be used when building a tuple.");
+            }
+            (None, _) if is_object => {
+                self.report(value.span, SUMMARY, "Key expression is required when building an object.");
+            }
+            _ => {}
+        }
+        let group = ellipsis.is_some();
+        Ok(ExprKind::For(Box::new(ForExpr {
+            key_name,
+            value_name,
+            collection,
+            key,
+            value,
+            condition,
+            group,
+        })))
+    }
+
+    /// `k, v in` and `v in`.
+    pub(super) fn for_names(&mut self, summary: &str, what: &str) -> Parsed<(Option<ArcStr>, ArcStr)> {
+        let mut name =
+            self.for_name(summary, || format!("For {what} requires variable name after 'for'."))?;
+        let mut key_name = None;
+        if self.take(TokenKind::Comma).is_some() {
+            key_name = Some(name);
+            name =
+                self.for_name(summary, || format!("For {what} requires value variable name after comma."))?;
+        }
+        if !self.is_keyword("in") {
+            let token = self.peek();
+            let detail = format!("For {what} requires the 'in' keyword after its name declarations.");
+            return self.fail(token, summary, detail);
+        }
+        self.read();
+        Ok((key_name, name))
+    }
+
+    fn for_name(&mut self, summary: &str, detail: impl FnOnce() -> String) -> Parsed<ArcStr> {
+        let token = self.peek();
+        if token.kind != TokenKind::Identifier {
+            return self.fail(token, summary, detail());
+        }
+        self.read();
+        Ok(ArcStr::from(self.text(token)))
+    }
+}

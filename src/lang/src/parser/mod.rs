@@ -1,0 +1,194 @@
+//! Tokens to the syntax tree, gathering every fault on the way.
+//!
+//! Invariant: a fault inside an argument or block header is reported once and costs that item alone; parsing goes
+//! on with the next one. Nesting is bounded, and the stack grows on demand.
+
+mod body;
+mod expression;
+mod template;
+
+use crate::lexer::{LexMode, Token, TokenKind, lex};
+use crate::syntax::{BodySyntax, Expr};
+use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Span};
+
+/// Levels of nesting that are followed before a text is refused.
+const DEPTH_LIMIT: u32 = 1500;
+
+/// Operators of one precedence in a row that are followed before a text is refused.
+const CHAIN_LIMIT: u32 = 4000;
+
+/// The item at hand cannot be read; what is wrong has been reported.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failed;
+
+type Parsed<T> = Result<T, Failed>;
+
+/// A whole file of arguments and blocks.
+pub(crate) fn parse_file(file: FileId, text: &str) -> (BodySyntax, Diagnostics) {
+    let mut parser = Parser::new(file, text, LexMode::Normal);
+    let body = parser.file_body();
+    (body, parser.diagnostics)
+}
+
+/// A text that is one expression.
+pub(crate) fn parse_expression(file: FileId, text: &str) -> (Option<Expr>, Diagnostics) {
+    let mut parser = Parser::new(file, text, LexMode::Normal);
+    let expression = parser.whole_expression();
+    (expression.ok(), parser.diagnostics)
+}
+
+/// A text that is a template: text with sequences.
+pub(crate) fn parse_template(file: FileId, text: &str) -> (Option<Expr>, Diagnostics) {
+    let mut parser = Parser::new(file, text, LexMode::Template);
+    let template = parser.template(TokenKind::End, false);
+    (template.ok(), parser.diagnostics)
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    file: FileId,
+    /// Without comments.
+    tokens: Vec<Token>,
+    at: usize,
+    /// Whether newlines are nothing but blanks here.
+    ignores_newlines: bool,
+    depth: u32,
+    /// The end of the token read last.
+    last_end: u32,
+    diagnostics: Diagnostics,
+}
+
+impl<'a> Parser<'a> {
+    fn new(file: FileId, text: &'a str, mode: LexMode) -> Self {
+        let (mut tokens, diagnostics) = lex(file, text, mode);
+        tokens.retain(|token| token.kind != TokenKind::Comment);
+        Self { text, file, tokens, at: 0, ignores_newlines: false, depth: 0, last_end: 0, diagnostics }
+    }
+
+    fn position(&self) -> usize {
+        let mut at = self.at;
+        while self.ignores_newlines && self.tokens[at].kind == TokenKind::Newline {
+            at += 1;
+        }
+        at
+    }
+
+    fn peek(&self) -> Token {
+        self.tokens[self.position()]
+    }
+
+    /// Reads a token; the last one, the end, is never passed.
+    fn read(&mut self) -> Token {
+        let at = self.position();
+        let token = self.tokens[at];
+        self.at = if token.kind == TokenKind::End { at } else { at + 1 };
+        self.last_end = token.end;
+        token
+    }
+
+    fn take(&mut self, kind: TokenKind) -> Option<Token> {
+        (self.peek().kind == kind).then(|| self.read())
+    }
+
+    fn text(&self, token: Token) -> &'a str {
+        &self.text[token.start as usize..token.end as usize]
+    }
+
+    fn span(&self, token: Token) -> Span {
+        Span::new(self.file, token.start, token.end)
+    }
+
+    /// From a place through the token read last.
+    fn span_from(&self, start: u32) -> Span {
+        Span::new(self.file, start, self.last_end.max(start))
+    }
+
+    fn is_keyword(&self, keyword: &str) -> bool {
+        let token = self.peek();
+        token.kind == TokenKind::Identifier && self.text(token) == keyword
+    }
+
+    /// Reports a fault at a token, unless the lexer has reported the token already.
+    fn fail<T>(&mut self, token: Token, summary: &str, detail: impl Into<String>) -> Parsed<T> {
+        self.fail_at(token, self.span(token), summary, detail)
+    }
+
+    fn fail_at<T>(
+        &mut self,
+        token: Token,
+        span: Span,
+        summary: &str,
+        detail: impl Into<String>,
+    ) -> Parsed<T> {
+        if token.kind != TokenKind::Invalid {
+            self.report(span, summary, detail);
+        }
+        Err(Failed)
+    }
+
+    fn report(&mut self, span: Span, summary: &str, detail: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::error("syntax", summary, detail).at(span));
+    }
+
+    /// Runs a part of the parser with newlines ignored or not, and sets back what was.
+    fn with_newlines<T>(&mut self, ignored: bool, parse: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.ignores_newlines, ignored);
+        let result = parse(self);
+        self.ignores_newlines = before;
+        result
+    }
+
+    /// Runs a part of the parser one level deeper, on more stack where needed.
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= DEPTH_LIMIT {
+            let token = self.peek();
+            let detail = format!("The text is nested deeper than {DEPTH_LIMIT} levels here.");
+            return self.fail(token, "Nesting too deep", detail);
+        }
+        self.depth += 1;
+        let result = stacker::maybe_grow(128 * 1024, 1024 * 1024, || parse(self));
+        self.depth -= 1;
+        result
+    }
+
+    /// Skips the rest of an item that began at a token: to the newline that ends it, or before the brace that ends
+    /// the body around it.
+    fn recover(&mut self, start: usize) {
+        self.ignores_newlines = false;
+        self.at = start;
+        let mut open: Vec<TokenKind> = Vec::new();
+        loop {
+            let token = self.tokens[self.at];
+            match token.kind {
+                TokenKind::End => return,
+                TokenKind::Newline if open.is_empty() => return,
+                // Something is left open; what stands in the first column most likely is a block of its own.
+                TokenKind::Identifier if !open.is_empty() && self.is_in_first_column(token) => return,
+                kind if closer(kind).is_some() => open.push(kind),
+                kind => match open.iter().rposition(|opener| closer(*opener) == Some(kind)) {
+                    Some(at) => open.truncate(at),
+                    None if kind == TokenKind::CloseBrace => return,
+                    None => {}
+                },
+            }
+            self.at += 1;
+        }
+    }
+
+    fn is_in_first_column(&self, token: Token) -> bool {
+        token.start == 0 || self.text.as_bytes()[token.start as usize - 1] == b'\n'
+    }
+}
+
+/// What closes an opening token.
+fn closer(opener: TokenKind) -> Option<TokenKind> {
+    Some(match opener {
+        TokenKind::OpenBrace => TokenKind::CloseBrace,
+        TokenKind::OpenBracket => TokenKind::CloseBracket,
+        TokenKind::OpenParenthesis => TokenKind::CloseParenthesis,
+        TokenKind::OpenQuote => TokenKind::CloseQuote,
+        TokenKind::OpenHeredoc => TokenKind::CloseHeredoc,
+        TokenKind::Interpolation | TokenKind::Directive => TokenKind::SequenceEnd,
+        _ => return None,
+    })
+}

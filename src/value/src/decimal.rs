@@ -1,0 +1,248 @@
+//! Decimal text of numbers: Go's `big.ParseFloat(text, 10, 512, ToNearestEven)` and `Text('f', -1)`.
+//!
+//! Invariant: what is printed reads back as the same number; steps and roundings are Go's, so digits are too.
+
+use crate::big_float::{BigFloat, PRECISION, Positive};
+use num_bigint::BigUint;
+use num_traits::Zero;
+
+/// Bits to which Go rounds powers of five while it reads a number.
+const POWER_PRECISION: u64 = PRECISION + 64;
+
+/// The largest power of five that fits 64 bits.
+const POWER_OF_FIVE_MAXIMUM: u64 = 27;
+
+/// Reads a number; `None` where Go finds none.
+pub(crate) fn parse(text: &str) -> Option<BigFloat> {
+    let (negative, unsigned) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if matches!(unsigned, "inf" | "Inf") {
+        return Some(BigFloat::infinity(negative));
+    }
+    let split = unsigned.find(['e', 'E', 'p', 'P']).unwrap_or(unsigned.len());
+    let (digits, scale) = unsigned.split_at(split);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = [whole, fraction].concat();
+    if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let written = parse_exponent(scale)?;
+    let mantissa = BigUint::parse_bytes(all.as_bytes(), 10)?;
+    if mantissa.is_zero() {
+        return Some(BigFloat::zero(negative));
+    }
+    let mut fives = -i64::try_from(fraction.len()).ok()?;
+    let exponent = fives.checked_add(written)?;
+    if !scale.starts_with(['p', 'P']) {
+        fives = fives.checked_add(written)?;
+    }
+    let value = Positive { mantissa, exponent };
+    let length = i64::try_from(value.mantissa.bits()).ok()?;
+    i32::try_from(exponent.checked_add(length)?).ok()?;
+    Some(apply_fives(negative, value, fives))
+}
+
+fn apply_fives(negative: bool, value: Positive, fives: i64) -> BigFloat {
+    if fives == 0 {
+        return BigFloat::from_positive(negative, value, false);
+    }
+    let power = power_of_five(fives.unsigned_abs());
+    if fives > 0 {
+        return BigFloat::from_positive(negative, value.times(&power, PRECISION), false);
+    }
+    let (quotient, inexact) = value.over(&power);
+    BigFloat::from_positive(negative, quotient, inexact)
+}
+
+/// The digits after `e` or `p` with their sign; 0 where there is no exponent.
+fn parse_exponent(text: &str) -> Option<i64> {
+    let Some(marked) = text.get(1..) else { return Some(0) };
+    let digits = marked.strip_prefix(['+', '-']).unwrap_or(marked);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    marked.parse().ok()
+}
+
+/// 5^`exponent`, rounded where Go rounds it.
+fn power_of_five(exponent: u64) -> Positive {
+    let first = exponent.min(POWER_OF_FIVE_MAXIMUM);
+    let mut result =
+        Positive { mantissa: BigUint::from(5_u64).pow(u32::try_from(first).unwrap_or(0)), exponent: 0 };
+    let mut factor = Positive { mantissa: BigUint::from(5_u64), exponent: 0 };
+    let mut left = exponent - first;
+    while left > 0 {
+        if left & 1 != 0 {
+            result = result.times(&factor, POWER_PRECISION);
+        }
+        factor = factor.times(&factor, POWER_PRECISION + 64);
+        left >>= 1;
+    }
+    result
+}
+
+/// Decimal digits with the place of the point: 0.`digits` × 10^`point`; no zeros at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decimal {
+    digits: Vec<u8>,
+    point: i64,
+}
+
+impl Decimal {
+    /// All digits of a number.
+    fn exact(mut mantissa: BigUint, exponent: i64) -> Self {
+        if mantissa.is_zero() {
+            return Self { digits: Vec::new(), point: 0 };
+        }
+        let zeros = mantissa.trailing_zeros().unwrap_or(0);
+        mantissa >>= zeros;
+        let exponent = exponent.saturating_add_unsigned(zeros);
+        let mut point = 0;
+        if exponent >= 0 {
+            mantissa <<= exponent.unsigned_abs();
+        } else {
+            // m × 2^-n is m × 5^n × 10^-n.
+            mantissa *= BigUint::from(5_u32).pow(u32::try_from(exponent.unsigned_abs()).unwrap_or(u32::MAX));
+            point = exponent;
+        }
+        let digits = mantissa.to_str_radix(10).into_bytes();
+        point = point.saturating_add_unsigned(digits.len() as u64);
+        let mut decimal = Self { digits, point };
+        decimal.trim();
+        decimal
+    }
+
+    /// The fewest digits that read back as the same number of 512 bits.
+    pub(crate) fn shortest(value: &Positive) -> Self {
+        let mut decimal = Self::exact(value.mantissa.clone(), value.exponent);
+        // One bit more than the mantissa has, so that one is half a unit in the last place.
+        let doubled: BigUint = &value.mantissa << 1_u32;
+        let exponent = value.exponent.saturating_sub(1);
+        let lower = Self::exact(&doubled - 1_u32, exponent);
+        let upper = Self::exact(&doubled + 1_u32, exponent);
+        let inclusive = !value.mantissa.bit(0);
+        for at in 0..decimal.digits.len() {
+            let (low, middle, high) = (lower.at(at), decimal.at(at), upper.at(at));
+            let down = low != middle || inclusive && at + 1 == lower.digits.len();
+            let up = middle != high && (inclusive || middle + 1 < high || at + 1 < upper.digits.len());
+            match (down, up) {
+                (true, true) => decimal.round(at + 1),
+                (true, false) => decimal.round_down(at + 1),
+                (false, true) => decimal.round_up(at + 1),
+                (false, false) => continue,
+            }
+            break;
+        }
+        decimal
+    }
+
+    fn at(&self, at: usize) -> u8 {
+        self.digits.get(at).copied().unwrap_or(b'0')
+    }
+
+    fn trim(&mut self) {
+        while self.digits.last() == Some(&b'0') {
+            self.digits.pop();
+        }
+        if self.digits.is_empty() {
+            self.point = 0;
+        }
+    }
+
+    fn round(&mut self, count: usize) {
+        if count >= self.digits.len() {
+            return;
+        }
+        let half = self.digits[count] == b'5' && count + 1 == self.digits.len();
+        let up = if half {
+            // Exactly half way: to the even digit.
+            count > 0 && (self.digits[count - 1] - b'0') & 1 != 0
+        } else {
+            self.digits[count] >= b'5'
+        };
+        if up { self.round_up(count) } else { self.round_down(count) }
+    }
+
+    fn round_up(&mut self, count: usize) {
+        let mut count = count.min(self.digits.len());
+        while count > 0 && self.digits[count - 1] == b'9' {
+            count -= 1;
+        }
+        self.digits.truncate(count);
+        match self.digits.last_mut() {
+            Some(last) => *last += 1,
+            None => {
+                self.digits.push(b'1');
+                self.point += 1;
+            }
+        }
+    }
+
+    fn round_down(&mut self, count: usize) {
+        self.digits.truncate(count);
+        self.trim();
+    }
+
+    /// Go's `%f` with as many digits as there are.
+    fn write_plain(&self, out: &mut String) {
+        let whole = usize::try_from(self.point).unwrap_or(0);
+        out.extend((0..whole).map(|at| char::from(self.at(at))));
+        if whole == 0 {
+            out.push('0');
+        }
+        if self.digits.len() > whole || self.point < 0 {
+            out.push('.');
+            let zeros = usize::try_from(-self.point).unwrap_or(0);
+            out.extend(std::iter::repeat_n('0', zeros));
+            out.extend(self.digits.iter().skip(whole).map(|digit| char::from(*digit)));
+        }
+    }
+
+    /// Go's `%e` with as many digits as there are.
+    fn write_scientific(&self, out: &mut String) {
+        let exponent = self.point - 1;
+        out.push(char::from(self.at(0)));
+        if self.digits.len() > 1 {
+            out.push('.');
+            out.extend(self.digits.iter().skip(1).map(|digit| char::from(*digit)));
+        }
+        let sign = if exponent < 0 { '-' } else { '+' };
+        out.push_str(&format!("e{sign}{:02}", exponent.unsigned_abs()));
+    }
+}
+
+/// The shortest decimal that reads back, as Go's `Text('f', -1)`.
+pub(crate) fn plain_text(number: &BigFloat) -> String {
+    let mut out = String::from(if number.is_negative() { "-" } else { "" });
+    match number.positive() {
+        Some(value) => Decimal::shortest(&value).write_plain(&mut out),
+        None if number.is_zero() => out.push('0'),
+        None if number.is_negative() => out.push_str("Inf"),
+        None => out.push_str("+Inf"),
+    }
+    out
+}
+
+/// Ten significant digits, as Go's `Text('g', 10)`: what cty's set order is made from.
+pub(crate) fn general_text(number: &BigFloat) -> String {
+    const DIGITS: usize = 10;
+    let Some(value) = number.positive() else { return plain_text(number) };
+    let mut decimal = Decimal::exact(value.mantissa, value.exponent);
+    decimal.round(DIGITS);
+    let mut out = String::from(if number.is_negative() { "-" } else { "" });
+    let exponent = decimal.point - 1;
+    let mut limit = DIGITS;
+    let shown = decimal.digits.len();
+    if limit > shown && i64::try_from(shown).unwrap_or(i64::MAX) >= decimal.point {
+        limit = shown;
+    }
+    if exponent < -4 || exponent >= i64::try_from(limit).unwrap_or(i64::MAX) {
+        decimal.write_scientific(&mut out);
+    } else {
+        decimal.write_plain(&mut out);
+    }
+    out
+}

@@ -1,0 +1,144 @@
+//! Writing JSON.
+
+use super::types::type_to_json;
+use crate::operations::conforms;
+use crate::{CodecError, Kind, Name, PathStep, Type, Value, convert};
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// The value as JSON of a type, converted to it first where need be; where the type is `any`, wrapped as
+/// `{"value": …, "type": …}`. An unknown or a mark anywhere is an error.
+pub fn encode(value: &Value, value_type: &Type) -> Result<String, CodecError> {
+    let converted = match value_type {
+        _ if conforms(&value.value_type(), value_type) => Cow::Borrowed(value),
+        _ => Cow::Owned(convert(value, value_type)?),
+    };
+    let mut out = String::new();
+    write_value(&converted, value_type, &mut out)?;
+    Ok(out)
+}
+
+/// The value as JSON without its types: what `jsonencode` gives and outputs show.
+pub fn encode_plain(value: &Value) -> Result<String, CodecError> {
+    let mut out = String::new();
+    write_value(value, &value.value_type(), &mut out)?;
+    Ok(out)
+}
+
+fn write_value(value: &Value, value_type: &Type, out: &mut String) -> Result<(), CodecError> {
+    match value.kind() {
+        Kind::Marked(..) => {
+            return Err(CodecError::new("value has marks, so it cannot be serialized as JSON"));
+        }
+        Kind::Unknown(..) => return Err(CodecError::new("value is not known")),
+        _ => {}
+    }
+    if *value_type == Type::Dynamic {
+        let own = value.value_type();
+        if own != Type::Dynamic {
+            return write_wrapped(value, &own, out);
+        }
+    }
+    match (value.kind(), value_type) {
+        (Kind::Null(_), _) => out.push_str("null"),
+        (Kind::Bool(bool), _) => out.push_str(if bool { "true" } else { "false" }),
+        (Kind::String(text), _) => write_string(text, out),
+        (Kind::Number(number), _) if number.is_infinite() => {
+            return Err(CodecError::new("cannot serialize infinity as JSON"));
+        }
+        (Kind::Number(number), _) => write_display(&number, out),
+        (Kind::List(items), Type::List(element)) | (Kind::Set(items), Type::Set(element)) => {
+            write_items(items.iter().map(|item| (item, &**element)), out)?;
+        }
+        (Kind::Tuple(items), Type::Tuple(elements)) => write_items(items.iter().zip(elements.iter()), out)?,
+        (Kind::Map(entries), Type::Map(element)) => {
+            let entries = entries.iter().map(|(name, item)| (name, item, &**element));
+            write_entries(entries, PathStep::Key, out)?;
+        }
+        (Kind::Object(entries), Type::Object(object)) => {
+            let typed = entries.iter().zip(object.attributes());
+            write_entries(
+                typed.map(|((name, item), (_, kind))| (name, item, kind)),
+                PathStep::Attribute,
+                out,
+            )?;
+        }
+        _ => return Err(CodecError::new(format!("cannot JSON-serialize as {}", value_type.friendly_name()))),
+    }
+    Ok(())
+}
+
+fn write_wrapped(value: &Value, own: &Type, out: &mut String) -> Result<(), CodecError> {
+    out.push_str("{\"value\":");
+    write_value(value, own, out)?;
+    out.push_str(",\"type\":");
+    out.push_str(&type_to_json(own));
+    out.push('}');
+    Ok(())
+}
+
+fn write_items<'a>(
+    items: impl Iterator<Item = (&'a Value, &'a Type)>,
+    out: &mut String,
+) -> Result<(), CodecError> {
+    out.push('[');
+    for (at, (item, kind)) in items.enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write_value(item, kind, out).map_err(|error| error.under(PathStep::Index(at as u64)))?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn write_entries<'a>(
+    entries: impl Iterator<Item = (&'a Name, &'a Value, &'a Type)>,
+    step: fn(Name) -> PathStep,
+    out: &mut String,
+) -> Result<(), CodecError> {
+    out.push('{');
+    for (at, (name, item, kind)) in entries.enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write_string(name, out);
+        out.push(':');
+        write_value(item, kind, out).map_err(|error| error.under(step(name.clone())))?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+/// Text in quotes with Go's escapes: those of JSON, and `<`, `>`, `&` and the two line separators of Unicode.
+pub(super) fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    let mut plain_from = 0;
+    for (at, character) in text.char_indices() {
+        let escaped: &str = match character {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            '\u{8}' => "\\b",
+            '\u{c}' => "\\f",
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => "",
+            _ => continue,
+        };
+        out.push_str(&text[plain_from..at]);
+        if escaped.is_empty() {
+            write_display(&format_args!("\\u{:04x}", u32::from(character)), out);
+        } else {
+            out.push_str(escaped);
+        }
+        plain_from = at + character.len_utf8();
+    }
+    out.push_str(&text[plain_from..]);
+    out.push('"');
+}
+
+fn write_display(shown: &dyn std::fmt::Display, out: &mut String) {
+    let written = write!(out, "{shown}");
+    debug_assert!(written.is_ok(), "writing to a string does not fail");
+}
