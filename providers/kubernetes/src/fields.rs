@@ -207,6 +207,39 @@ impl FieldSet {
         at.children.clear();
     }
 
+    /// The part of the set that stands in a document: without the defaults that the server filled in.
+    pub(crate) fn restricted_to(&self, document: &Json) -> Option<Self> {
+        if self.is_leaf() {
+            return Some(Self::default());
+        }
+        let child = |(step, below): (&Step, &Self)| {
+            let found = match step {
+                Step::This => return Some((Step::This, Self::default())),
+                Step::Field(name) => document.get(name)?,
+                Step::Index(at) => document.get(at)?,
+                Step::Keys(_) | Step::Value(_) => document.as_array()?.iter().find(|item| step.is_item(item, true))?,
+            };
+            Some((step.clone(), below.restricted_to(found)?))
+        };
+        let children: BTreeMap<Step, Self> = self.children.iter().filter_map(child).collect();
+        (!children.is_empty()).then_some(Self { children })
+    }
+
+    /// As `fieldsV1`.
+    pub(crate) fn to_json(&self) -> Json {
+        let child = |(step, below): (&Step, &Self)| {
+            let key = match step {
+                Step::This => ".".to_owned(),
+                Step::Field(name) => format!("f:{name}"),
+                Step::Keys(keys) => format!("k:{keys}"),
+                Step::Value(value) => format!("v:{value}"),
+                Step::Index(at) => format!("i:{at}"),
+            };
+            (key, below.to_json())
+        };
+        self.children.iter().map(child).collect()
+    }
+
     /// The part of a document that the set names; nothing where none of it is there.
     pub(crate) fn extract(&self, document: &Json) -> Option<Json> {
         if self.is_leaf() {
@@ -289,6 +322,20 @@ mod tests {
         for (fields, expected) in table {
             assert_eq!(FieldSet::parse(&fields).extract(&live), Some(expected), "{fields}");
         }
+    }
+
+    #[test]
+    fn defaults_are_no_part_of_what_was_given() {
+        let set = FieldSet::parse(&json!({ "f:spec": {
+            "f:replicas": {}, "f:strategy": { "f:type": {} },
+            "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {}, "f:protocol": {} } },
+        } }));
+        let document = json!({ "spec": { "replicas": 1, "ports": [{ "port": 80 }] } });
+        let expected = json!({ "f:spec": {
+            "f:replicas": {}, "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {} } },
+        } });
+        assert_eq!(set.restricted_to(&document).unwrap().to_json(), expected);
+        assert_eq!(set.restricted_to(&json!({ "data": {} })), None);
     }
 
     fn managed(entries: &Json) -> Ownership {

@@ -9,7 +9,7 @@ use crate::object::{
 use crate::fields::Ownership;
 use crate::plan_object::{Expected, ObjectPlan, Prior, absent_kind, identity_changes};
 use crate::schema::MANIFEST;
-use crate::session::{Mark, Session, record_of, taken_name};
+use crate::session::{Mark, Session, is_applied, record_of, taken_name};
 use crate::settings::{block, text};
 use crate::wait::{Standing, Wait, going_words, paths_of};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
@@ -370,7 +370,9 @@ pub(crate) async fn find(session: &Session, request: &ApplyRequest) -> Result<Pr
             Ok(Progress::NotFound)
         };
     }
-    if token_of(&live) == Some(token_label(&request.token.0).as_str()) {
+    // Made by POST but not yet standing as applied, it is sent again: that finds it by its token and ends the work.
+    let is_whole = !desired.generates_name() || is_applied(&live, &desired.manager);
+    if is_whole && token_of(&live) == Some(token_label(&request.token.0).as_str()) {
         return after_write(session, request, &desired, &live, 0).await;
     }
     Ok(Progress::NotFound)

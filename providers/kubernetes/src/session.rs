@@ -4,6 +4,7 @@
 
 use crate::api::{Api, ApplyOptions, Refusal};
 use crate::discovery::{Catalogue, ServedKind};
+use crate::fields::FieldSet;
 use crate::failure::{Intent, provider_error};
 use crate::object::{Desired, Identity, Record, Stored, TOKEN_LABEL, owner_of, token_label, token_of, uid_of};
 use crate::stream::served_versions;
@@ -131,16 +132,20 @@ impl Session {
         mark: Mark<'_>,
     ) -> Result<Json, ProviderError> {
         let namespace = desired.identity.namespace.clone();
-        if let Some(live) = self.look_by_token(kind, namespace.as_deref(), mark.token).await? {
-            return Ok(live);
-        }
-        let options = ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: false };
         let body = desired.body(mark.owner, Some(mark.token));
-        let made = self.api.create(&kind.collection_path(namespace.as_deref()), &body, options).await;
-        let live = made.map_err(|refusal| provider_error(&refusal, Intent::Change, &desired.identity.to_string()))?;
-        // Later applies take fields away only if these stand as applied.
+        let live = match self.look_by_token(kind, namespace.as_deref(), mark.token).await? {
+            Some(live) if is_applied(&live, &desired.manager) => return Ok(live),
+            Some(live) => live,
+            None => {
+                let options = ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: false };
+                let made = self.api.create(&kind.collection_path(namespace.as_deref()), &body, options).await;
+                made.map_err(|refusal| provider_error(&refusal, Intent::Change, &desired.identity.to_string()))?
+            }
+        };
+        // Made by POST, the fields and all defaults are in an `Update` entry; later applies take fields away only if
+        // the given ones, and they alone, stand as applied.
         let name = live["metadata"]["name"].as_str().unwrap_or_default();
-        let patch = json!({ "metadata": { "managedFields": as_applied(&live, &desired.manager) } });
+        let patch = json!({ "metadata": { "managedFields": as_applied(&live, &desired.manager, &body) } });
         let path = kind.object_path(namespace.as_deref(), name);
         self.api.merge(&path, &patch, &desired.manager).await.map_err(|refusal| {
             let error = provider_error(&refusal, Intent::Change, &desired.identity.to_string());
@@ -224,12 +229,24 @@ pub(crate) fn taken_name(identity: &Identity, is_ours: bool) -> ProviderError {
         .hint(format!("To manage it, import it with the id \"{}\"; else choose another name.", identity.import_id()))
 }
 
-/// The managed fields of an object with our `Update` entry turned into an `Apply` entry.
-fn as_applied(live: &Json, manager: &str) -> Json {
+/// Whether our fields stand as applied.
+pub(crate) fn is_applied(live: &Json, manager: &str) -> bool {
+    let entries = live["metadata"]["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    entries.iter().any(|entry| entry["manager"] == manager && entry["operation"] == "Apply")
+}
+
+/// The managed fields of an object with our `Update` entry turned into an `Apply` entry of what the body gives.
+pub(crate) fn as_applied(live: &Json, manager: &str, body: &Json) -> Json {
+    let mut given = body.clone();
+    if let Some(metadata) = given["metadata"].as_object_mut() {
+        metadata.remove("generateName");
+    }
     let mut entries = live["metadata"]["managedFields"].clone();
     for entry in entries.as_array_mut().map(Vec::as_mut_slice).unwrap_or_default() {
         if entry["manager"] == manager && entry.get("subresource").is_none() {
+            let fields = FieldSet::parse(&entry["fieldsV1"]).restricted_to(&given).unwrap_or_default();
             entry["operation"] = json!("Apply");
+            entry["fieldsV1"] = fields.to_json();
         }
     }
     entries
@@ -271,12 +288,18 @@ mod tests {
 
     #[test]
     fn our_update_entry_becomes_an_apply_entry() {
+        let fields = json!({ "f:metadata": { "f:generateName": {} }, "f:data": { "f:a": {} }, "f:type": {} });
         let entries = json!([
-            { "manager": "formwork", "operation": "Update" },
-            { "manager": "other", "operation": "Update" },
+            { "manager": "formwork", "operation": "Update", "fieldsV1": fields },
+            { "manager": "other", "operation": "Update", "fieldsV1": fields },
         ]);
-        let applied = as_applied(&json!({ "metadata": { "managedFields": entries } }), "formwork");
-        assert_eq!(applied[0]["operation"], "Apply");
-        assert_eq!(applied[1]["operation"], "Update");
+        let live = json!({ "metadata": { "managedFields": entries } });
+        assert!(!is_applied(&live, "formwork"));
+        let body = json!({ "metadata": { "generateName": "a-" }, "data": { "a": 1 } });
+        let applied = as_applied(&live, "formwork", &body);
+        let expected =
+            json!({ "manager": "formwork", "operation": "Apply", "fieldsV1": { "f:data": { "f:a": {} } } });
+        assert_eq!(applied, json!([expected, entries[1]]));
+        assert!(is_applied(&json!({ "metadata": { "managedFields": applied } }), "formwork"));
     }
 }
