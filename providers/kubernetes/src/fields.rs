@@ -58,7 +58,8 @@ impl Ownership {
             let fields = FieldSet::parse(&entry["fieldsV1"]);
             let name = entry["manager"].as_str().unwrap_or_default();
             let is_subresource = entry["subresource"].as_str().is_some_and(|name| !name.is_empty());
-            if name == manager && !is_subresource {
+            // The server holds an `Update` entry of our name for another manager, and so do we.
+            if name == manager && !is_subresource && entry["operation"] == "Apply" {
                 ownership.ours = std::mem::take(&mut ownership.ours).union(fields);
             } else {
                 ownership.others.push((name.to_owned(), fields));
@@ -378,8 +379,11 @@ mod tests {
     }
 
     #[test]
-    fn a_status_entry_of_ours_is_not_ours() {
-        let entries = json!([{ "manager": "formwork", "subresource": "status", "fieldsV1": { "f:status": {} } }]);
+    fn a_status_or_update_entry_of_our_name_is_not_ours() {
+        let entries = json!([
+            { "manager": "formwork", "operation": "Apply", "subresource": "status", "fieldsV1": { "f:status": {} } },
+            { "manager": "formwork", "operation": "Update", "fieldsV1": { "f:spec": {} } },
+        ]);
         assert!(managed(&entries).ours.is_leaf());
     }
 

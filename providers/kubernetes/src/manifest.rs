@@ -483,7 +483,7 @@ mod tests {
         let live = json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": { "name": "a", "namespace": "n", "uid": "u", "labels": { TOKEN_LABEL: "t" },
-                "managedFields": [{ "manager": "formwork", "fieldsV1": {
+                "managedFields": [{ "manager": "formwork", "operation": "Apply", "fieldsV1": {
                     "f:metadata": { "f:labels": { "f:formwork.dev/token": {} } }, "f:data": { "f:k": {} } } }] },
             "data": { "k": "v", "other": "w" },
         });

@@ -7,7 +7,7 @@ use crate::discovery::ServedKind;
 use crate::failure::{Intent, provider_error};
 use crate::object::{Identity, TOKEN_LABEL};
 use crate::session::Session;
-use formwork_sdk::ProviderError;
+use formwork_sdk::{ErrorKind, ProviderError};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -62,6 +62,9 @@ impl Session {
         }
         for namespace in namespaces_of(&wanted) {
             if let Err(error) = self.list(&served, namespace.as_deref(), None, &mut wanted, &mut live).await {
+                if error.kind == ErrorKind::NotFound && !self.is_still_served(&served).await {
+                    break;
+                }
                 failed.insert(namespace, error);
             }
         }
@@ -75,6 +78,13 @@ impl Session {
             (identity, found)
         };
         identities.into_iter().map(answer).collect()
+    }
+
+    /// Whether a kind that was served before still is.
+    async fn is_still_served(&self, served: &ServedKind) -> bool {
+        self.forget_kind(served).await;
+        // Where nobody can say, the error that led here stands.
+        !matches!(self.kind(&served.api_version, &served.kind).await, Ok(None))
     }
 
     /// Lists all pages and moves what is wanted over to what is found.

@@ -66,6 +66,11 @@ impl Session {
         self.kind(api_version, kind).await?.ok_or_else(absent)
     }
 
+    /// Forgets what was known of a kind.
+    pub(crate) async fn forget_kind(&self, kind: &ServedKind) {
+        self.catalogue.forget(&kind.api_version).await;
+    }
+
     /// Whether the server serves what a definition of custom resources brings; so for anything else. Discovery
     /// follows the definition's condition by a moment.
     pub(crate) async fn is_served(&self, manifest: &Json) -> Result<bool, ProviderError> {
