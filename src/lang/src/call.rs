@@ -304,6 +304,10 @@ impl Evaluator<'_> {
             return Err(said(&diagnostics.into_iter().collect::<Vec<_>>()));
         };
         let expression = compile_closed(&template, &names);
+        if let Some(problem) = expression.problems().iter().find(|problem| problem.code == "unknown-variable")
+        {
+            return Err(FunctionError::argument(1, located(problem, &sources)));
+        }
         let locals = entries.iter().map(|(_, value)| value.clone()).collect();
         let mut inner = Evaluator::new(self.scope, locals, self.template_depth + 1);
         let value = inner.value(expression.node());

@@ -8,6 +8,7 @@ mod body;
 mod call;
 mod compile;
 mod constraint;
+mod decode;
 mod evaluate;
 mod expression;
 pub mod functions;
@@ -25,7 +26,7 @@ mod syntax;
 
 pub use body::{Attribute, Body};
 pub use constraint::TypeConstraint;
-pub use evaluate::{describe, index_value};
+pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
 pub use load::load;
 pub use module::{

@@ -196,12 +196,15 @@ fn short_circuit(
     let has_errors = findings[0].iter().any(Diagnostic::is_error);
     let [left_findings, right_findings] = findings;
     let unknown = || unknown_not_null(Type::Bool);
+    // As in HCL, what is known and not true counts as false here, null included.
+    let is_true = |value: &Value| value.as_bool() == Some(true);
+    let decides = |value: &Value| value.is_known() && is_true(value) == decisive;
     match (left.is_known(), right.is_known()) {
         (false, false) if !has_errors => Ok((unknown(), left_findings)),
-        (true, _) if left.as_bool() == Some(decisive) => Ok((Value::bool(decisive), left_findings)),
-        (_, true) if right.as_bool() == Some(decisive) => Ok((Value::bool(decisive), right_findings)),
-        (false, true) if right.as_bool() == Some(!decisive) => Ok((unknown(), left_findings)),
-        (true, false) if left.as_bool() == Some(!decisive) => Ok((unknown(), right_findings)),
+        _ if decides(left) => Ok((Value::bool(decisive), left_findings)),
+        _ if decides(right) => Ok((Value::bool(decisive), right_findings)),
+        (false, true) => Ok((unknown(), left_findings)),
+        (true, false) => Ok((unknown(), right_findings)),
         _ => Err([left_findings, right_findings]),
     }
 }
