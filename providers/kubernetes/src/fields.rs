@@ -70,14 +70,22 @@ impl Ownership {
 
     /// The fields that the manifest gives and others own alone.
     pub(crate) fn foreign_fields(&self, manifest: &Json) -> Vec<ForeignField> {
-        let others: Vec<(&str, &FieldSet)> = self.others.iter().map(|(name, fields)| (name.as_str(), fields)).collect();
+        let others: Vec<(&str, &FieldSet)> =
+            self.others.iter().map(|(name, fields)| (name.as_str(), fields)).collect();
         let mut found = Vec::new();
         if let Json::Object(entries) = manifest {
             for (name, value) in entries {
                 if name == "apiVersion" || name == "kind" {
                     continue;
                 }
-                descend(value, Step::Field(name.clone()), Some(&self.ours), &others, &mut Vec::new(), &mut found);
+                descend(
+                    value,
+                    Step::Field(name.clone()),
+                    Some(&self.ours),
+                    &others,
+                    &mut Vec::new(),
+                    &mut found,
+                );
             }
         }
         found
@@ -164,8 +172,10 @@ pub(crate) fn canonical(json: &Json) -> String {
     match json {
         Json::Object(entries) => {
             let sorted: BTreeMap<&String, &Json> = entries.iter().collect();
-            let parts: Vec<String> =
-                sorted.iter().map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value))).collect();
+            let parts: Vec<String> = sorted
+                .iter()
+                .map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value)))
+                .collect();
             format!("{{{}}}", parts.join(","))
         }
         Json::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
@@ -177,7 +187,8 @@ impl FieldSet {
     /// From `fieldsV1`.
     pub(crate) fn parse(json: &Json) -> Self {
         let Json::Object(entries) = json else { return Self::default() };
-        let children = entries.iter().filter_map(|(key, below)| Some((Step::parse(key)?, Self::parse(below))));
+        let children =
+            entries.iter().filter_map(|(key, below)| Some((Step::parse(key)?, Self::parse(below))));
         Self { children: children.collect() }
     }
 
@@ -218,7 +229,9 @@ impl FieldSet {
                 Step::This => return Some((Step::This, Self::default())),
                 Step::Field(name) => document.get(name)?,
                 Step::Index(at) => document.get(at)?,
-                Step::Keys(_) | Step::Value(_) => document.as_array()?.iter().find(|item| step.is_item(item, true))?,
+                Step::Keys(_) | Step::Value(_) => {
+                    document.as_array()?.iter().find(|item| step.is_item(item, true))?
+                }
             };
             Some((step.clone(), below.restricted_to(found)?))
         };
@@ -268,7 +281,8 @@ impl FieldSet {
     }
 
     fn extract_item(&self, at: usize, item: &Json) -> Option<Json> {
-        let named = |step: &Step| matches!(step, Step::Index(index) if *index == at) || step.is_item(item, false);
+        let named =
+            |step: &Step| matches!(step, Step::Index(index) if *index == at) || step.is_item(item, false);
         self.children.iter().find(|(step, _)| named(step)).and_then(|(_, below)| below.extract(item))
     }
 }
@@ -317,7 +331,10 @@ mod tests {
                 json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { ".": {}, "f:image": {}, "f:name": {} } } } }),
                 json!({ "spec": { "containers": [{ "image": "a", "name": "app" }] } }),
             ),
-            (json!({ "f:spec": { "f:finalizers": { "v:\"ours\"": {} } } }), json!({ "spec": { "finalizers": ["ours"] } })),
+            (
+                json!({ "f:spec": { "f:finalizers": { "v:\"ours\"": {} } } }),
+                json!({ "spec": { "finalizers": ["ours"] } }),
+            ),
             (json!({ "f:spec": { "f:absent": {}, "f:replicas": {} } }), json!({ "spec": { "replicas": 2 } })),
         ];
         for (fields, expected) in table {
@@ -350,24 +367,34 @@ mod tests {
             "spec": { "replicas": 2, "containers": [{ "name": "app", "image": "a" }], "ports": [{ "port": 80 }] },
         });
         let ours = |fields: Json| json!({ "manager": "formwork", "operation": "Apply", "fieldsV1": fields });
-        let theirs = |fields: Json| json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields });
+        let theirs =
+            |fields: Json| json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields });
         let table = [
             (json!([ours(json!({ "f:spec": { "f:replicas": {} } }))]), vec![]),
             (json!([theirs(json!({ "f:spec": { "f:replicas": {} } }))]), vec![".spec.replicas"]),
             (
-                json!([ours(json!({ "f:spec": { "f:replicas": {} } })), theirs(json!({ "f:spec": { "f:replicas": {} } }))]),
+                json!([
+                    ours(json!({ "f:spec": { "f:replicas": {} } })),
+                    theirs(json!({ "f:spec": { "f:replicas": {} } }))
+                ]),
                 vec![],
             ),
             (json!([theirs(json!({ "f:spec": { "f:paused": {} } }))]), vec![]),
             (
                 json!([
-                    ours(json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:name": {} } } } })),
-                    theirs(json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:image": {} } } } })),
+                    ours(
+                        json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:name": {} } } } })
+                    ),
+                    theirs(
+                        json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:image": {} } } } })
+                    ),
                 ]),
                 vec![".spec.containers[name=\"app\"].image"],
             ),
             (
-                json!([theirs(json!({ "f:spec": { "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { "f:port": {} } } } }))]),
+                json!([theirs(
+                    json!({ "f:spec": { "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { "f:port": {} } } } })
+                )]),
                 vec![".spec.ports[port=80,protocol=\"TCP\"].port"],
             ),
         ];

@@ -6,7 +6,9 @@
 
 use crate::api::{ApplyOptions, Refusal};
 use crate::discovery::ServedKind;
-use crate::failure::{Intent, conflict_sentence, is_immutable, manifest_path, owners_of_conflict, provider_error};
+use crate::failure::{
+    Intent, conflict_sentence, is_immutable, manifest_path, owners_of_conflict, provider_error,
+};
 use crate::json::DocumentPath;
 use crate::object::{Desired, Identity, Record, Stored, object_digest, owner_of};
 use crate::session::{Session, as_applied, is_other_object, taken_name};
@@ -65,7 +67,9 @@ pub(crate) fn absent_kind(identity: &Identity) -> Deferred {
 
 /// Paths whose change makes another object of it.
 pub(crate) fn identity_changes(before: &Identity, manifest: &Json, after: &Identity) -> Vec<Path> {
-    let at = |names: &[&str]| names.iter().fold(Path::root().attribute("manifest"), |path, name| path.attribute(*name));
+    let at = |names: &[&str]| {
+        names.iter().fold(Path::root().attribute("manifest"), |path, name| path.attribute(*name))
+    };
     let mut changed = Vec::new();
     let mut check = |differs: bool, names: &[&str]| {
         if differs {
@@ -77,10 +81,10 @@ pub(crate) fn identity_changes(before: &Identity, manifest: &Json, after: &Ident
     check(!after.name.is_empty() && before.name != after.name, &["metadata", "name"]);
     let is_stated = manifest["metadata"]["namespace"].is_string();
     let was = before.namespace.as_deref();
-    check(if is_stated { was != after.namespace.as_deref() } else { was.is_some_and(|name| name != "default") }, &[
-        "metadata",
-        "namespace",
-    ]);
+    check(
+        if is_stated { was != after.namespace.as_deref() } else { was.is_some_and(|name| name != "default") },
+        &["metadata", "namespace"],
+    );
     changed
 }
 
@@ -102,7 +106,10 @@ impl Session {
             }
         }
         let Some(kind) = self.kind(&desired.identity.api_version, &desired.identity.kind).await? else {
-            return Ok(ObjectPlan { deferred: Some(absent_kind(&desired.identity)), ..ObjectPlan::default() });
+            return Ok(ObjectPlan {
+                deferred: Some(absent_kind(&desired.identity)),
+                ..ObjectPlan::default()
+            });
         };
         desired.place(kind.is_namespaced);
         let collection = kind.collection_path(desired.identity.namespace.as_deref());
@@ -179,7 +186,11 @@ impl Session {
     ) -> Result<ObjectPlan, ProviderError> {
         if refusal.is_access_denied() && refusal.is_status(403) {
             let is_first = self.note_denied(&kind.collection_path(identity.namespace.as_deref()));
-            return Ok(if is_first { ObjectPlan::with(read_only_warning(refusal)) } else { ObjectPlan::unknown() });
+            return Ok(if is_first {
+                ObjectPlan::with(read_only_warning(refusal))
+            } else {
+                ObjectPlan::unknown()
+            });
         }
         let owners = owners_of_conflict(refusal);
         if !owners.is_empty() {
@@ -191,7 +202,10 @@ impl Session {
         if is_curable(refusal) {
             return Ok(ObjectPlan::with(refused_today(identity, refusal)));
         }
-        if refusal.is_status(404) || is_other_object(refusal) || refusal.message.contains("does not support dry run") {
+        if refusal.is_status(404)
+            || is_other_object(refusal)
+            || refusal.message.contains("does not support dry run")
+        {
             return Ok(ObjectPlan::unknown());
         }
         if matches!(refusal.status, Some(400 | 422)) || refusal.is_schema_error() {

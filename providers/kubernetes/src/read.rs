@@ -51,7 +51,9 @@ impl Session {
             Ok(Some(served)) => served,
             // With its definition all objects of a kind go.
             Ok(None) => return identities.into_iter().map(|identity| (identity, Ok(None))).collect(),
-            Err(error) => return identities.into_iter().map(|identity| (identity, Err(error.clone()))).collect(),
+            Err(error) => {
+                return identities.into_iter().map(|identity| (identity, Err(error.clone()))).collect();
+            }
         };
         let mut wanted: HashSet<Place> = identities.iter().map(place_of).collect();
         let mut live = HashMap::new();
@@ -170,7 +172,8 @@ mod tests {
             name: name.to_owned(),
         };
         let groups = by_kind(vec![identity("A", "1"), identity("B", "2"), identity("A", "3")]);
-        let counts: Vec<(&str, usize)> = groups.iter().map(|((_, kind), all)| (kind.as_str(), all.len())).collect();
+        let counts: Vec<(&str, usize)> =
+            groups.iter().map(|((_, kind), all)| (kind.as_str(), all.len())).collect();
         assert_eq!(counts, [("A", 2), ("B", 1)]);
     }
 }

@@ -4,9 +4,11 @@
 
 use crate::api::{Api, ApplyOptions, Refusal};
 use crate::discovery::{Catalogue, ServedKind};
-use crate::fields::FieldSet;
 use crate::failure::{Intent, provider_error};
-use crate::object::{Desired, Identity, Record, Stored, TOKEN_LABEL, owner_of, token_label, token_of, uid_of};
+use crate::fields::FieldSet;
+use crate::object::{
+    Desired, Identity, Record, Stored, TOKEN_LABEL, owner_of, token_label, token_of, uid_of,
+};
 use crate::stream::served_versions;
 use crate::wait::is_definition;
 use formwork_sdk::{ErrorKind, Outcome, ProviderError, Target};
@@ -48,20 +50,33 @@ impl Session {
     }
 
     /// The kind as the server serves it, or nothing.
-    pub(crate) async fn kind(&self, api_version: &str, kind: &str) -> Result<Option<Arc<ServedKind>>, ProviderError> {
+    pub(crate) async fn kind(
+        &self,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<Option<Arc<ServedKind>>, ProviderError> {
         let found = self.catalogue.find(&self.api, api_version, kind).await;
-        found.map_err(|refusal| provider_error(&refusal, Intent::Look, &format!("kind {kind} of {api_version}")))
+        found.map_err(|refusal| {
+            provider_error(&refusal, Intent::Look, &format!("kind {kind} of {api_version}"))
+        })
     }
 
     /// The kind, for an act that cannot do without.
-    pub(crate) async fn need_kind(&self, api_version: &str, kind: &str) -> Result<Arc<ServedKind>, ProviderError> {
+    pub(crate) async fn need_kind(
+        &self,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<Arc<ServedKind>, ProviderError> {
         if let Some(found) = self.kind(api_version, kind).await? {
             return Ok(found);
         }
         self.catalogue.forget(api_version).await;
         let absent = || {
-            ProviderError::new(ErrorKind::NotFound, format!("The API server does not know the kind {kind} of {api_version}."))
-                .hint("Install its CustomResourceDefinition first, or correct apiVersion and kind.")
+            ProviderError::new(
+                ErrorKind::NotFound,
+                format!("The API server does not know the kind {kind} of {api_version}."),
+            )
+            .hint("Install its CustomResourceDefinition first, or correct apiVersion and kind.")
         };
         self.kind(api_version, kind).await?.ok_or_else(absent)
     }
@@ -87,7 +102,11 @@ impl Session {
     }
 
     /// The object, or nothing.
-    pub(crate) async fn look(&self, kind: &ServedKind, identity: &Identity) -> Result<Option<Json>, ProviderError> {
+    pub(crate) async fn look(
+        &self,
+        kind: &ServedKind,
+        identity: &Identity,
+    ) -> Result<Option<Json>, ProviderError> {
         let path = kind.object_path(identity.namespace.as_deref(), &identity.name);
         match self.api.get(&path).await {
             Ok(live) => Ok(Some(live)),
@@ -142,17 +161,20 @@ impl Session {
             Some(live) if is_applied(&live, &desired.manager) => return Ok(live),
             Some(live) => live,
             None => {
-                let options = ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: false };
+                let options =
+                    ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: false };
                 let made = self.api.create(&kind.collection_path(namespace.as_deref()), &body, options).await;
-                made.map_err(|refusal| provider_error(&refusal, Intent::Change, &desired.identity.to_string()))?
+                made.map_err(|refusal| {
+                    provider_error(&refusal, Intent::Change, &desired.identity.to_string())
+                })?
             }
         };
         // Made by POST, the fields and all defaults are in an `Update` entry; later applies take fields away only if
         // the given ones, and they alone, stand as applied.
         let name = live["metadata"]["name"].as_str().unwrap_or_default();
-        let patch = json!({ "metadata": { "managedFields": as_applied(&live, &desired.manager, &body) } });
+        let change = json!({ "metadata": { "managedFields": as_applied(&live, &desired.manager, &body) } });
         let path = kind.object_path(namespace.as_deref(), name);
-        self.api.merge(&path, &patch, &desired.manager).await.map_err(|refusal| {
+        self.api.merge(&path, &change, &desired.manager).await.map_err(|refusal| {
             let error = provider_error(&refusal, Intent::Change, &desired.identity.to_string());
             // The object stands: found by its token, it is taken up.
             error.outcome(Outcome::Unknown)
@@ -197,7 +219,11 @@ impl Session {
     }
 
     /// Asks for the deletion; the object as it goes, or nothing where it is gone.
-    pub(crate) async fn delete(&self, identity: &Identity, uid: Option<&str>) -> Result<Option<Json>, ProviderError> {
+    pub(crate) async fn delete(
+        &self,
+        identity: &Identity,
+        uid: Option<&str>,
+    ) -> Result<Option<Json>, ProviderError> {
         let Some(kind) = self.kind(&identity.api_version, &identity.kind).await? else { return Ok(None) };
         let path = kind.object_path(identity.namespace.as_deref(), &identity.name);
         match self.api.delete(&path, uid).await {
@@ -209,7 +235,11 @@ impl Session {
     }
 
     /// The object while it goes, or nothing where it is gone or its name is another object's.
-    pub(crate) async fn look_going(&self, identity: &Identity, uid: Option<&str>) -> Result<Option<Json>, ProviderError> {
+    pub(crate) async fn look_going(
+        &self,
+        identity: &Identity,
+        uid: Option<&str>,
+    ) -> Result<Option<Json>, ProviderError> {
         let Some(kind) = self.kind(&identity.api_version, &identity.kind).await? else { return Ok(None) };
         let live = self.look(&kind, identity).await?;
         Ok(live.filter(|live| uid.is_none() || uid_of(live) == uid))
@@ -219,19 +249,24 @@ impl Session {
 /// Whether a precondition on the UID failed: the object is gone, or another has its name.
 pub(crate) fn is_other_object(refusal: &Refusal) -> bool {
     let message = &refusal.message;
-    refusal.is_status(409) && (message.contains("uid mismatch") || message.contains("Precondition failed: UID"))
+    refusal.is_status(409)
+        && (message.contains("uid mismatch") || message.contains("Precondition failed: UID"))
         || refusal.is_status(422) && message.contains("metadata.uid") && message.contains("immutable")
 }
 
 /// The name is somebody's. With our owner mark it is another resource of this configuration, or a lost state.
 pub(crate) fn taken_name(identity: &Identity, is_ours: bool) -> ProviderError {
     let message = if is_ours {
-        format!("{identity} exists already and carries this state's owner mark, but the state does not know it.")
+        format!(
+            "{identity} exists already and carries this state's owner mark, but the state does not know it."
+        )
     } else {
         format!("{identity} exists already and is not managed here.")
     };
-    ProviderError::new(ErrorKind::Conflict, message)
-        .hint(format!("To manage it, import it with the id \"{}\"; else choose another name.", identity.import_id()))
+    ProviderError::new(ErrorKind::Conflict, message).hint(format!(
+        "To manage it, import it with the id \"{}\"; else choose another name.",
+        identity.import_id()
+    ))
 }
 
 /// Whether our fields stand as applied.
@@ -280,14 +315,21 @@ mod tests {
     #[test]
     fn another_object_of_the_name_is_recognised() {
         let table = [
-            (409, "Operation cannot be fulfilled: uid mismatch: the provided object specified uid a, and no existing object was found", true),
+            (
+                409,
+                "Operation cannot be fulfilled: uid mismatch: the provided object specified uid a, and no existing object was found",
+                true,
+            ),
             (409, "Precondition failed: UID in precondition: a, UID in object meta: b", true),
             (409, "Apply failed with 1 conflict", false),
             (404, "uid mismatch", false),
         ];
         for (status, message, expected) in table {
             let body = json!({ "message": message }).to_string();
-            assert_eq!(is_other_object(&Refusal::of_answer(status, &HeaderMap::new(), body.as_bytes())), expected);
+            assert_eq!(
+                is_other_object(&Refusal::of_answer(status, &HeaderMap::new(), body.as_bytes())),
+                expected
+            );
         }
     }
 
