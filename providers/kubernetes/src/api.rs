@@ -200,6 +200,11 @@ impl Refusal {
         self.status == Some(status)
     }
 
+    /// Whether the manifest has a field that the kind lacks. Server-side apply says so with status 500.
+    pub(crate) fn is_schema_error(&self) -> bool {
+        self.message.contains("failed to create typed patch object") || self.message.contains("field not declared in schema")
+    }
+
     /// Whether the server's access rules refuse the verb, as opposed to quota or admission.
     pub(crate) fn is_access_denied(&self) -> bool {
         self.is_status(401)

@@ -15,6 +15,9 @@ pub(crate) enum Intent {
 
 /// The kind of a refusal.
 pub(crate) fn kind_of(refusal: &Refusal) -> ErrorKind {
+    if refusal.is_schema_error() {
+        return ErrorKind::Invalid;
+    }
     match refusal.status {
         None | Some(408 | 500..) => ErrorKind::Transient,
         Some(403) if refusal.message.contains("exceeded quota") => ErrorKind::Quota,
@@ -43,7 +46,7 @@ pub(crate) fn provider_error(refusal: &Refusal, intent: Intent, what: &str) -> P
         None => refusal.may_have_arrived,
         Some(status) => status >= 500 || status == 408,
     };
-    if intent == Intent::Change && is_open {
+    if intent == Intent::Change && is_open && kind != ErrorKind::Invalid {
         error.outcome = Outcome::Unknown;
     }
     error
@@ -134,6 +137,7 @@ mod tests {
             (429, "slow down", ErrorKind::Throttled, false),
             (500, "etcd", ErrorKind::Transient, true),
             (504, "timeout", ErrorKind::Transient, true),
+            (500, "failed to create typed patch object (a/b): .spec.x: field not declared in schema", ErrorKind::Invalid, false),
         ];
         for (status, message, kind, is_unknown) in table {
             let error = provider_error(&refusal(status, &serde_json::json!({ "message": message })), Intent::Change, "x");

@@ -13,7 +13,9 @@ mod provider;
 mod refresh;
 
 pub use instances::PlannedRow;
-pub use kinds::validate_configuration;
+pub(crate) use instances::{add_static_reads, ignore_changes};
+pub use kinds::{mode_of, validate_configuration};
+pub(crate) use provider::evaluate_configuration;
 pub use provider::ProviderNode;
 
 use crate::connections::Connections;
@@ -117,7 +119,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         environment: environment.clone(),
         input,
         graph: &graph,
-        evaluator: Evaluator::new(&graph, options, Box::new(|_, _| ResourceCell::undecided())),
+        evaluator: Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided())),
         connections,
         priors: RefCell::default(),
         deposed: RefCell::default(),
