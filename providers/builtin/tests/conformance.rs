@@ -1,5 +1,7 @@
 //! `terraform_data` through the conformance kit, and its plans as a table.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_sdk::conformance::{Sample, Subject, run};
 use formwork_sdk::{

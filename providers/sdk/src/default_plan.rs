@@ -131,7 +131,7 @@ fn collect_replacements(block: &Block, prior: &Value, planned: &Value, at: &Path
         let below = at.clone().attribute(name.clone());
         match nested.nesting {
             Nesting::Single | Nesting::Group => {
-                collect_replacements(&nested.block, before, after, &below, found)
+                collect_replacements(&nested.block, before, after, &below, found);
             }
             Nesting::List => {
                 let (before, after) = (before.items().unwrap_or(&[]), after.items().unwrap_or(&[]));

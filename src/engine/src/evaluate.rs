@@ -149,7 +149,7 @@ struct NodeCell {
 pub type RootVariables = IndexMap<ArcStr, Value>;
 
 /// Gives the cell of a resource block that nobody put in: from state, say.
-pub type ResourceSource<'a> = dyn Fn(NodeId, &ModuleInstance) -> ResourceCell + 'a;
+pub type ResourceSource<'a> = dyn Fn(NodeId, &ModuleInstance, &dyn Fn() -> Rc<Expansion>) -> ResourceCell + 'a;
 
 /// Evaluates a module tree.
 pub struct Evaluator<'a> {
@@ -280,7 +280,7 @@ impl<'a> Evaluator<'a> {
             return cell.clone();
         }
         let address = self.row(self.graph.node(node).module, row).address.clone();
-        let cell = (self.missing_resources)(node, &address);
+        let cell = (self.missing_resources)(node, &address, &|| self.expansion(node, row));
         self.set_resource(node, row, cell)
     }
 

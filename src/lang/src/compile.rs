@@ -193,7 +193,6 @@ fn start_span(expression: &Expr) -> Span {
         ExprKind::Conditional { condition, .. } => start_span(condition),
         ExprKind::Template(parts) => parts.first().map_or(expression.span, start_span),
         ExprKind::Splat { star, .. } => *star,
-        ExprKind::Parentheses(_) => expression.span,
         _ => expression.span,
     }
 }
@@ -215,12 +214,12 @@ impl Compiler {
                 return self.traversal(expression);
             }
             ExprKind::SplatItem => NodeKind::Local { slot: self.item_slot(), name: ArcStr::new() },
-            ExprKind::Splat { source, each, star } => {
+            ExprKind::Splat { source, each, .. } => {
                 let source = self.boxed(source);
                 self.locals.push(None);
                 let each = self.boxed(each);
                 self.locals.pop();
-                NodeKind::Splat { source, each, star: *star }
+                NodeKind::Splat { source, each }
             }
             ExprKind::Parentheses(inner) | ExprKind::Wrapped(inner) => {
                 return Node { span, start, ..self.node(inner) };
@@ -284,14 +283,9 @@ impl Compiler {
         }
         match bind(root, base.span, &steps) {
             Err(diagnostic) => {
-                // Names inside the keys of a faulty reference are still names.
-                for step in &steps {
-                    if let Step::Index { key, .. } = step {
-                        self.node(key);
-                    }
-                }
                 let kind = self.problem(diagnostic);
-                Node { kind, span: expression.span, start: expression.span }
+                let base = Node { kind, span: base.span, start: base.span };
+                self.steps(base, &steps)
             }
             Ok((subject, taken)) => self.reference(base.span, subject, &steps, taken),
         }
@@ -314,7 +308,7 @@ impl Compiler {
             taken += 1;
         }
         let span = steps[..taken].iter().fold(root, |span, step| span.join(step.span()));
-        let kind = NodeKind::Reference(Box::new(ReferenceNode { subject, key, output }));
+        let kind = NodeKind::Reference(Box::new(ReferenceNode { subject, span, key, output }));
         self.steps(Node { kind, span, start: span }, &steps[taken..])
     }
 

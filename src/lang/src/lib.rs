@@ -8,6 +8,7 @@ mod body;
 mod call;
 mod compile;
 mod constraint;
+mod decode;
 mod evaluate;
 mod expression;
 pub mod functions;
@@ -22,10 +23,12 @@ mod source;
 mod standalone;
 mod suggest;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 pub use body::{Attribute, Body};
 pub use constraint::TypeConstraint;
-pub use evaluate::{describe, index_value};
+pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
 pub use load::load;
 pub use module::{
@@ -35,5 +38,5 @@ pub use module::{
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
-pub use suggest::nearest;
 pub use standalone::{parse_expression, parse_template, parse_tfvars};
+pub use suggest::nearest;

@@ -144,6 +144,23 @@ impl Driver {
         self.progress(Request::Apply(Box::new(request.clone()))).await
     }
 
+    /// Applies again while the target says that nothing was done and to come back, and takes up what is unknown.
+    pub(super) async fn apply_until_answered(
+        &self,
+        request: &ApplyRequest,
+    ) -> Result<Progress, ProviderError> {
+        let mut answer = self.apply_once(request).await;
+        for _ in 0..ATTEMPTS_MAX {
+            answer = match answer {
+                Err(error) if matches!(error.outcome, Outcome::Unknown) => self.recover(request).await,
+                Err(error) if error.is_retryable() => self.apply_once(request).await,
+                Ok(Progress::NotFound) => self.apply_once(request).await,
+                answer => return answer,
+            };
+        }
+        answer
+    }
+
     pub(super) async fn find(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
         self.progress(Request::Find(Box::new(request.clone()))).await
     }
@@ -177,14 +194,32 @@ impl Driver {
         self.finish(request, first).await
     }
 
+    /// Takes up a wait and follows it to its end.
+    pub(super) async fn finish_wait(
+        &self,
+        request: &ApplyRequest,
+        waiting: Waiting,
+    ) -> Result<Value, String> {
+        let answer = self.poll_once(request, &waiting).await;
+        self.follow(request, answer, Some(waiting)).await
+    }
+
     /// Follows an answer to its end and checks the object against the plan.
     pub(super) async fn finish(
         &self,
         request: &ApplyRequest,
         first: Result<Progress, ProviderError>,
     ) -> Result<Value, String> {
+        self.follow(request, first, None).await
+    }
+
+    async fn follow(
+        &self,
+        request: &ApplyRequest,
+        first: Result<Progress, ProviderError>,
+        mut waiting: Option<Waiting>,
+    ) -> Result<Value, String> {
         let mut answer = first;
-        let mut waiting: Option<Waiting> = None;
         for _ in 0..ATTEMPTS_MAX {
             answer = match answer {
                 Ok(Progress::Done(applied)) => {
@@ -325,10 +360,7 @@ pub(super) fn is_conflict(error: &ProviderError) -> bool {
 /// Names of attributes that differ.
 pub(super) fn differing(left: &Value, right: &Value) -> Vec<String> {
     let entries = left.entries().into_iter().flat_map(|entries| entries.iter());
-    entries
-        .filter(|(name, value)| right.get(name) != Some(value))
-        .map(|(name, _)| name.to_string())
-        .collect()
+    entries.filter(|(name, value)| right.get(name) != Some(value)).map(|(name, _)| name.to_string()).collect()
 }
 
 fn require_completion(planned: &Value, object: &Value) -> Result<(), String> {

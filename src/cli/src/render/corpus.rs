@@ -3,6 +3,7 @@
 
 use super::diff::value_of;
 use super::schemas::Schemas;
+use super::state_json::{ShownObject, ShownOutput, ShownState};
 use formwork_engine::model::{Cause, PlannedVariable};
 use formwork_engine::{Action, ActionReason, Change, OutputChange, Plan, ProviderSource, RunMode};
 use formwork_sdk::{Attribute, Block, Connection, KindSchema, NestedBlock, Nesting, Provider, ProviderSchema};
@@ -20,6 +21,11 @@ pub(crate) struct Case {
     pub(crate) plan: Json,
     /// The plan's text, the engine's name replaced, without what comes before and after it.
     pub(crate) text: String,
+    /// The text of `show` afterwards, where it was recorded.
+    pub(crate) state_text: Option<String>,
+    state: Option<Json>,
+    /// The event stream of apply.
+    pub(crate) events: Option<Vec<Json>>,
     dynamic: Json,
 }
 
@@ -50,6 +56,12 @@ fn case(run: &File, text: &str) -> Option<Case> {
         name: run.iter().rev().take(2).map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(" of "),
         plan: json("expected/plan.json")?,
         text: cut(&text),
+        state_text: std::fs::read_to_string(run.join("expected/state")).ok(),
+        state: json("expected/state.json"),
+        events: json("expected/apply.json").and_then(|events| events.as_array().cloned()).or_else(|| {
+            let lines = std::fs::read_to_string(run.join("expected/apply.jsonl")).ok()?;
+            Some(lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        }),
         dynamic: json("input/dynamic_resources.json").unwrap_or_default(),
     })
 }
@@ -89,6 +101,17 @@ impl Case {
         Schemas::new(Arc::new(Recorded(Arc::new(schema))))
     }
 
+    /// The recorded state after apply as one of ours.
+    pub(crate) fn state(&self) -> Option<ShownState> {
+        let (schemas, mut state) = (self.schemas(), ShownState::default());
+        collect_objects(&self.state.as_ref()?["values"]["root_module"], &schemas, &mut state.objects);
+        for (name, json) in self.state.as_ref()?["values"]["outputs"].as_object().into_iter().flatten() {
+            let value = value(json.get("value"), None, None, &Type::Dynamic);
+            state.outputs.push(ShownOutput { name: name.clone(), value, sensitive: json["sensitive"] == Json::Bool(true) });
+        }
+        Some(state)
+    }
+
     /// The recorded plan as one of ours.
     pub(crate) fn plan(&self) -> Plan {
         let list = |name: &str| self.plan[name].as_array().cloned().unwrap_or_default();
@@ -116,7 +139,9 @@ impl Case {
             recover: Vec::new(),
             warnings: formwork_diagnostic::Diagnostics::new(),
             errored: self.plan["errored"] == Json::Bool(true),
-            refreshed: false,
+            readings: Vec::new(),
+            data: Vec::new(),
+            prior_configurations: Vec::new(),
         }
     }
 }
@@ -218,6 +243,26 @@ fn dynamic_type(json: &Json) -> Type {
     }
 }
 
+fn collect_objects(module: &Json, schemas: &Schemas, objects: &mut Vec<ShownObject>) {
+    for json in module["resources"].as_array().into_iter().flatten() {
+        let address: Address = json["address"].as_str().unwrap().parse().unwrap();
+        let provider = ProviderAddress::parse(json["provider_name"].as_str().unwrap()).unwrap();
+        let declared = schemas.with(&provider, &address, |kind| kind.map_or(Type::Dynamic, |kind| kind.block.implied_type()));
+        objects.push(ShownObject {
+            deposed: None,
+            is_tainted: json["tainted"] == Json::Bool(true),
+            schema_version: json["schema_version"].as_u64().unwrap_or(0),
+            value: value(json.get("values"), None, json.get("sensitive_values"), &declared),
+            depends_on: Vec::new(),
+            address,
+            provider,
+        });
+    }
+    for child in module["child_modules"].as_array().into_iter().flatten() {
+        collect_objects(child, schemas, objects);
+    }
+}
+
 fn change(json: &Json, schemas: &Schemas) -> Change {
     let address: Address = json["address"].as_str().unwrap().parse().unwrap();
     let provider = ProviderAddress::parse(json["provider_name"].as_str().unwrap()).unwrap();
@@ -294,7 +339,11 @@ fn value(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, 
 
 fn bare(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, declared: &Type) -> Value {
     if unknown == Some(&Json::Bool(true)) {
-        return Value::unknown(declared.clone());
+        return Value::unknown(match (declared, sensitive) {
+            (Type::Dynamic, Some(Json::Object(_))) => Type::object(Vec::<(Name, Type)>::new()),
+            (Type::Dynamic, Some(Json::Array(_))) => Type::tuple(Vec::new()),
+            _ => declared.clone(),
+        });
     }
     let json = json.unwrap_or(&Json::Null);
     let part = |tree: Option<&'_ Json>, at: &str| -> Option<Json> { tree.and_then(|tree| tree.get(at)).cloned() };

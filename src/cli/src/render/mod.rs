@@ -7,6 +7,14 @@ pub(crate) mod layout;
 mod plan_header;
 pub(crate) mod plan_text;
 pub(crate) mod schemas;
+mod configuration_json;
+pub(crate) mod plan_json;
+pub(crate) mod state_json;
+pub(crate) mod state_text;
+mod value_json;
+mod value_text;
+pub(crate) mod event_json;
+pub(crate) mod event_text;
 
 #[cfg(test)]
 mod corpus;

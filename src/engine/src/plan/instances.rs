@@ -5,9 +5,9 @@ use super::provider::ProviderNode;
 use super::refresh::nothing;
 use super::Planner;
 use crate::connections::error_diagnostic;
-use crate::evaluate::{Expansion, Read, ResourceCell, RowRepetition};
+use crate::evaluate::{Evaluator, Expansion, Read, ResourceCell, RowRepetition};
 use crate::event::Event;
-use crate::graph::NodeId;
+use crate::graph::{Graph, NodeId};
 use crate::model::{Action, ActionReason, Change, DataResult, EnvelopeEntry};
 use crate::objects::PriorObject;
 use crate::proposed::{plan_faults, proposed};
@@ -16,7 +16,7 @@ use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::IgnoreChanges;
 use formwork_sdk::{Connection, Deferred, PlanRequest, Planned, ProviderError, Request, Response};
 use formwork_state::{Address, BlockAddress, Key, Mode, ObjectKey};
-use formwork_value::{Kind as ValueKind, MarkKind, Marks, Path, PathStep, Value};
+use formwork_value::{Kind as ValueKind, Marks, Path, PathStep, Value};
 use futures::StreamExt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -125,36 +125,10 @@ impl Planner<'_> {
         let (configuration, marks) = value.unmark_deep();
         let prior = self.priors.borrow().get(&address).cloned();
         let mut reads = reads;
-        self.add_static_reads(node, row, &mut reads);
+        add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
         let is_open = self.input.open_run.is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
         Row { address, repetition, configuration, marks, reads, prior, outcome }
-    }
-
-    /// Adds what order needs besides what was read: `depends_on`, conditions, the calls around, the parts of
-    /// expressions that were not evaluated.
-    fn add_static_reads(&self, node: NodeId, row: u32, reads: &mut Vec<Read>) {
-        let graph_node = self.graph.node(node);
-        let read_nodes: Vec<NodeId> = reads
-            .iter()
-            .map(|read| match read {
-                Read::Node(node, _) | Read::Instance(node, _, _) | Read::Block(node, _) => *node,
-            })
-            .collect();
-        let unread: Vec<NodeId> = graph_node.reads.iter().copied().filter(|target| !read_nodes.contains(target) && Some(*target) != graph_node.provider).collect();
-        for target in unread {
-            let is_call_above = self.graph.modules[graph_node.module.0 as usize].parent.is_some_and(|(_, call)| call == target);
-            if is_call_above {
-                let parent = self.evaluator.row(graph_node.module, row).parent;
-                reads.push(Read::Node(target, parent));
-            } else {
-                reads.extend(self.evaluator.blocks_of(graph_node.module, row, &[target]));
-            }
-        }
-        for reference in &self.graph.resource(node).depends_on {
-            let targets = self.graph.targets(graph_node.module, reference);
-            reads.extend(self.evaluator.blocks_of(graph_node.module, row, &targets));
-        }
     }
 
     /// Asks the providers of all rows, many at once; replacements are asked a second time as creates.
@@ -521,6 +495,33 @@ impl Planner<'_> {
     }
 }
 
+/// Adds what order needs besides what was read: `depends_on`, conditions, the calls around, the parts of
+/// expressions that were not evaluated.
+pub(crate) fn add_static_reads(graph: &Graph, evaluator: &Evaluator<'_>, node: NodeId, row: u32, reads: &mut Vec<Read>) {
+    let graph_node = graph.node(node);
+    let read_nodes: Vec<NodeId> = reads
+        .iter()
+        .map(|read| match read {
+            Read::Node(node, _) | Read::Instance(node, _, _) | Read::Block(node, _) => *node,
+        })
+        .collect();
+    let unread = graph_node.reads.iter().copied().filter(|target| !read_nodes.contains(target) && Some(*target) != graph_node.provider);
+    for target in unread {
+        let is_call_above = graph.modules[graph_node.module.0 as usize].parent.is_some_and(|(_, call)| call == target);
+        if is_call_above {
+            reads.push(Read::Node(target, evaluator.row(graph_node.module, row).parent));
+        } else {
+            reads.extend(evaluator.blocks_of(graph_node.module, row, &[target]));
+        }
+    }
+    for reference in &graph.resource(node).depends_on {
+        let targets = graph.targets(graph_node.module, reference);
+        reads.extend(evaluator.blocks_of(graph_node.module, row, &targets));
+    }
+    reads.sort_unstable();
+    reads.dedup();
+}
+
 struct Decided {
     value: Value,
     change: Option<u32>,
@@ -535,7 +536,7 @@ fn is_replace(row: &Row) -> bool {
 }
 
 /// The configuration with prior values put back where changes are ignored.
-fn ignore_changes(ignored: &IgnoreChanges, prior: &Value, configuration: &Value, kind: &Kind) -> Value {
+pub(crate) fn ignore_changes(ignored: &IgnoreChanges, prior: &Value, configuration: &Value, kind: &Kind) -> Value {
     match ignored {
         IgnoreChanges::None => configuration.clone(),
         IgnoreChanges::All => {
@@ -581,9 +582,4 @@ fn replace_at(value: &Value, prior: &Value, steps: &[PathStep]) -> Value {
         }
         _ => value.clone(),
     }
-}
-
-/// Whether a mark of the kind stands anywhere in a list of marked paths.
-pub(crate) fn has_mark(marks: &[(Path, Marks)], kind: MarkKind) -> bool {
-    marks.iter().any(|(_, marks)| marks.has(kind))
 }

@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// The state's word for the language's.
-pub(crate) fn mode_of(mode: formwork_lang::Mode) -> Mode {
+pub fn mode_of(mode: formwork_lang::Mode) -> Mode {
     match mode {
         formwork_lang::Mode::Managed => Mode::Managed,
         formwork_lang::Mode::Data => Mode::Data,
@@ -83,7 +83,7 @@ pub fn validate_configuration(environment: &Environment, root: &Arc<Module>, fil
         .map(|(name, variable)| (name.clone(), Value::unknown(variable.constraint.value_type.without_optional())))
         .collect();
     let options = EvaluatorOptions { files, timestamp: String::new(), workspace: "default".to_owned(), variables: &variables };
-    let evaluator = Evaluator::new(&graph, options, Box::new(|_, _| ResourceCell::undecided()));
+    let evaluator = Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided()));
     evaluator.assume_nothing();
     for id in &graph.order {
         validate_node(*id, &graph, &evaluator, &connections, &mut diagnostics);

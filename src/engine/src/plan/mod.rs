@@ -13,12 +13,14 @@ mod provider;
 mod refresh;
 
 pub use instances::PlannedRow;
-pub use kinds::validate_configuration;
+pub(crate) use instances::{add_static_reads, ignore_changes};
+pub use kinds::{mode_of, validate_configuration};
+pub(crate) use provider::evaluate_configuration;
 pub use provider::ProviderNode;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
-use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVariables};
+use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables};
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::{Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage, StoredReading};
 use crate::objects::PriorObject;
@@ -117,7 +119,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         environment: environment.clone(),
         input,
         graph: &graph,
-        evaluator: Evaluator::new(&graph, options, Box::new(|_, _| ResourceCell::undecided())),
+        evaluator: Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided())),
         connections,
         priors: RefCell::default(),
         deposed: RefCell::default(),
@@ -343,9 +345,4 @@ fn sensitive_output(name: &str, output: &formwork_lang::Output) -> Diagnostic {
 /// Says that somebody asked to stop.
 pub(crate) fn interrupted() -> Diagnostic {
     Diagnostic::error("interrupted", "Execution halted", "The run was asked to stop before it was finished; nothing that was done is lost.")
-}
-
-/// What a row of a block read, for those that order by it.
-pub(crate) fn is_resource_read(read: &Read) -> bool {
-    matches!(read, Read::Instance(..) | Read::Block(..))
 }

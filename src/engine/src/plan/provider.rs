@@ -164,7 +164,7 @@ pub(crate) fn evaluate_configuration(graph: &Graph, id: NodeId, evaluator: &Eval
 pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
     let input = planner.input;
     let options = EvaluatorOptions { files: input.files, timestamp: input.timestamp.clone(), workspace: input.workspace.clone(), variables: &input.variables };
-    let evaluator = Evaluator::new(planner.graph, options, Box::new(move |node, module| state_cell(planner, node, module)));
+    let evaluator = Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)));
     evaluator
 }
 

@@ -9,6 +9,7 @@ mod operators;
 mod template;
 
 pub use explain::describe;
+pub use template::safe_prefix;
 
 use crate::node::{Node, NodeKind, ReferenceNode};
 use crate::scope::{Query, Scope, Subject};
@@ -127,9 +128,9 @@ impl<'a> Evaluator<'a> {
     }
 
     fn reference(&mut self, node: &Node, reference: &ReferenceNode) -> Value {
-        let ReferenceNode { subject, key, output } = reference;
+        let ReferenceNode { subject, span, key, output } = reference;
         let output = output.as_deref();
-        let query = Query { subject, key: None, output, span: node.span, key_span: None };
+        let query = Query { subject, key: None, output, span: *span, key_span: None };
         let Some((key_node, key_span)) = key else { return self.resolve(&query) };
         let key = self.value(key_node);
         let (bare, marks) = key.unmark();
@@ -204,7 +205,15 @@ fn evaluation_error(summary: &str, detail: impl Into<String>, span: Span) -> Box
 
 /// The element of a collection by key, as `collection[key]` gives it; the span is the index's.
 pub fn index_value(collection: &Value, key: &Value, span: Span) -> Result<Value, Box<Diagnostic>> {
-    formwork_value::index(collection, key).map_err(|OperationError { message, .. }| {
+    // Of an object that is yet to come HCL leaves every key open; an attribute it does not.
+    let is_open = |key: &Value| {
+        !collection.is_known() && matches!(collection.value_type(), Type::Object(_)) && !key.is_null()
+    };
+    let found = match formwork_value::index(collection, key) {
+        Err(_) if is_open(key) => return Ok(nothing().with_marks(&collection.marks())),
+        found => found,
+    };
+    found.map_err(|OperationError { message, .. }| {
         let summary = if collection.is_null() { "Attempt to index null value" } else { "Invalid index" };
         let diagnostic = evaluation_error(summary, message, span);
         let (key, _) = key.unmark();

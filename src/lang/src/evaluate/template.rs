@@ -3,6 +3,7 @@
 use super::{Evaluator, unknown_not_null};
 use crate::node::Node;
 use formwork_value::{Marks, Refinements, Type, Value, convert};
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Bytes of a known beginning that are kept of an unknown string.
 const PREFIX_MOST: usize = 128;
@@ -52,7 +53,11 @@ impl Evaluator<'_> {
             length -= 1;
         }
         text.truncate(length);
-        let refinements = Refinements::NOT_NULL.with_prefix(text);
+        let prefix = safe_prefix(&text);
+        if prefix.is_empty() {
+            return unknown_not_null(Type::String).with_marks(&marks);
+        }
+        let refinements = Refinements::NOT_NULL.with_prefix(prefix);
         Value::unknown(Type::String).refine(&refinements).with_marks(&marks)
     }
 
@@ -86,5 +91,27 @@ impl Evaluator<'_> {
             marks = marks.union(&item_marks);
         }
         Value::string(text).with_marks(&marks)
+    }
+}
+
+/// As much of a text as stays the beginning of every text that begins so: the last grapheme cluster could combine with
+/// what follows, unless it is one of the usual delimiters.
+pub fn safe_prefix(text: &str) -> &str {
+    let Some((last, cluster)) = text.grapheme_indices(true).next_back() else { return text };
+    let ends_cluster = cluster.len() == 1 && "-_:;/\\,.(){}[]|?!~ \t@#$%^&*+\"'".contains(cluster);
+    if ends_cluster { text } else { &text[..last] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_prefix;
+
+    #[test]
+    fn what_could_combine_is_not_promised() {
+        for (text, expected) in
+            [("x", ""), ("pre-", "pre-"), ("https://ab", "https://a"), ("", ""), ("a\u{301}", "")]
+        {
+            assert_eq!(safe_prefix(text), expected, "{text}");
+        }
     }
 }

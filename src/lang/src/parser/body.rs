@@ -2,9 +2,10 @@
 
 use super::{Parsed, Parser};
 use crate::lexer::{Token, TokenKind};
-use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax};
+use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::Span;
+use formwork_value::{Type, Value};
 
 impl Parser<'_> {
     pub(super) fn file_body(&mut self) -> BodySyntax {
@@ -63,9 +64,18 @@ impl Parser<'_> {
         let next = self.peek();
         match next.kind {
             TokenKind::Equal => {
-                let attribute = self.attribute(name)?;
+                let attribute = match self.attribute(name) {
+                    Ok(attribute) => attribute,
+                    Err(failed) => {
+                        // Its name stands all the same: nobody is to be told that it is missing.
+                        let attribute = self.unreadable(name);
+                        self.add_attribute(body, attribute);
+                        return Err(failed);
+                    }
+                };
                 let end = self.peek();
                 if !matches!(end.kind, TokenKind::Newline | TokenKind::End) {
+                    self.add_attribute(body, attribute);
                     return self.fail(
                         end,
                         "Missing newline after argument",
@@ -76,8 +86,7 @@ impl Parser<'_> {
                 Ok(())
             }
             TokenKind::OpenQuote | TokenKind::OpenBrace | TokenKind::Identifier => {
-                let block = self.block(name)?;
-                body.blocks.push(block);
+                self.block(name, body)?;
                 let end = self.peek();
                 if !matches!(end.kind, TokenKind::Newline | TokenKind::End) {
                     return self.fail(
@@ -114,7 +123,14 @@ impl Parser<'_> {
         Ok(AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: self.span(name), value })
     }
 
-    fn block(&mut self, kind: Token) -> Parsed<BlockSyntax> {
+    fn unreadable(&self, name: Token) -> AttributeSyntax {
+        let span = self.span(name);
+        let value = Expr { kind: ExprKind::Literal(Value::unknown(Type::Dynamic)), span };
+        AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: span, value }
+    }
+
+    /// A block; where its body is faulty, what could be read of it stays.
+    fn block(&mut self, kind: Token, into: &mut BodySyntax) -> Parsed<()> {
         let mut labels = Vec::new();
         let open = loop {
             let token = self.peek();
@@ -149,20 +165,22 @@ impl Parser<'_> {
             }
         };
         let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
-        let body = self.block_body(open, header)?;
-        Ok(BlockSyntax {
+        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: self.span(open) };
+        let result = self.block_body(open, header, &mut body);
+        let kind_span = self.span(kind);
+        into.blocks.push(BlockSyntax {
             kind: ArcStr::from(self.text(kind)),
-            kind_span: self.span(kind),
+            kind_span,
             labels,
             body,
             header,
-        })
+        });
+        result
     }
 
-    fn block_body(&mut self, open: Token, header: Span) -> Parsed<BodySyntax> {
-        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: self.span(open) };
+    fn block_body(&mut self, open: Token, header: Span, body: &mut BodySyntax) -> Parsed<()> {
         if self.peek().kind == TokenKind::Identifier {
-            self.single_line_argument(&mut body)?;
+            self.single_line_argument(body)?;
         } else if !matches!(self.peek().kind, TokenKind::Newline | TokenKind::CloseBrace) {
             let token = self.peek();
             return self.fail(
@@ -171,7 +189,7 @@ impl Parser<'_> {
                 "Single-line block syntax can include only one argument definition. To define multiple arguments, use the multi-line block syntax with one argument definition per line.",
             );
         } else {
-            self.items(&mut body);
+            self.items(body);
             if self.take(TokenKind::CloseBrace).is_none() {
                 let token = self.peek();
                 return self.fail_at(
@@ -183,7 +201,7 @@ impl Parser<'_> {
             }
         }
         body.span = self.span_from(open.start);
-        Ok(body)
+        Ok(())
     }
 
     fn single_line_argument(&mut self, body: &mut BodySyntax) -> Parsed<()> {

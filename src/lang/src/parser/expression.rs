@@ -31,10 +31,10 @@ fn operator(level: u8, kind: TokenKind) -> Option<BinaryOperator> {
 const TIGHTEST: u8 = 5;
 
 impl Parser<'_> {
-    /// The whole text as one expression; newlines around it are nothing.
+    /// The whole text as one expression; newlines are nothing, as between parentheses.
     pub(super) fn whole_expression(&mut self) -> Parsed<Expr> {
+        self.ignores_newlines = true;
         let expression = self.expression()?;
-        while self.take(TokenKind::Newline).is_some() {}
         let rest = self.peek();
         if rest.kind == TokenKind::End {
             return Ok(expression);
