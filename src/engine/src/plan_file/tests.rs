@@ -350,11 +350,11 @@ fn types() -> BoxedStrategy<Type> {
     nested.boxed()
 }
 
+/// Without negative zero: MessagePack's zero has no sign.
 fn numbers() -> BoxedStrategy<Number> {
     prop_oneof![
         any::<i64>().prop_map(Number::Int),
         (-20_i64..20).prop_map(Number::Int),
-        Just(Number::ZERO.negate()),
         "-?[1-9][0-9]{20,60}(\\.[0-9]{1,20})?".prop_map(|text| Number::parse(&text).unwrap()),
         "-?0\\.[0-9]{1,40}".prop_map(|text| Number::parse(&text).unwrap()),
         Just(Number::parse("1e300").unwrap()),
