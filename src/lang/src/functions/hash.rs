@@ -72,8 +72,7 @@ fn file_digest<D: Digest, W: Writing>(
     context: &FunctionContext<'_>,
     arguments: &[Value],
 ) -> Result<Value, FunctionError> {
-    let (bytes, _) =
-        read_file(context, &arguments[0]).map_err(|error| FunctionError::new(error.message))?;
+    let (bytes, _) = read_file(context, &arguments[0]).map_err(|error| FunctionError::new(error.message))?;
     Ok(Value::from(W::write(&D::digest(bytes))))
 }
 

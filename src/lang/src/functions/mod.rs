@@ -245,8 +245,9 @@ static TABLES: &[&[Function]] = &[
     yaml::FUNCTIONS,
 ];
 
-static BY_NAME: LazyLock<FxHashMap<&'static str, &'static Function>> =
-    LazyLock::new(|| TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect());
+static BY_NAME: LazyLock<FxHashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect()
+});
 
 /// The function of a name. `core::NAME` is the same function.
 pub fn lookup(name: &str) -> Option<&'static Function> {

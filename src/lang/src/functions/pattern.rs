@@ -86,11 +86,13 @@ fn matches_type(arguments: &[Value]) -> Result<Type, FunctionError> {
 }
 
 fn captured(captures: &Captures<'_>, value_type: &Type, regex: &Regex) -> Value {
-    let group = |at: usize| captures.get(at).map_or(Value::null(Type::String), |group| Value::from(group.as_str()));
+    let group =
+        |at: usize| captures.get(at).map_or(Value::null(Type::String), |group| Value::from(group.as_str()));
     match value_type {
         Type::Tuple(types) => Value::tuple((1..=types.len()).map(group).collect()),
         Type::Object(_) => {
-            let names = regex.capture_names().enumerate().filter_map(|(at, name)| Some((at, Name::from(name?))));
+            let names =
+                regex.capture_names().enumerate().filter_map(|(at, name)| Some((at, Name::from(name?))));
             Value::object(names.map(|(at, name)| (name, group(at))).collect())
         }
         _ => group(0),
@@ -188,7 +190,9 @@ impl<'a> Rewriter<'a> {
             (Some(class), 'd' | 'w' | 's') if in_class => self.out.push_str(class),
             (Some(class), 'd' | 'w' | 's') => self.out.push_str(&format!("[{class}]")),
             (Some(class), _) => self.out.push_str(&format!("[^{class}]")),
-            (None, 'b' | 'B') if !in_class => self.out.push_str(if escaped == 'b' { r"(?-u:\b)" } else { r"\B" }),
+            (None, 'b' | 'B') if !in_class => {
+                self.out.push_str(if escaped == 'b' { r"(?-u:\b)" } else { r"\B" })
+            }
             (None, 'Q') if !in_class => self.quoted(),
             (None, '0'..='7') => self.octal(escaped)?,
             (None, 'A' | 'z' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'p' | 'P') => {
@@ -200,7 +204,9 @@ impl<'a> Rewriter<'a> {
                 }
             }
             (None, other) if other.is_ascii_punctuation() => self.literal(other),
-            (None, other) => return Err(format!("invalid regexp pattern: invalid escape sequence in \\{other}")),
+            (None, other) => {
+                return Err(format!("invalid regexp pattern: invalid escape sequence in \\{other}"));
+            }
         }
         Ok(())
     }
@@ -251,7 +257,8 @@ impl<'a> Rewriter<'a> {
         let mut ahead = self.rest.clone();
         if ahead.next() == Some(':') {
             let name: String = ahead.by_ref().take_while(|character| *character != ':').collect();
-            let is_name = name.trim_start_matches('^').chars().all(|character| character.is_ascii_alphabetic());
+            let is_name =
+                name.trim_start_matches('^').chars().all(|character| character.is_ascii_alphabetic());
             if is_name && ahead.next() == Some(']') {
                 self.out.push_str(&format!("[:{name}:]"));
                 self.rest = ahead;

@@ -63,7 +63,8 @@ fn is_other_break(character: char) -> bool {
 
 /// What YAML's emitter writes as it is; beyond the first plane it writes nothing as it is.
 fn is_printable(character: char) -> bool {
-    matches!(character, '\n' | ' '..='~' | '\u{A0}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}') && character != '\u{FEFF}'
+    matches!(character, '\n' | ' '..='~' | '\u{A0}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}')
+        && character != '\u{FEFF}'
 }
 
 impl Writer {
