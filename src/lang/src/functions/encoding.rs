@@ -172,7 +172,7 @@ fn encode_url(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             b' ' => out.push('+'),
-            other => out.push_str(&format!("%{other:02X}")),
+            other => out.extend([format!("%{other:02X}")]),
         }
     }
     Ok(Value::from(out))

@@ -58,7 +58,7 @@ pub(super) fn read_file(
 /// The text of a file.
 fn file(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (bytes, marks) = read_file(context, &arguments[0])?;
-    let content = String::from_utf8(bytes).map_err(|_| {
+    let decoded = String::from_utf8(bytes).map_err(|_| {
         let message = format!(
             "contents of {} are not valid UTF-8; use the filebase64 function to obtain the Base64 encoded contents \
              or the other file functions (e.g. filemd5, filesha256) to obtain file hashing results instead",
@@ -66,7 +66,7 @@ fn file(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
         );
         FunctionError::new(message)
     })?;
-    Ok(Value::from(content).with_marks(&marks))
+    Ok(Value::from(decoded).with_marks(&marks))
 }
 
 /// The bytes of a file in Base64.

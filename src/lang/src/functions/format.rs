@@ -103,6 +103,7 @@ fn format_row(pattern: &str, arguments: &[Value], row: usize) -> Result<Value, F
 }
 
 /// One `%` sequence.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a verb may have")]
 #[derive(Default)]
 struct Verb<'a> {
     /// As written, for messages.

@@ -47,7 +47,8 @@ struct Hexadecimal;
 
 impl Writing for Hexadecimal {
     fn write(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        halves.filter_map(|half| char::from_digit(u32::from(half), 16)).collect()
     }
 }
 

@@ -60,12 +60,12 @@ fn compiled(arguments: &[Value], at: usize) -> Result<Regex, FunctionError> {
 /// A string without groups, a tuple of unnamed groups, an object of named ones.
 fn captures_type(regex: &Regex) -> Result<Type, FunctionError> {
     let names: Vec<Option<&str>> = regex.capture_names().skip(1).collect();
-    let named: Vec<&str> = names.iter().copied().flatten().collect();
-    match (named.len(), names.len()) {
+    let given: Vec<&str> = names.iter().copied().flatten().collect();
+    match (given.len(), names.len()) {
         (0, 0) => Ok(Type::String),
         (0, all) => Ok(Type::tuple(vec![Type::String; all])),
         (named_count, all) if named_count == all => {
-            Ok(Type::object(named.into_iter().map(|name| (Name::from(name), Type::String))))
+            Ok(Type::object(given.into_iter().map(|name| (Name::from(name), Type::String))))
         }
         _ => Err(FunctionError::argument(
             0,
@@ -160,8 +160,12 @@ impl<'a> Rewriter<'a> {
         if character.is_alphanumeric() || character == '_' {
             self.out.push(character);
         } else {
-            self.out.push_str(&format!("\\x{{{:X}}}", u32::from(character)));
+            self.code(u32::from(character));
         }
+    }
+
+    fn code(&mut self, code: u32) {
+        self.out.extend([format!("\\x{{{code:X}}}")]);
     }
 
     /// Between `\Q` and `\E` every character is itself.
@@ -188,11 +192,10 @@ impl<'a> Rewriter<'a> {
         };
         match (class, escaped) {
             (Some(class), 'd' | 'w' | 's') if in_class => self.out.push_str(class),
-            (Some(class), 'd' | 'w' | 's') => self.out.push_str(&format!("[{class}]")),
-            (Some(class), _) => self.out.push_str(&format!("[^{class}]")),
-            (None, 'b' | 'B') if !in_class => {
-                self.out.push_str(if escaped == 'b' { r"(?-u:\b)" } else { r"\B" })
-            }
+            (Some(class), 'd' | 'w' | 's') => self.out.extend(["[", class, "]"]),
+            (Some(class), _) => self.out.extend(["[^", class, "]"]),
+            (None, 'b') if !in_class => self.out.push_str(r"(?-u:\b)"),
+            (None, 'B') if !in_class => self.out.push_str(r"\B"),
             (None, 'Q') if !in_class => self.quoted(),
             (None, '0'..='7') => self.octal(escaped)?,
             (None, 'A' | 'z' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'p' | 'P') => {
@@ -224,7 +227,7 @@ impl<'a> Rewriter<'a> {
                 None => break,
             }
         }
-        self.out.push_str(&format!("\\x{{{code:X}}}"));
+        self.code(code);
         Ok(())
     }
 
@@ -260,7 +263,7 @@ impl<'a> Rewriter<'a> {
             let is_name =
                 name.trim_start_matches('^').chars().all(|character| character.is_ascii_alphabetic());
             if is_name && ahead.next() == Some(']') {
-                self.out.push_str(&format!("[:{name}:]"));
+                self.out.extend(["[:", &name, ":]"]);
                 self.rest = ahead;
                 return;
             }
