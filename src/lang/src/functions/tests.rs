@@ -34,12 +34,16 @@ impl Scope for World {
 
 /// The value's short form, or the words of the first error.
 fn evaluated(text: &str) -> String {
-    let world = World(MemorySource::from_iter([("a.txt", "hello"), ("conf/x.yaml", "a: 1"), ("conf/y.md", "")]));
+    let world =
+        World(MemorySource::from_iter([("a.txt", "hello"), ("conf/x.yaml", "a: 1"), ("conf/y.md", "")]));
     let mut sources = Sources::default();
     let (expression, diagnostics) = parse_expression(text, &mut sources);
     let Some(expression) = expression else { return format!("{diagnostics:?}") };
     let (value, diagnostics) = expression.evaluate(&world);
-    diagnostics.iter().next().map_or_else(|| value.to_string(), |diagnostic| format!("error: {}", diagnostic.detail))
+    diagnostics
+        .iter()
+        .next()
+        .map_or_else(|| value.to_string(), |diagnostic| format!("error: {}", diagnostic.detail))
 }
 
 fn check(cases: &[(&str, &str)]) {
@@ -190,9 +194,29 @@ fn files_networks_and_times() {
 #[test]
 fn no_argument_makes_a_function_panic() {
     let values = [
-        "null", "true", "-1", "0", "1.5", "1e400", "1 / 0", "\"\"", "\"é%[\"", "\"/\"", "[]", "[null]", "[\"a\", 1]", "{}",
-        "{ a = null }", "toset([])", "toset([\"a\"])", "tolist([\"a\"])", "tomap({})", "var.unknown", "var.secret",
-        "[var.unknown]", "toset([var.unknown, \"a\"])",
+        "null",
+        "true",
+        "-1",
+        "0",
+        "1.5",
+        "1e400",
+        "1 / 0",
+        "\"\"",
+        "\"é%[\"",
+        "\"/\"",
+        "[]",
+        "[null]",
+        "[\"a\", 1]",
+        "{}",
+        "{ a = null }",
+        "toset([])",
+        "toset([\"a\"])",
+        "tolist([\"a\"])",
+        "tomap({})",
+        "var.unknown",
+        "var.secret",
+        "[var.unknown]",
+        "toset([var.unknown, \"a\"])",
     ];
     for function in super::TABLES.iter().flat_map(|table| table.iter()) {
         evaluated(&format!("{}()", function.name));
