@@ -1,17 +1,15 @@
 //! The provider against a real API server: everything through the provider contract, `kubectl` as the outsider.
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a test ends where it must"
-)]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a test ends where it must")]
 
 mod driver;
 
 use driver::{Bench, OWNER, Stored, document, kubectl, kubectl_with_input, lab, value};
 use formwork_provider_kubernetes::Kubernetes;
+use formwork_sdk::conformance::{Sample, Subject, run};
 use formwork_sdk::{DeferredReason, ErrorKind, Outcome, Progress, Provider as _, Request};
-use formwork_value::{Type, Value};
+use formwork_value::{Path, Type, Value};
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
 
 const MANIFEST: &str = "kubernetes_manifest";
 const MANIFESTS: &str = "kubernetes_manifests";
@@ -515,6 +513,56 @@ async fn a_stream_brings_its_own_definitions_and_loses_what_is_left_out() {
     assert!(!kubectl(&["get", "cm", "-n", namespace, "-o", "name"]).contains("configmap/b"));
     bench.delete(MANIFESTS, &stored).await;
     assert!(bench.read(MANIFESTS, &stored).await.is_none());
+}
+
+#[tokio::test]
+async fn both_kinds_keep_the_contract() {
+    let Some(kubeconfig) = lab(ADMIN) else { return };
+    let bench = Bench::with_namespace(&kubeconfig).await;
+    let of_map = |json: &Json| value(&json!({ "manifest": config_map(&bench.namespace, "kit", json) }));
+    let of_stream = |data: &str| {
+        let (a, b) = (
+            config_map(&bench.namespace, "kit-a", &json!({ "k": data })),
+            config_map(&bench.namespace, "kit-b", &json!({})),
+        );
+        value(&json!({ "content": format!("{a}\n---\n{b}\n") }))
+    };
+    let namespace = bench.namespace.clone();
+    let change = move |_: &Value| {
+        let patch = r#"[{"op":"replace","path":"/data","value":{"other":"1"}}]"#;
+        kubectl(&["patch", "cm", "kit", "-n", &namespace, "--type=json", "-p", patch]);
+    };
+    let remove = |names: &'static [&'static str]| {
+        let namespace = bench.namespace.clone();
+        move |_: &Value| {
+            kubectl(&[&["delete", "cm", "-n", &namespace], names].concat());
+        }
+    };
+    let manifest = |name: &str| Path::root().attribute("manifest").attribute(name);
+    let mut nameless = config_map(&bench.namespace, "kit", &json!({}));
+    nameless["metadata"] = json!({});
+    let given = json!({ "manifest": deployment(&bench.namespace, 1), "wait": [{ "rollout": true }] });
+    let rolled_out = bench.configuration(MANIFEST, &given);
+    let samples = vec![
+        Sample::new(MANIFEST, of_map(&json!({ "k": "1" })))
+            .update(of_map(&json!({ "k": "2", "l": "3" })))
+            .update(of_map(&json!({})))
+            .bad(value(&json!({ "manifest": nameless })), manifest("metadata"))
+            .bad(of_map(&json!({ "k": 1 })), Path::root().attribute("manifest"))
+            .change_outside(Arc::new(change))
+            .remove_outside(Arc::new(remove(&["kit"]))),
+        Sample::new(MANIFEST, rolled_out),
+        Sample::new(MANIFESTS, of_stream("1"))
+            .update(of_stream("2"))
+            .bad(value(&json!({ "content": "a: [" })), Path::root().attribute("content"))
+            .remove_outside(Arc::new(remove(&["kit-a", "kit-b"]))),
+    ];
+    let open = || Arc::new(Kubernetes::new()) as Arc<dyn formwork_sdk::Provider>;
+    let configuration = value(&json!({ "config_path": kubeconfig, "config_context": "lab" }));
+    let report = run(&Subject { open: &open, configuration, samples }).await;
+    println!("{report}");
+    assert!(report.is_conforming(), "{report}");
+    bench.close();
 }
 
 #[tokio::test]
