@@ -414,7 +414,8 @@ impl SimConnection {
         };
         match object.cloned() {
             Some(object) if site.world.is_seen(&object.id) => {
-                if object.owner != request.owner {
+                // One owner may have two blocks of one name: only the token says whose call made it.
+                if object.owner != request.owner || object.token != token {
                     return Err(taken(&object));
                 }
                 Ok(self.progress(&mut site.world, kind, request, &object))

@@ -138,7 +138,9 @@ impl Store {
         }
         let mut beside = self.world.path.clone().into_os_string();
         beside.push(".new");
-        let replaced = fs::write(&beside, &text)
+        let replaced = private(OpenOptions::new().write(true).create(true).truncate(true))
+            .open(&beside)
+            .and_then(|mut file| file.write_all(&text))
             .and_then(|()| fs::rename(&beside, &self.world.path))
             .and_then(|()| fs::metadata(&self.world.path));
         let metadata = replaced.map_err(|error| self.world.failed("rewrite", &error))?;
@@ -196,7 +198,7 @@ impl Appended {
 
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
         if self.file.is_none() {
-            let file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+            let file = private(OpenOptions::new().append(true).create(true)).open(&self.path)?;
             let metadata = file.metadata()?;
             self.identity = Some(identity(&metadata));
             if !self.is_torn {
@@ -222,6 +224,13 @@ fn write_line(text: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *text, line)?;
     text.push(b'\n');
     Ok(())
+}
+
+/// A file that is made for its owner alone: a world holds the credentials of its clusters.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 /// What tells a file from another that was renamed over it.

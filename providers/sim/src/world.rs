@@ -45,7 +45,7 @@ pub enum Phase {
 }
 
 /// One object of the world.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Object {
     /// Unique in the world.
     pub id: String,
@@ -63,6 +63,19 @@ pub struct Object {
     pub phase: Phase,
     /// All attributes of its kind.
     pub attributes: Value,
+}
+
+/// Without its attributes: a cluster's hold its credentials.
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, kind, name, phase, .. } = self;
+        f.debug_struct("Object")
+            .field("id", id)
+            .field("kind", kind)
+            .field("name", name)
+            .field("phase", phase)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Serialize, Deserialize)]

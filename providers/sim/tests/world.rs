@@ -155,6 +155,12 @@ async fn quotas_names_and_references_are_kept() {
             error.message
         );
     }
+    // Found by name, and yet another call's: neither adopted nor taken for missing.
+    let stranger = create_request(&provider, "sim_network", &network("lan"), "t2");
+    let Response::Progress(Err(error)) = connection.call(Request::Find(Box::new(stranger))).await else {
+        panic!("a conflict was expected")
+    };
+    assert_eq!(error.kind, ErrorKind::Conflict);
     let second = create_request(&provider, "sim_machine", &machine(&id(&net), "b", 0), "t3");
     apply(&connection, &second).await.expect("made");
     let third = create_request(&provider, "sim_machine", &machine(&id(&net), "c", 0), "t4");
@@ -187,6 +193,16 @@ async fn a_cluster_takes_its_objects_with_it() {
     make(&provider, &inside, "sim_object", &namespace("ml")).await;
     let object = make(&provider, &inside, "sim_object", &settings_map("s")).await;
     make(&provider, &inside, "sim_object", &namespace("other")).await;
+
+    let token = cluster.get("token").and_then(Value::as_str).expect("a token");
+    let file = folder.path().join(WORLD);
+    let shown = format!("{:?}", World::open(&file).expect("a world"));
+    assert!(shown.contains("sim_cluster") && !shown.contains(token.as_str()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+    }
 
     let plain = connect(&sim, outside).await.expect("a connection");
     apply(&plain, &deletion("sim_cluster", &cluster, "d")).await.expect("deleted");
