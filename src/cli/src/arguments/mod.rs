@@ -284,10 +284,11 @@ pub(crate) fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Arguments
 fn ordered_variables(matches: &clap::ArgMatches) -> Vec<VariableArgument> {
     let mut found: Vec<(usize, VariableArgument)> = Vec::new();
     for (id, make) in [("var", VariableArgument::Value as fn(String) -> _), ("var_file", VariableArgument::File)] {
-        let values = matches.try_get_many::<String>(id).ok().flatten().into_iter().flatten();
-        if let (Ok(_), Some(places)) = (matches.try_contains_id(id), matches.indices_of(id)) {
-            found.extend(places.zip(values.cloned().map(make)));
+        if !matches.try_contains_id(id).unwrap_or(false) {
+            continue;
         }
+        let values = matches.get_many::<String>(id).into_iter().flatten().cloned().map(make);
+        found.extend(matches.indices_of(id).into_iter().flatten().zip(values));
     }
     found.sort_by_key(|(place, _)| *place);
     found.into_iter().map(|(_, argument)| argument).collect()

@@ -53,7 +53,7 @@ fn raw(value: &Value) -> Option<String> {
 }
 
 fn unknown(name: &str, outputs: &[ShownOutput]) -> Diagnostic {
-    let close = formwork_lang::suggest(name, outputs.iter().map(|output| output.name.as_str()));
+    let close = formwork_lang::nearest(name, outputs.iter().map(|output| output.name.as_str()));
     Diagnostic::error("unknown-output", format!("Output {name:?} not found"), "The output variable requested could not be found in the state.")
         .hint(match close {
             Some(close) => format!("Did you mean {close:?}?"),

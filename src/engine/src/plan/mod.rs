@@ -154,6 +154,7 @@ fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
         base_serial: input.state.serial,
         files: input.recorded.clone(),
         variables: variables.collect(),
+        ephemeral_variables: Vec::new(),
         changes: Vec::new(),
         drift: Vec::new(),
         outputs: Vec::new(),
