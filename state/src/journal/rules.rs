@@ -242,7 +242,9 @@ fn condition(folded: &Folded, record: &Record) -> Result<(), Violation> {
         let is_successor = matches!(record, Record::Deposed { .. });
         holds(!is_successor || intent.operation == Operation::Create, Violation::NoCreation)?;
         holds(intent.stage == run.stage, Violation::OtherStage)?;
-        return holds(!run.finished_steps.contains(&intent.step), Violation::StepIsFinished);
+        // A later stage is planned again after a crash, and its steps are numbered again.
+        let is_repeated = run.stage == 0 && run.finished_steps.contains(&intent.step);
+        return holds(!is_repeated, Violation::StepIsFinished);
     }
     match record {
         Record::Done { key, object, .. } => {
