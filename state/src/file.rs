@@ -19,6 +19,8 @@ mod simulated;
 mod tests;
 
 pub use files::{Appender, Files, HeldLock, RealFiles, Stamp};
+#[cfg(test)]
+pub(crate) use simulated::{Loss, SimulatedFiles};
 
 use crate::backend::{
     Backend, BackendError, Durability, FailureKind, FaultHook, FaultPoint, Fence, LeaseError, Loaded,
@@ -183,7 +185,7 @@ impl FileBackend {
             let _ = self.files.remove(&fresh);
             return written;
         }
-        if self.files.stamp(&self.path)?.is_some() {
+        if self.files.stamp(&self.path)?.is_some_and(|stamp| stamp.length > 0) {
             self.files.duplicate(&self.path, &spare)?;
             self.files.rename(&spare, &self.backup_path())?;
         }
@@ -201,7 +203,7 @@ impl FileBackend {
 
     /// Whether the snapshot is still the one expected. It is read again only when its stamp has changed.
     fn is_expected(&self, held: &mut Held, expected: Option<&str>) -> io::Result<bool> {
-        let stamp = self.files.stamp(&self.path)?;
+        let stamp = self.files.stamp(&self.path)?.filter(|stamp| stamp.length > 0);
         if stamp.is_some() && (stamp != held.stamp || held.digest.is_none()) {
             held.digest = self.files.read(&self.path)?.map(|bytes| digest(&bytes));
             held.stamp = stamp;
@@ -248,6 +250,8 @@ impl Backend for FileBackend {
     fn load(&self) -> Result<Loaded, BackendError> {
         let stamp = self.files.stamp(&self.path).map_err(self.failed("Reading", &self.path))?;
         let snapshot = self.files.read(&self.path).map_err(self.failed("Reading", &self.path))?;
+        // An empty file is what a disk that was full leaves of other engines' states, and what nobody has written yet.
+        let snapshot = snapshot.filter(|bytes| !bytes.is_empty());
         let journal_path = self.journal_path();
         let journal = self.files.read(&journal_path).map_err(self.failed("Reading", &journal_path))?;
         let journal = journal.unwrap_or_default();

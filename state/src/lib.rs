@@ -9,6 +9,8 @@
 pub mod address;
 pub mod backend;
 pub mod file;
+#[cfg(test)]
+mod fixtures;
 pub mod format_v4;
 pub mod journal;
 mod json_text;

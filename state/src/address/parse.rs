@@ -55,9 +55,9 @@ fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return (' '..='~').contains(&character);
     }
-    // The standard library's table of printable characters is reachable only through the debug form of a text; a
-    // letter in front keeps a combining mark from being escaped for standing first.
-    !format!("{:?}", String::from_iter(['a', character])).contains('\\')
+    // The standard library's table of printable characters is reachable only through its escapes; a letter in front
+    // keeps a combining mark from being escaped for standing first.
+    String::from_iter(['a', character]).escape_debug().all(|escaped| escaped != '\\')
 }
 
 /// A reader over the text of an address.

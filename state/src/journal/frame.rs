@@ -65,9 +65,13 @@ pub fn encode(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
 /// Appends a line.
 pub(crate) fn write_frame(out: &mut Vec<u8>, sequence: u64, durable: u64, body: &[u8]) {
     let checksum = checksum(sequence, durable, body);
-    out.extend_from_slice(format!("{sequence} {durable} {:x} {checksum:08x} ", body.len()).as_bytes());
+    out.extend_from_slice(head(sequence, durable, body.len(), checksum).as_bytes());
     out.extend_from_slice(body);
     out.push(b'\n');
+}
+
+fn head(sequence: u64, durable: u64, length: usize, checksum: u32) -> String {
+    format!("{sequence} {durable} {length:x} {checksum:08x} ")
 }
 
 fn checksum(sequence: u64, durable: u64, body: &[u8]) -> u32 {
@@ -101,7 +105,10 @@ fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let size = usize::from_str_radix(text(parts[1], parts[2])?, 16).ok()?;
     let expected = u32::from_str_radix(text(parts[2], parts[3])?, 16).ok()?;
     let body = bytes.get(start..start.checked_add(size)?)?;
-    let is_whole = bytes.get(start + size) == Some(&b'\n') && checksum(sequence, durable, body) == expected;
+    // Numbers can be written in more than one way, and only ours is no damage.
+    let is_ours = bytes.starts_with(head(sequence, durable, size, expected).as_bytes());
+    let is_whole =
+        is_ours && bytes.get(start + size) == Some(&b'\n') && checksum(sequence, durable, body) == expected;
     is_whole.then_some(Frame { sequence, durable, body, length: start + size + 1 })
 }
 
@@ -141,11 +148,9 @@ fn kind_of(error: &serde_json::Error) -> String {
 
 /// Whether a whole line after the damage says that the record `sequence` had been flushed.
 fn was_durable(damaged: &[u8], sequence: u64) -> bool {
-    damaged
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == b'\n')
-        .filter_map(|(at, _)| read_frame(&damaged[at + 1..]))
+    // Every byte is tried, since the damage may have taken the end of the line; a line's head tells at once.
+    (1..damaged.len())
+        .filter_map(|at| read_frame(&damaged[at..]))
         .any(|frame| frame.sequence > sequence && frame.durable >= sequence)
 }
 

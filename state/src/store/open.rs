@@ -141,7 +141,7 @@ struct Opened {
 }
 
 fn fold_all(backend: &dyn Backend, loaded: Loaded, new_lineage: &str) -> Result<Opened, Diagnostics> {
-    let bytes = loaded.snapshot.filter(|bytes| !bytes.is_empty());
+    let bytes = loaded.snapshot;
     let snapshot = match &bytes {
         Some(bytes) => format_v4::read(&backend.describe(), bytes)?,
         None => Snapshot { state: State::new(""), run: String::new() },

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::RawJson;
+use crate::fixtures::raw;
 
 fn record(stage: u32) -> Record {
     Record::StageFinished { stage }
@@ -72,7 +72,7 @@ fn an_unknown_record_is_an_error_without_its_content() {
 
 #[test]
 fn a_record_is_one_line() {
-    let raw = RawJson::parse("{\n  \"a\": \"x\\ny\",\r\n  \"b\": [ 1 ]\n}".into()).unwrap();
-    let body = encode(&Record::Checks { results: Some(raw) }).unwrap();
+    let results = raw("{\n  \"a\": \"x\\ny\",\r\n  \"b\": [ 1 ]\n}");
+    let body = encode(&Record::Checks { results }).unwrap();
     assert_eq!(String::from_utf8(body).unwrap(), r#"{"checks":{"results":{"a":"x\ny","b":[1]}}}"#);
 }
