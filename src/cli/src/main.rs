@@ -1,3 +1,41 @@
-//! The command line.
+//! The command line: arguments → options → one engine call → rendering → exit code.
+//!
+//! Invariant: nothing here decides anything about resources; [`registry`] alone names providers; [`failure`] alone
+//! ends the process.
+
+mod arguments;
+mod clock;
+mod command;
+mod disk;
+mod failure;
+mod fault;
+mod log;
+mod registry;
 mod render;
-fn main() {}
+mod screen;
+mod session;
+mod terminal;
+mod variables;
+
+use formwork_diagnostic::Diagnostic;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match arguments::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::conclude_usage(&error),
+    };
+    let terminal = command::terminal(&arguments.verb);
+    failure::conclude(run(arguments, terminal), &terminal)
+}
+
+fn run(arguments: arguments::Arguments, terminal: terminal::Terminal) -> Result<failure::Success, failure::Failure> {
+    log::start()?;
+    if let Some(folder) = &arguments.chdir {
+        std::env::set_current_dir(folder).map_err(|error| {
+            let detail = format!("Cannot go to {}, which -chdir names: {error}.", folder.display());
+            Diagnostic::error("invalid-chdir", "Invalid -chdir option", detail).hint("Name a folder that exists.")
+        })?;
+    }
+    command::run(arguments, terminal)
+}

@@ -256,6 +256,9 @@ pub struct Plan {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Root variables.
     pub variables: IndexMap<ArcStr, PlannedVariable>,
+    /// Variables whose values are never stored and so were not in what the plan was read from: they are null in
+    /// `variables` until they are given again.
+    pub ephemeral_variables: Vec<ArcStr>,
     /// What happens to each instance; instances without a change are not in it.
     pub changes: Vec<Change>,
     /// What was found different from the state.

@@ -9,6 +9,7 @@ use crate::parser::parse_template;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Sources, Span};
 use formwork_value::{Marks, Refinements, Type, Value, convert};
+use std::fmt::Write as _;
 
 /// Functions that the evaluator provides itself.
 pub(crate) const LAZY: [&str; 4] = ["can", "templatefile", "templatestring", "try"];
@@ -20,6 +21,8 @@ const TEMPLATE_DEPTH_LIMIT: u32 = 64;
 struct Argument<'n> {
     value: Value,
     node: &'n Node,
+    /// What is underlined when it is at fault.
+    span: Span,
 }
 
 impl Evaluator<'_> {
@@ -46,7 +49,7 @@ impl Evaluator<'_> {
             self.quiet -= 1;
             if self.has_errors_since(start) {
                 for finding in self.diagnostics.drain(start..).filter(Diagnostic::is_error) {
-                    reasons.push_str(&format!("\n- {}: {}", finding.summary, finding.detail));
+                    let _ = write!(reasons, "\n- {}: {}", finding.summary, finding.detail);
                 }
                 continue;
             }
@@ -91,7 +94,7 @@ impl Evaluator<'_> {
             tail = self.spread(node, spread)?;
         }
         for node in plain {
-            arguments.push(Argument { value: self.value(node), node });
+            arguments.push(Argument { value: self.value(node), node, span: node.start });
         }
         arguments.append(&mut tail);
         Ok(arguments)
@@ -113,7 +116,10 @@ impl Evaluator<'_> {
             Type::Tuple(_) | Type::List(_) | Type::Set(_) => {
                 let (value, marks) = value.unmark();
                 let Some(items) = value.items() else { return Err(nothing()) };
-                Ok(items.iter().map(|item| Argument { value: item.with_marks(&marks), node }).collect())
+                Ok(items
+                    .iter()
+                    .map(|item| Argument { value: item.with_marks(&marks), node, span: node.span })
+                    .collect())
             }
             _ => {
                 let detail =
@@ -151,7 +157,7 @@ impl Evaluator<'_> {
                 Ok(value) => argument.value = value,
                 Err(error) => {
                     let detail = format!("Invalid value for \"{}\" parameter: {error}.", parameter.name);
-                    self.fail("Invalid function argument", detail, argument.node.start, argument.node);
+                    self.fail("Invalid function argument", detail, argument.span, argument.node);
                 }
             }
         }
@@ -185,9 +191,7 @@ impl Evaluator<'_> {
         let Some(parameter) = parameter(function, at) else { return self.call_failed(call, &error.message) };
         let detail = format!("Invalid value for \"{}\" parameter: {}.", parameter.name, error.message);
         match arguments.get(at) {
-            Some(argument) => {
-                self.fail("Invalid function argument", detail, argument.node.start, argument.node)
-            }
+            Some(argument) => self.fail("Invalid function argument", detail, argument.span, argument.node),
             None => self.fail("Invalid function argument", detail, node.span, node),
         }
     }
@@ -207,7 +211,7 @@ impl Evaluator<'_> {
         is_variadic: bool,
     ) -> Value {
         let given: Vec<Argument<'_>> =
-            call.arguments.iter().map(|node| Argument { value: nothing(), node }).collect();
+            call.arguments.iter().map(|node| Argument { value: nothing(), node, span: node.start }).collect();
         self.wrong_count_given(node, call, parameters, is_variadic, &given)
     }
 
@@ -220,21 +224,18 @@ impl Evaluator<'_> {
         given: &[Argument<'_>],
     ) -> Value {
         let (name, wanted) = (&call.name, parameters.len());
-        let diagnostic = match parameters.get(given.len()) {
-            Some(missing) => {
-                let least = if is_variadic { " at least" } else { "" };
-                let detail = format!(
-                    "Function \"{name}\" expects{least} {wanted} argument(s). Missing value for \"{}\".",
-                    missing.name
-                );
-                let close = Span::new(node.span.file, node.span.end.saturating_sub(1), node.span.end);
-                Diagnostic::error("function", "Not enough function arguments", detail).at(close)
-            }
-            None => {
-                let detail = format!("Function \"{name}\" expects only {wanted} argument(s).");
-                let span = given.get(wanted).map_or(node.span, |extra| extra.node.start);
-                Diagnostic::error("function", "Too many function arguments", detail).at(span)
-            }
+        let diagnostic = if let Some(missing) = parameters.get(given.len()) {
+            let least = if is_variadic { " at least" } else { "" };
+            let detail = format!(
+                "Function \"{name}\" expects{least} {wanted} argument(s). Missing value for \"{}\".",
+                missing.name
+            );
+            let close = Span::new(node.span.file, node.span.end.saturating_sub(1), node.span.end);
+            Diagnostic::error("function", "Not enough function arguments", detail).at(close)
+        } else {
+            let detail = format!("Function \"{name}\" expects only {wanted} argument(s).");
+            let span = given.get(wanted).map_or(node.span, |extra| extra.span);
+            Diagnostic::error("function", "Too many function arguments", detail).at(span)
         };
         self.diagnostics.push(diagnostic.within(node.span));
         nothing()

@@ -90,6 +90,7 @@ pub(crate) fn line(event: &Event, palette: Palette) -> Option<String> {
         }
         Event::Recovering { key, words } => format!("{}: Recovering... [{words}]", name(key)),
         Event::StageStart { stage, awaits } => format!("\nStage {}: {awaits}", stage + 1),
+        Event::Target { words, .. } if words.is_empty() => return None,
         Event::Target { provider, words } => format!("{provider}: {words}"),
         Event::RefreshComplete { .. } | Event::ApplyProgress { .. } | Event::Diagnostic(_) => return None,
     };

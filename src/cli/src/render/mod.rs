@@ -12,9 +12,11 @@ pub(crate) mod plan_json;
 pub(crate) mod state_json;
 pub(crate) mod state_text;
 mod value_json;
-mod value_text;
+pub(crate) mod value_text;
 pub(crate) mod event_json;
 pub(crate) mod event_text;
+
+pub(crate) use diff::value_of;
 
 #[cfg(test)]
 mod corpus;

@@ -256,6 +256,15 @@ pub(crate) fn summary(plan: &Plan, palette: Palette) -> String {
     out
 }
 
+/// One line a provider configuration: where it points.
+pub(crate) fn targets(plan: &Plan) -> String {
+    let shown = plan.targets.iter().filter(|(_, target)| !target.words.is_empty());
+    shown.fold(String::new(), |mut out, (provider, target)| {
+        let _ = writeln!(out, "{provider}: {}", target.words);
+        out
+    })
+}
+
 fn recovery(out: &mut String, plan: &Plan) {
     if plan.recover.is_empty() {
         return;

@@ -72,6 +72,11 @@ impl ShownState {
     }
 }
 
+/// A value alone, secrets too.
+pub(crate) fn plain(value: &Value) -> Json {
+    known(value).unwrap_or(Json::Null)
+}
+
 /// Outputs by name; an unknown one has neither value nor type.
 pub(crate) fn outputs(outputs: &[ShownOutput]) -> Json {
     let mut all = Map::new();

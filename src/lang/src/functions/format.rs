@@ -23,11 +23,8 @@ fn format_one(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
     if !arguments.iter().all(Value::is_wholly_known) {
         let literal = pattern.split('%').next().filter(|literal| literal.len() < pattern.len());
         let prefix = known_prefix(literal.unwrap_or_default());
-        let refinements = if prefix.is_empty() {
-            Refinements::NOT_NULL
-        } else {
-            Refinements::NOT_NULL.with_prefix(prefix)
-        };
+        let refinements =
+            if prefix.is_empty() { Refinements::NOT_NULL } else { Refinements::NOT_NULL.with_prefix(prefix) };
         return Ok(Value::unknown_with(Type::String, refinements));
     }
     formatted(pattern, &arguments.iter().collect::<Vec<_>>()).map(Value::from)
@@ -54,7 +51,9 @@ fn format_list(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
         let own = match argument.value_type() {
             Type::Tuple(types) if !argument.is_null() => types.len(),
             Type::List(_) | Type::Set(_) if !argument.is_null() => match argument.items() {
-                Some(items) if !matches!(argument.value_type(), Type::Set(_)) || argument.is_wholly_known() => {
+                Some(items)
+                    if !matches!(argument.value_type(), Type::Set(_)) || argument.is_wholly_known() =>
+                {
                     items.len()
                 }
                 _ => {
@@ -104,6 +103,7 @@ fn format_row(pattern: &str, arguments: &[Value], row: usize) -> Result<Value, F
 }
 
 /// One `%` sequence.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a verb may have")]
 #[derive(Default)]
 struct Verb<'a> {
     /// As written, for messages.
@@ -207,7 +207,7 @@ impl<'a> Verb<'a> {
             return Err(self.unsupported("null value cannot be formatted"));
         }
         match self.mode {
-            'v' => out.push_str(&self.padded(&self.as_it_is(value))),
+            'v' => out.push_str(&self.padded(&self.as_it_is(value)?)),
             't' => {
                 let bool = self.converted(value, &Type::Bool)?.as_bool().unwrap_or_default();
                 out.push_str(if bool { "true" } else { "false" });
@@ -224,15 +224,15 @@ impl<'a> Verb<'a> {
         Ok(())
     }
 
-    fn as_it_is(&self, value: &Value) -> String {
-        match value.kind() {
+    fn as_it_is(&self, value: &Value) -> Result<String, FunctionError> {
+        Ok(match value.kind() {
             Kind::String(text) if !self.sharp => text.to_string(),
             Kind::Number(number) if !self.sharp => {
                 let sign = if number.sign() < 0 { "-" } else { "" };
                 format!("{sign}{}", Decimal::shortest(&number).general(None, 'e'))
             }
-            _ => json_text(value),
-        }
+            _ => json_text(value).map_err(|error| self.unsupported(error.message))?,
+        })
     }
 
     fn string(&self, value: &Value) -> Result<String, FunctionError> {
@@ -242,7 +242,7 @@ impl<'a> Verb<'a> {
             Some(precision) if precision > 0 => whole.graphemes(true).take(precision).collect(),
             _ => whole.to_owned(),
         };
-        Ok(self.padded(&if self.mode == 'q' { json_text(&Value::from(shown)) } else { shown }))
+        Ok(self.padded(&if self.mode == 'q' { json_text(&Value::from(shown))? } else { shown }))
     }
 
     /// Widths of text are in grapheme clusters.
@@ -326,10 +326,10 @@ impl<'a> Verb<'a> {
             sign => sign,
         };
         let missing = self.width.unwrap_or(0).saturating_sub(sign.len() + digits.len());
-        Ok(if self.minus {
-            format!("{sign}{digits}{:missing$}", "")
-        } else if self.zero && !number.is_infinite() {
+        Ok(if self.zero && !number.is_infinite() {
             format!("{sign}{}{digits}", "0".repeat(missing))
+        } else if self.minus {
+            format!("{sign}{digits}{:missing$}", "")
         } else {
             format!("{:missing$}{sign}{digits}", "")
         })

@@ -7,14 +7,21 @@ use super::argument::text;
 use super::time::Moment;
 use super::yaml_text::yaml_text;
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use formwork_value::{Kind, Name, Number, Type, Value, convert};
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use rustc_hash::FxHashMap;
 
 /// The functions of this file.
 pub(super) static FUNCTIONS: &[Function] = &[
-    Function::new("yamldecode", &[Parameter::new("src", Shape::String)], ResultType::Of(any_type), decode_yaml)
-        .nullable(),
+    Function::new(
+        "yamldecode",
+        &[Parameter::new("src", Shape::String)],
+        ResultType::Of(any_type),
+        decode_yaml,
+    )
+    .nullable(),
     Function::new(
         "yamlencode",
         &[Parameter::new("value", Shape::Any).null().dynamic()],
@@ -34,8 +41,10 @@ fn decode_yaml(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
         emit_comments: false,
         block_scalar_eof_without_line_feed: true,
     };
-    let mut reader =
-        Reader { parser: Parser::new_from_str_with_options(text(&arguments[0]), options), anchors: FxHashMap::default() };
+    let mut reader = Reader {
+        parser: Parser::new_from_str_with_options(text(&arguments[0]), options),
+        anchors: FxHashMap::default(),
+    };
     reader.document().map_err(FunctionError::new)
 }
 
@@ -178,8 +187,12 @@ fn merge(merged: &Value, attributes: &mut Vec<(Name, Value)>) -> Result<(), Stri
 /// The words that stand for a value of their own.
 fn word(text: &str) -> Option<Value> {
     Some(match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Value::bool(false),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Value::bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Value::bool(false)
+        }
         "" | "~" | "null" | "Null" | "NULL" => Value::null(Type::Dynamic),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Value::number(Number::infinity(false)),
         "-.inf" | "-.Inf" | "-.INF" => Value::number(Number::infinity(true)),
@@ -200,7 +213,8 @@ fn looks_like_number(text: &str) -> bool {
         return !hexadecimal.is_empty() && hexadecimal.bytes().all(|digit| digit.is_ascii_hexdigit());
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
+    let (mantissa, exponent) =
+        unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
     let is_exponent = exponent.is_none_or(|text| is_digits(text.strip_prefix(['+', '-']).unwrap_or(text)));
     let is_mantissa = match mantissa.split_once('.') {
         None => is_digits(mantissa),
@@ -262,7 +276,13 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Value, St
     let is_quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
     let cannot = |tag: &str| format!("cannot parse {text:?} as !!{tag}");
     match tag {
-        Some("str" | "binary") => return Ok(Value::from(text)),
+        Some("str") => return Ok(Value::from(text)),
+        Some("binary") => {
+            STANDARD
+                .decode(text)
+                .map_err(|_| format!("cannot parse {text:?} as !!binary: not valid base64"))?;
+            return Ok(Value::from(text));
+        }
         None | Some("bool" | "int" | "float" | "null" | "timestamp") => {}
         Some(other) => return Err(format!("unsupported tag {other:?}")),
     }
@@ -320,6 +340,7 @@ mod tests {
         assert_eq!(scalar("12", ScalarStyle::SingleQuoted, None), Ok(Value::from("12")));
         assert_eq!(scalar("12", ScalarStyle::Plain, Some("str")), Ok(Value::from("12")));
         assert!(scalar("x", ScalarStyle::Plain, Some("int")).is_err());
+        assert!(scalar("x", ScalarStyle::Plain, Some("binary")).is_err());
         assert!(scalar("x", ScalarStyle::Plain, Some("!own")).is_err());
     }
 }

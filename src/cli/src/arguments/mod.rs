@@ -1,0 +1,365 @@
+//! The command line's words: what may be written, and nothing of what it does.
+//!
+//! Options are written as Terraform's users write them, with one dash or two; [`normalise`] makes both the same
+//! before clap sees them.
+
+mod normalise;
+
+pub(crate) use normalise::normalise;
+
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A plan-and-apply provisioner that speaks the Terraform and OpenTofu language.
+#[derive(Debug, Parser)]
+#[command(name = "formwork", bin_name = "formwork", disable_version_flag = true, disable_help_subcommand = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    /// Switch to a different working directory before executing the given subcommand.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) chdir: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// Values for variables in the order they were written.
+    #[arg(skip)]
+    pub(crate) variables: Vec<VariableArgument>,
+}
+
+/// One `-var` or `-var-file`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum VariableArgument {
+    /// `-var NAME=VALUE`
+    Value(String),
+    /// `-var-file FILE`
+    File(String),
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Prepare your working directory for other commands.
+    Init(Init),
+    /// Check whether the configuration is valid.
+    Validate(Validate),
+    /// Show changes required by the current configuration.
+    Plan(Plan),
+    /// Create or update infrastructure.
+    Apply(Apply),
+    /// Destroy previously-created infrastructure.
+    Destroy(Destroy),
+    /// Show the current state or a saved plan.
+    Show(Show),
+    /// Show output values from your root module.
+    Output(Output),
+    /// Look into the state.
+    State(State),
+    /// Show the current version.
+    Version(Version),
+}
+
+/// How things are shown.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct View {
+    /// Produce output without any terminal formatting.
+    #[arg(long)]
+    pub(crate) no_color: bool,
+}
+
+/// Asking the user.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// Ask for input if necessary. If false, will error if input was required.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) input: bool,
+}
+
+/// The lock of the state.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Lock {
+    /// Hold a state lock during the operation. This is dangerous if others might concurrently run commands.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) lock: bool,
+    /// Duration to retry a state lock: 10s, 2m.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_ms)]
+    pub(crate) lock_timeout: u64,
+}
+
+/// Values for input variables; their order is taken from [`Arguments::variables`].
+#[derive(Debug, Args)]
+pub(crate) struct Variables {
+    /// Set a value for one of the input variables in the root module.
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true)]
+    var: Vec<String>,
+    /// Load variable values from the given file.
+    #[arg(long, value_name = "FILE")]
+    var_file: Vec<String>,
+}
+
+/// How a plan is made.
+#[derive(Debug, Args)]
+pub(crate) struct Planning {
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// Read what is live before planning.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) refresh: bool,
+    /// Only take over what was changed outside; change no object.
+    #[arg(long)]
+    pub(crate) refresh_only: bool,
+    /// Limit the number of concurrent operations.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
+    pub(crate) parallelism: usize,
+    /// A provider configuration that may point elsewhere than the state says.
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) accept_new_target: Vec<String>,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// Asking the user.
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// Produce output in a machine-readable JSON format, one message a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Asking the user.
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+/// `validate`
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// How it is made.
+    #[command(flatten)]
+    pub(crate) planning: Planning,
+    /// Plan to destroy all objects instead of the usual behaviour.
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// Write a plan file to the given path, to be given to the apply command.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Return 2 when there are changes, 0 when there are none, 1 on errors.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// How the plan is made, where none is given.
+    #[command(flatten)]
+    pub(crate) planning: Planning,
+    /// Destroy all objects instead.
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// Skip interactive approval of the plan before applying.
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+    /// A plan file that the plan command wrote.
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: Option<PathBuf>,
+}
+
+/// `destroy`
+#[derive(Debug, Args)]
+pub(crate) struct Destroy {
+    /// How the plan is made.
+    #[command(flatten)]
+    pub(crate) planning: Planning,
+    /// Skip interactive approval of the plan before applying.
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+/// `show`
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// A plan file or a state file; the current state where none is given.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// `output`
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) json: bool,
+    /// Print the value's text alone.
+    #[arg(long, requires = "name")]
+    pub(crate) raw: bool,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// The output.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// `state`
+#[derive(Debug, Args)]
+pub(crate) struct State {
+    /// What of it.
+    #[command(subcommand)]
+    pub(crate) verb: StateVerb,
+}
+
+/// What of the state.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateVerb {
+    /// List the instances in the state.
+    List(StateList),
+    /// Show one instance.
+    Show(StateShow),
+}
+
+/// `state list`
+#[derive(Debug, Args)]
+pub(crate) struct StateList {
+    /// Only instances at or below these addresses.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) addresses: Vec<String>,
+}
+
+/// `state show`
+#[derive(Debug, Args)]
+pub(crate) struct StateShow {
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// The instance.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: String,
+}
+
+/// `version`
+#[derive(Debug, Args)]
+pub(crate) struct Version {
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads the process's arguments, the program's name first.
+pub(crate) fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let matches = Arguments::command().try_get_matches_from(normalise(raw))?;
+    let mut arguments = Arguments::from_arg_matches(&matches)?;
+    if let Some((_, verb)) = matches.subcommand() {
+        arguments.variables = ordered_variables(verb);
+    }
+    Ok(arguments)
+}
+
+/// `-var` and `-var-file` in one order: the later wins, whichever it is.
+fn ordered_variables(matches: &clap::ArgMatches) -> Vec<VariableArgument> {
+    let mut found: Vec<(usize, VariableArgument)> = Vec::new();
+    for (id, make) in [("var", VariableArgument::Value as fn(String) -> _), ("var_file", VariableArgument::File)] {
+        if !matches.try_contains_id(id).unwrap_or(false) {
+            continue;
+        }
+        let values = matches.get_many::<String>(id).into_iter().flatten().cloned().map(make);
+        found.extend(matches.indices_of(id).into_iter().flatten().zip(values));
+    }
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, argument)| argument).collect()
+}
+
+fn parallelism(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("the number of concurrent operations must be a whole number of at least 1".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+/// `10s`, `1m30s`, `500ms` in milliseconds; a bare number is seconds.
+fn duration_ms(text: &str) -> Result<u64, String> {
+    let invalid = || format!("{text:?} is not a duration such as 10s or 2m");
+    let mut rest = text;
+    let mut total = 0_u64;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
+        let (number, unit) = rest.split_at(digits);
+        let number: u64 = number.parse().map_err(|_| invalid())?;
+        let (factor, length) = match unit {
+            unit if unit.starts_with("ms") => (1, 2),
+            unit if unit.starts_with('s') => (1000, 1),
+            unit if unit.starts_with('m') => (60_000, 1),
+            unit if unit.starts_with('h') => (3_600_000, 1),
+            "" => (1000, 0),
+            _ => return Err(invalid()),
+        };
+        total = number.checked_mul(factor).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;
+        rest = &unit[length..];
+    }
+    if text.is_empty() { Err(invalid()) } else { Ok(total) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{VariableArgument, Verb, duration_ms, parse};
+
+    fn parsed(line: &str) -> super::Arguments {
+        parse(line.split(' ').map(Into::into)).unwrap()
+    }
+
+    #[test]
+    fn one_dash_and_two_mean_the_same() {
+        for line in [
+            "formwork -chdir=x plan -refresh=false -var a=-b -out=p -detailed-exitcode -var-file f -lock-timeout=1m",
+            "formwork --chdir x plan --refresh=false --var a=-b --out p --detailed-exitcode --var-file=f --lock-timeout 60s",
+        ] {
+            let arguments = parsed(line);
+            assert_eq!(arguments.chdir.as_deref(), Some(std::path::Path::new("x")), "{line}");
+            assert_eq!(arguments.variables, [VariableArgument::Value("a=-b".to_owned()), VariableArgument::File("f".to_owned())]);
+            let Verb::Plan(plan) = arguments.verb else { panic!("{line}") };
+            assert!(!plan.planning.refresh && plan.detailed_exitcode && plan.planning.input.input);
+            assert_eq!(plan.planning.lock.lock_timeout, 60_000);
+        }
+    }
+
+    #[test]
+    fn variables_keep_their_order() {
+        let arguments = parsed("formwork apply -var-file=f -var x=1 -var-file=g -var x=2 -auto-approve plan.bin");
+        let text: Vec<String> = arguments.variables.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!(text, ["File(\"f\")", "Value(\"x=1\")", "File(\"g\")", "Value(\"x=2\")"]);
+        let Verb::Apply(apply) = arguments.verb else { panic!() };
+        assert!(apply.auto_approve && apply.plan.is_some());
+    }
+
+    #[test]
+    fn durations_are_read() {
+        for (text, expected) in [("0s", Some(0)), ("1m30s", Some(90_000)), ("500ms", Some(500)), ("3", Some(3000)), ("", None), ("x", None), ("5d", None)] {
+            assert_eq!(duration_ms(text).ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The machine's clock, for the engine, which has none of its own.
+
+use formwork_engine::Clock;
+use std::time::{Duration, Instant};
+
+/// The machine's clock.
+pub(crate) struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time begins here.
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+/// Now, RFC 3339 in UTC, to the microsecond.
+pub(crate) fn timestamp() -> String {
+    format!("{:.6}", jiff::Timestamp::now())
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> String {
+        format!("{:.0}", jiff::Timestamp::now())
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn sleep(&self, milliseconds: u64) -> futures::future::BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(Duration::from_millis(milliseconds)))
+    }
+}

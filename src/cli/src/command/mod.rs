@@ -1,0 +1,48 @@
+//! One file a command: arguments in, one engine call, rendering, an exit code out.
+
+mod apply;
+mod approval;
+mod destroy;
+mod init;
+mod output;
+mod plan;
+mod show;
+mod state;
+mod validate;
+mod version;
+
+use crate::arguments::{Arguments, Verb};
+use crate::failure::{Failure, Success};
+use crate::terminal::Terminal;
+
+/// The terminal as a command's own options want it.
+pub(crate) fn terminal(verb: &Verb) -> Terminal {
+    let (view, input) = match verb {
+        Verb::Init(init) => (Some(&init.view), init.input.input),
+        Verb::Validate(validate) => (Some(&validate.view), false),
+        Verb::Plan(plan) => (Some(&plan.planning.view), plan.planning.input.input),
+        Verb::Apply(apply) => (Some(&apply.planning.view), apply.planning.input.input),
+        Verb::Destroy(destroy) => (Some(&destroy.planning.view), destroy.planning.input.input),
+        Verb::Show(show) => (Some(&show.view), false),
+        Verb::Output(output) => (Some(&output.view), false),
+        Verb::State(state) => (state::view(state), false),
+        Verb::Version(_) => (None, false),
+    };
+    Terminal::detect(view.is_some_and(|view| view.no_color), input)
+}
+
+/// Does what the arguments say.
+pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, Failure> {
+    let variables = arguments.variables;
+    match arguments.verb {
+        Verb::Init(_) => init::run(terminal),
+        Verb::Validate(validate) => validate::run(&validate, terminal),
+        Verb::Plan(plan) => plan::run(&plan, &variables, terminal),
+        Verb::Apply(apply) => apply::run(&apply, &variables, terminal),
+        Verb::Destroy(destroy) => destroy::run(destroy, &variables, terminal),
+        Verb::Show(show) => show::run(&show, terminal),
+        Verb::Output(output) => output::run(&output, terminal),
+        Verb::State(state) => state::run(&state, terminal),
+        Verb::Version(version) => Ok(version::run(&version, terminal)),
+    }
+}

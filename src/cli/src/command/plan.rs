@@ -1,0 +1,98 @@
+//! `plan`: what apply would do, shown and perhaps saved. Changes neither objects nor state.
+
+use crate::arguments::{Plan as Arguments, VariableArgument};
+use crate::failure::{Failure, Success};
+use crate::render::event_json;
+use crate::render::plan_text::PlanText;
+use crate::session::Session;
+use crate::terminal::Terminal;
+use formwork_diagnostic::Diagnostic;
+use formwork_engine::run::{self, Configuration, PlanOptions};
+use formwork_engine::{Plan, RunMode, plan_file};
+use formwork_state::{Appender, Files, RealFiles, Store};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+pub(super) fn run(arguments: &Arguments, variables: &[VariableArgument], terminal: Terminal) -> Result<Success, Failure> {
+    let planning = &arguments.planning;
+    let session = Session::new(terminal, planning.json, planning.parallelism);
+    let configuration = session.configuration(variables)?;
+    let store = session.store("plan", &planning.lock)?;
+    let plan = make(&session, &configuration, &store, &session.plan_options(planning, arguments.destroy))?;
+    let has_changes = has_work(&plan);
+    match &arguments.out {
+        Some(path) => {
+            save(&plan, path).map_err(|error| session.refused(unwritable(path, &error)))?;
+            say_saved(&session, path, has_changes);
+        }
+        None if has_changes => say_unsaved(&session),
+        None => {}
+    }
+    Ok(if arguments.detailed_exitcode && has_changes { Success::ChangesPresent } else { Success::Done })
+}
+
+/// Whether applying would do anything.
+pub(super) fn has_work(plan: &Plan) -> bool {
+    plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty())
+}
+
+/// Plans and shows the plan and everything found; errors end it.
+pub(super) fn make(session: &Session, configuration: &Configuration, store: &Store, options: &PlanOptions) -> Result<Plan, Failure> {
+    let planning = session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))?;
+    let plan = planning.plan;
+    show(session, &plan);
+    session.settle(planning.diagnostics, &configuration.sources)?;
+    Ok(plan)
+}
+
+/// The plan, for whoever reads.
+pub(super) fn show(session: &Session, plan: &Plan) {
+    let text = PlanText { schemas: &session.schemas, layout: session.terminal.layout }.render(plan);
+    session.screen.text(&text);
+    event_json::plan(plan).iter().for_each(|message| session.screen.message(message));
+}
+
+/// Writes a plan file that only its owner may read, whole or not at all.
+pub(super) fn save(plan: &Plan, path: &Path) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let mut out = io::BufWriter::new(Appending(RealFiles.create(&new)?));
+    plan_file::write(plan, &mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.0.flush()?;
+    RealFiles.rename(&new, path)
+}
+
+struct Appending(Box<dyn Appender>);
+
+impl Write for Appending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::error("plan-unwritable", "Failed to write plan file", format!("The plan file {} could not be written: {error}.", path.display()))
+        .hint("Name a file in a folder that exists and has room.")
+}
+
+fn say_saved(session: &Session, path: &Path, has_changes: bool) {
+    let path = path.display();
+    let rule = session.terminal.layout.rule();
+    session.screen.text(&if has_changes {
+        format!("{rule}\nSaved the plan to: {path}\n\nTo perform exactly these actions, run the following command to apply:\n    formwork apply \"{path}\"\n")
+    } else {
+        format!("{rule}\nSaved the plan to: {path}\n")
+    });
+}
+
+fn say_unsaved(session: &Session) {
+    let layout = session.terminal.layout;
+    let words = "Note: You didn't use the -out option to save this plan, so Formwork can't guarantee to take exactly these actions if you run \"formwork apply\" now.";
+    session.screen.text(&format!("{}\n{}\n", layout.rule(), layout.wrapped(words)));
+}

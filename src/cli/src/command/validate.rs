@@ -1,0 +1,43 @@
+//! `validate`: the configuration alone, without state or targets.
+
+use crate::arguments::Validate;
+use crate::disk::Disk;
+use crate::failure::{Failure, Success};
+use crate::render::palette::Look;
+use crate::session::Session;
+use crate::terminal::Terminal;
+use formwork_diagnostic::{Severity, render_json};
+use formwork_engine::run;
+use formwork_lang::Source;
+use serde_json::json;
+use std::sync::Arc;
+
+pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, Failure> {
+    let session = Session::new(terminal, false, 1);
+    let files: Arc<dyn Source> = Arc::new(Disk::here());
+    let (configuration, mut diagnostics) = run::load(&files);
+    if !diagnostics.has_errors() {
+        diagnostics.append(run::validate(&session.environment, &configuration));
+    }
+    if arguments.json {
+        let is_valid = !diagnostics.has_errors();
+        let of = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+        let document = json!({
+            "format_version": "1.0",
+            "valid": is_valid,
+            "error_count": of(Severity::Error),
+            "warning_count": of(Severity::Warning),
+            "diagnostics": diagnostics.iter().map(|one| render_json(one, &configuration.sources)).collect::<Vec<_>>(),
+        });
+        terminal.print(&format!("{document:#}\n"));
+        return if is_valid { Ok(Success::Done) } else { Err(Failure::default()) };
+    }
+    let words = if diagnostics.is_empty() {
+        "The configuration is valid."
+    } else {
+        "The configuration is valid, but there were some validation warnings as shown above."
+    };
+    session.settle(diagnostics, &configuration.sources)?;
+    terminal.print(&format!("{} {words}\n\n", terminal.layout.palette.paint(Look::BoldGreen, "Success!")));
+    Ok(Success::Done)
+}

@@ -1,0 +1,186 @@
+//! What is on the screen while the engine works: a live line per running step on a terminal, plain lines elsewhere,
+//! or the JSON stream.
+
+use crate::clock;
+use crate::render::{event_json, event_text};
+use crate::terminal::Terminal;
+use formwork_diagnostic::{Diagnostics, Sources};
+use formwork_engine::{Action, Event, Observer};
+use formwork_state::ObjectKey;
+use indexmap::IndexMap;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// How often a line says that something still runs.
+const STILL_MS: u64 = 10_000;
+/// How often live lines are drawn anew.
+const TICK: Duration = Duration::from_millis(1000);
+/// Live lines at once; more would push the rest off the screen.
+const LIVE_LINES: usize = 12;
+
+/// Takes the engine's events.
+pub(crate) struct Screen {
+    terminal: Terminal,
+    is_json: bool,
+    live: Option<MultiProgress>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: IndexMap<ObjectKey, Running>,
+    sources: Sources,
+    has_ticker: bool,
+}
+
+struct Running {
+    action: Action,
+    id: Option<(String, String)>,
+    words: String,
+    start: Instant,
+    said: u64,
+    bar: Option<ProgressBar>,
+}
+
+impl Screen {
+    /// A screen for people, or for tools.
+    pub(crate) fn new(terminal: Terminal, is_json: bool) -> Arc<Self> {
+        let is_live = terminal.is_live && !is_json;
+        let live = is_live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stdout()));
+        let screen = Self { terminal, is_json, live, state: Mutex::default() };
+        if is_json {
+            screen.message(&event_json::version(env!("CARGO_PKG_VERSION")));
+        }
+        Arc::new(screen)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Texts that findings point into.
+    pub(crate) fn know_sources(&self, sources: &Sources) {
+        self.lock().sources = sources.clone();
+    }
+
+    /// One line of the JSON stream; nothing when the screen is for people.
+    pub(crate) fn message(&self, message: &event_json::Message) {
+        if self.is_json {
+            self.terminal.print(&format!("{}\n", message.to_json(&clock::timestamp())));
+        }
+    }
+
+    /// Text for people; nothing when the screen is for tools.
+    pub(crate) fn text(&self, text: &str) {
+        match &self.live {
+            _ if self.is_json => {}
+            Some(live) => live.suspend(|| self.terminal.print(text)),
+            None => self.terminal.print(text),
+        }
+    }
+
+    /// Findings, for whoever reads.
+    pub(crate) fn show(&self, diagnostics: &Diagnostics) {
+        let sources = self.lock().sources.clone();
+        if self.is_json {
+            diagnostics.iter().for_each(|one| self.message(&event_json::diagnostic(one, &sources)));
+        } else if let Some(live) = &self.live {
+            live.suspend(|| self.terminal.show(diagnostics, &sources));
+        } else {
+            self.terminal.show(diagnostics, &sources);
+        }
+    }
+
+    fn begin(self: &Arc<Self>, key: &ObjectKey, action: Action, id: Option<&(String, String)>) {
+        let mut state = self.lock();
+        let bar = self.live.as_ref().filter(|_| state.running.len() < LIVE_LINES).map(|live| {
+            let bar = live.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        let running = Running { action, id: id.cloned(), words: String::new(), start: Instant::now(), said: 0, bar };
+        state.running.insert(key.clone(), running);
+        if !std::mem::replace(&mut state.has_ticker, true) {
+            let screen = Arc::downgrade(self);
+            std::thread::spawn(move || tick_until_gone(&screen));
+        }
+    }
+
+    fn end(&self, key: &ObjectKey) {
+        if let Some(Running { bar: Some(bar), .. }) = self.lock().running.shift_remove(key) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn tick(&self) {
+        let mut lines = Vec::new();
+        {
+            let mut state = self.lock();
+            for (key, running) in &mut state.running {
+                let elapsed_ms = u64::try_from(running.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let still = || event_text::still(key, running.action, elapsed_ms, running.id.as_ref(), &running.words);
+                if let Some(bar) = &running.bar {
+                    bar.set_message(still());
+                    bar.tick();
+                } else if elapsed_ms / STILL_MS > running.said {
+                    running.said = elapsed_ms / STILL_MS;
+                    let event = Event::ApplyProgress { key: key.clone(), action: running.action, elapsed_ms, words: running.words.clone() };
+                    lines.push((still(), event));
+                }
+            }
+        }
+        for (line, event) in lines {
+            self.say(Some(line), &event);
+        }
+    }
+
+    fn say(&self, line: Option<String>, event: &Event) {
+        if self.is_json {
+            let sources = self.lock().sources.clone();
+            if let Some(message) = event_json::event(event, &sources) {
+                self.message(&message);
+            }
+        } else if let Some(line) = line {
+            self.text(&format!("{line}\n"));
+        }
+    }
+}
+
+fn tick_until_gone(screen: &Weak<Screen>) {
+    loop {
+        std::thread::sleep(TICK);
+        match screen.upgrade() {
+            Some(screen) => screen.tick(),
+            None => return,
+        }
+    }
+}
+
+/// The engine's side of a screen.
+pub(crate) struct Watcher(pub(crate) Arc<Screen>);
+
+impl Observer for Watcher {
+    fn observe(&self, event: Event) {
+        let screen = &self.0;
+        match &event {
+            Event::ApplyProgress { key, words, .. } => {
+                if let Some(running) = screen.lock().running.get_mut(key) {
+                    running.words.clone_from(words);
+                }
+                return;
+            }
+            Event::Diagnostic(diagnostic) => return screen.show(&(**diagnostic).clone().into()),
+            Event::ApplyComplete { key, .. } | Event::ApplyErrored { key, .. } | Event::DataComplete { key, .. } => screen.end(key),
+            _ => {}
+        }
+        screen.say(event_text::line(&event, screen.terminal.layout.palette), &event);
+        match &event {
+            Event::ApplyStart { key, action, id } => screen.begin(key, *action, id.as_ref()),
+            Event::DataStart { key } => screen.begin(key, Action::Read, None),
+            _ => {}
+        }
+    }
+}

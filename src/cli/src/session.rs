@@ -1,0 +1,221 @@
+//! What most commands begin with: the configuration with its variables, the open state, the engine's surroundings.
+
+use crate::arguments::{Lock, Planning, VariableArgument};
+use crate::clock::{SystemClock, timestamp};
+use crate::disk::{Disk, STATE_FILE};
+use crate::failure::{self, Failure};
+use crate::registry::Registry;
+use crate::render::schemas::Schemas;
+use crate::render::state_json::{ShownObject, ShownOutput, ShownState};
+use crate::screen::{Screen, Watcher};
+use crate::terminal::Terminal;
+use crate::variables;
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
+use formwork_engine::connections::Connections;
+use formwork_engine::objects::{decode_object, decode_output};
+use formwork_engine::run::{self, Configuration, PlanOptions};
+use formwork_engine::{Environment, RunMode};
+use formwork_lang::Source;
+use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The workspace there is.
+pub(crate) const WORKSPACE: &str = "default";
+
+/// One command's surroundings.
+pub(crate) struct Session {
+    pub(crate) terminal: Terminal,
+    pub(crate) screen: Arc<Screen>,
+    pub(crate) environment: Environment,
+    pub(crate) schemas: Schemas,
+    files: Arc<dyn Source>,
+}
+
+impl Session {
+    /// Surroundings in the working directory.
+    pub(crate) fn new(terminal: Terminal, is_json: bool, parallelism: usize) -> Self {
+        let screen = Screen::new(terminal, is_json);
+        let environment = Environment {
+            providers: Arc::new(Registry),
+            clock: Arc::new(SystemClock::new()),
+            observer: Arc::new(Watcher(screen.clone())),
+            parallelism,
+            interrupt: Arc::new(AtomicBool::new(false)),
+        };
+        Self { terminal, screen, environment, schemas: Schemas::new(Arc::new(Registry)), files: Arc::new(Disk::here()) }
+    }
+
+    /// The module tree of the working directory, checked; warnings are shown.
+    pub(crate) fn load(&self) -> Result<Configuration, Failure> {
+        let (configuration, diagnostics) = run::load(&self.files);
+        self.settle(diagnostics, &configuration.sources)?;
+        Ok(configuration)
+    }
+
+    /// The configuration with its variables decided.
+    pub(crate) fn configuration(&self, arguments: &[VariableArgument]) -> Result<Configuration, Failure> {
+        let mut configuration = self.load()?;
+        let (mut given, mut diagnostics) = variables::gather(&mut configuration, std::env::vars(), arguments)?;
+        if !diagnostics.has_errors() {
+            variables::ask(&configuration, &mut given, &self.terminal);
+            diagnostics.append(run::decide_variables(&mut configuration, &given));
+        }
+        self.settle(diagnostics, &configuration.sources)?;
+        Ok(configuration)
+    }
+
+    /// Shows warnings; gives errors back, with the warnings before them.
+    pub(crate) fn settle(&self, diagnostics: Diagnostics, sources: &Sources) -> Result<(), Failure> {
+        self.screen.know_sources(sources);
+        self.screen.show(&diagnostics);
+        if diagnostics.has_errors() { Err(Failure::default()) } else { Ok(()) }
+    }
+
+    /// Opens the state of the working directory.
+    pub(crate) fn store(&self, operation: &str, lock: &Lock) -> Result<Store, Failure> {
+        let options = StoreOptions {
+            path: state_path(),
+            lock: lock.lock,
+            lock_timeout_ms: lock.lock_timeout,
+            operation: operation.to_owned(),
+            time: self.environment.clock.now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            new_lineage: uuid::Uuid::new_v4().to_string(),
+            files: Arc::new(RealFiles),
+            faults: crate::fault::hook(),
+            skip_flush: false,
+        };
+        Store::open(options).map_err(|diagnostics| self.refused(diagnostics))
+    }
+
+    /// Findings shown as whoever reads expects them.
+    pub(crate) fn refused(&self, diagnostics: impl Into<Diagnostics>) -> Failure {
+        self.screen.show(&diagnostics.into());
+        Failure::default()
+    }
+
+    /// How to plan, by the command line.
+    pub(crate) fn plan_options(&self, planning: &Planning, destroy: bool) -> PlanOptions {
+        PlanOptions {
+            mode: match (destroy, planning.refresh_only) {
+                (true, _) => RunMode::Destroy,
+                (false, true) => RunMode::RefreshOnly,
+                (false, false) => RunMode::Normal,
+            },
+            refresh: planning.refresh,
+            timestamp: self.environment.clock.now(),
+            workspace: WORKSPACE.to_owned(),
+            accepted_targets: planning.accept_new_target.clone(),
+        }
+    }
+
+    /// A state with its objects decoded by today's schemas, or as they stand where there is none.
+    pub(crate) fn shown_state(&self, state: &State) -> ShownState {
+        let connections = Connections::new(self.environment.clone());
+        let objects = state.objects().map(|(key, object)| {
+            let address = &key.address;
+            let kind = connections.kind(&object.provider.provider, address.mode(), address.type_name());
+            let decoded = kind.and_then(|kind| Some((decode_object(object, &kind).ok()?, kind)));
+            let value = match &decoded {
+                Some((prior, kind)) => kind.mark_sensitive(&prior.marked()),
+                None => plain_value(object),
+            };
+            ShownObject {
+                address: address.clone(),
+                deposed: key.deposed.clone(),
+                is_tainted: object.status == Status::Tainted,
+                schema_version: object.schema_version,
+                provider: object.provider.provider.clone(),
+                value,
+                depends_on: depends_on(object),
+            }
+        });
+        let outputs = state.outputs.iter().map(|(name, output)| ShownOutput {
+            name: name.to_string(),
+            value: decode_output(output),
+            sensitive: output.sensitive,
+        });
+        ShownState { objects: objects.collect(), outputs: outputs.collect() }
+    }
+
+    /// The snapshot at a path, when there is one that can be read.
+    pub(crate) fn stored_state(&self, path: &Path) -> Option<State> {
+        let bytes = std::fs::read(path).ok()?;
+        Some(formwork_state::format_v4::read(&path.to_string_lossy(), &bytes).ok()?.state)
+    }
+
+    /// Runs the engine's work. The first interrupt asks it to stop, the second ends the process.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| self.refused(Diagnostic::error("no-runtime", "Runtime could not be started", error.to_string())))?;
+        watch_interrupts(self.environment.interrupt.clone(), self.screen.clone());
+        Ok(runtime.block_on(work))
+    }
+}
+
+/// The state's path in the working directory.
+pub(crate) fn state_path() -> PathBuf {
+    PathBuf::from(STATE_FILE)
+}
+
+fn plain_value(object: &formwork_state::Object) -> formwork_value::Value {
+    let value = formwork_value::decode_implied(object.attributes.get())
+        .unwrap_or_else(|_| formwork_value::Value::null(formwork_value::Type::Dynamic));
+    let marks: Vec<_> =
+        object.sensitive_paths.iter().map(|path| (path.clone(), formwork_value::Marks::sensitive())).collect();
+    value.mark_paths(&marks)
+}
+
+fn depends_on(object: &formwork_state::Object) -> Vec<String> {
+    let mut blocks: Vec<String> = object
+        .edges
+        .iter()
+        .filter_map(|edge| match edge {
+            Edge::Object(address) => Some(address.block().to_string()),
+            Edge::Block(block) => Some(block.to_string()),
+            Edge::Node(_) => None,
+        })
+        .chain(object.dependencies.iter().cloned())
+        .collect();
+    blocks.sort();
+    blocks.dedup();
+    blocks
+}
+
+/// Waits for interrupts in a thread of its own, so that a busy engine cannot hold the second one up.
+fn watch_interrupts(interrupt: Arc<AtomicBool>, screen: Arc<Screen>) {
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        runtime.block_on(async {
+            stop_signal().await;
+            interrupt.store(true, Ordering::SeqCst);
+            screen.text("\nInterrupt received. Nothing more is started; what runs is finished, or left in a recorded wait.\nInterrupt again to stop at once.\n\n");
+            stop_signal().await;
+            failure::stop_at_once();
+        });
+    });
+}
+
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// A moment for names of runs: sortable and unique enough beside a random part.
+pub(crate) fn run_id() -> String {
+    format!("{}-{}", timestamp().replace([':', '.'], ""), &uuid::Uuid::new_v4().simple().to_string()[..8])
+}

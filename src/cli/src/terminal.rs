@@ -1,0 +1,74 @@
+//! Where text goes: what the process is attached to, decided once at the start.
+
+use crate::render::layout::{DEFAULT_COLUMNS, Layout};
+use crate::render::palette::Palette;
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources, Style, render_text};
+use std::io::{self, BufRead, IsTerminal, Write};
+
+/// What standard output, error and input are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terminal {
+    pub(crate) layout: Layout,
+    error_palette: Palette,
+    /// Whether live lines may be drawn.
+    pub(crate) is_live: bool,
+    /// Whether somebody can answer.
+    pub(crate) can_ask: bool,
+}
+
+impl Terminal {
+    /// Looks at the process's own streams. Colour needs a terminal, no `-no-color`, and no `NO_COLOR`.
+    pub(crate) fn detect(no_color: bool, input: bool) -> Self {
+        let is_coloured = !no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let (out, error) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let columns = if out { columns() } else { DEFAULT_COLUMNS };
+        Self {
+            layout: Layout { palette: Palette { colour: is_coloured && out }, columns },
+            error_palette: Palette { colour: is_coloured && error },
+            is_live: out && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            can_ask: input && io::stdin().is_terminal(),
+        }
+    }
+
+    /// Writes to standard output. A reader that has gone away is no failure of ours.
+    pub(crate) fn print(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes());
+        let _ = out.flush();
+    }
+
+    /// Writes to standard error.
+    pub(crate) fn print_error(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Shows findings: errors on standard error, warnings on standard output.
+    pub(crate) fn show(&self, diagnostics: &Diagnostics, sources: &Sources) {
+        for diagnostic in diagnostics {
+            if diagnostic.is_error() {
+                self.print_error(&format!("{}\n", self.text_of(diagnostic, sources, self.error_palette)));
+            } else {
+                self.print(&format!("{}\n", self.text_of(diagnostic, sources, self.layout.palette)));
+            }
+        }
+    }
+
+    fn text_of(&self, diagnostic: &Diagnostic, sources: &Sources, palette: Palette) -> String {
+        render_text(diagnostic, sources, Style { colour: palette.colour, width: self.layout.columns.saturating_sub(2) })
+    }
+
+    /// Asks and reads one line; none when there is nobody, or the input ends.
+    pub(crate) fn ask(&self, question: &str) -> Option<String> {
+        if !self.can_ask {
+            return None;
+        }
+        self.print(question);
+        let mut answer = String::new();
+        let length = io::stdin().lock().read_line(&mut answer).ok()?;
+        (length > 0).then(|| answer.trim_end_matches(['\n', '\r']).to_owned())
+    }
+}
+
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(DEFAULT_COLUMNS, |(terminal_size::Width(columns), _)| usize::from(columns).max(40))
+}
