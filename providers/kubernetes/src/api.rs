@@ -7,6 +7,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http::{Method, Request};
 use kube::Client;
 use serde_json::Value as Json;
+use std::fmt::Write as _;
 
 /// A page of a list holds so many objects at most.
 pub(crate) const PAGE_SIZE: usize = 500;
@@ -82,13 +83,23 @@ impl Api {
     }
 
     /// Creates by POST. The fields then belong to the manager's `Update` entry.
-    pub(crate) async fn create(&self, path: &str, body: &Json, options: ApplyOptions<'_>) -> Result<Json, Refusal> {
+    pub(crate) async fn create(
+        &self,
+        path: &str,
+        body: &Json,
+        options: ApplyOptions<'_>,
+    ) -> Result<Json, Refusal> {
         let query = format!("{path}?{}", options.query(false));
         self.exchange(Method::POST, &query, Some(("application/json", body))).await
     }
 
     /// Server-side apply.
-    pub(crate) async fn apply(&self, path: &str, body: &Json, options: ApplyOptions<'_>) -> Result<Json, Refusal> {
+    pub(crate) async fn apply(
+        &self,
+        path: &str,
+        body: &Json,
+        options: ApplyOptions<'_>,
+    ) -> Result<Json, Refusal> {
         let query = format!("{path}?{}", options.query(true));
         self.exchange(Method::PATCH, &query, Some(("application/apply-patch+yaml", body))).await
     }
@@ -110,15 +121,22 @@ impl Api {
         self.exchange(Method::DELETE, path, Some(("application/json", &body))).await
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<(&str, &Json)>) -> Result<Json, Refusal> {
-        let mut request = Request::builder().method(method.clone()).uri(path).header(ACCEPT, "application/json");
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, &Json)>,
+    ) -> Result<Json, Refusal> {
+        let mut request =
+            Request::builder().method(method.clone()).uri(path).header(ACCEPT, "application/json");
         let mut bytes = Vec::new();
         if let Some((content_type, body)) = body {
             request = request.header(CONTENT_TYPE, content_type);
             bytes = serde_json::to_vec(body).map_err(|error| Refusal::unsent(error.to_string()))?;
         }
-        let request =
-            request.body(kube::client::Body::from(bytes)).map_err(|error| Refusal::unsent(error.to_string()))?;
+        let request = request
+            .body(kube::client::Body::from(bytes))
+            .map_err(|error| Refusal::unsent(error.to_string()))?;
         let response = self.client.send(request).await.map_err(|error| Refusal::of_transport(&error))?;
         let (parts, body) = response.into_parts();
         let bytes = body.collect_bytes().await.map_err(|error| Refusal::lost(error_chain(&error)))?;
@@ -173,7 +191,9 @@ impl Refusal {
         let message = match text(&parsed, "message") {
             empty if empty.is_empty() => {
                 let shown: String = String::from_utf8_lossy(body).chars().take(300).collect();
-                format!("the server answered with HTTP status {status} {}", shown.trim()).trim_end().to_owned()
+                format!("the server answered with HTTP status {status} {}", shown.trim())
+                    .trim_end()
+                    .to_owned()
             }
             message => message,
         };
@@ -202,7 +222,8 @@ impl Refusal {
 
     /// Whether the manifest has a field that the kind lacks. Server-side apply says so with status 500.
     pub(crate) fn is_schema_error(&self) -> bool {
-        self.message.contains("failed to create typed patch object") || self.message.contains("field not declared in schema")
+        self.message.contains("failed to create typed patch object")
+            || self.message.contains("field not declared in schema")
     }
 
     /// Whether the server's access rules refuse the verb, as opposed to quota or admission.
@@ -218,9 +239,15 @@ fn is_before_sending(error: &kube::Error) -> bool {
         return true;
     }
     let text = error_chain(error);
-    ["client error (Connect)", "tcp connect error", "Connection refused", "dns error", "invalid peer certificate"]
-        .iter()
-        .any(|part| text.contains(part))
+    [
+        "client error (Connect)",
+        "tcp connect error",
+        "Connection refused",
+        "dns error",
+        "invalid peer certificate",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
 }
 
 /// An error with its causes, none said twice.
@@ -245,7 +272,8 @@ fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

@@ -59,7 +59,11 @@ fn refused(code: &str, detail: impl Into<String>, hint: &str) -> Diagnostics {
 
 async fn from_kubeconfig(settings: &Settings, paths: &[PathBuf]) -> Result<Access, Diagnostics> {
     let unreadable = |error: &dyn std::error::Error| {
-        refused("kubernetes-kubeconfig", format!("{}.", error_chain(error)), "Check config_path and what the file says.")
+        refused(
+            "kubernetes-kubeconfig",
+            format!("{}.", error_chain(error)),
+            "Check config_path and what the file says.",
+        )
     };
     let mut merged = Kubeconfig::default();
     for path in paths {
@@ -76,7 +80,8 @@ async fn from_kubeconfig(settings: &Settings, paths: &[PathBuf]) -> Result<Acces
         let named = merged.contexts.iter().find(|named| named.name == context);
         named.and_then(|named| named.context.as_ref()?.user.clone())
     });
-    let config = Config::from_custom_kubeconfig(merged, &options).await.map_err(|error| unreadable(&error))?;
+    let config =
+        Config::from_custom_kubeconfig(merged, &options).await.map_err(|error| unreadable(&error))?;
     let user = user.map(|user| format!(", user {user}")).unwrap_or_default();
     Ok(Access { config, words: format!("context {context}{user}") })
 }
@@ -130,10 +135,8 @@ fn from_pod() -> Result<Access, Diagnostics> {
 }
 
 fn override_access(config: &mut Config, settings: &Settings) -> Result<(), Diagnostics> {
-    if !settings.kubeconfig_paths().is_empty() {
-        if let Some(host) = &settings.host {
-            config.cluster_url = from_host(host)?.config.cluster_url;
-        }
+    if let Some(host) = &settings.host {
+        config.cluster_url = from_host(host)?.config.cluster_url;
     }
     if let Some(insecure) = settings.insecure {
         config.accept_invalid_certs = insecure;
@@ -154,7 +157,11 @@ fn override_access(config: &mut Config, settings: &Settings) -> Result<(), Diagn
 /// The certificates of a PEM text, in DER.
 fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, Diagnostics> {
     let bad = |detail: &str| {
-        refused("kubernetes-certificate", detail, "Give the PEM text itself, with its BEGIN CERTIFICATE lines.")
+        refused(
+            "kubernetes-certificate",
+            detail,
+            "Give the PEM text itself, with its BEGIN CERTIFICATE lines.",
+        )
     };
     let mut found = Vec::new();
     for part in pem.split("-----BEGIN CERTIFICATE-----").skip(1) {
@@ -188,12 +195,17 @@ fn auth_info(settings: &Settings) -> Result<Option<AuthInfo>, Diagnostics> {
     let parsed = serde_json::from_value(auth);
     // The error is left out: its text may quote a credential.
     parsed.map(Some).map_err(|_| {
-        refused("kubernetes-credentials", "The credentials cannot be read.", "Check token, client_certificate and exec.")
+        refused(
+            "kubernetes-credentials",
+            "The credentials cannot be read.",
+            "Check token, client_certificate and exec.",
+        )
     })
 }
 
 fn exec_json(exec: &Exec) -> Json {
-    let env: Vec<Json> = exec.env.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    let env: Vec<Json> =
+        exec.env.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     json!({
         "apiVersion": exec.api_version,
         "command": exec.command,
@@ -209,7 +221,10 @@ mod tests {
 
     fn kubeconfig(current: Option<&str>) -> Kubeconfig {
         let contexts = json!([{ "name": "a", "context": { "cluster": "c" } }, { "name": "b", "context": { "cluster": "c" } }]);
-        serde_json::from_value(json!({ "contexts": contexts, "current-context": current, "clusters": [], "users": [] })).unwrap()
+        serde_json::from_value(
+            json!({ "contexts": contexts, "current-context": current, "clusters": [], "users": [] }),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -229,7 +244,11 @@ mod tests {
             };
             let found = context_name(&settings, &kubeconfig(current));
             let found = found.map_err(|diagnostics| diagnostics.iter().next().unwrap().code.clone());
-            assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{context:?} {use_current}");
+            assert_eq!(
+                found,
+                expected.map(str::to_owned).map_err(str::to_owned),
+                "{context:?} {use_current}"
+            );
         }
     }
 

@@ -11,7 +11,8 @@ use crate::session::Session;
 use crate::settings::Settings;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{
-    Connection, KindSchema, ProviderError, ProviderSchema, ReadRequest, Reading, Readings, Request, Response, Target,
+    Connection, KindSchema, ProviderError, ProviderSchema, ReadRequest, Reading, Readings, Request, Response,
+    Target,
 };
 use formwork_value::{Value, decode};
 use futures::future::BoxFuture;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// So many lists run side by side.
 const LISTS_AT_ONCE: usize = 4;
+
+/// One object of a batch: where in it, and which object.
+type Wanted = (usize, Identity, ReadRequest);
 
 /// A connection to one API server.
 pub(crate) struct KubernetesConnection {
@@ -121,7 +125,7 @@ fn unnamed(host: &str, words: &str, refusal: &Refusal) -> Diagnostics {
 /// Objects of one kind are read together, several kinds side by side.
 fn read_manifests_one_by_one(session: Arc<Session>, objects: Vec<ReadRequest>) -> Readings<'static> {
     let mut failed = Vec::new();
-    let mut groups: BTreeMap<(String, String), Vec<(usize, Identity, ReadRequest)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String), Vec<Wanted>> = BTreeMap::new();
     for (at, request) in objects.into_iter().enumerate() {
         match manifest::identity_to_read(&request) {
             Ok(identity) => {
@@ -131,17 +135,19 @@ fn read_manifests_one_by_one(session: Arc<Session>, objects: Vec<ReadRequest>) -
             Err(error) => failed.push((at, Reading::Failed(error))),
         }
     }
-    let read = move |((api_version, kind), wanted): ((String, String), Vec<(usize, Identity, ReadRequest)>)| {
-        let session = session.clone();
-        async move {
-            let identities = wanted.iter().map(|(_, identity, _)| identity.clone()).collect();
-            let found: HashMap<_, _> = session.read_kind(&api_version, &kind, identities).await.into_iter().collect();
-            let answer = |(at, identity, request): (usize, Identity, ReadRequest)| {
-                (at, manifest::reading(&request, found.get(&identity).cloned().unwrap_or(Ok(None))))
-            };
-            stream::iter(wanted.into_iter().map(answer).collect::<Vec<_>>())
-        }
-    };
+    let read =
+        move |((api_version, kind), wanted): ((String, String), Vec<Wanted>)| {
+            let session = session.clone();
+            async move {
+                let identities = wanted.iter().map(|(_, identity, _)| identity.clone()).collect();
+                let found: HashMap<_, _> =
+                    session.read_kind(&api_version, &kind, identities).await.into_iter().collect();
+                let answer = |(at, identity, request): (usize, Identity, ReadRequest)| {
+                    (at, manifest::reading(&request, found.get(&identity).cloned().unwrap_or(Ok(None))))
+                };
+                stream::iter(wanted.into_iter().map(answer).collect::<Vec<_>>())
+            }
+        };
     let found = stream::iter(groups).map(read).buffer_unordered(LISTS_AT_ONCE).flatten();
     Box::pin(stream::iter(failed).chain(found))
 }
@@ -161,11 +167,15 @@ impl Connection for KubernetesConnection {
         Box::pin(async move {
             let session = &*self.session;
             match request {
-                Request::Upgrade { kind, version, stored } => Response::Upgraded(self.upgrade(&kind, version, &stored)),
+                Request::Upgrade { kind, version, stored } => {
+                    Response::Upgraded(self.upgrade(&kind, version, &stored))
+                }
                 Request::Read { kind, objects } => Response::Read(self.read(&kind, objects)),
                 Request::Plan(request) => {
                     let planned = match self.kind(&request.kind) {
-                        Ok(schema) if request.kind == MANIFEST => manifest::plan(session, schema, &request).await,
+                        Ok(schema) if request.kind == MANIFEST => {
+                            manifest::plan(session, schema, &request).await
+                        }
                         Ok(schema) => manifests::plan(session, schema, &request).await,
                         Err(error) => Err(error),
                     };
@@ -183,10 +193,12 @@ impl Connection for KubernetesConnection {
                     Response::Progress(manifests::find(session, &request).await)
                 }
                 Request::Find(request) => Response::Progress(manifest::find(session, &request).await),
-                Request::Import { kind, id } if kind == MANIFEST => Response::Imported(match self.kind(&kind) {
-                    Ok(schema) => manifest::import(session, schema, &id).await.map(|object| vec![object]),
-                    Err(error) => Err(error),
-                }),
+                Request::Import { kind, id } if kind == MANIFEST => {
+                    Response::Imported(match self.kind(&kind) {
+                        Ok(schema) => manifest::import(session, schema, &id).await.map(|object| vec![object]),
+                        Err(error) => Err(error),
+                    })
+                }
                 Request::ReadData { kind, configurations } if kind == RESOURCE => {
                     Response::Data(resource::read(session, &configurations).await)
                 }

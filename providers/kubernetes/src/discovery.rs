@@ -78,7 +78,9 @@ fn served_kinds(api_version: &str, list: &Json) -> HashMap<String, Arc<ServedKin
     let resources = list["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut kinds = HashMap::new();
     for resource in resources {
-        let (Some(plural), Some(kind)) = (resource["name"].as_str(), resource["kind"].as_str()) else { continue };
+        let (Some(plural), Some(kind)) = (resource["name"].as_str(), resource["kind"].as_str()) else {
+            continue;
+        };
         // `deployments/scale` is part of another resource.
         if plural.contains('/') {
             continue;

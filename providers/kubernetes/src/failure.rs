@@ -60,7 +60,9 @@ fn hint(refusal: &Refusal, kind: ErrorKind, is_field_conflict: bool) -> Option<S
         ErrorKind::Denied if refusal.is_status(401) => {
             "The API server does not accept these credentials; check that they have not expired."
         }
-        ErrorKind::Denied if refusal.is_access_denied() => "Give the user a role with this verb on this resource.",
+        ErrorKind::Denied if refusal.is_access_denied() => {
+            "Give the user a role with this verb on this resource."
+        }
         ErrorKind::Quota => "Raise the quota of the namespace, or ask for less.",
         _ => return None,
     };
@@ -76,8 +78,10 @@ pub(crate) fn owners_of_conflict(refusal: &Refusal) -> Vec<(String, String)> {
 
 /// `.spec.replicas belongs to "kubectl-edit"; …`
 pub(crate) fn conflict_sentence(owners: &[(String, String)]) -> String {
-    let parts: Vec<String> =
-        owners.iter().map(|(field, manager)| format!("{field} belongs to the field manager {manager:?}")).collect();
+    let parts: Vec<String> = owners
+        .iter()
+        .map(|(field, manager)| format!("{field} belongs to the field manager {manager:?}"))
+        .collect();
     parts.join("; ")
 }
 
@@ -110,7 +114,8 @@ pub(crate) fn is_immutable(refusal: &Refusal) -> bool {
             || text.contains("is forbidden: updates to")
             || text.contains("pod updates may not change fields")
     };
-    refusal.is_status(422) && (says_so(&refusal.message) || refusal.causes.iter().any(|cause| says_so(&cause.message)))
+    refusal.is_status(422)
+        && (says_so(&refusal.message) || refusal.causes.iter().any(|cause| says_so(&cause.message)))
 }
 
 #[cfg(test)]
@@ -137,10 +142,19 @@ mod tests {
             (429, "slow down", ErrorKind::Throttled, false),
             (500, "etcd", ErrorKind::Transient, true),
             (504, "timeout", ErrorKind::Transient, true),
-            (500, "failed to create typed patch object (a/b): .spec.x: field not declared in schema", ErrorKind::Invalid, false),
+            (
+                500,
+                "failed to create typed patch object (a/b): .spec.x: field not declared in schema",
+                ErrorKind::Invalid,
+                false,
+            ),
         ];
         for (status, message, kind, is_unknown) in table {
-            let error = provider_error(&refusal(status, &serde_json::json!({ "message": message })), Intent::Change, "x");
+            let error = provider_error(
+                &refusal(status, &serde_json::json!({ "message": message })),
+                Intent::Change,
+                "x",
+            );
             assert_eq!(error.kind, kind, "{status} {message}");
             assert_eq!(matches!(error.outcome, Outcome::Unknown), is_unknown, "{status} {message}");
             assert!(error.message.contains(message), "{}", error.message);
@@ -155,7 +169,10 @@ mod tests {
             { "reason": "FieldManagerConflict", "message": "conflict with \"kubectl-edit\" using apps/v1", "field": ".spec.replicas" },
         ] } });
         let error = provider_error(&refusal(409, &body), Intent::Change, "Deployment a/b");
-        assert_eq!(error.message, "Deployment a/b: .spec.replicas belongs to the field manager \"kubectl-edit\"");
+        assert_eq!(
+            error.message,
+            "Deployment a/b: .spec.replicas belongs to the field manager \"kubectl-edit\""
+        );
         assert!(error.hint.is_some_and(|hint| hint.contains("force_conflicts")));
         assert_eq!(error.path.map(|path| path.to_string()).as_deref(), Some(".manifest.spec.replicas"));
     }
@@ -185,8 +202,16 @@ mod tests {
     #[test]
     fn immutable_fields_are_recognised() {
         let table = [
-            (422, "Deployment.apps \"a\" is invalid: spec.selector: Invalid value: {}: field is immutable", true),
-            (422, "StatefulSet \"a\" is invalid: spec: Forbidden: updates to statefulset spec for fields other than", true),
+            (
+                422,
+                "Deployment.apps \"a\" is invalid: spec.selector: Invalid value: {}: field is immutable",
+                true,
+            ),
+            (
+                422,
+                "StatefulSet \"a\" is invalid: spec: Forbidden: updates to statefulset spec for fields other than",
+                true,
+            ),
             (422, "spec.replicas: Invalid value: -1: must be greater than or equal to 0", false),
             (409, "field is immutable", false),
         ];

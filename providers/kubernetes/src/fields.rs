@@ -58,7 +58,8 @@ impl Ownership {
             let fields = FieldSet::parse(&entry["fieldsV1"]);
             let name = entry["manager"].as_str().unwrap_or_default();
             let is_subresource = entry["subresource"].as_str().is_some_and(|name| !name.is_empty());
-            if name == manager && !is_subresource {
+            // The server holds an `Update` entry of our name for another manager, and so do we.
+            if name == manager && !is_subresource && entry["operation"] == "Apply" {
                 ownership.ours = std::mem::take(&mut ownership.ours).union(fields);
             } else {
                 ownership.others.push((name.to_owned(), fields));
@@ -69,14 +70,22 @@ impl Ownership {
 
     /// The fields that the manifest gives and others own alone.
     pub(crate) fn foreign_fields(&self, manifest: &Json) -> Vec<ForeignField> {
-        let others: Vec<(&str, &FieldSet)> = self.others.iter().map(|(name, fields)| (name.as_str(), fields)).collect();
+        let others: Vec<(&str, &FieldSet)> =
+            self.others.iter().map(|(name, fields)| (name.as_str(), fields)).collect();
         let mut found = Vec::new();
         if let Json::Object(entries) = manifest {
             for (name, value) in entries {
                 if name == "apiVersion" || name == "kind" {
                     continue;
                 }
-                descend(value, Step::Field(name.clone()), Some(&self.ours), &others, &mut Vec::new(), &mut found);
+                descend(
+                    value,
+                    Step::Field(name.clone()),
+                    Some(&self.ours),
+                    &others,
+                    &mut Vec::new(),
+                    &mut found,
+                );
             }
         }
         found
@@ -163,8 +172,10 @@ pub(crate) fn canonical(json: &Json) -> String {
     match json {
         Json::Object(entries) => {
             let sorted: BTreeMap<&String, &Json> = entries.iter().collect();
-            let parts: Vec<String> =
-                sorted.iter().map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value))).collect();
+            let parts: Vec<String> = sorted
+                .iter()
+                .map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value)))
+                .collect();
             format!("{{{}}}", parts.join(","))
         }
         Json::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
@@ -176,7 +187,8 @@ impl FieldSet {
     /// From `fieldsV1`.
     pub(crate) fn parse(json: &Json) -> Self {
         let Json::Object(entries) = json else { return Self::default() };
-        let children = entries.iter().filter_map(|(key, below)| Some((Step::parse(key)?, Self::parse(below))));
+        let children =
+            entries.iter().filter_map(|(key, below)| Some((Step::parse(key)?, Self::parse(below))));
         Self { children: children.collect() }
     }
 
@@ -207,6 +219,41 @@ impl FieldSet {
         at.children.clear();
     }
 
+    /// The part of the set that stands in a document: without the defaults that the server filled in.
+    pub(crate) fn restricted_to(&self, document: &Json) -> Option<Self> {
+        if self.is_leaf() {
+            return Some(Self::default());
+        }
+        let child = |(step, below): (&Step, &Self)| {
+            let found = match step {
+                Step::This => return Some((Step::This, Self::default())),
+                Step::Field(name) => document.get(name)?,
+                Step::Index(at) => document.get(at)?,
+                Step::Keys(_) | Step::Value(_) => {
+                    document.as_array()?.iter().find(|item| step.is_item(item, true))?
+                }
+            };
+            Some((step.clone(), below.restricted_to(found)?))
+        };
+        let children: BTreeMap<Step, Self> = self.children.iter().filter_map(child).collect();
+        (!children.is_empty()).then_some(Self { children })
+    }
+
+    /// As `fieldsV1`.
+    pub(crate) fn to_json(&self) -> Json {
+        let child = |(step, below): (&Step, &Self)| {
+            let key = match step {
+                Step::This => ".".to_owned(),
+                Step::Field(name) => format!("f:{name}"),
+                Step::Keys(keys) => format!("k:{keys}"),
+                Step::Value(value) => format!("v:{value}"),
+                Step::Index(at) => format!("i:{at}"),
+            };
+            (key, below.to_json())
+        };
+        self.children.iter().map(child).collect()
+    }
+
     /// The part of a document that the set names; nothing where none of it is there.
     pub(crate) fn extract(&self, document: &Json) -> Option<Json> {
         if self.is_leaf() {
@@ -234,7 +281,8 @@ impl FieldSet {
     }
 
     fn extract_item(&self, at: usize, item: &Json) -> Option<Json> {
-        let named = |step: &Step| matches!(step, Step::Index(index) if *index == at) || step.is_item(item, false);
+        let named =
+            |step: &Step| matches!(step, Step::Index(index) if *index == at) || step.is_item(item, false);
         self.children.iter().find(|(step, _)| named(step)).and_then(|(_, below)| below.extract(item))
     }
 }
@@ -283,12 +331,29 @@ mod tests {
                 json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { ".": {}, "f:image": {}, "f:name": {} } } } }),
                 json!({ "spec": { "containers": [{ "image": "a", "name": "app" }] } }),
             ),
-            (json!({ "f:spec": { "f:finalizers": { "v:\"ours\"": {} } } }), json!({ "spec": { "finalizers": ["ours"] } })),
+            (
+                json!({ "f:spec": { "f:finalizers": { "v:\"ours\"": {} } } }),
+                json!({ "spec": { "finalizers": ["ours"] } }),
+            ),
             (json!({ "f:spec": { "f:absent": {}, "f:replicas": {} } }), json!({ "spec": { "replicas": 2 } })),
         ];
         for (fields, expected) in table {
             assert_eq!(FieldSet::parse(&fields).extract(&live), Some(expected), "{fields}");
         }
+    }
+
+    #[test]
+    fn defaults_are_no_part_of_what_was_given() {
+        let set = FieldSet::parse(&json!({ "f:spec": {
+            "f:replicas": {}, "f:strategy": { "f:type": {} },
+            "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {}, "f:protocol": {} } },
+        } }));
+        let document = json!({ "spec": { "replicas": 1, "ports": [{ "port": 80 }] } });
+        let expected = json!({ "f:spec": {
+            "f:replicas": {}, "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {} } },
+        } });
+        assert_eq!(set.restricted_to(&document).unwrap().to_json(), expected);
+        assert_eq!(set.restricted_to(&json!({ "data": {} })), None);
     }
 
     fn managed(entries: &Json) -> Ownership {
@@ -302,24 +367,34 @@ mod tests {
             "spec": { "replicas": 2, "containers": [{ "name": "app", "image": "a" }], "ports": [{ "port": 80 }] },
         });
         let ours = |fields: Json| json!({ "manager": "formwork", "operation": "Apply", "fieldsV1": fields });
-        let theirs = |fields: Json| json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields });
+        let theirs =
+            |fields: Json| json!({ "manager": "kubectl-edit", "operation": "Update", "fieldsV1": fields });
         let table = [
             (json!([ours(json!({ "f:spec": { "f:replicas": {} } }))]), vec![]),
             (json!([theirs(json!({ "f:spec": { "f:replicas": {} } }))]), vec![".spec.replicas"]),
             (
-                json!([ours(json!({ "f:spec": { "f:replicas": {} } })), theirs(json!({ "f:spec": { "f:replicas": {} } }))]),
+                json!([
+                    ours(json!({ "f:spec": { "f:replicas": {} } })),
+                    theirs(json!({ "f:spec": { "f:replicas": {} } }))
+                ]),
                 vec![],
             ),
             (json!([theirs(json!({ "f:spec": { "f:paused": {} } }))]), vec![]),
             (
                 json!([
-                    ours(json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:name": {} } } } })),
-                    theirs(json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:image": {} } } } })),
+                    ours(
+                        json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:name": {} } } } })
+                    ),
+                    theirs(
+                        json!({ "f:spec": { "f:containers": { "k:{\"name\":\"app\"}": { "f:image": {} } } } })
+                    ),
                 ]),
                 vec![".spec.containers[name=\"app\"].image"],
             ),
             (
-                json!([theirs(json!({ "f:spec": { "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { "f:port": {} } } } }))]),
+                json!([theirs(
+                    json!({ "f:spec": { "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { "f:port": {} } } } })
+                )]),
                 vec![".spec.ports[port=80,protocol=\"TCP\"].port"],
             ),
         ];
@@ -331,8 +406,11 @@ mod tests {
     }
 
     #[test]
-    fn a_status_entry_of_ours_is_not_ours() {
-        let entries = json!([{ "manager": "formwork", "subresource": "status", "fieldsV1": { "f:status": {} } }]);
+    fn a_status_or_update_entry_of_our_name_is_not_ours() {
+        let entries = json!([
+            { "manager": "formwork", "operation": "Apply", "subresource": "status", "fieldsV1": { "f:status": {} } },
+            { "manager": "formwork", "operation": "Update", "fieldsV1": { "f:spec": {} } },
+        ]);
         assert!(managed(&entries).ours.is_leaf());
     }
 

@@ -10,7 +10,6 @@ use serde_json::{Map, Value as Json};
 pub(crate) fn to_json(value: &Value) -> Option<Json> {
     Some(match value.kind() {
         Kind::Null(_) => Json::Null,
-        Kind::Unknown(..) => return None,
         Kind::Bool(bool) => Json::Bool(bool),
         Kind::Number(number) => Json::Number(number_to_json(&number)?),
         Kind::String(text) => Json::String(text.to_string()),
@@ -22,7 +21,7 @@ pub(crate) fn to_json(value: &Value) -> Option<Json> {
             Json::Object(entries.collect::<Option<Map<_, _>>>()?)
         }
         // A provider never sees a mark; should one come, what is under it stays unknown here.
-        Kind::Marked(..) => return None,
+        Kind::Unknown(..) | Kind::Marked(..) => return None,
     })
 }
 
@@ -41,9 +40,9 @@ pub(crate) fn from_json(json: &Json) -> Value {
         Json::Number(number) => number_from_json(number),
         Json::String(text) => Value::string(text.as_str()),
         Json::Array(items) => Value::tuple(items.iter().map(from_json).collect()),
-        Json::Object(entries) => {
-            Value::object(entries.iter().map(|(name, value)| (Name::from(name.as_str()), from_json(value))).collect())
-        }
+        Json::Object(entries) => Value::object(
+            entries.iter().map(|(name, value)| (Name::from(name.as_str()), from_json(value))).collect(),
+        ),
     }
 }
 
@@ -115,7 +114,9 @@ impl DocumentPath {
         for step in &self.0 {
             let next = match at {
                 Json::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
-                Json::Object(entries) => Some(entries.entry(step.clone()).or_insert_with(|| Json::Object(Map::new()))),
+                Json::Object(entries) => {
+                    Some(entries.entry(step.clone()).or_insert_with(|| Json::Object(Map::new())))
+                }
                 _ => None,
             };
             let Some(next) = next else { return };
@@ -222,7 +223,8 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in table {
-            let expected = expected.map(|steps| steps.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>());
+            let expected =
+                expected.map(|steps| steps.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>());
             assert_eq!(DocumentPath::parse(text).map(|path| path.0), expected, "{text}");
         }
     }
@@ -233,6 +235,9 @@ mod tests {
         let value = with_unknowns(&json!({ "metadata": { "name": "a" } }), &[path]);
         let metadata = value.get("metadata").unwrap();
         assert!(!metadata.get("uid").unwrap().is_known());
-        assert_eq!(metadata.get("name").and_then(Value::as_str).map(ToString::to_string).as_deref(), Some("a"));
+        assert_eq!(
+            metadata.get("name").and_then(Value::as_str).map(ToString::to_string).as_deref(),
+            Some("a")
+        );
     }
 }

@@ -63,7 +63,8 @@ impl Provider for Kubernetes {
             if found.has_errors() {
                 return Err(found);
             }
-            let connection = KubernetesConnection::open(&Settings::of(&configuration), shared_schema()).await?;
+            let connection =
+                KubernetesConnection::open(&Settings::of(&configuration), shared_schema()).await?;
             Ok(Arc::new(connection) as Arc<dyn Connection>)
         })
     }

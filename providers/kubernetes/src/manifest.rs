@@ -1,21 +1,21 @@
 //! `kubernetes_manifest`: one object of any kind.
 
 use crate::failure::{Intent, provider_error};
+use crate::fields::Ownership;
 use crate::json::{DocumentPath, from_json, to_json, with_attribute, with_unknowns};
 use crate::object::{
-    Desired, FIELD_MANAGER, FieldManager, Identity, OWNER_ANNOTATION, Record, Stored, TOKEN_LABEL, manifest_of,
-    owner_of, token_label, token_of, uid_of,
+    Desired, FIELD_MANAGER, FieldManager, Identity, OWNER_ANNOTATION, Record, Stored, TOKEN_LABEL,
+    manifest_of, owner_of, token_label, token_of, uid_of,
 };
-use crate::fields::Ownership;
 use crate::plan_object::{Expected, ObjectPlan, Prior, absent_kind, identity_changes};
 use crate::schema::MANIFEST;
-use crate::session::{Mark, Session, record_of, taken_name};
+use crate::session::{Mark, Session, is_applied, record_of, taken_name};
 use crate::settings::{block, text};
 use crate::wait::{Standing, Wait, going_words, paths_of};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{
-    Applied, ApplyRequest, ErrorKind, ImportedObject, KindSchema, Operation, Outcome, PlanRequest, Planned, Progress,
-    ProviderError, ReadRequest, Reading, WaitRequest, default_plan,
+    Applied, ApplyRequest, ErrorKind, ImportedObject, KindSchema, Operation, Outcome, PlanRequest, Planned,
+    Progress, ProviderError, ReadRequest, Reading, WaitRequest, default_plan,
 };
 use formwork_value::{Kind, Name, Path, Type, Value};
 use serde_json::{Value as Json, json};
@@ -37,7 +37,9 @@ pub(crate) fn validate(configuration: &Value) -> Diagnostics {
     if let Err(message) = paths_of(configuration, "computed_fields") {
         push(".computed_fields", format!("{message}."));
     }
-    let Some(manifest) = configuration.get("manifest").filter(|manifest| manifest.is_known()) else { return found };
+    let Some(manifest) = configuration.get("manifest").filter(|manifest| manifest.is_known()) else {
+        return found;
+    };
     if manifest.entries().is_none() {
         push(".manifest", "A manifest is an object with apiVersion, kind and metadata.".to_owned());
         return found;
@@ -98,7 +100,8 @@ fn desired_of(resource: &Value) -> Result<Option<Desired>, ProviderError> {
 }
 
 fn need_desired(resource: &Value) -> Result<Desired, ProviderError> {
-    desired_of(resource)?.ok_or_else(|| ProviderError::bug("an apply came with a manifest that is not wholly known"))
+    desired_of(resource)?
+        .ok_or_else(|| ProviderError::bug("an apply came with a manifest that is not wholly known"))
 }
 
 /// The attributes that a stored object fills.
@@ -109,8 +112,9 @@ fn with_stored(resource: &Value, stored: &Stored) -> Value {
 
 /// A map of fields to managers as a value.
 pub(crate) fn taken_over_value(taken_over: &BTreeMap<String, String>) -> Value {
-    let entries =
-        taken_over.iter().map(|(field, manager)| (Name::from(field.as_str()), Value::string(manager.as_str())));
+    let entries = taken_over
+        .iter()
+        .map(|(field, manager)| (Name::from(field.as_str()), Value::string(manager.as_str())));
     Value::map(Type::String, entries.collect())
 }
 
@@ -135,7 +139,9 @@ fn record(resource: &Value, private: &[u8]) -> Option<Record> {
 pub(crate) fn identity_to_read(request: &ReadRequest) -> Result<Identity, ProviderError> {
     let record = record(&request.prior, &request.private);
     record.map(|record| record.identity).ok_or_else(|| {
-        ProviderError::invalid("The stored object does not say which one it is: neither object nor manifest has a name.")
+        ProviderError::invalid(
+            "The stored object does not say which one it is: neither object nor manifest has a name.",
+        )
     })
 }
 
@@ -155,7 +161,11 @@ pub(crate) fn reading(request: &ReadRequest, found: Result<Option<Json>, Provide
 }
 
 /// Plans one resource.
-pub(crate) async fn plan(session: &Session, schema: &KindSchema, request: &PlanRequest) -> Result<Planned, ProviderError> {
+pub(crate) async fn plan(
+    session: &Session,
+    schema: &KindSchema,
+    request: &PlanRequest,
+) -> Result<Planned, ProviderError> {
     let mut planned = default_plan(schema, request);
     if request.proposed.is_null() {
         return Ok(planned);
@@ -167,7 +177,11 @@ pub(crate) async fn plan(session: &Session, schema: &KindSchema, request: &PlanR
     let prior = record.map(|record| Prior {
         record,
         object: request.prior.get("object").and_then(to_json).unwrap_or(Json::Null),
-        is_taken_over: request.prior.get("taken_over").and_then(Value::entries).is_some_and(|all| !all.is_empty()),
+        is_taken_over: request
+            .prior
+            .get("taken_over")
+            .and_then(Value::entries)
+            .is_some_and(|all| !all.is_empty()),
     });
     let found = session.plan_object(&mut desired, prior.as_ref(), &request.owner).await?;
     if matches!(found.expected, Expected::Unchanged) {
@@ -209,7 +223,12 @@ async fn plan_unknown(
                 found.deferred = Some(absent_kind(&identity));
             }
             if let Some(record) = record {
-                let is_known = |name: &str| manifest.get("metadata").and_then(|metadata| metadata.get(name)).is_none_or(Value::is_known);
+                let is_known = |name: &str| {
+                    manifest
+                        .get("metadata")
+                        .and_then(|metadata| metadata.get(name))
+                        .is_none_or(Value::is_known)
+                };
                 let mut assumed = identity;
                 if !is_known("namespace") {
                     assumed.namespace.clone_from(&record.identity.namespace);
@@ -270,7 +289,11 @@ async fn delete(session: &Session, request: &ApplyRequest) -> Result<Progress, P
 
 /// The end of a delete.
 pub(crate) fn deleted() -> Progress {
-    Progress::Done(Box::new(Applied { object: Value::null(Type::Dynamic), private: Vec::new(), lenient: false }))
+    Progress::Done(Box::new(Applied {
+        object: Value::null(Type::Dynamic),
+        private: Vec::new(),
+        lenient: false,
+    }))
 }
 
 fn waiting(identity: &Identity, uid: Option<&str>, looks: u32, words: String) -> Progress {
@@ -325,9 +348,10 @@ pub(crate) async fn poll(session: &Session, request: &WaitRequest) -> Result<Pro
     match (request.apply.operation, live) {
         (Operation::Delete, None) => Ok(deleted()),
         (Operation::Delete, Some(live)) => Ok(waiting(&identity, uid, looks, going_words(&live))),
-        (_, None) => {
-            Err(ProviderError::new(ErrorKind::NotFound, format!("{identity} was deleted by somebody else while it was waited for.")))
-        }
+        (_, None) => Err(ProviderError::new(
+            ErrorKind::NotFound,
+            format!("{identity} was deleted by somebody else while it was waited for."),
+        )),
         (_, Some(live)) => {
             let mut desired = need_desired(&request.apply.planned)?;
             desired.identity = identity;
@@ -354,7 +378,9 @@ pub(crate) async fn find(session: &Session, request: &ApplyRequest) -> Result<Pr
         return Ok(Progress::NotFound);
     };
     desired.place(kind.is_namespaced);
-    if let Some(record) = record(&request.prior, &request.private).filter(|_| request.operation == Operation::Update) {
+    if let Some(record) =
+        record(&request.prior, &request.private).filter(|_| request.operation == Operation::Update)
+    {
         desired.identity.name = record.identity.name;
     }
     let live = if desired.generates_name() {
@@ -370,14 +396,20 @@ pub(crate) async fn find(session: &Session, request: &ApplyRequest) -> Result<Pr
             Ok(Progress::NotFound)
         };
     }
-    if token_of(&live) == Some(token_label(&request.token.0).as_str()) {
+    // Made by POST but not yet standing as applied, it is sent again: that finds it by its token and ends the work.
+    let is_whole = !desired.generates_name() || is_applied(&live, &desired.manager);
+    if is_whole && token_of(&live) == Some(token_label(&request.token.0).as_str()) {
         return after_write(session, request, &desired, &live, 0).await;
     }
     Ok(Progress::NotFound)
 }
 
 /// Imports one object by its id.
-pub(crate) async fn import(session: &Session, schema: &KindSchema, id: &str) -> Result<ImportedObject, ProviderError> {
+pub(crate) async fn import(
+    session: &Session,
+    schema: &KindSchema,
+    id: &str,
+) -> Result<ImportedObject, ProviderError> {
     let mut identity = Identity::parse_import_id(id).map_err(|message| {
         ProviderError::invalid(format!("The import id {id:?} cannot be read: {message}."))
             .hint("Write it as \"apiVersion=apps/v1,kind=Deployment,namespace=NAMESPACE,name=NAME\".")
@@ -387,10 +419,15 @@ pub(crate) async fn import(session: &Session, schema: &KindSchema, id: &str) -> 
         identity.namespace = Some("default".to_owned());
     }
     let path = kind.object_path(identity.namespace.as_deref(), &identity.name);
-    let live = session.api.get(&path).await.map_err(|refusal| provider_error(&refusal, Intent::Look, &identity.to_string()))?;
+    let live = session
+        .api
+        .get(&path)
+        .await
+        .map_err(|refusal| provider_error(&refusal, Intent::Look, &identity.to_string()))?;
     let (manifest, is_ours) = imported_manifest(&live);
     let stored = Stored::of(&live, Some(&manifest), FIELD_MANAGER, &[]);
-    let desired = Desired::new(manifest.clone(), FieldManager::default(), Vec::new()).map_err(ProviderError::bug)?;
+    let desired =
+        Desired::new(manifest.clone(), FieldManager::default(), Vec::new()).map_err(ProviderError::bug)?;
     let mut record = record_of(&desired, &live, &stored);
     record.identity = identity;
     if !is_ours {
@@ -411,7 +448,9 @@ pub(crate) async fn import(session: &Session, schema: &KindSchema, id: &str) -> 
 pub(crate) fn null_attributes(value_type: &Type, block: &formwork_sdk::Block) -> Value {
     let Type::Object(object) = value_type else { return Value::null(value_type.clone()) };
     let empty = |name: &Name, kind: &Type| match kind {
-        Type::List(element) if block.blocks.contains_key(name) => Value::list((**element).clone(), Vec::new()),
+        Type::List(element) if block.blocks.contains_key(name) => {
+            Value::list((**element).clone(), Vec::new())
+        }
         kind => Value::null(kind.clone()),
     };
     Value::object(object.attributes().iter().map(|(name, kind)| (name.clone(), empty(name, kind))).collect())
@@ -453,13 +492,20 @@ mod tests {
             (from_json(&json!({ "kind": "A", "metadata": name })), vec![".manifest.apiVersion"]),
             (from_json(&json!({ "apiVersion": "v1", "kind": 3, "metadata": name })), vec![".manifest.kind"]),
             (from_json(&json!({ "apiVersion": "v1", "kind": "A" })), vec![".manifest.metadata"]),
-            (from_json(&json!({ "apiVersion": "v1", "kind": "A", "metadata": {} })), vec![".manifest.metadata"]),
             (
-                from_json(&json!({ "apiVersion": "v1", "kind": "A", "metadata": { "name": "a", "uid": "u" } })),
+                from_json(&json!({ "apiVersion": "v1", "kind": "A", "metadata": {} })),
                 vec![".manifest.metadata"],
             ),
             (
-                from_json(&json!({ "apiVersion": "v1", "kind": "A", "metadata": { "name": "a", "labels": { TOKEN_LABEL: "u" } } })),
+                from_json(
+                    &json!({ "apiVersion": "v1", "kind": "A", "metadata": { "name": "a", "uid": "u" } }),
+                ),
+                vec![".manifest.metadata"],
+            ),
+            (
+                from_json(
+                    &json!({ "apiVersion": "v1", "kind": "A", "metadata": { "name": "a", "labels": { TOKEN_LABEL: "u" } } }),
+                ),
                 vec![".manifest.metadata"],
             ),
         ];
@@ -481,7 +527,7 @@ mod tests {
         let live = json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": { "name": "a", "namespace": "n", "uid": "u", "labels": { TOKEN_LABEL: "t" },
-                "managedFields": [{ "manager": "formwork", "fieldsV1": {
+                "managedFields": [{ "manager": "formwork", "operation": "Apply", "fieldsV1": {
                     "f:metadata": { "f:labels": { "f:formwork.dev/token": {} } }, "f:data": { "f:k": {} } } }] },
             "data": { "k": "v", "other": "w" },
         });

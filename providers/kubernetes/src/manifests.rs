@@ -13,10 +13,10 @@ use crate::stream::{defines, parse};
 use crate::wait::{Standing, Wait};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{
-    Applied, ApplyRequest, KindSchema, Operation, Outcome, PlanRequest, Planned, Progress, ProviderError, ReadRequest,
-    Reading, WaitRequest, default_plan,
+    Applied, ApplyRequest, KindSchema, Operation, Outcome, PlanRequest, Planned, Progress, ProviderError,
+    ReadRequest, Reading, WaitRequest, default_plan,
 };
-use formwork_value::{Name, Path, Type, Value};
+use formwork_value::{Entries, Name, Path, Type, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap};
@@ -41,12 +41,15 @@ pub(crate) fn validate(configuration: &Value) -> Diagnostics {
     let Some(content) = text(configuration, "content") else { return Diagnostics::new() };
     match parse(&content, &field_manager(configuration)) {
         Ok(_) => Diagnostics::new(),
-        Err(message) => Diagnostic::error("kubernetes-manifests", "Invalid manifests", message).attribute(".content").into(),
+        Err(message) => Diagnostic::error("kubernetes-manifests", "Invalid manifests", message)
+            .attribute(".content")
+            .into(),
     }
 }
 
 fn objects_of(resource: &Value) -> Result<Vec<Desired>, ProviderError> {
-    let content = resource.get("content").and_then(Value::as_str).map(ToString::to_string).unwrap_or_default();
+    let content =
+        resource.get("content").and_then(Value::as_str).map(ToString::to_string).unwrap_or_default();
     let parsed = parse(&content, &field_manager(resource));
     parsed.map_err(|message| ProviderError::invalid(message).at(Path::root().attribute("content")))
 }
@@ -70,7 +73,7 @@ fn records(resource: &Value, private: &[u8]) -> BTreeMap<String, Record> {
 
 fn stored_objects(resource: &Value) -> BTreeMap<String, Json> {
     let entries = resource.get("objects").and_then(Value::entries);
-    let entries = entries.map(|entries| entries.as_slice()).unwrap_or_default();
+    let entries = entries.map(Entries::as_slice).unwrap_or_default();
     entries.iter().filter_map(|(key, object)| Some((key.to_string(), to_json(object)?))).collect()
 }
 
@@ -80,7 +83,10 @@ pub(crate) fn identities_to_read(request: &ReadRequest) -> Vec<Identity> {
 }
 
 /// The reading of objects that were looked for.
-pub(crate) fn reading(request: &ReadRequest, found: &HashMap<Identity, Result<Option<Json>, ProviderError>>) -> Reading {
+pub(crate) fn reading(
+    request: &ReadRequest,
+    found: &HashMap<Identity, Result<Option<Json>, ProviderError>>,
+) -> Reading {
     let mut records = records(&request.prior, &request.private);
     let manifests: HashMap<String, Json> = objects_of(&request.prior)
         .unwrap_or_default()
@@ -94,7 +100,9 @@ pub(crate) fn reading(request: &ReadRequest, found: &HashMap<Identity, Result<Op
             Some(Ok(Some(live))) => {
                 let stored = Stored::of(live, manifests.get(key), &record.manager, &[]);
                 uid_of(live).unwrap_or_default().clone_into(&mut record.uid);
-                taken_over.extend(stored.taken_over.into_iter().map(|(field, manager)| (format!("{key}{field}"), manager)));
+                taken_over.extend(
+                    stored.taken_over.into_iter().map(|(field, manager)| (format!("{key}{field}"), manager)),
+                );
                 objects.push((Name::from(key.as_str()), from_json(&stored.object)));
             }
             Some(Ok(None)) | None => {}
@@ -114,7 +122,11 @@ fn encode(records: BTreeMap<String, Record>) -> Vec<u8> {
 }
 
 /// Plans one resource.
-pub(crate) async fn plan(session: &Session, schema: &KindSchema, request: &PlanRequest) -> Result<Planned, ProviderError> {
+pub(crate) async fn plan(
+    session: &Session,
+    schema: &KindSchema,
+    request: &PlanRequest,
+) -> Result<Planned, ProviderError> {
     let mut planned = default_plan(schema, request);
     if request.proposed.is_null() {
         return Ok(planned);
@@ -357,7 +369,11 @@ async fn after_failure(
 }
 
 /// What is stored in the end, as the server has it.
-async fn finish(session: &Session, request: &ApplyRequest, desired: &[Desired]) -> Result<Progress, ProviderError> {
+async fn finish(
+    session: &Session,
+    request: &ApplyRequest,
+    desired: &[Desired],
+) -> Result<Progress, ProviderError> {
     let mut found = session.read_all(desired.iter().map(|one| one.identity.clone()).collect()).await;
     let mut records = BTreeMap::new();
     let mut objects = Vec::new();

@@ -107,7 +107,11 @@ pub(crate) struct Desired {
 
 impl Desired {
     /// From a manifest; the message says what is wrong with it.
-    pub(crate) fn new(manifest: Json, field_manager: FieldManager, computed: Vec<DocumentPath>) -> Result<Self, String> {
+    pub(crate) fn new(
+        manifest: Json,
+        field_manager: FieldManager,
+        computed: Vec<DocumentPath>,
+    ) -> Result<Self, String> {
         let mut manifest = without_nulls(manifest);
         let Some(identity) = Identity::of(&manifest) else {
             return Err("A manifest needs apiVersion and kind.".to_owned());
@@ -337,9 +341,15 @@ pub(crate) fn manifest_of(live: &Json) -> Json {
         entries.remove("status");
     }
     if let Json::Object(metadata) = &mut manifest["metadata"] {
-        for name in
-            ["managedFields", "uid", "resourceVersion", "creationTimestamp", "generation", "selfLink", "ownerReferences"]
-        {
+        for name in [
+            "managedFields",
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "generation",
+            "selfLink",
+            "ownerReferences",
+        ] {
             metadata.remove(name);
         }
         if let Some(Json::Object(annotations)) = metadata.get_mut("annotations") {
@@ -403,14 +413,22 @@ mod tests {
             if let Ok(identity) = &found {
                 assert_eq!(identity.import_id(), id);
             }
-            assert_eq!(found.map(|identity| identity.key()), expected.map(str::to_owned).map_err(str::to_owned), "{id}");
+            assert_eq!(
+                found.map(|identity| identity.key()),
+                expected.map(str::to_owned).map_err(str::to_owned),
+                "{id}"
+            );
         }
     }
 
     #[test]
     fn tokens_become_labels() {
         let long = "a".repeat(64);
-        let table = [("abc-1", "abc-1".to_owned()), ("-abc", digest("-abc")[..40].to_owned()), (&long, digest(&long)[..40].to_owned())];
+        let table = [
+            ("abc-1", "abc-1".to_owned()),
+            ("-abc", digest("-abc")[..40].to_owned()),
+            (&long, digest(&long)[..40].to_owned()),
+        ];
         for (token, expected) in table {
             assert_eq!(token_label(token), expected);
         }
@@ -425,7 +443,10 @@ mod tests {
     fn bad_manifests_are_refused() {
         let table = [
             (json!({ "kind": "A", "metadata": { "name": "a" } }), "A manifest needs apiVersion and kind."),
-            (json!({ "apiVersion": "v1", "kind": "A" }), "A manifest needs metadata.name or metadata.generateName."),
+            (
+                json!({ "apiVersion": "v1", "kind": "A" }),
+                "A manifest needs metadata.name or metadata.generateName.",
+            ),
         ];
         for (manifest, expected) in table {
             let found = Desired::new(manifest, FieldManager::default(), Vec::new()).map(|_| ());
@@ -470,10 +491,13 @@ mod tests {
         let manifest = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" }, "data": { "a": "1", "b": "2" } });
         let computed = [DocumentPath::parse("status").unwrap()];
         let stored = Stored::of(&live, Some(&manifest), "formwork", &computed);
-        assert_eq!(stored.object, json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "namespace": "n", "uid": "u" },
-            "data": { "a": "1", "b": "changed" }, "status": { "phase": "x" },
-        }));
+        assert_eq!(
+            stored.object,
+            json!({
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "namespace": "n", "uid": "u" },
+                "data": { "a": "1", "b": "changed" }, "status": { "phase": "x" },
+            })
+        );
         assert_eq!(stored.taken_over, BTreeMap::from([(".data.b".to_owned(), "kubectl-edit".to_owned())]));
         let mut other = stored.clone();
         other.object["status"] = json!("y");
@@ -485,14 +509,16 @@ mod tests {
     fn an_object_that_is_not_ours_keeps_its_identity_alone() {
         let live = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "uid": "u" }, "data": { "x": "1" } });
         let stored = Stored::of(&live, None, "formwork", &[]);
-        assert_eq!(stored.object, json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "uid": "u" } }));
+        assert_eq!(
+            stored.object,
+            json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a", "uid": "u" } })
+        );
     }
 
     #[test]
     fn values_of_secrets_are_hidden() {
         let secret = |name: &str, value: &str| {
-            let mut object =
-                json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "data": { "k": value } });
+            let mut object = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "data": { "k": value } });
             hide_secret_values(&mut object);
             object["data"]["k"].as_str().unwrap().to_owned()
         };

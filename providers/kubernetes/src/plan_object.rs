@@ -6,10 +6,12 @@
 
 use crate::api::{ApplyOptions, Refusal};
 use crate::discovery::ServedKind;
-use crate::failure::{Intent, conflict_sentence, is_immutable, manifest_path, owners_of_conflict, provider_error};
+use crate::failure::{
+    Intent, conflict_sentence, is_immutable, manifest_path, owners_of_conflict, provider_error,
+};
 use crate::json::DocumentPath;
 use crate::object::{Desired, Identity, Record, Stored, object_digest, owner_of};
-use crate::session::{Session, is_other_object, taken_name};
+use crate::session::{Session, as_applied, is_other_object, taken_name};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{Deferred, DeferredReason, ProviderError};
 use formwork_value::Path;
@@ -65,7 +67,9 @@ pub(crate) fn absent_kind(identity: &Identity) -> Deferred {
 
 /// Paths whose change makes another object of it.
 pub(crate) fn identity_changes(before: &Identity, manifest: &Json, after: &Identity) -> Vec<Path> {
-    let at = |names: &[&str]| names.iter().fold(Path::root().attribute("manifest"), |path, name| path.attribute(*name));
+    let at = |names: &[&str]| {
+        names.iter().fold(Path::root().attribute("manifest"), |path, name| path.attribute(*name))
+    };
     let mut changed = Vec::new();
     let mut check = |differs: bool, names: &[&str]| {
         if differs {
@@ -77,10 +81,10 @@ pub(crate) fn identity_changes(before: &Identity, manifest: &Json, after: &Ident
     check(!after.name.is_empty() && before.name != after.name, &["metadata", "name"]);
     let is_stated = manifest["metadata"]["namespace"].is_string();
     let was = before.namespace.as_deref();
-    check(if is_stated { was != after.namespace.as_deref() } else { was.is_some_and(|name| name != "default") }, &[
-        "metadata",
-        "namespace",
-    ]);
+    check(
+        if is_stated { was != after.namespace.as_deref() } else { was.is_some_and(|name| name != "default") },
+        &["metadata", "namespace"],
+    );
     changed
 }
 
@@ -102,7 +106,10 @@ impl Session {
             }
         }
         let Some(kind) = self.kind(&desired.identity.api_version, &desired.identity.kind).await? else {
-            return Ok(ObjectPlan { deferred: Some(absent_kind(&desired.identity)), ..ObjectPlan::default() });
+            return Ok(ObjectPlan {
+                deferred: Some(absent_kind(&desired.identity)),
+                ..ObjectPlan::default()
+            });
         };
         desired.place(kind.is_namespaced);
         let collection = kind.collection_path(desired.identity.namespace.as_deref());
@@ -111,15 +118,46 @@ impl Session {
         }
         let answer = match prior {
             Some(prior) => self.try_update(&kind, desired, prior, owner).await,
-            None => {
-                let options = ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: true };
-                self.api.create(&collection, &desired.body(owner, None), options).await
-            }
+            None => self.try_create(&kind, desired, owner).await,
         };
         match answer {
+            // A dry run that makes an object gives it no version.
+            Ok(live) if prior.is_none() && live["metadata"]["resourceVersion"].is_string() => {
+                self.explain_existing(&kind, desired, owner).await
+            }
+            Err(refusal) if prior.is_none() && !owners_of_conflict(&refusal).is_empty() => {
+                self.explain_existing(&kind, desired, owner).await
+            }
             Ok(live) => Ok(expected(desired, &live, prior.is_none())),
-            Err(refusal) => self.explain(&kind, desired, owner, &refusal).await,
+            Err(refusal) => self.explain(&kind, &desired.identity, &refusal),
         }
+    }
+
+    async fn try_create(&self, kind: &ServedKind, desired: &Desired, owner: &str) -> Result<Json, Refusal> {
+        let options = ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: true };
+        let body = desired.body(owner, None);
+        let namespace = desired.identity.namespace.as_deref();
+        if desired.generates_name() {
+            let mut live = self.api.create(&kind.collection_path(namespace), &body, options).await?;
+            live["metadata"]["managedFields"] = as_applied(&live, &desired.manager, &body);
+            return Ok(live);
+        }
+        self.api.apply(&kind.object_path(namespace, &desired.identity.name), &body, options).await
+    }
+
+    /// An object of the name stands. With our mark it is about to be replaced, or it is another's.
+    async fn explain_existing(
+        &self,
+        kind: &ServedKind,
+        desired: &Desired,
+        owner: &str,
+    ) -> Result<ObjectPlan, ProviderError> {
+        let live = self.look(kind, &desired.identity).await?;
+        let is_ours = live.as_ref().and_then(owner_of) == Some(owner);
+        if is_ours || live.is_none() {
+            return Ok(ObjectPlan::unknown());
+        }
+        Ok(ObjectPlan::with(taken_diagnostic(&desired.identity)))
     }
 
     async fn try_update(
@@ -140,26 +178,19 @@ impl Session {
     }
 
     /// What a refused dry run means for the plan.
-    async fn explain(
+    fn explain(
         &self,
         kind: &ServedKind,
-        desired: &Desired,
-        owner: &str,
+        identity: &Identity,
         refusal: &Refusal,
     ) -> Result<ObjectPlan, ProviderError> {
-        let identity = &desired.identity;
         if refusal.is_access_denied() && refusal.is_status(403) {
             let is_first = self.note_denied(&kind.collection_path(identity.namespace.as_deref()));
-            return Ok(if is_first { ObjectPlan::with(read_only_warning(refusal)) } else { ObjectPlan::unknown() });
-        }
-        if refusal.is_status(409) && refusal.reason == "AlreadyExists" {
-            let live = self.look(kind, identity).await?;
-            let is_ours = live.as_ref().and_then(owner_of) == Some(owner);
-            // Ours: it is about to be replaced. Gone: it went meanwhile.
-            if is_ours || live.is_none() {
-                return Ok(ObjectPlan::unknown());
-            }
-            return Ok(ObjectPlan::with(taken_diagnostic(identity)));
+            return Ok(if is_first {
+                ObjectPlan::with(read_only_warning(refusal))
+            } else {
+                ObjectPlan::unknown()
+            });
         }
         let owners = owners_of_conflict(refusal);
         if !owners.is_empty() {
@@ -171,7 +202,10 @@ impl Session {
         if is_curable(refusal) {
             return Ok(ObjectPlan::with(refused_today(identity, refusal)));
         }
-        if refusal.is_status(404) || is_other_object(refusal) || refusal.message.contains("does not support dry run") {
+        if refusal.is_status(404)
+            || is_other_object(refusal)
+            || refusal.message.contains("does not support dry run")
+        {
             return Ok(ObjectPlan::unknown());
         }
         if matches!(refusal.status, Some(400 | 422)) || refusal.is_schema_error() {

@@ -7,7 +7,7 @@ use crate::discovery::ServedKind;
 use crate::failure::{Intent, provider_error};
 use crate::object::{Identity, TOKEN_LABEL};
 use crate::session::Session;
-use formwork_sdk::ProviderError;
+use formwork_sdk::{ErrorKind, ProviderError};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -51,7 +51,9 @@ impl Session {
             Ok(Some(served)) => served,
             // With its definition all objects of a kind go.
             Ok(None) => return identities.into_iter().map(|identity| (identity, Ok(None))).collect(),
-            Err(error) => return identities.into_iter().map(|identity| (identity, Err(error.clone()))).collect(),
+            Err(error) => {
+                return identities.into_iter().map(|identity| (identity, Err(error.clone()))).collect();
+            }
         };
         let mut wanted: HashSet<Place> = identities.iter().map(place_of).collect();
         let mut live = HashMap::new();
@@ -62,6 +64,9 @@ impl Session {
         }
         for namespace in namespaces_of(&wanted) {
             if let Err(error) = self.list(&served, namespace.as_deref(), None, &mut wanted, &mut live).await {
+                if error.kind == ErrorKind::NotFound && !self.is_still_served(&served).await {
+                    break;
+                }
                 failed.insert(namespace, error);
             }
         }
@@ -75,6 +80,13 @@ impl Session {
             (identity, found)
         };
         identities.into_iter().map(answer).collect()
+    }
+
+    /// Whether a kind that was served before still is.
+    async fn is_still_served(&self, served: &ServedKind) -> bool {
+        self.forget_kind(served).await;
+        // Where nobody can say, the error that led here stands.
+        !matches!(self.kind(&served.api_version, &served.kind).await, Ok(None))
     }
 
     /// Lists all pages and moves what is wanted over to what is found.
@@ -160,7 +172,8 @@ mod tests {
             name: name.to_owned(),
         };
         let groups = by_kind(vec![identity("A", "1"), identity("B", "2"), identity("A", "3")]);
-        let counts: Vec<(&str, usize)> = groups.iter().map(|((_, kind), all)| (kind.as_str(), all.len())).collect();
+        let counts: Vec<(&str, usize)> =
+            groups.iter().map(|((_, kind), all)| (kind.as_str(), all.len())).collect();
         assert_eq!(counts, [("A", 2), ("B", 1)]);
     }
 }

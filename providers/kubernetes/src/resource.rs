@@ -13,9 +13,12 @@ use serde_json::Value as Json;
 pub(crate) fn validate(configuration: &Value) -> Diagnostics {
     let mut found = Diagnostics::new();
     for name in ["api_version", "kind"] {
-        if configuration.get(name).and_then(Value::as_str).is_some_and(|text| text.is_empty()) {
+        if configuration.get(name).and_then(Value::as_str).is_some_and(|text| text.as_str().is_empty()) {
             let detail = format!("{name} is empty.");
-            found.push(Diagnostic::error("kubernetes-resource", "Invalid resource", detail).attribute(format!(".{name}")));
+            found.push(
+                Diagnostic::error("kubernetes-resource", "Invalid resource", detail)
+                    .attribute(format!(".{name}")),
+            );
         }
     }
     found
@@ -38,7 +41,8 @@ pub(crate) async fn read(session: &Session, configurations: &[Value]) -> Vec<Res
     for configuration in configurations {
         identities.push(placed_identity(session, configuration).await);
     }
-    let wanted: Vec<Identity> = identities.iter().filter_map(|identity| identity.as_ref().ok().cloned()).collect();
+    let wanted: Vec<Identity> =
+        identities.iter().filter_map(|identity| identity.as_ref().ok().cloned()).collect();
     let found = if wanted.len() == 1 {
         let identity = wanted[0].clone();
         let looked = look_at(session, &identity).await;

@@ -33,18 +33,42 @@ fn configuration() -> Block {
     ]);
     Block::new([
         ("config_path", Attribute::optional(Type::String, "Path of a kubeconfig file.")),
-        ("config_paths", Attribute::optional(Type::list(Type::String), "Paths of kubeconfig files; the first that says something wins.")),
+        (
+            "config_paths",
+            Attribute::optional(
+                Type::list(Type::String),
+                "Paths of kubeconfig files; the first that says something wins.",
+            ),
+        ),
         ("config_context", Attribute::optional(Type::String, "The kubeconfig's context.")),
-        ("config_context_cluster", Attribute::optional(Type::String, "A cluster of the kubeconfig instead of the context's.")),
-        ("config_context_auth_info", Attribute::optional(Type::String, "A user of the kubeconfig instead of the context's.")),
-        ("use_current_context", Attribute::optional(Type::Bool, "Whether the kubeconfig's current context may be used.")),
+        (
+            "config_context_cluster",
+            Attribute::optional(Type::String, "A cluster of the kubeconfig instead of the context's."),
+        ),
+        (
+            "config_context_auth_info",
+            Attribute::optional(Type::String, "A user of the kubeconfig instead of the context's."),
+        ),
+        (
+            "use_current_context",
+            Attribute::optional(Type::Bool, "Whether the kubeconfig's current context may be used."),
+        ),
         ("host", Attribute::optional(Type::String, "URL of the API server.")),
         ("token", Attribute::optional(Type::String, "Bearer token.").sensitive()),
         ("client_certificate", Attribute::optional(Type::String, "Client certificate in PEM.")),
         ("client_key", Attribute::optional(Type::String, "Client key in PEM.").sensitive()),
-        ("cluster_ca_certificate", Attribute::optional(Type::String, "Certificates that sign the API server's, in PEM.")),
-        ("tls_server_name", Attribute::optional(Type::String, "Name that the API server's certificate must have.")),
-        ("insecure", Attribute::optional(Type::Bool, "Whether any certificate of the API server is accepted.")),
+        (
+            "cluster_ca_certificate",
+            Attribute::optional(Type::String, "Certificates that sign the API server's, in PEM."),
+        ),
+        (
+            "tls_server_name",
+            Attribute::optional(Type::String, "Name that the API server's certificate must have."),
+        ),
+        (
+            "insecure",
+            Attribute::optional(Type::Bool, "Whether any certificate of the API server is accepted."),
+        ),
     ])
     .with_block("exec", at_most_one(exec))
 }
@@ -56,7 +80,10 @@ fn at_most_one(block: Block) -> NestedBlock {
 fn field_manager_block() -> NestedBlock {
     at_most_one(Block::new([
         ("name", Attribute::optional(Type::String, "Name of the field manager; `formwork` when left out.")),
-        ("force_conflicts", Attribute::optional(Type::Bool, "Whether fields of other managers are taken over.")),
+        (
+            "force_conflicts",
+            Attribute::optional(Type::Bool, "Whether fields of other managers are taken over."),
+        ),
     ]))
 }
 
@@ -80,9 +107,24 @@ fn wait_block() -> NestedBlock {
     };
     at_most_one(
         Block::new([
-            ("rollout", Attribute::optional(Type::Bool, "Waits until a Deployment, StatefulSet or DaemonSet has rolled out.")),
-            ("completed", Attribute::optional(Type::Bool, "Waits until a Job has completed; a failed one is an error.")),
-            ("fields", Attribute::optional(Type::map(Type::String), "Waits until fields have values: a regular expression by path, `*` for any value.")),
+            (
+                "rollout",
+                Attribute::optional(
+                    Type::Bool,
+                    "Waits until a Deployment, StatefulSet or DaemonSet has rolled out.",
+                ),
+            ),
+            (
+                "completed",
+                Attribute::optional(Type::Bool, "Waits until a Job has completed; a failed one is an error."),
+            ),
+            (
+                "fields",
+                Attribute::optional(
+                    Type::map(Type::String),
+                    "Waits until fields have values: a regular expression by path, `*` for any value.",
+                ),
+            ),
         ])
         .with_block("condition", condition),
     )
@@ -115,7 +157,13 @@ fn manifest_kind() -> KindSchema {
 fn manifests_kind() -> KindSchema {
     let block = Block::new([
         ("content", Attribute::required(Type::String, "A stream of YAML documents, one object each.")),
-        ("objects", Attribute::computed(Type::Dynamic, "The objects by `apiVersion/kind/namespace/name`, each as in kubernetes_manifest.")),
+        (
+            "objects",
+            Attribute::computed(
+                Type::Dynamic,
+                "The objects by `apiVersion/kind/namespace/name`, each as in kubernetes_manifest.",
+            ),
+        ),
         ("taken_over", taken_over()),
     ])
     .with_block("field_manager", field_manager_block())
@@ -138,7 +186,13 @@ fn resource_kind() -> KindSchema {
         nesting: Nesting::List,
         block: Block::new([
             ("name", Attribute::required(Type::String, "Name of the object.")),
-            ("namespace", Attribute::optional(Type::String, "Its namespace; `default` when the kind has namespaces and it is left out.")),
+            (
+                "namespace",
+                Attribute::optional(
+                    Type::String,
+                    "Its namespace; `default` when the kind has namespaces and it is left out.",
+                ),
+            ),
         ]),
         min_items: 1,
         max_items: 1,
@@ -146,8 +200,15 @@ fn resource_kind() -> KindSchema {
     let block = Block::new([
         ("api_version", Attribute::required(Type::String, "Group and version: `apps/v1`.")),
         ("kind", Attribute::required(Type::String, "Kind: `Deployment`.")),
-        ("object", Attribute::computed(Type::Dynamic, "The whole object. Values of a Secret show as digests.")),
-        ("sensitive_data", Attribute::computed(Type::map(Type::String), "A Secret's `data`, in base64 as the API gives it.").sensitive()),
+        (
+            "object",
+            Attribute::computed(Type::Dynamic, "The whole object. Values of a Secret show as digests."),
+        ),
+        (
+            "sensitive_data",
+            Attribute::computed(Type::map(Type::String), "A Secret's `data`, in base64 as the API gives it.")
+                .sensitive(),
+        ),
     ])
     .with_block("metadata", metadata);
     let mut kind = KindSchema::new(block, "One object of any kind, looked at.");

@@ -5,7 +5,10 @@
 use crate::api::{Api, ApplyOptions, Refusal};
 use crate::discovery::{Catalogue, ServedKind};
 use crate::failure::{Intent, provider_error};
-use crate::object::{Desired, Identity, Record, Stored, TOKEN_LABEL, owner_of, token_label, token_of, uid_of};
+use crate::fields::FieldSet;
+use crate::object::{
+    Desired, Identity, Record, Stored, TOKEN_LABEL, owner_of, token_label, token_of, uid_of,
+};
 use crate::stream::served_versions;
 use crate::wait::is_definition;
 use formwork_sdk::{ErrorKind, Outcome, ProviderError, Target};
@@ -47,22 +50,40 @@ impl Session {
     }
 
     /// The kind as the server serves it, or nothing.
-    pub(crate) async fn kind(&self, api_version: &str, kind: &str) -> Result<Option<Arc<ServedKind>>, ProviderError> {
+    pub(crate) async fn kind(
+        &self,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<Option<Arc<ServedKind>>, ProviderError> {
         let found = self.catalogue.find(&self.api, api_version, kind).await;
-        found.map_err(|refusal| provider_error(&refusal, Intent::Look, &format!("kind {kind} of {api_version}")))
+        found.map_err(|refusal| {
+            provider_error(&refusal, Intent::Look, &format!("kind {kind} of {api_version}"))
+        })
     }
 
     /// The kind, for an act that cannot do without.
-    pub(crate) async fn need_kind(&self, api_version: &str, kind: &str) -> Result<Arc<ServedKind>, ProviderError> {
+    pub(crate) async fn need_kind(
+        &self,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<Arc<ServedKind>, ProviderError> {
         if let Some(found) = self.kind(api_version, kind).await? {
             return Ok(found);
         }
         self.catalogue.forget(api_version).await;
         let absent = || {
-            ProviderError::new(ErrorKind::NotFound, format!("The API server does not know the kind {kind} of {api_version}."))
-                .hint("Install its CustomResourceDefinition first, or correct apiVersion and kind.")
+            ProviderError::new(
+                ErrorKind::NotFound,
+                format!("The API server does not know the kind {kind} of {api_version}."),
+            )
+            .hint("Install its CustomResourceDefinition first, or correct apiVersion and kind.")
         };
         self.kind(api_version, kind).await?.ok_or_else(absent)
+    }
+
+    /// Forgets what was known of a kind.
+    pub(crate) async fn forget_kind(&self, kind: &ServedKind) {
+        self.catalogue.forget(&kind.api_version).await;
     }
 
     /// Whether the server serves what a definition of custom resources brings; so for anything else. Discovery
@@ -81,7 +102,11 @@ impl Session {
     }
 
     /// The object, or nothing.
-    pub(crate) async fn look(&self, kind: &ServedKind, identity: &Identity) -> Result<Option<Json>, ProviderError> {
+    pub(crate) async fn look(
+        &self,
+        kind: &ServedKind,
+        identity: &Identity,
+    ) -> Result<Option<Json>, ProviderError> {
         let path = kind.object_path(identity.namespace.as_deref(), &identity.name);
         match self.api.get(&path).await {
             Ok(live) => Ok(Some(live)),
@@ -131,18 +156,25 @@ impl Session {
         mark: Mark<'_>,
     ) -> Result<Json, ProviderError> {
         let namespace = desired.identity.namespace.clone();
-        if let Some(live) = self.look_by_token(kind, namespace.as_deref(), mark.token).await? {
-            return Ok(live);
-        }
-        let options = ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: false };
         let body = desired.body(mark.owner, Some(mark.token));
-        let made = self.api.create(&kind.collection_path(namespace.as_deref()), &body, options).await;
-        let live = made.map_err(|refusal| provider_error(&refusal, Intent::Change, &desired.identity.to_string()))?;
-        // Later applies take fields away only if these stand as applied.
+        let live = match self.look_by_token(kind, namespace.as_deref(), mark.token).await? {
+            Some(live) if is_applied(&live, &desired.manager) => return Ok(live),
+            Some(live) => live,
+            None => {
+                let options =
+                    ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: false };
+                let made = self.api.create(&kind.collection_path(namespace.as_deref()), &body, options).await;
+                made.map_err(|refusal| {
+                    provider_error(&refusal, Intent::Change, &desired.identity.to_string())
+                })?
+            }
+        };
+        // Made by POST, the fields and all defaults are in an `Update` entry; later applies take fields away only if
+        // the given ones, and they alone, stand as applied.
         let name = live["metadata"]["name"].as_str().unwrap_or_default();
-        let patch = json!({ "metadata": { "managedFields": as_applied(&live, &desired.manager) } });
+        let change = json!({ "metadata": { "managedFields": as_applied(&live, &desired.manager, &body) } });
         let path = kind.object_path(namespace.as_deref(), name);
-        self.api.merge(&path, &patch, &desired.manager).await.map_err(|refusal| {
+        self.api.merge(&path, &change, &desired.manager).await.map_err(|refusal| {
             let error = provider_error(&refusal, Intent::Change, &desired.identity.to_string());
             // The object stands: found by its token, it is taken up.
             error.outcome(Outcome::Unknown)
@@ -187,7 +219,11 @@ impl Session {
     }
 
     /// Asks for the deletion; the object as it goes, or nothing where it is gone.
-    pub(crate) async fn delete(&self, identity: &Identity, uid: Option<&str>) -> Result<Option<Json>, ProviderError> {
+    pub(crate) async fn delete(
+        &self,
+        identity: &Identity,
+        uid: Option<&str>,
+    ) -> Result<Option<Json>, ProviderError> {
         let Some(kind) = self.kind(&identity.api_version, &identity.kind).await? else { return Ok(None) };
         let path = kind.object_path(identity.namespace.as_deref(), &identity.name);
         match self.api.delete(&path, uid).await {
@@ -199,7 +235,11 @@ impl Session {
     }
 
     /// The object while it goes, or nothing where it is gone or its name is another object's.
-    pub(crate) async fn look_going(&self, identity: &Identity, uid: Option<&str>) -> Result<Option<Json>, ProviderError> {
+    pub(crate) async fn look_going(
+        &self,
+        identity: &Identity,
+        uid: Option<&str>,
+    ) -> Result<Option<Json>, ProviderError> {
         let Some(kind) = self.kind(&identity.api_version, &identity.kind).await? else { return Ok(None) };
         let live = self.look(&kind, identity).await?;
         Ok(live.filter(|live| uid.is_none() || uid_of(live) == uid))
@@ -209,27 +249,44 @@ impl Session {
 /// Whether a precondition on the UID failed: the object is gone, or another has its name.
 pub(crate) fn is_other_object(refusal: &Refusal) -> bool {
     let message = &refusal.message;
-    refusal.is_status(409) && (message.contains("uid mismatch") || message.contains("Precondition failed: UID"))
+    refusal.is_status(409)
+        && (message.contains("uid mismatch") || message.contains("Precondition failed: UID"))
         || refusal.is_status(422) && message.contains("metadata.uid") && message.contains("immutable")
 }
 
 /// The name is somebody's. With our owner mark it is another resource of this configuration, or a lost state.
 pub(crate) fn taken_name(identity: &Identity, is_ours: bool) -> ProviderError {
     let message = if is_ours {
-        format!("{identity} exists already and carries this state's owner mark, but the state does not know it.")
+        format!(
+            "{identity} exists already and carries this state's owner mark, but the state does not know it."
+        )
     } else {
         format!("{identity} exists already and is not managed here.")
     };
-    ProviderError::new(ErrorKind::Conflict, message)
-        .hint(format!("To manage it, import it with the id \"{}\"; else choose another name.", identity.import_id()))
+    ProviderError::new(ErrorKind::Conflict, message).hint(format!(
+        "To manage it, import it with the id \"{}\"; else choose another name.",
+        identity.import_id()
+    ))
 }
 
-/// The managed fields of an object with our `Update` entry turned into an `Apply` entry.
-fn as_applied(live: &Json, manager: &str) -> Json {
+/// Whether our fields stand as applied.
+pub(crate) fn is_applied(live: &Json, manager: &str) -> bool {
+    let entries = live["metadata"]["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    entries.iter().any(|entry| entry["manager"] == manager && entry["operation"] == "Apply")
+}
+
+/// The managed fields of an object with our `Update` entry turned into an `Apply` entry of what the body gives.
+pub(crate) fn as_applied(live: &Json, manager: &str, body: &Json) -> Json {
+    let mut given = body.clone();
+    if let Some(metadata) = given["metadata"].as_object_mut() {
+        metadata.remove("generateName");
+    }
     let mut entries = live["metadata"]["managedFields"].clone();
     for entry in entries.as_array_mut().map(Vec::as_mut_slice).unwrap_or_default() {
         if entry["manager"] == manager && entry.get("subresource").is_none() {
+            let fields = FieldSet::parse(&entry["fieldsV1"]).restricted_to(&given).unwrap_or_default();
             entry["operation"] = json!("Apply");
+            entry["fieldsV1"] = fields.to_json();
         }
     }
     entries
@@ -258,25 +315,38 @@ mod tests {
     #[test]
     fn another_object_of_the_name_is_recognised() {
         let table = [
-            (409, "Operation cannot be fulfilled: uid mismatch: the provided object specified uid a, and no existing object was found", true),
+            (
+                409,
+                "Operation cannot be fulfilled: uid mismatch: the provided object specified uid a, and no existing object was found",
+                true,
+            ),
             (409, "Precondition failed: UID in precondition: a, UID in object meta: b", true),
             (409, "Apply failed with 1 conflict", false),
             (404, "uid mismatch", false),
         ];
         for (status, message, expected) in table {
             let body = json!({ "message": message }).to_string();
-            assert_eq!(is_other_object(&Refusal::of_answer(status, &HeaderMap::new(), body.as_bytes())), expected);
+            assert_eq!(
+                is_other_object(&Refusal::of_answer(status, &HeaderMap::new(), body.as_bytes())),
+                expected
+            );
         }
     }
 
     #[test]
     fn our_update_entry_becomes_an_apply_entry() {
+        let fields = json!({ "f:metadata": { "f:generateName": {} }, "f:data": { "f:a": {} }, "f:type": {} });
         let entries = json!([
-            { "manager": "formwork", "operation": "Update" },
-            { "manager": "other", "operation": "Update" },
+            { "manager": "formwork", "operation": "Update", "fieldsV1": fields },
+            { "manager": "other", "operation": "Update", "fieldsV1": fields },
         ]);
-        let applied = as_applied(&json!({ "metadata": { "managedFields": entries } }), "formwork");
-        assert_eq!(applied[0]["operation"], "Apply");
-        assert_eq!(applied[1]["operation"], "Update");
+        let live = json!({ "metadata": { "managedFields": entries } });
+        assert!(!is_applied(&live, "formwork"));
+        let body = json!({ "metadata": { "generateName": "a-" }, "data": { "a": 1 } });
+        let applied = as_applied(&live, "formwork", &body);
+        let expected =
+            json!({ "manager": "formwork", "operation": "Apply", "fieldsV1": { "f:data": { "f:a": {} } } });
+        assert_eq!(applied, json!([expected, entries[1]]));
+        assert!(is_applied(&json!({ "metadata": { "managedFields": applied } }), "formwork"));
     }
 }

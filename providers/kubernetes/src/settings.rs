@@ -117,8 +117,12 @@ pub(crate) fn validate(configuration: &Value) -> Diagnostics {
         found.push(Diagnostic::error("kubernetes-provider", summary, detail).hint(hint).attribute(attribute));
     };
     let has_kubeconfig = is_given("config_path")
-        || configuration.get("config_paths").is_some_and(|paths| !paths.is_known() || paths.items().is_some_and(|items| !items.is_empty()));
-    let follows_current = configuration.get("use_current_context").is_some_and(|flag| !flag.is_known() || flag.as_bool() == Some(true));
+        || configuration
+            .get("config_paths")
+            .is_some_and(|paths| !paths.is_known() || paths.items().is_some_and(|items| !items.is_empty()));
+    let follows_current = configuration
+        .get("use_current_context")
+        .is_some_and(|flag| !flag.is_known() || flag.as_bool() == Some(true));
     if has_kubeconfig && !is_given("config_context") && !follows_current {
         push(
             ".config_context",
@@ -127,11 +131,19 @@ pub(crate) fn validate(configuration: &Value) -> Diagnostics {
         );
     }
     if is_given("client_certificate") != is_given("client_key") {
-        push(".client_certificate", "client_certificate and client_key are given together or not at all.", "Give both.");
+        push(
+            ".client_certificate",
+            "client_certificate and client_key are given together or not at all.",
+            "Give both.",
+        );
     }
     let is_insecure = configuration.get("insecure").and_then(Value::as_bool) == Some(true);
     if is_insecure && is_given("cluster_ca_certificate") {
-        push(".insecure", "cluster_ca_certificate is of no use where insecure is true.", "Leave one of them out.");
+        push(
+            ".insecure",
+            "cluster_ca_certificate is of no use where insecure is true.",
+            "Leave one of them out.",
+        );
     }
     found
 }
@@ -165,7 +177,8 @@ mod tests {
 
     #[test]
     fn debug_shows_no_credential() {
-        let settings = Settings::of(&object(&[("token", "hunter2".into()), ("client_key", "hunter3".into())]));
+        let settings =
+            Settings::of(&object(&[("token", "hunter2".into()), ("client_key", "hunter3".into())]));
         assert_eq!(settings.token.as_deref(), Some("hunter2"));
         assert!(!format!("{settings:?}").contains("hunter"));
     }

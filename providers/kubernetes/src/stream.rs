@@ -43,7 +43,9 @@ fn flatten(document: Json, into: &mut Vec<Json>) {
             if entries.get("kind").and_then(Json::as_str).is_some_and(|kind| kind == "List") =>
         {
             if let Some(Json::Array(items)) = entries.remove("items") {
-                items.into_iter().for_each(|item| flatten(item, into));
+                for item in items {
+                    flatten(item, into);
+                }
             }
         }
         other => into.push(other),
@@ -68,10 +70,14 @@ pub(crate) fn defines(objects: &[Desired], api_version: &str, kind: &str) -> boo
 /// Group version and kind of everything that a definition serves.
 pub(crate) fn served_versions(definition: &Json) -> Vec<(String, String)> {
     let spec = &definition["spec"];
-    let (Some(group), Some(kind)) = (spec["group"].as_str(), spec["names"]["kind"].as_str()) else { return Vec::new() };
+    let (Some(group), Some(kind)) = (spec["group"].as_str(), spec["names"]["kind"].as_str()) else {
+        return Vec::new();
+    };
     let versions = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let served = versions.iter().filter(|version| version["served"] == true);
-    served.filter_map(|version| Some((format!("{group}/{}", version["name"].as_str()?), kind.to_owned()))).collect()
+    served
+        .filter_map(|version| Some((format!("{group}/{}", version["name"].as_str()?), kind.to_owned())))
+        .collect()
 }
 
 #[cfg(test)]
@@ -114,7 +120,10 @@ metadata: { name: n }
         let config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\n";
         let table = [
             ("a: [".to_owned(), "not valid YAML"),
-            ("kind: A\nmetadata: { name: a }".to_owned(), "Document 1: A manifest needs apiVersion and kind."),
+            (
+                "kind: A\nmetadata: { name: a }".to_owned(),
+                "Document 1: A manifest needs apiVersion and kind.",
+            ),
             (format!("{config_map}---\n{config_map}"), "ConfigMap a stands in the content twice."),
             ("apiVersion: v1\nkind: A\nmetadata: { generateName: a- }".to_owned(), "needs metadata.name"),
         ];
@@ -129,7 +138,10 @@ metadata: { name: n }
         let content = "apiVersion: v1\nkind: A\nmetadata: { name: a }\nspec: { i: 1, f: 0.5, b: true, s: '1', o: 0644, n: null }\n";
         let objects = parse(content, &FieldManager::default()).unwrap();
         let spec = &objects[0].manifest["spec"];
-        assert_eq!((&spec["i"], &spec["b"], &spec["s"]), (&serde_json::json!(1), &serde_json::json!(true), &serde_json::json!("1")));
+        assert_eq!(
+            (&spec["i"], &spec["b"], &spec["s"]),
+            (&serde_json::json!(1), &serde_json::json!(true), &serde_json::json!("1"))
+        );
         assert_eq!(spec["f"].to_string(), "0.5");
         assert_eq!(spec.get("n"), None);
     }

@@ -5,7 +5,7 @@
 
 use crate::json::{DocumentPath, to_json};
 use crate::settings::{block, text};
-use formwork_value::Value;
+use formwork_value::{Entries, Value};
 use regex::Regex;
 use serde_json::Value as Json;
 
@@ -41,14 +41,21 @@ impl Wait {
         });
         let mut fields = Vec::new();
         let given = block.get("fields").and_then(Value::entries);
-        for (path, pattern) in given.map(|entries| entries.as_slice()).unwrap_or_default() {
+        for (path, pattern) in given.map(Entries::as_slice).unwrap_or_default() {
             let Some(pattern) = pattern.as_str() else { continue };
-            let parsed = DocumentPath::parse(path).ok_or_else(|| format!("{path:?} is no path of a field"))?;
+            let parsed =
+                DocumentPath::parse(path).ok_or_else(|| format!("{path:?} is no path of a field"))?;
             let pattern = if pattern == "*" { ".*" } else { pattern.as_str() };
-            let regex = Regex::new(pattern).map_err(|error| format!("{pattern:?} is no regular expression: {error}"))?;
+            let regex = Regex::new(pattern)
+                .map_err(|error| format!("{pattern:?} is no regular expression: {error}"))?;
             fields.push((path.to_string(), parsed, regex));
         }
-        Ok(Self { rollout: flag("rollout"), completed: flag("completed"), conditions: conditions.collect(), fields })
+        Ok(Self {
+            rollout: flag("rollout"),
+            completed: flag("completed"),
+            conditions: conditions.collect(),
+            fields,
+        })
     }
 
     /// The same, and for a definition of custom resources until the server serves it.
@@ -72,13 +79,19 @@ impl Wait {
         checks.extend(self.fields.iter().map(|(words, path, regex)| field(live, words, path, regex)));
         let is_failed = |standing: &&Standing| matches!(standing, Standing::Failed(_));
         let is_open = |standing: &&Standing| **standing != Standing::Ready;
-        checks.iter().find(is_failed).or_else(|| checks.iter().find(is_open)).cloned().unwrap_or(Standing::Ready)
+        checks
+            .iter()
+            .find(is_failed)
+            .or_else(|| checks.iter().find(is_open))
+            .cloned()
+            .unwrap_or(Standing::Ready)
     }
 }
 
 /// Whether a document defines custom resources.
 pub(crate) fn is_definition(manifest: &Json) -> bool {
-    let is_group = manifest["apiVersion"].as_str().is_some_and(|version| version.starts_with("apiextensions.k8s.io/"));
+    let is_group =
+        manifest["apiVersion"].as_str().is_some_and(|version| version.starts_with("apiextensions.k8s.io/"));
     is_group && manifest["kind"] == "CustomResourceDefinition"
 }
 
@@ -116,15 +129,21 @@ fn field(live: &Json, words: &str, path: &DocumentPath, regex: &Regex) -> Standi
 
 fn completion(live: &Json) -> Standing {
     let is_true = |name: &str| {
-        conditions_of(live).iter().find(|condition| condition["type"] == name && condition["status"] == "True")
+        conditions_of(live)
+            .iter()
+            .find(|condition| condition["type"] == name && condition["status"] == "True")
     };
     if let Some(failed) = is_true("Failed") {
-        return Standing::Failed(format!("the job failed: {}", failed["message"].as_str().unwrap_or("no reason given")));
+        return Standing::Failed(format!(
+            "the job failed: {}",
+            failed["message"].as_str().unwrap_or("no reason given")
+        ));
     }
     if is_true("Complete").is_some() {
         return Standing::Ready;
     }
-    let (done, wanted) = (count(&live["status"]["succeeded"]), live["spec"]["completions"].as_u64().unwrap_or(1));
+    let (done, wanted) =
+        (count(&live["status"]["succeeded"]), live["spec"]["completions"].as_u64().unwrap_or(1));
     Standing::Pending(format!("the job to complete, {done} of {wanted} done"))
 }
 
@@ -164,7 +183,8 @@ fn rollout(live: &Json) -> Standing {
 fn deployment_rollout(live: &Json) -> Standing {
     let status = &live["status"];
     let progressing = conditions_of(live).iter().find(|condition| condition["type"] == "Progressing");
-    if let Some(condition) = progressing.filter(|condition| condition["reason"] == "ProgressDeadlineExceeded") {
+    if let Some(condition) = progressing.filter(|condition| condition["reason"] == "ProgressDeadlineExceeded")
+    {
         let reason = condition["message"].as_str().unwrap_or("its progress deadline passed");
         return Standing::Failed(format!("the rollout failed: {reason}"));
     }
@@ -207,15 +227,28 @@ mod tests {
     fn rollouts() {
         let deployment = |status: Json| json!({ "kind": "Deployment", "metadata": { "generation": 2 }, "spec": { "replicas": 2 }, "status": status });
         let table = [
-            (deployment(json!({ "observedGeneration": 1 })), pending("the rollout to be noticed by its controller")),
-            (deployment(json!({ "observedGeneration": 2, "updatedReplicas": 1, "replicas": 2 })), pending("updated replicas, 1 of 2")),
-            (deployment(json!({ "observedGeneration": 2, "updatedReplicas": 2, "replicas": 3 })), pending("1 old replicas to end")),
             (
-                deployment(json!({ "observedGeneration": 2, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 1 })),
+                deployment(json!({ "observedGeneration": 1 })),
+                pending("the rollout to be noticed by its controller"),
+            ),
+            (
+                deployment(json!({ "observedGeneration": 2, "updatedReplicas": 1, "replicas": 2 })),
+                pending("updated replicas, 1 of 2"),
+            ),
+            (
+                deployment(json!({ "observedGeneration": 2, "updatedReplicas": 2, "replicas": 3 })),
+                pending("1 old replicas to end"),
+            ),
+            (
+                deployment(
+                    json!({ "observedGeneration": 2, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 1 }),
+                ),
                 pending("available replicas, 1 of 2"),
             ),
             (
-                deployment(json!({ "observedGeneration": 2, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 2 })),
+                deployment(
+                    json!({ "observedGeneration": 2, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 2 }),
+                ),
                 Standing::Ready,
             ),
             (
@@ -231,7 +264,10 @@ mod tests {
                 json!({ "kind": "DaemonSet", "status": { "desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2 } }),
                 pending("available replicas, 2 of 3"),
             ),
-            (json!({ "kind": "ConfigMap" }), Standing::Failed("a ConfigMap has no rollout to wait for".to_owned())),
+            (
+                json!({ "kind": "ConfigMap" }),
+                Standing::Failed("a ConfigMap has no rollout to wait for".to_owned()),
+            ),
         ];
         for (live, expected) in table {
             assert_eq!(rollout(&live), expected, "{live}");
@@ -274,9 +310,13 @@ mod tests {
 
     #[test]
     fn a_definition_waits_to_be_served() {
-        let definition = json!({ "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition" });
+        let definition =
+            json!({ "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition" });
         let wait = Wait::default().with_definition(&definition);
         assert_eq!(wait.standing(&definition), pending("condition Established to be True"));
-        assert_eq!(Wait::default().with_definition(&json!({ "kind": "Pod" })).standing(&json!({})), Standing::Ready);
+        assert_eq!(
+            Wait::default().with_definition(&json!({ "kind": "Pod" })).standing(&json!({})),
+            Standing::Ready
+        );
     }
 }

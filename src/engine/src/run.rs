@@ -204,11 +204,17 @@ pub async fn recover(environment: &Environment, store: &Store, plan: &Plan, work
     }
     let connections = Connections::new(environment.clone());
     let (run, stage) = store.folded().run.as_ref().map(|run| (run.run.clone(), run.stage)).unwrap_or_default();
-    let input = apply_input(plan, &configuration, store, run, workspace, stage, finished_steps(store));
+    let input = apply_input(plan, &configuration, store, run, workspace, stage, recorded_finished(store, plan));
     let applied = apply::recover(environment, &input, &connections).await;
     outcome.diagnostics.append(applied.diagnostics);
     close(store, true, &mut outcome.diagnostics).await;
     outcome
+}
+
+/// Steps of the recorded plan, which is the first stage's, that are finished: all of them once that stage is.
+fn recorded_finished(store: &Store, plan: &Plan) -> BTreeSet<u32> {
+    let is_past = store.folded().run.as_ref().is_some_and(|run| run.stage > 0);
+    if is_past { plan.steps.iter().map(|step| step.id).collect() } else { finished_steps(store) }
 }
 
 fn finished_steps(store: &Store) -> BTreeSet<u32> {
@@ -284,7 +290,7 @@ impl Performer<'_> {
         let mut current = approved.clone();
         if is_continuing && stage > 0 {
             // The recorded plan is the first stage's: what is in flight is taken up by it, the rest planned again.
-            let input = apply_input(approved, self.configuration, self.store, self.run_id(), self.workspace, stage, BTreeSet::new());
+            let input = apply_input(approved, self.configuration, self.store, self.run_id(), self.workspace, stage, recorded_finished(self.store, approved));
             let applied = apply::recover(self.environment, &input, &self.connections).await;
             self.take(applied);
             match self.next_stage(approved, stage).await {

@@ -268,7 +268,7 @@ fn main() -> ExitCode {
                 count.0 += 1;
             }
             Some(difference) => {
-                differences.push(format!("[{group}] {}\n    {difference}", case["expression"]))
+                differences.push(format!("[{group}] {}\n    {difference}", case["expression"]));
             }
         }
     }

@@ -231,8 +231,8 @@ fn dynamic_block(
             return None;
         }
     };
-    let content = match syntax.body.blocks.as_slice() {
-        [content] if content.kind == "content" && content.labels.is_empty() => content,
+    let template = match syntax.body.blocks.as_slice() {
+        [only] if only.kind == "content" && only.labels.is_empty() => only,
         _ => {
             let detail =
                 "A dynamic block holds exactly one block: content, which defines the blocks that it makes."
@@ -247,7 +247,7 @@ fn dynamic_block(
         Some(ExprKind::Tuple(labels)) => labels.iter().map(|label| compile(label, locals)).collect(),
         _ => Vec::new(),
     };
-    let body = Body::with_locals(&content.body, syntax.header, locals, context);
+    let body = Body::with_locals(&template.body, syntax.header, locals, context);
     locals.pop();
     let dynamic = Some(Dynamic { for_each, labels });
     Some(Block { kind: kind.clone(), header: syntax.header, labels: Vec::new(), body, dynamic })

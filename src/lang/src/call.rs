@@ -9,6 +9,7 @@ use crate::parser::parse_template;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Sources, Span};
 use formwork_value::{Marks, Refinements, Type, Value, convert};
+use std::fmt::Write as _;
 
 /// Functions that the evaluator provides itself.
 pub(crate) const LAZY: [&str; 4] = ["can", "templatefile", "templatestring", "try"];
@@ -46,7 +47,7 @@ impl Evaluator<'_> {
             self.quiet -= 1;
             if self.has_errors_since(start) {
                 for finding in self.diagnostics.drain(start..).filter(Diagnostic::is_error) {
-                    reasons.push_str(&format!("\n- {}: {}", finding.summary, finding.detail));
+                    let _ = write!(reasons, "\n- {}: {}", finding.summary, finding.detail);
                 }
                 continue;
             }
@@ -220,21 +221,18 @@ impl Evaluator<'_> {
         given: &[Argument<'_>],
     ) -> Value {
         let (name, wanted) = (&call.name, parameters.len());
-        let diagnostic = match parameters.get(given.len()) {
-            Some(missing) => {
-                let least = if is_variadic { " at least" } else { "" };
-                let detail = format!(
-                    "Function \"{name}\" expects{least} {wanted} argument(s). Missing value for \"{}\".",
-                    missing.name
-                );
-                let close = Span::new(node.span.file, node.span.end.saturating_sub(1), node.span.end);
-                Diagnostic::error("function", "Not enough function arguments", detail).at(close)
-            }
-            None => {
-                let detail = format!("Function \"{name}\" expects only {wanted} argument(s).");
-                let span = given.get(wanted).map_or(node.span, |extra| extra.node.start);
-                Diagnostic::error("function", "Too many function arguments", detail).at(span)
-            }
+        let diagnostic = if let Some(missing) = parameters.get(given.len()) {
+            let least = if is_variadic { " at least" } else { "" };
+            let detail = format!(
+                "Function \"{name}\" expects{least} {wanted} argument(s). Missing value for \"{}\".",
+                missing.name
+            );
+            let close = Span::new(node.span.file, node.span.end.saturating_sub(1), node.span.end);
+            Diagnostic::error("function", "Not enough function arguments", detail).at(close)
+        } else {
+            let detail = format!("Function \"{name}\" expects only {wanted} argument(s).");
+            let span = given.get(wanted).map_or(node.span, |extra| extra.node.start);
+            Diagnostic::error("function", "Too many function arguments", detail).at(span)
         };
         self.diagnostics.push(diagnostic.within(node.span));
         nothing()

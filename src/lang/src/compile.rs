@@ -193,7 +193,6 @@ fn start_span(expression: &Expr) -> Span {
         ExprKind::Conditional { condition, .. } => start_span(condition),
         ExprKind::Template(parts) => parts.first().map_or(expression.span, start_span),
         ExprKind::Splat { star, .. } => *star,
-        ExprKind::Parentheses(_) => expression.span,
         _ => expression.span,
     }
 }

@@ -28,6 +28,8 @@ impl Body {
     }
 }
 
+const INVALID_FOR_EACH: &str = "Invalid dynamic for_each value";
+
 struct Decoder<'a> {
     scope: &'a dyn Scope,
     /// Values of the iterators of the dynamic blocks around.
@@ -173,9 +175,13 @@ impl Decoder<'_> {
             decoded.is_unknown = true;
             return;
         }
-        const SUMMARY: &str = "Invalid dynamic for_each value";
         if for_each.is_null() {
-            return self.report("dynamic-block", SUMMARY, "Cannot use a null value in for_each.", span);
+            return self.report(
+                "dynamic-block",
+                INVALID_FOR_EACH,
+                "Cannot use a null value in for_each.",
+                span,
+            );
         }
         match for_each.kind() {
             Kind::Unknown(value_type, _) if !value_type.is_primitive() => {
@@ -202,7 +208,7 @@ impl Decoder<'_> {
                 let given = for_each.value_type().friendly_name();
                 let detail =
                     format!("Cannot use a {given} value in for_each. An iterable collection is required.");
-                self.report("dynamic-block", SUMMARY, detail, span);
+                self.report("dynamic-block", INVALID_FOR_EACH, detail, span);
             }
         }
     }

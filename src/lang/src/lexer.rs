@@ -209,17 +209,12 @@ impl Lexer<'_> {
 
     fn block_comment(&mut self) {
         let rest = &self.text[self.at + 2..];
-        match memchr::memmem::find(rest.as_bytes(), b"*/") {
-            Some(length) => self.take(TokenKind::Comment, length + 4),
-            None => {
-                let length = rest.len() + 2;
-                self.invalid(
-                    length,
-                    "Unterminated comment",
-                    "There is no \"*/\" for this comment before the end of the file.",
-                );
-            }
+        if let Some(length) = memchr::memmem::find(rest.as_bytes(), b"*/") {
+            return self.take(TokenKind::Comment, length + 4);
         }
+        let length = rest.len() + 2;
+        let detail = "There is no \"*/\" for this comment before the end of the file.";
+        self.invalid(length, "Unterminated comment", detail);
     }
 
     fn number(&mut self) {

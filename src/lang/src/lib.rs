@@ -23,6 +23,8 @@ mod source;
 mod standalone;
 mod suggest;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 pub use body::{Attribute, Body};
 pub use constraint::TypeConstraint;
@@ -36,5 +38,5 @@ pub use module::{
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
-pub use suggest::nearest;
 pub use standalone::{parse_expression, parse_template, parse_tfvars};
+pub use suggest::nearest;

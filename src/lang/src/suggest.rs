@@ -2,7 +2,11 @@
 
 /// The candidate nearest to what was given, when it is near enough for a slip of the pen.
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = if given.chars().count() <= 3 { 1 } else { 2 };
+    let limit = match given.chars().count() {
+        0 | 1 => 0,
+        2 | 3 => 1,
+        _ => 2,
+    };
     candidates
         .into_iter()
         .map(|candidate| (distance(given, candidate, limit), candidate))
@@ -44,7 +48,7 @@ mod tests {
         for (given, candidates, expected) in [
             ("regoin", &["region", "name"][..], Some("region")),
             ("nme", &["region", "name"], Some("name")),
-            ("x", &["yz", "abc"], None),
+            ("x", &["y", "xy"], None),
             ("instance_tipe", &["instance_type", "instance_types"], Some("instance_type")),
             ("a", &[], None),
         ] {

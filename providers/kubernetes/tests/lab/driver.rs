@@ -21,8 +21,12 @@ pub(crate) fn lab(variable: &str) -> Option<String> {
     if let Ok(path) = std::env::var(variable) {
         return Some(path);
     }
-    let is_asked_for = std::env::var("FORMWORK_LAB").is_ok_and(|labs| labs.split(',').any(|lab| lab == "kubernetes"));
-    assert!(!is_asked_for, "{variable} is not set: start the lab with `tests/lab/kubernetes up` and eval its `env`");
+    let is_asked_for =
+        std::env::var("FORMWORK_LAB").is_ok_and(|labs| labs.split(',').any(|lab| lab == "kubernetes"));
+    assert!(
+        !is_asked_for,
+        "{variable} is not set: start the lab with `tests/lab/kubernetes up` and eval its `env`"
+    );
     println!("not run: needs tests/lab/kubernetes");
     None
 }
@@ -74,15 +78,22 @@ fn fill(block: &Block, given: &Json) -> Value {
             }
             Type::Map(element) => {
                 let entries = at.as_object().expect("a map").iter();
-                Value::map((**element).clone(), entries.map(|(name, at)| (name.as_str().into(), value(at))).collect())
+                Value::map(
+                    (**element).clone(),
+                    entries.map(|(name, at)| (name.as_str().into(), value(at))).collect(),
+                )
             }
             _ => value(at),
         };
         (name.clone(), filled)
     });
     let blocks = block.blocks.iter().map(|(name, nested)| {
-        let items: Vec<Value> =
-            given[name.as_str()].as_array().into_iter().flatten().map(|item| fill(&nested.block, item)).collect();
+        let items: Vec<Value> = given[name.as_str()]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|item| fill(&nested.block, item))
+            .collect();
         (name.clone(), Value::list(nested.block.implied_type(), items))
     });
     Value::object(attributes.chain(blocks).collect())
@@ -155,8 +166,10 @@ impl Bench {
         let schema = self.schema(kind);
         let null = Value::null(schema.block.implied_type());
         let proposed = configuration.entries().expect("an object").iter().map(|(name, given)| {
-            let is_computed = schema.block.attributes.get(name).is_some_and(formwork_sdk::Attribute::is_computed);
-            let kept = prior.and_then(|prior| prior.object.get(name)).filter(|_| is_computed && given.is_null());
+            let is_computed =
+                schema.block.attributes.get(name).is_some_and(formwork_sdk::Attribute::is_computed);
+            let kept =
+                prior.and_then(|prior| prior.object.get(name)).filter(|_| is_computed && given.is_null());
             (name.clone(), kept.unwrap_or(given).clone())
         });
         let request = PlanRequest {
@@ -207,7 +220,7 @@ impl Bench {
     pub(crate) async fn apply(&self, request: ApplyRequest) -> Result<(Applied, Vec<String>), ProviderError> {
         let mut answer = self.progress(Request::Apply(Box::new(request.clone()))).await?;
         let mut words = Vec::new();
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         loop {
             match answer {
                 Progress::Done(applied) => return Ok((*applied, words)),
@@ -231,7 +244,13 @@ impl Bench {
     }
 
     /// Plans and applies; what was planned must come true.
-    pub(crate) async fn change(&self, kind: &str, prior: Option<&Stored>, configuration: &Value, token: &str) -> Stored {
+    pub(crate) async fn change(
+        &self,
+        kind: &str,
+        prior: Option<&Stored>,
+        configuration: &Value,
+        token: &str,
+    ) -> Stored {
         let planned = self.plan(kind, prior, configuration).await;
         assert!(!planned.diagnostics.has_errors(), "{:?}", planned.diagnostics);
         assert!(planned.deferred.is_none(), "{:?}", planned.deferred);
@@ -253,7 +272,8 @@ impl Bench {
             .iter()
             .map(|stored| ReadRequest { prior: stored.object.clone(), private: stored.private.clone() })
             .collect();
-        let Response::Read(readings) = self.connection.call(Request::Read { kind: kind.to_owned(), objects }).await
+        let Response::Read(readings) =
+            self.connection.call(Request::Read { kind: kind.to_owned(), objects }).await
         else {
             panic!("a read is answered with readings")
         };

@@ -11,6 +11,7 @@ use arcstr::ArcStr;
 use formwork_state::{Address, BlockAddress, Edge, ModuleInstance, OutputValue, Record};
 use formwork_value::{MarkKind, Value};
 use rustc_hash::FxHashMap;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -136,7 +137,7 @@ impl Applier<'_> {
             }
             match encode_output(&value, change.sensitive) {
                 Ok(output) => {
-                    let is_same = state.state.outputs.get(&change.name).is_some_and(|stored| stored.value.get() == output.value.get() && stored.sensitive == output.sensitive);
+                    let is_same = state.state.outputs.get(&change.name).is_some_and(|stored| is_same_json(&stored.value, &output.value) && stored.sensitive == output.sensitive);
                     if !is_same {
                         outputs.push((change.name.clone(), Some(output)));
                     }
@@ -152,8 +153,14 @@ impl Applier<'_> {
         let state = self.input.store.folded();
         let targets: indexmap::IndexMap<String, formwork_state::Target> = self.connections.targets().into_iter().map(|(name, target)| (name, formwork_state::Target { id: target.id, words: target.words })).collect();
         let configurations = self.configurations.borrow().clone();
-        let is_configuration_same = configurations.iter().all(|(name, text)| state.state.provider_configurations.get(name).is_some_and(|stored| stored.get() == text.get()));
+        let is_configuration_same = configurations.iter().all(|(name, text)| state.state.provider_configurations.get(name).is_some_and(|stored| is_same_json(stored, text)));
         let is_target_same = targets.iter().all(|(name, target)| state.state.targets.get(name) == Some(target));
         (!(is_configuration_same && is_target_same)).then_some(Record::Providers { targets, configurations })
     }
+}
+
+/// Whether two JSON texts say the same, whatever their spacing.
+fn is_same_json(left: &RawValue, right: &RawValue) -> bool {
+    let read = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
+    left.get() == right.get() || read(left) == read(right)
 }

@@ -16,7 +16,7 @@ use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::IgnoreChanges;
 use formwork_sdk::{Connection, Deferred, PlanRequest, Planned, ProviderError, Request, Response};
 use formwork_state::{Address, BlockAddress, Key, Mode, ObjectKey};
-use formwork_value::{Kind as ValueKind, MarkKind, Marks, Path, PathStep, Value};
+use formwork_value::{Kind as ValueKind, Marks, Path, PathStep, Value};
 use futures::StreamExt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -582,9 +582,4 @@ fn replace_at(value: &Value, prior: &Value, steps: &[PathStep]) -> Value {
         }
         _ => value.clone(),
     }
-}
-
-/// Whether a mark of the kind stands anywhere in a list of marked paths.
-pub(crate) fn has_mark(marks: &[(Path, Marks)], kind: MarkKind) -> bool {
-    marks.iter().any(|(_, marks)| marks.has(kind))
 }

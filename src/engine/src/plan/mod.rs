@@ -20,7 +20,7 @@ pub use provider::ProviderNode;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
-use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVariables};
+use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables};
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::{Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage, StoredReading};
 use crate::objects::PriorObject;
@@ -345,9 +345,4 @@ fn sensitive_output(name: &str, output: &formwork_lang::Output) -> Diagnostic {
 /// Says that somebody asked to stop.
 pub(crate) fn interrupted() -> Diagnostic {
     Diagnostic::error("interrupted", "Execution halted", "The run was asked to stop before it was finished; nothing that was done is lost.")
-}
-
-/// What a row of a block read, for those that order by it.
-pub(crate) fn is_resource_read(read: &Read) -> bool {
-    matches!(read, Read::Instance(..) | Read::Block(..))
 }

@@ -1,6 +1,6 @@
 //! Operators and the conditional.
 
-use super::{Evaluator, nothing, unknown_not_null};
+use super::{Evaluator, unknown_not_null};
 use crate::node::{BinaryOperator, Node};
 use formwork_diagnostic::Diagnostic;
 use formwork_value::{Marks, Number, OperationError, Refinements, Type, Value, convert, unify};
@@ -149,7 +149,7 @@ impl Evaluator<'_> {
         if chosen.is_null() {
             let detail = "The condition value is null. Conditions must either be true or false.";
             self.fail("Null condition", detail, condition.span, condition);
-            return Value::unknown(result_type.unwrap_or(Type::Dynamic));
+            return Value::unknown(result_type);
         }
         let (chosen, condition_marks) = chosen.unmark();
         let marks = condition_marks.union(&yes.marks()).union(&no.marks());
@@ -159,7 +159,7 @@ impl Evaluator<'_> {
         let Ok(chosen) = convert(&chosen, &Type::Bool) else {
             let detail = "The condition expression must be of type bool.";
             self.fail("Incorrect condition type", detail, condition.span, condition);
-            return Value::unknown(result_type.unwrap_or(Type::Dynamic));
+            return Value::unknown(result_type);
         };
         let (value, findings, branch, word) = if chosen.as_bool() == Some(true) {
             (yes, yes_findings, truthy, "true")
@@ -167,7 +167,6 @@ impl Evaluator<'_> {
             (no, no_findings, falsy, "false")
         };
         self.diagnostics.extend(findings);
-        let Some(result_type) = result_type else { return value.with_marks(&marks) };
         match convert(&value, &result_type) {
             Ok(value) => value.with_marks(&marks),
             Err(error) => {
@@ -209,11 +208,11 @@ fn short_circuit(
     }
 }
 
-/// The type of a conditional's result: `None` when there is none, `Some(None)` when it stays open.
-fn common_type(yes: &Value, no: &Value) -> Option<Option<Type>> {
+/// The type of a conditional's result: `None` when there is none, any type when it stays open.
+fn common_type(yes: &Value, no: &Value) -> Option<Type> {
     let (yes_type, no_type) = (yes.value_type(), no.value_type());
     if yes_type == no_type {
-        return Some(if yes_type == Type::Dynamic { None } else { Some(yes_type) });
+        return Some(yes_type);
     }
     let is_any_null = |value: &Value, value_type: &Type| {
         !matches!(value.kind(), formwork_value::Kind::Marked(..))
@@ -221,20 +220,19 @@ fn common_type(yes: &Value, no: &Value) -> Option<Option<Type>> {
             && *value_type == Type::Dynamic
     };
     if is_any_null(yes, &yes_type) {
-        return Some(Some(no_type));
+        return Some(no_type);
     }
     if is_any_null(no, &no_type) {
-        return Some(Some(yes_type));
+        return Some(yes_type);
     }
     if yes_type == Type::Dynamic || no_type == Type::Dynamic {
-        return Some(None);
+        return Some(Type::Dynamic);
     }
-    unify(&[yes_type, no_type]).map(Some)
+    unify(&[yes_type, no_type])
 }
 
 /// What can be said of the result while the condition is unknown.
-fn undecided(yes: &Value, no: &Value, result_type: Option<Type>, marks: &Marks) -> Value {
-    let Some(result_type) = result_type else { return nothing().with_marks(marks) };
+fn undecided(yes: &Value, no: &Value, result_type: Type, marks: &Marks) -> Value {
     if yes.is_null() && no.is_null() {
         return Value::null(result_type).with_marks(marks);
     }

@@ -133,9 +133,10 @@ fn lookup_type(arguments: &[Value]) -> Result<Type, FunctionError> {
             }
         }
         Type::Map(element) => match arguments.get(2) {
-            Some(default) if convert(default, &element).is_err() => {
-                Err(FunctionError::argument(2, "the default value must have the same type as the map elements"))
-            }
+            Some(default) if convert(default, &element).is_err() => Err(FunctionError::argument(
+                2,
+                "the default value must have the same type as the map elements",
+            )),
             _ => Ok(element.as_ref().clone()),
         },
         _ => Err(FunctionError::argument(0, "lookup() requires a map as the first argument")),
@@ -164,7 +165,9 @@ const NOT_ONE: &str = "must be a list, set, or tuple value with either zero or o
 fn one_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     match arguments[0].value_type() {
         Type::List(element) | Type::Set(element) => Ok(element.as_ref().clone()),
-        Type::Tuple(elements) if elements.len() <= 1 => Ok(elements.first().cloned().unwrap_or(Type::Dynamic)),
+        Type::Tuple(elements) if elements.len() <= 1 => {
+            Ok(elements.first().cloned().unwrap_or(Type::Dynamic))
+        }
         _ => Err(FunctionError::argument(0, NOT_ONE)),
     }
 }

@@ -48,7 +48,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         ResultType::Fixed(Shape::Map(&STRINGS)),
         transpose,
     ),
-    Function::new("values", &[Parameter::new("map", Shape::Any).marked()], ResultType::Of(values_type), values),
+    Function::new(
+        "values",
+        &[Parameter::new("map", Shape::Any).marked()],
+        ResultType::Of(values_type),
+        values,
+    ),
     Function::new(
         "zipmap",
         &[Parameter::new("keys", STRINGS).marked(), Parameter::new("values", Shape::Any).marked()],
@@ -98,7 +103,8 @@ fn contains(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Funct
 
 /// Where the first element stands that equals the value.
 fn index(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let (Type::List(_) | Type::Tuple(_), Some(items)) = (arguments[0].value_type(), arguments[0].items()) else {
+    let (Type::List(_) | Type::Tuple(_), Some(items)) = (arguments[0].value_type(), arguments[0].items())
+    else {
         return Err(FunctionError::new("argument must be a list or tuple"));
     };
     if items.is_empty() {
@@ -184,7 +190,8 @@ fn merge_type(arguments: &[Value]) -> Result<Type, FunctionError> {
             Type::Object(object) => attributes.extend(object.attributes().iter().cloned()),
             Type::Map(element) => match value.entries() {
                 Some(entries) => {
-                    attributes.extend(entries.iter().map(|(name, _)| (name.clone(), element.as_ref().clone())));
+                    attributes
+                        .extend(entries.iter().map(|(name, _)| (name.clone(), element.as_ref().clone())));
                 }
                 None => all_known &= value.is_known(),
             },
@@ -241,18 +248,23 @@ fn sum(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionEr
     }
     if list.items().is_none() {
         let name = list.value_type().friendly_name();
-        return Err(FunctionError::argument(0, format!("argument must be list, set, or tuple. Received {name}")));
+        return Err(FunctionError::argument(
+            0,
+            format!("argument must be list, set, or tuple. Received {name}"),
+        ));
     }
     if !list.is_wholly_known() {
         return Ok(Value::unknown(Type::Number));
     }
     let mut total = Number::ZERO;
     for element in elements {
-        let number = convert(element, &Type::Number).ok().and_then(|value| value.as_number()).ok_or_else(|| {
-            FunctionError::argument(0, "argument must be list, set, or tuple of number values")
-        })?;
-        total =
-            total.add(&number).ok_or_else(|| FunctionError::new("can't compute sum of opposing infinities"))?;
+        let number =
+            convert(element, &Type::Number).ok().and_then(|value| value.as_number()).ok_or_else(|| {
+                FunctionError::argument(0, "argument must be list, set, or tuple of number values")
+            })?;
+        total = total
+            .add(&number)
+            .ok_or_else(|| FunctionError::new("can't compute sum of opposing infinities"))?;
     }
     Ok(Value::number(total))
 }
@@ -283,7 +295,9 @@ fn transpose(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Func
 fn values_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     match arguments[0].value_type() {
         Type::Map(element) => Ok(Type::list(element.as_ref().clone())),
-        Type::Object(object) => Ok(Type::tuple(object.attributes().iter().map(|(_, kind)| kind.clone()).collect())),
+        Type::Object(object) => {
+            Ok(Type::tuple(object.attributes().iter().map(|(_, kind)| kind.clone()).collect()))
+        }
         _ => Err(FunctionError::new("values() requires a map as the first argument")),
     }
 }

@@ -5,8 +5,12 @@ use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Sha
 use formwork_value::{Name, Type, Value};
 
 /// The functions of this file.
-pub(super) static FUNCTIONS: &[Function] =
-    &[Function::new("csvdecode", &[Parameter::new("str", Shape::String)], ResultType::Of(any_type), decode_csv)];
+pub(super) static FUNCTIONS: &[Function] = &[Function::new(
+    "csvdecode",
+    &[Parameter::new("str", Shape::String)],
+    ResultType::Of(any_type),
+    decode_csv,
+)];
 
 fn any_type(_: &[Value]) -> Result<Type, FunctionError> {
     Ok(Type::Dynamic)
@@ -114,7 +118,8 @@ impl Reader<'_> {
                 continue;
             }
             let is_last = !self.rest.starts_with(',');
-            let ends = self.rest.is_empty() || [",", "\n", "\r\n"].iter().any(|end| self.rest.starts_with(end));
+            let ends =
+                self.rest.is_empty() || [",", "\n", "\r\n"].iter().any(|end| self.rest.starts_with(end));
             if !ends && self.rest != "\r" {
                 return Err(self.error("extraneous or missing \" in quoted-field"));
             }

@@ -133,8 +133,7 @@ impl Decimal {
         }
         let exponent = if self.digits.is_empty() { 0 } else { self.exponent - 1 };
         let sign = if exponent < 0 { '-' } else { '+' };
-        out.push_str(&format!("{mark}{sign}{:02}", exponent.unsigned_abs()));
-        out
+        format!("{out}{mark}{sign}{:02}", exponent.unsigned_abs())
     }
 
     /// With an exponent where it is small or large, as Go's `%g` decides; `precision` is the number of digits,

@@ -38,7 +38,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
 
 /// Base64 as Go reads it: line breaks are passed over.
 fn base64_bytes(encoded: &str) -> Option<Vec<u8>> {
-    let without_breaks: String = encoded.chars().filter(|character| !matches!(character, '\n' | '\r')).collect();
+    let without_breaks: String =
+        encoded.chars().filter(|character| !matches!(character, '\n' | '\r')).collect();
     STANDARD.decode(without_breaks).ok()
 }
 
@@ -54,9 +55,8 @@ fn marked_base64_bytes(argument: &Value) -> Result<(Vec<u8>, Marks), FunctionErr
 /// The text that Base64 holds.
 fn decode_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (bytes, marks) = marked_base64_bytes(&arguments[0])?;
-    let decoded = String::from_utf8(bytes).map_err(|_| {
-        FunctionError::new("the result of decoding the provided string is not valid UTF-8")
-    })?;
+    let decoded = String::from_utf8(bytes)
+        .map_err(|_| FunctionError::new("the result of decoding the provided string is not valid UTF-8"))?;
     Ok(Value::from(decoded).with_marks(&marks))
 }
 
@@ -129,7 +129,8 @@ fn encode_text_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Va
         Charset::Other(encoding) => {
             let (bytes, _, has_unmappable) = encoding.encode(plain);
             if has_unmappable {
-                let message = format!("the given string contains characters that cannot be represented in {name}");
+                let message =
+                    format!("the given string contains characters that cannot be represented in {name}");
                 return Err(FunctionError::argument(0, message));
             }
             bytes.into_owned()
@@ -140,7 +141,8 @@ fn encode_text_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Va
 
 fn decode_utf16(bytes: &[u8], is_big_endian: bool) -> Option<String> {
     let (pairs, rest) = bytes.as_chunks::<2>();
-    let unit = |pair: &[u8; 2]| if is_big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
+    let unit =
+        |pair: &[u8; 2]| if is_big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
     let units: Vec<u16> = pairs.iter().map(unit).collect();
     if rest.is_empty() { String::from_utf16(&units).ok() } else { None }
 }
@@ -153,9 +155,9 @@ fn decode_text_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Va
         .ok_or_else(|| FunctionError::argument(0, "the given value is not valid base64"))?;
     let decoded = match charset {
         Charset::Utf16 { is_big_endian } => decode_utf16(&bytes, is_big_endian),
-        Charset::Other(encoding) => {
-            encoding.decode_without_bom_handling_and_without_replacement(&bytes).map(std::borrow::Cow::into_owned)
-        }
+        Charset::Other(encoding) => encoding
+            .decode_without_bom_handling_and_without_replacement(&bytes)
+            .map(std::borrow::Cow::into_owned),
     };
     decoded.map(Value::from).ok_or_else(|| {
         let message = format!("the given string contains symbols that are not defined for {name}");
@@ -170,7 +172,7 @@ fn encode_url(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             b' ' => out.push('+'),
-            other => out.push_str(&format!("%{other:02X}")),
+            other => out.extend([format!("%{other:02X}")]),
         }
     }
     Ok(Value::from(out))
@@ -189,7 +191,8 @@ fn decode_url(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
                 let digits = encoded.get(at..at + 2).and_then(|digits| std::str::from_utf8(digits).ok());
                 let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
                 let Some(decoded) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
-                    let found = String::from_utf8_lossy(&encoded[at - 1..encoded.len().min(at + 2)]).into_owned();
+                    let found =
+                        String::from_utf8_lossy(&encoded[at - 1..encoded.len().min(at + 2)]).into_owned();
                     let message = format!("failed to decode URL: invalid URL escape {found:?}");
                     return Err(FunctionError::new(message));
                 };

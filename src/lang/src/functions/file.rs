@@ -34,7 +34,10 @@ fn expanded(context: &FunctionContext<'_>, path: &str) -> String {
 }
 
 /// The bytes of a file and the marks of its path.
-pub(super) fn read_file(context: &FunctionContext<'_>, path: &Value) -> Result<(Vec<u8>, Marks), FunctionError> {
+pub(super) fn read_file(
+    context: &FunctionContext<'_>,
+    path: &Value,
+) -> Result<(Vec<u8>, Marks), FunctionError> {
     let (path, marks) = path.unmark();
     let path = text(&path);
     let bytes = context.files.read(&join_path(".", &expanded(context, path))).map_err(|error| {
@@ -55,7 +58,7 @@ pub(super) fn read_file(context: &FunctionContext<'_>, path: &Value) -> Result<(
 /// The text of a file.
 fn file(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (bytes, marks) = read_file(context, &arguments[0])?;
-    let content = String::from_utf8(bytes).map_err(|_| {
+    let decoded = String::from_utf8(bytes).map_err(|_| {
         let message = format!(
             "contents of {} are not valid UTF-8; use the filebase64 function to obtain the Base64 encoded contents \
              or the other file functions (e.g. filemd5, filesha256) to obtain file hashing results instead",
@@ -63,7 +66,7 @@ fn file(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
         );
         FunctionError::new(message)
     })?;
-    Ok(Value::from(content).with_marks(&marks))
+    Ok(Value::from(decoded).with_marks(&marks))
 }
 
 /// The bytes of a file in Base64.
@@ -95,10 +98,11 @@ fn file_set(context: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value,
     let (path, path_marks) = arguments[0].unmark();
     let (pattern, pattern_marks) = arguments[1].unmark();
     let marks = path_marks.union(&pattern_marks);
-    let found = matching_files(context.files, &normalise_path(text(&path)), text(&pattern)).map_err(|reason| {
-        let message = format!("failed to glob pattern {}: {reason}", shown(text(&pattern), &marks));
-        FunctionError::new(message)
-    })?;
+    let found =
+        matching_files(context.files, &normalise_path(text(&path)), text(&pattern)).map_err(|reason| {
+            let message = format!("failed to glob pattern {}: {reason}", shown(text(&pattern), &marks));
+            FunctionError::new(message)
+        })?;
     let items = found.into_iter().map(Value::from).collect();
     Ok(Value::set(Type::String, items).with_marks(&marks))
 }

@@ -23,11 +23,8 @@ fn format_one(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fun
     if !arguments.iter().all(Value::is_wholly_known) {
         let literal = pattern.split('%').next().filter(|literal| literal.len() < pattern.len());
         let prefix = known_prefix(literal.unwrap_or_default());
-        let refinements = if prefix.is_empty() {
-            Refinements::NOT_NULL
-        } else {
-            Refinements::NOT_NULL.with_prefix(prefix)
-        };
+        let refinements =
+            if prefix.is_empty() { Refinements::NOT_NULL } else { Refinements::NOT_NULL.with_prefix(prefix) };
         return Ok(Value::unknown_with(Type::String, refinements));
     }
     formatted(pattern, &arguments.iter().collect::<Vec<_>>()).map(Value::from)
@@ -54,7 +51,9 @@ fn format_list(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
         let own = match argument.value_type() {
             Type::Tuple(types) if !argument.is_null() => types.len(),
             Type::List(_) | Type::Set(_) if !argument.is_null() => match argument.items() {
-                Some(items) if !matches!(argument.value_type(), Type::Set(_)) || argument.is_wholly_known() => {
+                Some(items)
+                    if !matches!(argument.value_type(), Type::Set(_)) || argument.is_wholly_known() =>
+                {
                     items.len()
                 }
                 _ => {
@@ -104,6 +103,7 @@ fn format_row(pattern: &str, arguments: &[Value], row: usize) -> Result<Value, F
 }
 
 /// One `%` sequence.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a verb may have")]
 #[derive(Default)]
 struct Verb<'a> {
     /// As written, for messages.

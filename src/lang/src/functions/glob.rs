@@ -123,7 +123,8 @@ fn matches_name(pattern: &str, name: &str) -> bool {
             at += 1;
             continue;
         }
-        if let Some(length) = name.get(position).and_then(|character| matches_one(&pattern[at..], *character)) {
+        if let Some(length) = name.get(position).and_then(|character| matches_one(&pattern[at..], *character))
+        {
             at += length;
             position += 1;
             continue;

@@ -47,7 +47,8 @@ struct Hexadecimal;
 
 impl Writing for Hexadecimal {
     fn write(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        halves.filter_map(|half| char::from_digit(u32::from(half), 16)).collect()
     }
 }
 
@@ -72,8 +73,7 @@ fn file_digest<D: Digest, W: Writing>(
     context: &FunctionContext<'_>,
     arguments: &[Value],
 ) -> Result<Value, FunctionError> {
-    let (bytes, _) =
-        read_file(context, &arguments[0]).map_err(|error| FunctionError::new(error.message))?;
+    let (bytes, _) = read_file(context, &arguments[0]).map_err(|error| FunctionError::new(error.message))?;
     Ok(Value::from(W::write(&D::digest(bytes))))
 }
 

@@ -63,6 +63,7 @@ fn encode_value(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, F
         Type::Tuple(_) | Type::List(_) | Type::Set(_) => Some("["),
         Type::Bool | Type::Number | Type::Dynamic => None,
     };
-    let refinements = prefix.map_or(Refinements::NOT_NULL, |prefix| Refinements::NOT_NULL.with_prefix(prefix));
+    let refinements =
+        prefix.map_or(Refinements::NOT_NULL, |prefix| Refinements::NOT_NULL.with_prefix(prefix));
     Ok(Value::unknown_with(Type::String, refinements))
 }

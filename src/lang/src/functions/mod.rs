@@ -3,6 +3,11 @@
 //! Invariant: a function is pure but for what its [`FunctionContext`] gives; it never sees an argument that its
 //! parameter does not allow (null, unknown, marked, of another type): [`crate::call`] has dealt with those.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "one table holds them all, so all have the type of those that can fail"
+)]
+
 use crate::source::Source;
 use formwork_value::{Type, Value};
 use rustc_hash::FxHashMap;
@@ -43,6 +48,7 @@ impl Shape {
 }
 
 /// One parameter and what it lets through to the function.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, as in cty")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name in messages.
@@ -245,8 +251,9 @@ static TABLES: &[&[Function]] = &[
     yaml::FUNCTIONS,
 ];
 
-static BY_NAME: LazyLock<FxHashMap<&'static str, &'static Function>> =
-    LazyLock::new(|| TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect());
+static BY_NAME: LazyLock<FxHashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect()
+});
 
 /// The function of a name. `core::NAME` is the same function.
 pub fn lookup(name: &str) -> Option<&'static Function> {

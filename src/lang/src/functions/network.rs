@@ -123,15 +123,13 @@ fn mask(ones: u32) -> u128 {
 
 fn network(arguments: &[Value]) -> Result<Network, FunctionError> {
     let given = text(&arguments[0]);
-    Network::parse(given).ok_or_else(|| {
-        FunctionError::new(format!("invalid CIDR expression: invalid CIDR address: {given}"))
-    })
+    Network::parse(given)
+        .ok_or_else(|| FunctionError::new(format!("invalid CIDR expression: invalid CIDR address: {given}")))
 }
 
 /// A whole number of any size.
 fn big_integer(arguments: &[Value], at: usize) -> Result<BigInt, FunctionError> {
-    to_integer(&number(&arguments[at]))
-        .ok_or_else(|| FunctionError::new("a whole number is required"))
+    to_integer(&number(&arguments[at])).ok_or_else(|| FunctionError::new("a whole number is required"))
 }
 
 /// The address of a host in a prefix by its number, which counts from the end when negative.
@@ -170,7 +168,8 @@ fn cidr_subnet(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
     let new_bits = u32::try_from(new_bits)
         .map_err(|_| FunctionError::new("must extend prefix by at least zero bits"))?;
     if new_bits > network.free_bits() {
-        let message = format!("insufficient address space to extend prefix of {} by {new_bits}", network.length);
+        let message =
+            format!("insufficient address space to extend prefix of {} by {new_bits}", network.length);
         return Err(FunctionError::new(message));
     }
     let length = network.length + new_bits;
@@ -181,7 +180,8 @@ fn cidr_subnet(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
             Ok(Value::from(Network { start, length }.to_string()))
         }
         _ => {
-            let message = format!("prefix extension of {new_bits} does not accommodate a subnet numbered {number}");
+            let message =
+                format!("prefix extension of {new_bits} does not accommodate a subnet numbered {number}");
             Err(FunctionError::new(message))
         }
     }
@@ -222,8 +222,9 @@ fn cidr_subnets(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, F
             .filter(|subnet| network.contains(subnet.start))
             .ok_or_else(|| {
                 let before = previous.map_or_else(String::new, |previous| format!(" after {previous}"));
-                let message =
-                    format!("not enough remaining address space for a subnet with a prefix of {length} bits{before}");
+                let message = format!(
+                    "not enough remaining address space for a subnet with a prefix of {length} bits{before}"
+                );
                 FunctionError::argument(at, message)
             })?;
         previous = Some(subnet);
@@ -268,7 +269,11 @@ mod tests {
             ("10.0.0.0", None),
             ("10.0.0.0/+8", None),
         ] {
-            assert_eq!(Network::parse(text).map(|network| network.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                Network::parse(text).map(|network| network.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -60,12 +60,12 @@ fn compiled(arguments: &[Value], at: usize) -> Result<Regex, FunctionError> {
 /// A string without groups, a tuple of unnamed groups, an object of named ones.
 fn captures_type(regex: &Regex) -> Result<Type, FunctionError> {
     let names: Vec<Option<&str>> = regex.capture_names().skip(1).collect();
-    let named: Vec<&str> = names.iter().copied().flatten().collect();
-    match (named.len(), names.len()) {
+    let given: Vec<&str> = names.iter().copied().flatten().collect();
+    match (given.len(), names.len()) {
         (0, 0) => Ok(Type::String),
         (0, all) => Ok(Type::tuple(vec![Type::String; all])),
         (named_count, all) if named_count == all => {
-            Ok(Type::object(named.into_iter().map(|name| (Name::from(name), Type::String))))
+            Ok(Type::object(given.into_iter().map(|name| (Name::from(name), Type::String))))
         }
         _ => Err(FunctionError::argument(
             0,
@@ -86,11 +86,13 @@ fn matches_type(arguments: &[Value]) -> Result<Type, FunctionError> {
 }
 
 fn captured(captures: &Captures<'_>, value_type: &Type, regex: &Regex) -> Value {
-    let group = |at: usize| captures.get(at).map_or(Value::null(Type::String), |group| Value::from(group.as_str()));
+    let group =
+        |at: usize| captures.get(at).map_or(Value::null(Type::String), |group| Value::from(group.as_str()));
     match value_type {
         Type::Tuple(types) => Value::tuple((1..=types.len()).map(group).collect()),
         Type::Object(_) => {
-            let names = regex.capture_names().enumerate().filter_map(|(at, name)| Some((at, Name::from(name?))));
+            let names =
+                regex.capture_names().enumerate().filter_map(|(at, name)| Some((at, Name::from(name?))));
             Value::object(names.map(|(at, name)| (name, group(at))).collect())
         }
         _ => group(0),
@@ -158,8 +160,12 @@ impl<'a> Rewriter<'a> {
         if character.is_alphanumeric() || character == '_' {
             self.out.push(character);
         } else {
-            self.out.push_str(&format!("\\x{{{:X}}}", u32::from(character)));
+            self.code(u32::from(character));
         }
+    }
+
+    fn code(&mut self, code: u32) {
+        self.out.extend([format!("\\x{{{code:X}}}")]);
     }
 
     /// Between `\Q` and `\E` every character is itself.
@@ -186,9 +192,10 @@ impl<'a> Rewriter<'a> {
         };
         match (class, escaped) {
             (Some(class), 'd' | 'w' | 's') if in_class => self.out.push_str(class),
-            (Some(class), 'd' | 'w' | 's') => self.out.push_str(&format!("[{class}]")),
-            (Some(class), _) => self.out.push_str(&format!("[^{class}]")),
-            (None, 'b' | 'B') if !in_class => self.out.push_str(if escaped == 'b' { r"(?-u:\b)" } else { r"\B" }),
+            (Some(class), 'd' | 'w' | 's') => self.out.extend(["[", class, "]"]),
+            (Some(class), _) => self.out.extend(["[^", class, "]"]),
+            (None, 'b') if !in_class => self.out.push_str(r"(?-u:\b)"),
+            (None, 'B') if !in_class => self.out.push_str(r"\B"),
             (None, 'Q') if !in_class => self.quoted(),
             (None, '0'..='7') => self.octal(escaped)?,
             (None, 'A' | 'z' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'p' | 'P') => {
@@ -200,7 +207,9 @@ impl<'a> Rewriter<'a> {
                 }
             }
             (None, other) if other.is_ascii_punctuation() => self.literal(other),
-            (None, other) => return Err(format!("invalid regexp pattern: invalid escape sequence in \\{other}")),
+            (None, other) => {
+                return Err(format!("invalid regexp pattern: invalid escape sequence in \\{other}"));
+            }
         }
         Ok(())
     }
@@ -218,7 +227,7 @@ impl<'a> Rewriter<'a> {
                 None => break,
             }
         }
-        self.out.push_str(&format!("\\x{{{code:X}}}"));
+        self.code(code);
         Ok(())
     }
 
@@ -251,9 +260,10 @@ impl<'a> Rewriter<'a> {
         let mut ahead = self.rest.clone();
         if ahead.next() == Some(':') {
             let name: String = ahead.by_ref().take_while(|character| *character != ':').collect();
-            let is_name = name.trim_start_matches('^').chars().all(|character| character.is_ascii_alphabetic());
+            let is_name =
+                name.trim_start_matches('^').chars().all(|character| character.is_ascii_alphabetic());
             if is_name && ahead.next() == Some(']') {
-                self.out.push_str(&format!("[:{name}:]"));
+                self.out.extend(["[:", &name, ":]"]);
                 self.rest = ahead;
                 return;
             }

@@ -74,8 +74,7 @@ fn chunks(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functio
     let (list, list_marks) = arguments[0].unmark();
     let (size, size_marks) = arguments[1].unmark();
     let size = integer(&[list.clone(), size], 1)?;
-    let size =
-        usize::try_from(size).map_err(|_| FunctionError::new("the size argument must be positive"))?;
+    let size = usize::try_from(size).map_err(|_| FunctionError::new("the size argument must be positive"))?;
     let items = list.items().unwrap_or_default();
     let element = element_of(&list);
     let pieces = match size {

@@ -28,8 +28,8 @@ fn common_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     if types.is_empty() {
         return Ok(Type::set(Type::Dynamic));
     }
-    let element =
-        unify(&types).ok_or_else(|| FunctionError::new("given sets must all have compatible element types"))?;
+    let element = unify(&types)
+        .ok_or_else(|| FunctionError::new("given sets must all have compatible element types"))?;
     Ok(Type::set(element))
 }
 
@@ -38,7 +38,8 @@ fn in_common_type(arguments: &[Value], wholly: bool) -> Result<(Type, Option<Vec
     let common = common_type(arguments)?;
     let mut sets = Vec::with_capacity(arguments.len());
     for (at, argument) in arguments.iter().enumerate() {
-        let set = convert(argument, &common).map_err(|error| FunctionError::argument(at, error.to_string()))?;
+        let set =
+            convert(argument, &common).map_err(|error| FunctionError::argument(at, error.to_string()))?;
         if set.items().is_none() || wholly && !set.is_wholly_known() {
             return Ok((common, None));
         }
@@ -190,7 +191,9 @@ fn product(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functi
             .items()
             .unwrap_or_default()
             .iter()
-            .map(|item| convert(item, &element).map_err(|error| FunctionError::argument(at, error.to_string())))
+            .map(|item| {
+                convert(item, &element).map_err(|error| FunctionError::argument(at, error.to_string()))
+            })
             .collect::<Result<_, _>>()?;
         let extended = |row: &Vec<Value>| {
             let row = row.clone();

@@ -200,7 +200,9 @@ fn substring(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Func
     let (offset, length) = (integer(arguments, 1)?, integer(arguments, 2)?);
     let start = match usize::try_from(offset) {
         Ok(offset) => offset.min(characters.len()),
-        Err(_) => characters.len().saturating_sub(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX)),
+        Err(_) => {
+            characters.len().saturating_sub(usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX))
+        }
     };
     let rest = &characters[start..];
     let taken = match usize::try_from(length) {

@@ -101,7 +101,13 @@ impl Moment {
         let date = Date::new(year, month, day)
             .map_err(|_| "not a valid RFC3339 timestamp: day or month out of range".to_owned())?;
         if hour > 23 || minute > 59 || second > 59 {
-            let part = if hour > 23 { "hour" } else if minute > 59 { "minute" } else { "second" };
+            let part = if hour > 23 {
+                "hour"
+            } else if minute > 59 {
+                "minute"
+            } else {
+                "second"
+            };
             return Err(format!("not a valid RFC3339 timestamp: {part} out of range"));
         }
         Ok(Self { wall: date.at(hour, minute, second, nanosecond), offset_seconds })
@@ -163,7 +169,11 @@ impl std::fmt::Display for Moment {
         let wall = self.wall;
         write!(f, "{:04}-{:02}-{:02}T", wall.year(), wall.month(), wall.day())?;
         write!(f, "{:02}:{:02}:{:02}", wall.hour(), wall.minute(), wall.second())?;
-        if self.offset_seconds == 0 { f.write_str("Z") } else { f.write_str(&offset_text(self.offset_seconds, ":")) }
+        if self.offset_seconds == 0 {
+            f.write_str("Z")
+        } else {
+            f.write_str(&offset_text(self.offset_seconds, ":"))
+        }
     }
 }
 
@@ -251,8 +261,8 @@ fn duration(text: &str) -> Option<SignedDuration> {
 fn add_duration(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let moment = moment(arguments, 0).map_err(|error| FunctionError::new(error.message))?;
     let given = text(&arguments[1]);
-    let duration = duration(given)
-        .ok_or_else(|| FunctionError::new(format!("invalid duration {given:?}")))?;
+    let duration =
+        duration(given).ok_or_else(|| FunctionError::new(format!("invalid duration {given:?}")))?;
     let later = moment.after(duration).map_err(FunctionError::new)?;
     Ok(Value::from(later.to_string()))
 }

@@ -13,8 +13,13 @@ use rustc_hash::FxHashMap;
 
 /// The functions of this file.
 pub(super) static FUNCTIONS: &[Function] = &[
-    Function::new("yamldecode", &[Parameter::new("src", Shape::String)], ResultType::Of(any_type), decode_yaml)
-        .nullable(),
+    Function::new(
+        "yamldecode",
+        &[Parameter::new("src", Shape::String)],
+        ResultType::Of(any_type),
+        decode_yaml,
+    )
+    .nullable(),
     Function::new(
         "yamlencode",
         &[Parameter::new("value", Shape::Any).null().dynamic()],
@@ -34,8 +39,10 @@ fn decode_yaml(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
         emit_comments: false,
         block_scalar_eof_without_line_feed: true,
     };
-    let mut reader =
-        Reader { parser: Parser::new_from_str_with_options(text(&arguments[0]), options), anchors: FxHashMap::default() };
+    let mut reader = Reader {
+        parser: Parser::new_from_str_with_options(text(&arguments[0]), options),
+        anchors: FxHashMap::default(),
+    };
     reader.document().map_err(FunctionError::new)
 }
 
@@ -178,8 +185,12 @@ fn merge(merged: &Value, attributes: &mut Vec<(Name, Value)>) -> Result<(), Stri
 /// The words that stand for a value of their own.
 fn word(text: &str) -> Option<Value> {
     Some(match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Value::bool(false),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Value::bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Value::bool(false)
+        }
         "" | "~" | "null" | "Null" | "NULL" => Value::null(Type::Dynamic),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Value::number(Number::infinity(false)),
         "-.inf" | "-.Inf" | "-.INF" => Value::number(Number::infinity(true)),
@@ -200,7 +211,8 @@ fn looks_like_number(text: &str) -> bool {
         return !hexadecimal.is_empty() && hexadecimal.bytes().all(|digit| digit.is_ascii_hexdigit());
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
+    let (mantissa, exponent) =
+        unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
     let is_exponent = exponent.is_none_or(|text| is_digits(text.strip_prefix(['+', '-']).unwrap_or(text)));
     let is_mantissa = match mantissa.split_once('.') {
         None => is_digits(mantissa),

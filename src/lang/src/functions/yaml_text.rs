@@ -11,7 +11,7 @@ pub(super) fn yaml_text(value: &Value) -> String {
             writer.sequence(items, 0, true);
         }
         Kind::Map(entries) | Kind::Object(entries) if !entries.is_empty() => writer.mapping(entries, 0, true),
-        Kind::String(text) => writer.string(text, 2, false),
+        Kind::String(text) => writer.string(text, 2),
         _ => {
             writer.put(&plain(value));
             writer.is_open_ended = !writer.out.starts_with(['[', '{']);
@@ -54,16 +54,19 @@ fn can_be_literal(text: &str) -> bool {
     text.contains('\n')
         && !text.ends_with(' ')
         && !text.contains(" \n")
-        && text.chars().all(|character| is_printable(character) && !is_other_break(character))
+        && text
+            .chars()
+            .all(|character| is_printable(character) && (character == '\n' || !is_break(character)))
 }
 
-fn is_other_break(character: char) -> bool {
-    matches!(character, '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// What YAML's emitter writes as it is; beyond the first plane it writes nothing as it is.
 fn is_printable(character: char) -> bool {
-    matches!(character, '\n' | ' '..='~' | '\u{A0}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}') && character != '\u{FEFF}'
+    matches!(character, '\n' | ' '..='~' | '\u{A0}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}')
+        && character != '\u{FEFF}'
 }
 
 impl Writer {
@@ -100,23 +103,24 @@ impl Writer {
             if at > 0 || !continues_line {
                 self.line(indent);
             }
-            if key.len() <= KEY_LIMIT && !key.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) {
+            let is_simple = key.len() <= KEY_LIMIT && !key.chars().any(is_break);
+            if is_simple {
                 self.quoted(key, None);
             } else {
                 self.put("? ");
-                self.string(key, indent + 2, false);
+                self.string(key, indent + 2);
                 self.line(indent);
             }
             self.put(":");
-            self.value(value, indent, false);
+            self.value(value, indent, !is_simple);
         }
     }
 
-    /// A value behind `-` or `:`.
-    fn value(&mut self, value: &Value, indent: usize, in_sequence: bool) {
+    /// A value behind `-` or `:`. Collections begin on the same line behind `-`, and behind a `:` of its own line.
+    fn value(&mut self, value: &Value, indent: usize, continues_line: bool) {
         match value.kind() {
             Kind::List(items) | Kind::Set(items) | Kind::Tuple(items) if !items.is_empty() => {
-                if in_sequence {
+                if continues_line {
                     self.put(" ");
                     self.sequence(items, indent + 2, true);
                 } else {
@@ -124,14 +128,14 @@ impl Writer {
                 }
             }
             Kind::Map(entries) | Kind::Object(entries) if !entries.is_empty() => {
-                if in_sequence {
+                if continues_line {
                     self.put(" ");
                 }
-                self.mapping(entries, indent + 2, in_sequence);
+                self.mapping(entries, indent + 2, continues_line);
             }
             Kind::String(text) => {
                 self.put(" ");
-                self.string(text, indent + 2, true);
+                self.string(text, indent + 2);
             }
             _ => {
                 self.put(" ");
@@ -140,7 +144,7 @@ impl Writer {
         }
     }
 
-    fn string(&mut self, text: &str, indent: usize, _is_nested: bool) {
+    fn string(&mut self, text: &str, indent: usize) {
         if can_be_literal(text) {
             self.literal(text, indent);
         } else {
@@ -224,11 +228,11 @@ impl Writer {
             }
             other => {
                 let code = u32::from(other);
-                self.out.push_str(&match code {
+                self.out.extend([match code {
                     0..=0xFF => format!("\\x{code:02X}"),
                     0x100..=0xFFFF => format!("\\u{code:04X}"),
                     _ => format!("\\U{code:08X}"),
-                });
+                }]);
                 return;
             }
         };
@@ -244,6 +248,17 @@ mod tests {
 
     fn object(attributes: &[(&str, Value)]) -> Value {
         Value::object(attributes.iter().map(|(name, value)| (Name::from(*name), value.clone())).collect())
+    }
+
+    fn nested_list() -> Value {
+        Value::tuple(vec![Value::from("a")])
+    }
+
+    #[test]
+    fn long_text_goes_on_in_the_next_line() {
+        let words = ["words"; 20].join(" ");
+        let expected = format!("\"{}\n  {}\"\n", ["words"; 14].join(" "), ["words"; 6].join(" "));
+        assert_eq!(yaml_text(&Value::from(words)), expected);
     }
 
     #[test]
@@ -262,6 +277,7 @@ mod tests {
                 "- \"a\": 1\n  \"b\": {}\n",
             ),
             (Value::from("x\ny"), "|-\n  x\n  y\n"),
+            (object(&[("k\nl", nested_list())]), "? |-\n  k\n  l\n: - \"a\"\n"),
             (Value::from("x\n\n"), "|+\n  x\n\n...\n"),
             (Value::from("a \nb"), "\"a \\nb\"\n"),
             (Value::from("é\u{1F600}\t"), "\"é\\U0001F600\\t\"\n"),

@@ -85,20 +85,14 @@ impl Loader<'_> {
         self.constant(&body.attribute(name)?.value, &Type::Bool)?.as_bool()
     }
 
-    pub(super) fn expression(&self, body: &BodySyntax, name: &str) -> Option<Expression> {
-        body.attribute(name).map(|attribute| compile(&attribute.value, &[]))
-    }
-
     /// The items of a list as written.
     pub(super) fn list<'s>(&mut self, expression: &'s Expr) -> &'s [Expr] {
-        match &expression.kind {
-            ExprKind::Tuple(items) => items,
-            _ => {
-                let detail = "A static list is required: items between square brackets.";
-                self.report("static-list", "Invalid expression", detail, expression.span);
-                &[]
-            }
+        if let ExprKind::Tuple(items) = &expression.kind {
+            return items;
         }
+        let detail = "A static list is required: items between square brackets.";
+        self.report("static-list", "Invalid expression", detail, expression.span);
+        &[]
     }
 
     pub(super) fn depends_on(&mut self, body: &BodySyntax) -> Vec<Reference> {
@@ -162,4 +156,9 @@ impl Loader<'_> {
         let detail = format!("{} was already declared at {}.", detail.into(), self.place(first));
         self.report("duplicate", summary, detail, span);
     }
+}
+
+/// An argument of a body, compiled.
+pub(super) fn argument(body: &BodySyntax, name: &str) -> Option<Expression> {
+    body.attribute(name).map(|attribute| compile(&attribute.value, &[]))
 }

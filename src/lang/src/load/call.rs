@@ -1,6 +1,7 @@
 //! `module` blocks: the call, and the module that it leads to.
 
 use super::Loader;
+use super::arguments::argument;
 use crate::compile::compile;
 use crate::module::{Module, ModuleCall, ProviderReference};
 use crate::source::join_path;
@@ -62,8 +63,8 @@ impl Loader<'_> {
         let call = ModuleCall {
             name: name.clone(),
             source,
-            count: self.expression(body, "count"),
-            for_each: self.expression(body, "for_each"),
+            count: argument(body, "count"),
+            for_each: argument(body, "for_each"),
             depends_on: self.depends_on(body),
             providers: providers.unwrap_or_default(),
             inputs,

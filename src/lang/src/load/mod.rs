@@ -145,7 +145,7 @@ impl Loader<'_> {
             return None;
         }
         let start = Span::new(file, 0, 0);
-        if name.ends_with(".json") {
+        if name.rsplit('.').next() == Some("json") {
             self.not_yet("configuration in JSON", start);
             return None;
         }

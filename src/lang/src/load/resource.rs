@@ -1,6 +1,7 @@
 //! `resource` and `data` blocks with their meta-arguments.
 
 use super::Loader;
+use super::arguments::argument;
 use crate::compile::compile;
 use crate::module::{IgnoreChanges, Lifecycle, Module, Resource};
 use crate::scope::Mode;
@@ -30,8 +31,8 @@ impl Loader<'_> {
             body.attribute("provider").and_then(|attribute| self.provider_reference(&attribute.value));
         let resource = Resource {
             mode,
-            count: self.expression(body, "count"),
-            for_each: self.expression(body, "for_each"),
+            count: argument(body, "count"),
+            for_each: argument(body, "for_each"),
             provider,
             depends_on: self.depends_on(body),
             lifecycle: self.lifecycle(block, mode),
@@ -86,7 +87,7 @@ impl Loader<'_> {
             ];
             self.only(body, &ARGUMENTS, &["precondition", "postcondition"]);
             lifecycle.create_before_destroy = self.flag(body, "create_before_destroy");
-            lifecycle.prevent_destroy = self.expression(body, "prevent_destroy");
+            lifecycle.prevent_destroy = argument(body, "prevent_destroy");
             if let Some(attribute) = body.attribute("ignore_changes") {
                 lifecycle.ignore_changes = self.ignore_changes(&attribute.value);
             }
@@ -106,17 +107,14 @@ impl Loader<'_> {
         }
         let mut paths: Vec<(Path, Span)> = Vec::new();
         for item in self.list(expression) {
-            match attribute_path(item) {
-                Some(path) => paths.push((path, item.span)),
-                None => {
-                    let detail = "Each item is the path of an attribute, as it is written after the resource: tags, tags[\"owner\"], disk[0].size.";
-                    let diagnostic =
-                        Diagnostic::error("ignore-changes", "Invalid ignore_changes item", detail)
-                            .at(item.span);
-                    self.diagnostics
-                        .push(diagnostic.hint("To ignore all changes, write ignore_changes = all."));
-                }
+            if let Some(path) = attribute_path(item) {
+                paths.push((path, item.span));
+                continue;
             }
+            let detail = "Each item is the path of an attribute, as it is written after the resource: tags, tags[\"owner\"], disk[0].size.";
+            let diagnostic =
+                Diagnostic::error("ignore-changes", "Invalid ignore_changes item", detail).at(item.span);
+            self.diagnostics.push(diagnostic.hint("To ignore all changes, write ignore_changes = all."));
         }
         IgnoreChanges::Paths(paths)
     }

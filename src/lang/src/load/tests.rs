@@ -154,107 +154,104 @@ fn a_whole_module_is_read() {
     assert_eq!(module.outputs["all"].value.references()[0].to_string(), "module.child");
 }
 
+/// A configuration and its one fault; the folder `m` holds a module with an input and an output.
+const FAULTS: &[(&str, &str)] = &[
+    ("x = 1\n", "main.tf:1 Unsupported argument"),
+    ("resorce \"a\" \"b\" {}\n", "main.tf:1 Unsupported block type [Did you mean \"resource\"?]"),
+    ("resource \"a\" {}\n", "main.tf:1 Missing name for resource"),
+    ("variable \"a\" \"b\" {}\n", "main.tf:1 Extraneous label for variable"),
+    ("variable \"1a\" {}\n", "main.tf:1 Invalid variable name"),
+    ("variable \"count\" {}\n", "main.tf:1 Invalid variable name"),
+    ("variable \"a\" {\n  typ = string\n}\n", "main.tf:2 Unsupported argument [Did you mean \"type\"?]"),
+    (
+        "variable \"a\" {\n  type = number\n  default = \"x\"\n}\n",
+        "main.tf:3 Invalid default value for variable",
+    ),
+    (
+        "variable \"a\" {\n  default = null\n  nullable = false\n}\n",
+        "main.tf:2 Invalid default value for variable",
+    ),
+    ("variable \"a\" {\n  default = var.b\n}\n", "main.tf:2 Variables not allowed"),
+    ("variable \"a\" {}\nvariable \"a\" {}\n", "main.tf:2 Duplicate variable declaration"),
+    ("locals {\n  a = 1\n}\nlocals {\n  a = 2\n}\n", "main.tf:5 Duplicate local value definition"),
+    ("output \"a\" {}\n", "main.tf:1 Missing required argument"),
+    (
+        "output \"a\" {\n  value = var.bc\n}\nvariable \"bcc\" {}\n",
+        "main.tf:2 Reference to undeclared input variable [Did you mean \"bcc\"?]",
+    ),
+    (
+        "output \"a\" {\n  value = var.b\n}\n",
+        "main.tf:2 Reference to undeclared input variable [This variable can be declared with a variable \"b\" {} block.]",
+    ),
+    (
+        "output \"a\" {\n  value = [local.nmae]\n}\nlocals {\n  name = 1\n}\n",
+        "main.tf:2 Reference to undeclared local value [Did you mean \"name\"?]",
+    ),
+    (
+        "output \"a\" {\n  value = a_b.x.id\n}\nresource \"a_b\" \"xy\" {}\n",
+        "main.tf:2 Reference to undeclared resource [Did you mean \"a_b.xy\"?]",
+    ),
+    (
+        "output \"a\" {\n  value = a_b.x.id\n}\ndata \"a_b\" \"x\" {}\n",
+        "main.tf:2 Reference to undeclared resource [Did you mean data.a_b.x?]",
+    ),
+    ("output \"a\" {\n  value = module.m\n}\n", "main.tf:2 Reference to undeclared module"),
+    (
+        "output \"a\" {\n  value = lenght([])\n}\n",
+        "main.tf:2 Call to unknown function [Did you mean \"length\"?]",
+    ),
+    (
+        "output \"a\" {\n  value = each.key\n}\n",
+        "main.tf:2 Reference to \"each\" in context without for_each",
+    ),
+    ("output \"a\" {\n  value = count.index\n}\n", "main.tf:2 Reference to \"count\" in non-counted context"),
+    ("output \"a\" {\n  value = self.x\n}\n", "main.tf:2 Invalid \"self\" reference"),
+    ("output \"a\" {\n  value = var\n}\n", "main.tf:2 Invalid reference"),
+    (
+        "resource \"a\" \"b\" {\n  count = 1\n  for_each = []\n}\n",
+        "main.tf:3 Invalid combination of \"count\" and \"for_each\"",
+    ),
+    (
+        "resource \"a\" \"b\" {}\nresource \"a\" \"b\" {}\n",
+        "main.tf:2 Duplicate resource \"a\" configuration",
+    ),
+    ("resource \"a\" \"b\" {\n  provider = \"x\"\n}\n", "main.tf:2 Invalid provider configuration reference"),
+    ("resource \"a\" \"b\" {\n  depends_on = [\"x\"]\n}\n", "main.tf:2 Invalid expression"),
+    (
+        "resource \"a\" \"b\" {\n  lifecycle {\n    prevent_destory = true\n  }\n}\n",
+        "main.tf:3 Unsupported argument [Did you mean \"prevent_destroy\"?]",
+    ),
+    (
+        "resource \"a\" \"b\" {\n  lifecycle {\n    ignore_changes = [f()]\n  }\n}\n",
+        "main.tf:3 Invalid ignore_changes item [To ignore all changes, write ignore_changes = all.]",
+    ),
+    ("resource \"a\" \"b\" {\n  provisioner \"local-exec\" {}\n}\n", "main.tf:2 Not supported yet"),
+    ("moved {\n}\n", "main.tf:1 Not supported yet"),
+    ("provider \"a\" {}\nprovider \"a\" {}\n", "main.tf:2 Duplicate provider configuration"),
+    (
+        "terraform {\n  cloud {}\n}\n",
+        "main.tf:2 Cloud block not supported [Use a \"backend\" block to say where the state is kept.]",
+    ),
+    ("module \"m\" {}\n", "main.tf:1 Missing required argument"),
+    ("module \"m\" {\n  source = \"registry/x/y\"\n}\n", "main.tf:2 Not supported yet"),
+    ("module \"m\" {\n  source = \"./none\"\n}\n", "main.tf:2 Unreadable module directory"),
+    ("module \"m\" {\n  source = \"./m\"\n}\n", "main.tf:1 Missing required argument"),
+    (
+        "module \"m\" {\n  source = \"./m\"\n  need = 1\n  neeed = 1\n}\n",
+        "main.tf:4 Unsupported argument [Did you mean \"need\"?]",
+    ),
+    (
+        "module \"m\" {\n  source = \"./m\"\n  need = 1\n}\noutput \"o\" {\n  value = module.m.ot\n}\n",
+        "main.tf:6 Unsupported attribute [Did you mean \"out\"?]",
+    ),
+    ("module \"m\" {\n  source = \"./\"\n}\n", "main.tf:2 Module calls itself"),
+];
+
 #[test]
 fn every_fault_has_its_place_and_its_words() {
-    for (text, expected) in [
-        ("x = 1\n", "main.tf:1 Unsupported argument"),
-        ("resorce \"a\" \"b\" {}\n", "main.tf:1 Unsupported block type [Did you mean \"resource\"?]"),
-        ("resource \"a\" {}\n", "main.tf:1 Missing name for resource"),
-        ("variable \"a\" \"b\" {}\n", "main.tf:1 Extraneous label for variable"),
-        ("variable \"1a\" {}\n", "main.tf:1 Invalid variable name"),
-        ("variable \"count\" {}\n", "main.tf:1 Invalid variable name"),
-        ("variable \"a\" {\n  typ = string\n}\n", "main.tf:2 Unsupported argument [Did you mean \"type\"?]"),
-        (
-            "variable \"a\" {\n  type = number\n  default = \"x\"\n}\n",
-            "main.tf:3 Invalid default value for variable",
-        ),
-        (
-            "variable \"a\" {\n  default = null\n  nullable = false\n}\n",
-            "main.tf:2 Invalid default value for variable",
-        ),
-        ("variable \"a\" {\n  default = var.b\n}\n", "main.tf:2 Variables not allowed"),
-        ("variable \"a\" {}\nvariable \"a\" {}\n", "main.tf:2 Duplicate variable declaration"),
-        ("locals {\n  a = 1\n}\nlocals {\n  a = 2\n}\n", "main.tf:5 Duplicate local value definition"),
-        ("output \"a\" {}\n", "main.tf:1 Missing required argument"),
-        (
-            "output \"a\" {\n  value = var.b\n}\nvariable \"bb\" {}\n",
-            "main.tf:2 Reference to undeclared input variable [Did you mean \"bb\"?]",
-        ),
-        (
-            "output \"a\" {\n  value = var.b\n}\n",
-            "main.tf:2 Reference to undeclared input variable [This variable can be declared with a variable \"b\" {} block.]",
-        ),
-        (
-            "output \"a\" {\n  value = [local.nmae]\n}\nlocals {\n  name = 1\n}\n",
-            "main.tf:2 Reference to undeclared local value [Did you mean \"name\"?]",
-        ),
-        (
-            "output \"a\" {\n  value = a_b.x.id\n}\nresource \"a_b\" \"xy\" {}\n",
-            "main.tf:2 Reference to undeclared resource [Did you mean \"a_b.xy\"?]",
-        ),
-        (
-            "output \"a\" {\n  value = a_b.x.id\n}\ndata \"a_b\" \"x\" {}\n",
-            "main.tf:2 Reference to undeclared resource [Did you mean data.a_b.x?]",
-        ),
-        ("output \"a\" {\n  value = module.m\n}\n", "main.tf:2 Reference to undeclared module"),
-        (
-            "output \"a\" {\n  value = lenght([])\n}\n",
-            "main.tf:2 Call to unknown function [Did you mean \"length\"?]",
-        ),
-        (
-            "output \"a\" {\n  value = each.key\n}\n",
-            "main.tf:2 Reference to \"each\" in context without for_each",
-        ),
-        (
-            "output \"a\" {\n  value = count.index\n}\n",
-            "main.tf:2 Reference to \"count\" in non-counted context",
-        ),
-        ("output \"a\" {\n  value = self.x\n}\n", "main.tf:2 Invalid \"self\" reference"),
-        ("output \"a\" {\n  value = var\n}\n", "main.tf:2 Invalid reference"),
-        (
-            "resource \"a\" \"b\" {\n  count = 1\n  for_each = []\n}\n",
-            "main.tf:3 Invalid combination of \"count\" and \"for_each\"",
-        ),
-        (
-            "resource \"a\" \"b\" {}\nresource \"a\" \"b\" {}\n",
-            "main.tf:2 Duplicate resource \"a\" configuration",
-        ),
-        (
-            "resource \"a\" \"b\" {\n  provider = \"x\"\n}\n",
-            "main.tf:2 Invalid provider configuration reference",
-        ),
-        ("resource \"a\" \"b\" {\n  depends_on = [\"x\"]\n}\n", "main.tf:2 Invalid expression"),
-        (
-            "resource \"a\" \"b\" {\n  lifecycle {\n    prevent_destory = true\n  }\n}\n",
-            "main.tf:3 Unsupported argument [Did you mean \"prevent_destroy\"?]",
-        ),
-        (
-            "resource \"a\" \"b\" {\n  lifecycle {\n    ignore_changes = [f()]\n  }\n}\n",
-            "main.tf:3 Invalid ignore_changes item [To ignore all changes, write ignore_changes = all.]",
-        ),
-        ("resource \"a\" \"b\" {\n  provisioner \"local-exec\" {}\n}\n", "main.tf:2 Not supported yet"),
-        ("moved {\n}\n", "main.tf:1 Not supported yet"),
-        ("provider \"a\" {}\nprovider \"a\" {}\n", "main.tf:2 Duplicate provider configuration"),
-        (
-            "terraform {\n  cloud {}\n}\n",
-            "main.tf:2 Cloud block not supported [Use a \"backend\" block to say where the state is kept.]",
-        ),
-        ("module \"m\" {}\n", "main.tf:1 Missing required argument"),
-        ("module \"m\" {\n  source = \"registry/x/y\"\n}\n", "main.tf:2 Not supported yet"),
-        ("module \"m\" {\n  source = \"./none\"\n}\n", "main.tf:2 Unreadable module directory"),
-        ("module \"m\" {\n  source = \"./m\"\n}\n", "main.tf:1 Missing required argument"),
-        (
-            "module \"m\" {\n  source = \"./m\"\n  need = 1\n  neeed = 1\n}\n",
-            "main.tf:4 Unsupported argument [Did you mean \"need\"?]",
-        ),
-        (
-            "module \"m\" {\n  source = \"./m\"\n  need = 1\n}\noutput \"o\" {\n  value = module.m.ot\n}\n",
-            "main.tf:6 Unsupported attribute [Did you mean \"out\"?]",
-        ),
-        ("module \"m\" {\n  source = \"./\"\n}\n", "main.tf:2 Module calls itself"),
-    ] {
+    for (text, expected) in FAULTS {
         let child = "variable \"need\" {}\noutput \"out\" {\n  value = 1\n}\n";
-        assert_eq!(faults(&[("main.tf", text), ("m/main.tf", child)]), [expected], "{text}");
+        assert_eq!(faults(&[("main.tf", text), ("m/main.tf", child)]), [*expected], "{text}");
     }
 }
 

@@ -13,6 +13,8 @@ use formwork_value::{Type, Value};
 const RESERVED: [&str; 8] =
     ["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
 
+const INVALID_DEFAULT: &str = "Invalid default value for variable";
+
 const ARGUMENTS: [&str; 8] =
     ["type", "default", "description", "sensitive", "ephemeral", "nullable", "deprecated", "const"];
 
@@ -59,10 +61,9 @@ impl Loader<'_> {
         let attribute = block.body.attribute("default")?;
         let span = attribute.value.span;
         let value = self.constant(&attribute.value, &Type::Dynamic)?;
-        const SUMMARY: &str = "Invalid default value for variable";
         if value.is_null() && !nullable {
             let detail = "A null default value is not valid when nullable=false.";
-            self.report("variable-default", SUMMARY, detail, span);
+            self.report("variable-default", INVALID_DEFAULT, detail, span);
             return None;
         }
         match constraint.apply(&value) {
@@ -71,7 +72,7 @@ impl Loader<'_> {
                 let detail = format!(
                     "This default value is not compatible with the variable's type constraint: {error}."
                 );
-                self.report("variable-default", SUMMARY, detail, span);
+                self.report("variable-default", INVALID_DEFAULT, detail, span);
                 None
             }
         }

@@ -72,7 +72,7 @@ impl Parser<'_> {
                 TokenKind::QuotedText | TokenKind::PlainText => {
                     let mut text = self.unescape(token);
                     if strips_next {
-                        text = text.trim_start_matches(is_space).to_owned();
+                        text.drain(..text.len() - text.trim_start_matches(is_space).len());
                     }
                     strips_next = false;
                     parts.push(Part::Text { text, span: self.span(token) });
@@ -416,12 +416,13 @@ fn dedent(parts: &mut [Part]) {
 fn meld(parts: Vec<Part>) -> Vec<Part> {
     let mut out: Vec<Part> = Vec::with_capacity(parts.len());
     for part in parts {
-        match (part, out.last_mut()) {
-            (Part::Text { text, span }, Some(Part::Text { text: before, span: before_span })) => {
-                before.push_str(&text);
-                *before_span = before_span.join(span);
-            }
-            (part, _) => out.push(part),
+        if let (Part::Text { text, span }, Some(Part::Text { text: before, span: before_span })) =
+            (&part, out.last_mut())
+        {
+            before.push_str(text);
+            *before_span = before_span.join(*span);
+        } else {
+            out.push(part);
         }
     }
     out

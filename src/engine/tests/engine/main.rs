@@ -1,0 +1,5 @@
+//! The engine as a whole: text in, plan, objects and state out.
+
+mod quickstart;
+mod spine;
+mod world;

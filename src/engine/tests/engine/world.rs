@@ -1,0 +1,217 @@
+//! A whole engine in a temporary folder: configuration as text, builtin and sim providers, a clock that jumps.
+
+use arcstr::ArcStr;
+use formwork_diagnostic::{Diagnostics, Style, render_text};
+use formwork_engine::run::{self, Configuration, Outcome, PlanOptions};
+use formwork_engine::variables::{Given, GivenVariable};
+use formwork_engine::{Clock, Environment, Plan, ProviderSource, RunMode, Silent};
+use formwork_lang::{MemorySource, Source};
+use formwork_provider_builtin::BuiltinProvider;
+use formwork_provider_sim::{Faults, SimProvider};
+use formwork_sdk::Provider;
+use formwork_state::{FaultHook, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
+use indexmap::IndexMap;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A clock whose sleeps take no time.
+#[derive(Default)]
+pub(crate) struct JumpingClock(AtomicU64);
+
+impl Clock for JumpingClock {
+    fn now(&self) -> String {
+        "2026-01-02T03:04:05Z".to_owned()
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn sleep(&self, milliseconds: u64) -> futures::future::BoxFuture<'static, ()> {
+        self.0.fetch_add(milliseconds, Ordering::SeqCst);
+        Box::pin(async {})
+    }
+}
+
+struct Providers {
+    builtin: Arc<dyn Provider>,
+    sim: Arc<dyn Provider>,
+}
+
+impl ProviderSource for Providers {
+    fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>> {
+        match address {
+            address if *address == ProviderAddress::builtin() => Some(self.builtin.clone()),
+            address if *address == ProviderAddress::formwork("sim") => Some(self.sim.clone()),
+            _ => None,
+        }
+    }
+
+    fn addresses(&self) -> Vec<ProviderAddress> {
+        vec![ProviderAddress::builtin(), ProviderAddress::formwork("sim")]
+    }
+}
+
+/// One working folder.
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) given: IndexMap<ArcStr, GivenVariable>,
+    pub(crate) hook: Option<FaultHook>,
+    runs: u32,
+}
+
+impl World {
+    pub(crate) fn new(main: &str) -> Self {
+        let files = BTreeMap::from([("main.tf".to_owned(), main.as_bytes().to_vec())]);
+        Self { folder: tempfile::tempdir().unwrap(), files, given: IndexMap::new(), hook: None, runs: 0 }
+    }
+
+    pub(crate) fn main(&mut self, text: &str) -> &mut Self {
+        self.files.insert("main.tf".to_owned(), text.as_bytes().to_vec());
+        self
+    }
+
+    pub(crate) fn var(&mut self, name: &str, text: &str) -> &mut Self {
+        let given = GivenVariable { given: Given::Text(text.to_owned()), origin: "-var".to_owned() };
+        self.given.insert(name.into(), given);
+        self
+    }
+
+    pub(crate) fn environment(&self) -> Environment {
+        Environment {
+            providers: Arc::new(Providers {
+                builtin: Arc::new(BuiltinProvider::new()),
+                sim: Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default())),
+            }),
+            clock: Arc::new(JumpingClock::default()),
+            observer: Arc::new(Silent),
+            parallelism: 10,
+            interrupt: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    pub(crate) fn configuration(&self) -> Configuration {
+        let source: Arc<dyn Source> = Arc::new(MemorySource(self.files.clone()));
+        let (mut configuration, diagnostics) = run::load(&source);
+        assert!(!diagnostics.has_errors(), "{}", text(&diagnostics, &configuration.sources));
+        let diagnostics = run::decide_variables(&mut configuration, &self.given);
+        assert!(!diagnostics.has_errors(), "{}", text(&diagnostics, &configuration.sources));
+        configuration
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        let path: PathBuf = self.folder.path().join("terraform.tfstate");
+        Store::open(StoreOptions {
+            path,
+            lock: true,
+            lock_timeout_ms: 0,
+            operation: "test".to_owned(),
+            time: "2026-01-02T03:04:05Z".to_owned(),
+            version: "0.1.0".to_owned(),
+            new_lineage: "11111111-2222-3333-4444-555555555555".to_owned(),
+            files: Arc::new(RealFiles),
+            faults: self.hook.clone(),
+            skip_flush: false,
+        })
+        .unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
+    }
+
+    pub(crate) fn options(mode: RunMode) -> PlanOptions {
+        PlanOptions {
+            mode,
+            refresh: true,
+            timestamp: "2026-01-02T03:04:05Z".to_owned(),
+            workspace: "default".to_owned(),
+            accepted_targets: Vec::new(),
+        }
+    }
+
+    pub(crate) fn plan_mode(&self, mode: RunMode) -> Result<Plan, String> {
+        let configuration = self.configuration();
+        let store = self.store();
+        let planning = block(run::plan(&self.environment(), &configuration, &store.folded(), &Self::options(mode)));
+        if planning.diagnostics.has_errors() {
+            return Err(text(&planning.diagnostics, &configuration.sources));
+        }
+        Ok(planning.plan)
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        self.plan_mode(RunMode::Normal).unwrap_or_else(|text| panic!("{text}"))
+    }
+
+    pub(crate) fn apply_plan(&mut self, plan: &Plan) -> Outcome {
+        self.runs += 1;
+        let store = self.store();
+        let outcome = block(run::apply(&self.environment(), &store, plan, &format!("run-{}", self.runs), "default"));
+        store.finish().unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
+        outcome
+    }
+
+    pub(crate) fn apply(&mut self) -> Outcome {
+        let plan = self.plan();
+        let outcome = self.apply_plan(&plan);
+        assert!(!outcome.diagnostics.has_errors(), "{}", text(&outcome.diagnostics, &outcome.sources));
+        outcome
+    }
+
+    pub(crate) fn destroy(&mut self) -> Outcome {
+        let plan = self.plan_mode(RunMode::Destroy).unwrap_or_else(|text| panic!("{text}"));
+        let outcome = self.apply_plan(&plan);
+        assert!(!outcome.diagnostics.has_errors(), "{}", text(&outcome.diagnostics, &outcome.sources));
+        outcome
+    }
+
+    pub(crate) fn folded(&self) -> Folded {
+        self.store().folded().clone()
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        let mut addresses: Vec<String> = self.folded().state.objects().map(|(key, _)| key.to_string()).collect();
+        addresses.sort();
+        addresses
+    }
+}
+
+/// `address action` for each change, sorted.
+pub(crate) fn actions(plan: &Plan) -> Vec<String> {
+    let mut actions: Vec<String> = plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect();
+    actions.sort();
+    actions
+}
+
+/// Changes in the order of their steps: `create a`, `delete b`.
+pub(crate) fn order(plan: &Plan) -> Vec<String> {
+    use formwork_engine::Work;
+    let named = plan.steps.iter().filter_map(|step| {
+        let change = &plan.changes[step.work.change()? as usize];
+        let word = match step.work {
+            Work::Create { .. } => "create",
+            Work::Update { .. } => "update",
+            Work::Delete { .. } => "delete",
+            Work::Read { .. } => "read",
+            Work::Forget { .. } => "forget",
+            Work::Barrier => return None,
+        };
+        Some(format!("{word} {}", change.address))
+    });
+    named.collect()
+}
+
+/// Whether one step comes before another, through whatever lies between.
+pub(crate) fn is_before(plan: &Plan, first: &str, second: &str) -> bool {
+    let order = order(plan);
+    let place = |name: &str| order.iter().position(|step| step == name).unwrap_or_else(|| panic!("{name} is not in {order:?}"));
+    place(first) < place(second)
+}
+
+pub(crate) fn text(diagnostics: &Diagnostics, sources: &formwork_diagnostic::Sources) -> String {
+    diagnostics.iter().map(|diagnostic| render_text(diagnostic, sources, Style::PLAIN)).collect()
+}
+
+pub(crate) fn block<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
