@@ -107,7 +107,10 @@ impl Project {
             out.push_str(&rest[..at]);
             rest = &rest[at..];
             let is_start = out.chars().next_back().is_none_or(|last| !last.is_ascii_alphanumeric());
-            let length = rest.len() - rest.trim_start_matches(|character: char| character.is_ascii_hexdigit() || character == '-').len();
+            let length = rest.len()
+                - rest
+                    .trim_start_matches(|character: char| character.is_ascii_hexdigit() || character == '-')
+                    .len();
             if is_start && is_uuid(&rest[..length]) {
                 out.push_str("[UUID]");
             } else {
@@ -141,7 +144,8 @@ mod tests {
     #[test]
     fn what_differs_from_run_to_run_is_redacted() {
         let project = project();
-        let text = format!("{}/x is fb9028a4-2738-525b-84d5-e5d2991d6a8d, beef-1 stays", project.path().display());
+        let text =
+            format!("{}/x is fb9028a4-2738-525b-84d5-e5d2991d6a8d, beef-1 stays", project.path().display());
         assert_eq!(project.redacted(text.as_bytes()), "[FOLDER]/x is [UUID], beef-1 stays");
     }
 }

@@ -45,7 +45,10 @@ fn a_configuration_becomes_real_and_a_second_plan_has_nothing_to_do() {
     assert_says(&second, &["No changes. Your infrastructure matches the configuration."]);
     let smaller = project.run("plan -detailed-exitcode -var count=1");
     assert_code(&smaller, 2);
-    assert_says(&smaller, &["# (because index [1] is out of range for count)", "Plan: 0 to add, 0 to change, 1 to destroy."]);
+    assert_says(
+        &smaller,
+        &["# (because index [1] is out of range for count)", "Plan: 0 to add, 0 to change, 1 to destroy."],
+    );
     let gone = project.run("destroy -auto-approve");
     assert_code(&gone, 0);
     assert_says(&gone, &["Destroy complete! Resources: 3 destroyed."]);
@@ -71,7 +74,10 @@ fn what_was_made_can_be_looked_at() {
     assert_eq!(project.run("state list terraform_data.b").out, "terraform_data.b\n");
     assert_eq!(project.run("output -raw b").out, "a0");
     assert_eq!(project.run("output -json b").out, "\"a0\"\n");
-    assert_says(&project.run("state show terraform_data.a[1]"), &["# terraform_data.a[1]:", "    input  = \"a1\""]);
+    assert_says(
+        &project.run("state show terraform_data.a[1]"),
+        &["# terraform_data.a[1]:", "    input  = \"a1\""],
+    );
     let state: serde_json::Value = serde_json::from_str(&project.run("show -json").out).unwrap();
     assert_eq!(state["values"]["root_module"]["resources"].as_array().map(Vec::len), Some(3));
     assert_code(&project.run("output nothing"), 1);
@@ -82,31 +88,51 @@ fn the_stream_is_one_object_a_line() {
     let project = project().file("main.tf", PAIR).build();
     let finished = project.run("apply -auto-approve -json");
     assert_code(&finished, 0);
-    let lines: Vec<serde_json::Value> = finished.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        finished.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0]["type"], "version");
-    for (kind, count) in [("planned_change", 3), ("apply_start", 3), ("apply_complete", 3), ("change_summary", 2), ("outputs", 2)] {
+    for (kind, count) in [
+        ("planned_change", 3),
+        ("apply_start", 3),
+        ("apply_complete", 3),
+        ("change_summary", 2),
+        ("outputs", 2),
+    ] {
         assert_eq!(lines.iter().filter(|line| line["type"] == kind).count(), count, "{kind}");
     }
 }
 
-#[test]
-fn bad_input_is_said_with_its_place() {
-    let cases: Vec<(&str, Project, &str, Vec<&str>)> = vec![
+/// A name, a project, the command, and what must be said.
+type BadInput = (&'static str, Project, &'static str, Vec<&'static str>);
+
+fn bad_inputs() -> Vec<BadInput> {
+    vec![
         (
             "syntax errors in three files at once",
-            project().file("a.tf", "resource \"x\" {").file("b.tf", "locals { a = }").file("c.tf", "x = 1 +").build(),
+            project()
+                .file("a.tf", "resource \"x\" {")
+                .file("b.tf", "locals { a = }")
+                .file("c.tf", "x = 1 +")
+                .build(),
             "validate",
             vec!["on a.tf line 1", "on b.tf line 1", "on c.tf line 1"],
         ),
         (
             "a cycle",
-            project().file("main.tf", "locals {\n  a = local.b\n  b = local.a\n}\noutput \"o\" {\n  value = local.a\n}\n").build(),
+            project()
+                .file(
+                    "main.tf",
+                    "locals {\n  a = local.b\n  b = local.a\n}\noutput \"o\" {\n  value = local.a\n}\n",
+                )
+                .build(),
             "validate",
             vec!["local.a", "local.b"],
         ),
         (
             "an unknown variable",
-            project().file("main.tf", "variable \"image\" { default = 1 }\noutput \"o\" { value = var.imag }\n").build(),
+            project()
+                .file("main.tf", "variable \"image\" { default = 1 }\noutput \"o\" { value = var.imag }\n")
+                .build(),
             "validate",
             vec!["Reference to undeclared input variable", "image"],
         ),
@@ -130,14 +156,26 @@ fn bad_input_is_said_with_its_place() {
         ),
         (
             "a corrupt state",
-            project().file("main.tf", PAIR).file("terraform.tfstate", "{\"version\": 4, \"serial\": ").build(),
+            project()
+                .file("main.tf", PAIR)
+                .file("terraform.tfstate", "{\"version\": 4, \"serial\": ")
+                .build(),
             "plan",
             vec!["terraform.tfstate", "line 1"],
         ),
-        ("a folder that is not there", project().build(), "-chdir=nowhere plan", vec!["Invalid -chdir option"]),
+        (
+            "a folder that is not there",
+            project().build(),
+            "-chdir=nowhere plan",
+            vec!["Invalid -chdir option"],
+        ),
         ("a plan that is none", project().file("saved", "{}").build(), "apply saved", vec!["Error:"]),
-    ];
-    for (name, project, line, parts) in cases {
+    ]
+}
+
+#[test]
+fn bad_input_is_said_with_its_place() {
+    for (name, project, line, parts) in bad_inputs() {
         let finished = project.run(line);
         assert_eq!(finished.code, 1, "{name}: {}\n{}", finished.out, finished.error);
         let text = format!("{}{}", finished.out, finished.error);
@@ -161,9 +199,14 @@ fn nothing_is_done_unasked() {
 fn secrets_are_shown_nowhere() {
     let text = "variable \"p\" {\n  sensitive = true\n  default   = \"hunter2\"\n}\nresource \"terraform_data\" \"a\" {\n  input = var.p\n}\noutput \"o\" {\n  value     = var.p\n  sensitive = true\n}\n";
     let project = project().file("main.tf", text).build();
-    for line in ["plan", "apply -auto-approve", "show", "output", "state show terraform_data.a", "plan -json"] {
+    for line in ["plan", "apply -auto-approve", "show", "output", "state show terraform_data.a", "plan -json"]
+    {
         let finished = project.run(line);
         assert_code(&finished, 0);
-        assert!(!finished.out.contains("hunter2") && !finished.error.contains("hunter2"), "{line}:\n{}", finished.out);
+        assert!(
+            !finished.out.contains("hunter2") && !finished.error.contains("hunter2"),
+            "{line}:\n{}",
+            finished.out
+        );
     }
 }

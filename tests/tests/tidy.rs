@@ -13,7 +13,10 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("src/lang", &["formwork-diagnostic", "formwork-value"]),
     ("state", &["formwork-diagnostic", "formwork-value"]),
     ("providers/sdk", &["formwork-diagnostic", "formwork-value"]),
-    ("src/engine", &["formwork-diagnostic", "formwork-value", "formwork-lang", "formwork-state", "formwork-sdk"]),
+    (
+        "src/engine",
+        &["formwork-diagnostic", "formwork-value", "formwork-lang", "formwork-state", "formwork-sdk"],
+    ),
 ];
 
 fn files(extension: &str) -> Vec<PathBuf> {
@@ -66,7 +69,9 @@ fn dependencies_go_one_way() {
         for name in ours {
             let is_allowed = match allowed {
                 Some(allowed) => allowed.contains(&name.as_str()),
-                None if is_provider => ["formwork-sdk", "formwork-value", "formwork-diagnostic"].contains(&name.as_str()),
+                None if is_provider => {
+                    ["formwork-sdk", "formwork-value", "formwork-diagnostic"].contains(&name.as_str())
+                }
                 None => true,
             };
             if !is_allowed {
@@ -74,7 +79,11 @@ fn dependencies_go_one_way() {
             }
         }
     }
-    assert!(wrong.is_empty(), "cli → engine → {{lang, state, sdk}} → {{value, diagnostic}}:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "cli → engine → {{lang, state, sdk}} → {{value, diagnostic}}:\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// Crates of ours in the ordinary dependencies of a manifest.
@@ -97,9 +106,17 @@ const BANNED: &[(&str, &[&str], &str)] = &[
     ("process::abort", &["src/cli/src/failure.rs", "providers/sim/src"], "one place ends the process"),
     ("unsafe {", &[], "forbidden everywhere"),
     ("todo!(", &[], "finish it or leave it out"),
-    ("std::thread::sleep", &["src/cli/src/screen.rs", "state/src/lock.rs", "providers/sim", "providers/kubernetes/tests"], "the engine owns time"),
+    (
+        "std::thread::sleep",
+        &["src/cli/src/screen.rs", "state/src/lock.rs", "providers/sim", "providers/kubernetes/tests"],
+        "the engine owns time",
+    ),
     ("SystemTime::now", &["providers/kubernetes/tests"], "time is passed in"),
-    ("std::env::var", &["src/cli/src", "providers/kubernetes/src", "providers/sim/src/bin"], "the environment is passed in"),
+    (
+        "std::env::var",
+        &["src/cli/src", "providers/kubernetes/src", "providers/sim/src/bin"],
+        "the environment is passed in",
+    ),
     ("mod utils;", &[], "name modules after what they hold"),
     ("mod helpers;", &[], "name modules after what they hold"),
     ("mod common;", &[], "name modules after what they hold"),
@@ -130,17 +147,16 @@ fn registry_alone_names_providers() {
     for path in files("rs").iter().filter(|path| local(path).starts_with("src/")) {
         let (name, text) = (local(path), read(path));
         let is_test = name.contains("/tests/");
-        assert!(name == registry || is_test || crates.iter().all(|one| !text.contains(one)), "{name} names a provider");
+        assert!(
+            name == registry || is_test || crates.iter().all(|one| !text.contains(one)),
+            "{name} names a provider"
+        );
     }
 }
 
 #[test]
 fn secrets_leave_where_it_was_decided() {
-    let places = [
-        "src/value/",
-        "src/cli/src/render/value_json.rs",
-        "src/cli/src/command/output.rs",
-    ];
+    let places = ["src/value/", "src/cli/src/render/value_json.rs", "src/cli/src/command/output.rs"];
     let uses: Vec<String> = files("rs")
         .iter()
         .filter(|path| read(path).contains(".reveal()"))
@@ -148,7 +164,8 @@ fn secrets_leave_where_it_was_decided() {
         .filter(|name| !places.iter().any(|place| name.starts_with(place)) && !name.starts_with("tests/"))
         .collect();
     // Each of these unwraps a mark to hand the value to a provider, a function or the state, where it must be whole.
-    let counted = uses.iter().filter(|name| name.starts_with("src/lang/") || name.starts_with("src/engine/")).count();
+    let counted =
+        uses.iter().filter(|name| name.starts_with("src/lang/") || name.starts_with("src/engine/")).count();
     assert_eq!(uses.len(), counted, "a secret may leave in a new place: {uses:?}");
 }
 
