@@ -14,7 +14,7 @@ pub(crate) struct Registry;
 const PROVIDERS: &[(&str, Make)] = &[
     ("terraform.io/builtin/terraform", || Arc::new(BuiltinProvider::new())),
     #[cfg(feature = "provider-sim")]
-    ("formwork/sim", || Arc::new(formwork_provider_sim::SimProvider::new("."))),
+    ("formwork/sim", || Arc::new(crate::fault::misfortune(formwork_provider_sim::SimProvider::new(".")))),
     #[cfg(feature = "provider-kubernetes")]
     ("formwork/kubernetes", || Arc::new(formwork_provider_kubernetes::Kubernetes::new())),
 ];

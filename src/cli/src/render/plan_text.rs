@@ -26,10 +26,18 @@ struct Shown<'a> {
 impl PlanText<'_> {
     /// The whole plan, from drift to outputs.
     pub(crate) fn render(&self, plan: &Plan) -> String {
-        let shown = Shown { changes: shown_changes(plan), drift: shown_drift(plan), outputs: self.outputs(&plan.outputs) };
+        let shown = Shown {
+            changes: shown_changes(plan),
+            drift: shown_drift(plan),
+            outputs: self.outputs(&plan.outputs),
+        };
         let mut out = String::new();
         self.drift(&mut out, plan, &shown.drift);
-        if shown.changes.is_empty() && shown.outputs.is_empty() && plan.stages.is_empty() && plan.recover.is_empty() {
+        if shown.changes.is_empty()
+            && shown.outputs.is_empty()
+            && plan.stages.is_empty()
+            && plan.recover.is_empty()
+        {
             self.nothing(&mut out, plan, !shown.drift.is_empty());
             return out;
         }
@@ -89,7 +97,12 @@ impl PlanText<'_> {
             let _ = writeln!(out, "{}", self.layout.rule());
         }
         if plan.errored {
-            head(out, Look::BoldRed, "Planning failed.", "Formwork encountered an error while generating this plan.");
+            head(
+                out,
+                Look::BoldRed,
+                "Planning failed.",
+                "Formwork encountered an error while generating this plan.",
+            );
             out.push('\n');
             return;
         }
@@ -177,8 +190,11 @@ impl PlanText<'_> {
     }
 
     fn difference(&self, change: &Change) -> Diff {
-        let sides = Sides::new(Some(&change.before), Some(&change.after), Matcher::new(&change.replace_paths));
-        self.schemas.with(&change.provider.provider, &change.address, |kind| block(&sides, kind.map(|kind| &kind.block)))
+        let sides =
+            Sides::new(Some(&change.before), Some(&change.after), Matcher::new(&change.replace_paths));
+        self.schemas.with(&change.provider.provider, &change.address, |kind| {
+            block(&sides, kind.map(|kind| &kind.block))
+        })
     }
 
     fn outputs(&self, outputs: &[OutputChange]) -> String {
@@ -248,7 +264,8 @@ pub(crate) fn summary(plan: &Plan, palette: Palette) -> String {
     if summary.import > 0 {
         let _ = write!(out, "{} to import, ", summary.import);
     }
-    let _ = write!(out, "{} to add, {} to change, {} to destroy", summary.add, summary.change, summary.destroy);
+    let _ =
+        write!(out, "{} to add, {} to change, {} to destroy", summary.add, summary.change, summary.destroy);
     if summary.forget > 0 {
         let _ = write!(out, ", {} to forget", summary.forget);
     }
@@ -285,7 +302,8 @@ fn output_difference(output: &OutputChange) -> Diff {
 
 /// The order of the screen: shallow modules first, data sources before resources.
 fn order(left: &Change, right: &Change) -> std::cmp::Ordering {
-    let modules = |change: &Change| (change.address.module().steps().len(), change.address.mode() == Mode::Managed);
+    let modules =
+        |change: &Change| (change.address.module().steps().len(), change.address.mode() == Mode::Managed);
     let (at, other) = (modules(left), modules(right));
     at.0.cmp(&other.0)
         .then_with(|| left.address.module().cmp(right.address.module()))
@@ -323,7 +341,8 @@ fn shown_drift(plan: &Plan) -> Vec<Change> {
 /// The drift with only those attributes changed that are read; none when nothing of it is.
 fn as_read(change: &Change, reads: &[&str]) -> Option<Change> {
     let (address, block) = (change.address.to_string(), change.address.block().to_string());
-    let attributes: Vec<&str> = reads.iter().filter_map(|read| read_attribute(read, &address, &block)).collect();
+    let attributes: Vec<&str> =
+        reads.iter().filter_map(|read| read_attribute(read, &address, &block)).collect();
     if attributes.is_empty() {
         return None;
     }
@@ -349,7 +368,10 @@ fn read_attribute<'a>(read: &'a str, address: &str, block: &str) -> Option<&'a s
         _ => {
             let rest = read.strip_prefix(block)?;
             match rest.strip_prefix('[') {
-                Some(keyed) => keyed.split_once(']').filter(|(key, _)| *key == "*" || address == block).map(|(_, rest)| rest)?,
+                Some(keyed) => keyed
+                    .split_once(']')
+                    .filter(|(key, _)| *key == "*" || address == block)
+                    .map(|(_, rest)| rest)?,
                 None if rest.is_empty() || rest.starts_with('.') => rest,
                 None => return None,
             }

@@ -41,7 +41,9 @@ fn ordered(state: &ShownState) -> Vec<&ShownObject> {
     objects.sort_by(|left, right| {
         let module = left.address.module().cmp(right.address.module());
         module
-            .then_with(|| (left.address.mode() == Mode::Managed).cmp(&(right.address.mode() == Mode::Managed)))
+            .then_with(|| {
+                (left.address.mode() == Mode::Managed).cmp(&(right.address.mode() == Mode::Managed))
+            })
             .then_with(|| left.address.cmp(&right.address))
             .then_with(|| left.deposed.cmp(&right.deposed))
     });
@@ -69,7 +71,9 @@ fn write_object(out: &mut String, object: &ShownObject, schemas: &Schemas, palet
     let word = if address.mode() == Mode::Managed { "resource" } else { "data" };
     let _ = write!(out, "{word} \"{}\" \"{}\" ", address.type_name(), address.name());
     let change = Change::new(Some(&object.value), Some(&object.value), Matcher::default());
-    schemas.with(&object.provider, address, |kind| block(&change, kind.map(|kind| &kind.block)).write(out, 0, options(palette)));
+    schemas.with(&object.provider, address, |kind| {
+        block(&change, kind.map(|kind| &kind.block)).write(out, 0, options(palette));
+    });
     out.push('\n');
 }
 

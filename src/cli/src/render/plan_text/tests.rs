@@ -39,7 +39,7 @@ fn line_diff(expected: &str, text: &str) -> String {
     let mut out = String::new();
     for change in similar::TextDiff::from_lines(expected, text).iter_all_changes() {
         if change.tag() != similar::ChangeTag::Equal {
-            out.push_str(&format!("{} {}", change.tag(), change.value()));
+            out.extend([&change.tag().to_string(), " ", change.value()]);
         }
     }
     out
