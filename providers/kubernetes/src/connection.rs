@@ -135,19 +135,18 @@ fn read_manifests_one_by_one(session: Arc<Session>, objects: Vec<ReadRequest>) -
             Err(error) => failed.push((at, Reading::Failed(error))),
         }
     }
-    let read =
-        move |((api_version, kind), wanted): ((String, String), Vec<Wanted>)| {
-            let session = session.clone();
-            async move {
-                let identities = wanted.iter().map(|(_, identity, _)| identity.clone()).collect();
-                let found: HashMap<_, _> =
-                    session.read_kind(&api_version, &kind, identities).await.into_iter().collect();
-                let answer = |(at, identity, request): (usize, Identity, ReadRequest)| {
-                    (at, manifest::reading(&request, found.get(&identity).cloned().unwrap_or(Ok(None))))
-                };
-                stream::iter(wanted.into_iter().map(answer).collect::<Vec<_>>())
-            }
-        };
+    let read = move |((api_version, kind), wanted): ((String, String), Vec<Wanted>)| {
+        let session = session.clone();
+        async move {
+            let identities = wanted.iter().map(|(_, identity, _)| identity.clone()).collect();
+            let found: HashMap<_, _> =
+                session.read_kind(&api_version, &kind, identities).await.into_iter().collect();
+            let answer = |(at, identity, request): (usize, Identity, ReadRequest)| {
+                (at, manifest::reading(&request, found.get(&identity).cloned().unwrap_or(Ok(None))))
+            };
+            stream::iter(wanted.into_iter().map(answer).collect::<Vec<_>>())
+        }
+    };
     let found = stream::iter(groups).map(read).buffer_unordered(LISTS_AT_ONCE).flatten();
     Box::pin(stream::iter(failed).chain(found))
 }

@@ -283,17 +283,14 @@ async fn delete(session: &Session, request: &ApplyRequest) -> Result<Progress, P
     let uid = Some(record.uid.as_str()).filter(|uid| !uid.is_empty());
     Ok(match session.delete(&record.identity, uid).await? {
         Some(going) => waiting(&record.identity, uid, 0, going_words(&going)),
-        None => deleted(),
+        None => deleted(request),
     })
 }
 
-/// The end of a delete.
-pub(crate) fn deleted() -> Progress {
-    Progress::Done(Box::new(Applied {
-        object: Value::null(Type::Dynamic),
-        private: Vec::new(),
-        lenient: false,
-    }))
+/// The end of a delete: the null that was planned.
+pub(crate) fn deleted(request: &ApplyRequest) -> Progress {
+    let object = request.planned.clone();
+    Progress::Done(Box::new(Applied { object, private: Vec::new(), lenient: false }))
 }
 
 fn waiting(identity: &Identity, uid: Option<&str>, looks: u32, words: String) -> Progress {
@@ -346,7 +343,7 @@ pub(crate) async fn poll(session: &Session, request: &WaitRequest) -> Result<Pro
     let looks = request.cursor["looks"].as_u64().and_then(|looks| u32::try_from(looks).ok()).unwrap_or(0);
     let live = session.look_going(&identity, uid).await?;
     match (request.apply.operation, live) {
-        (Operation::Delete, None) => Ok(deleted()),
+        (Operation::Delete, None) => Ok(deleted(&request.apply)),
         (Operation::Delete, Some(live)) => Ok(waiting(&identity, uid, looks, going_words(&live))),
         (_, None) => Err(ProviderError::new(
             ErrorKind::NotFound,
@@ -366,7 +363,7 @@ pub(crate) async fn find(session: &Session, request: &ApplyRequest) -> Result<Pr
         let Some(record) = record(&request.prior, &request.private) else { return Ok(Progress::NotFound) };
         let uid = Some(record.uid.as_str()).filter(|uid| !uid.is_empty());
         return Ok(match session.look_going(&record.identity, uid).await? {
-            None => deleted(),
+            None => deleted(request),
             Some(live) if live["metadata"]["deletionTimestamp"].is_string() => {
                 waiting(&record.identity, uid, 0, going_words(&live))
             }

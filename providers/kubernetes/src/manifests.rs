@@ -221,7 +221,7 @@ pub(crate) async fn poll(session: &Session, request: &WaitRequest) -> Result<Pro
     match request.apply.operation {
         Operation::Delete => {
             let records = records(&request.apply.prior, &request.apply.private);
-            Ok(until_gone(session, &records, cursor.looks).await?.unwrap_or_else(deleted))
+            Ok(until_gone(session, &records, cursor.looks).await?.unwrap_or_else(|| deleted(&request.apply)))
         }
         Operation::Create | Operation::Update => run(session, &request.apply, cursor).await,
     }
@@ -242,7 +242,7 @@ async fn remove(
         let uid = Some(record.uid.as_str()).filter(|uid| !uid.is_empty());
         session.delete(&record.identity, uid).await?;
     }
-    Ok(until_gone(session, &records, 0).await?.unwrap_or_else(deleted))
+    Ok(until_gone(session, &records, 0).await?.unwrap_or_else(|| deleted(request)))
 }
 
 /// A wait while any of the objects is still there.
@@ -399,7 +399,7 @@ pub(crate) async fn find(session: &Session, request: &ApplyRequest) -> Result<Pr
     if request.operation == Operation::Delete {
         let records = records(&request.prior, &request.private);
         let left = until_gone(session, &records, 0).await?;
-        return Ok(if left.is_none() { deleted() } else { Progress::NotFound });
+        return Ok(if left.is_none() { deleted(request) } else { Progress::NotFound });
     }
     let mut desired = objects_of(&request.planned)?;
     for one in &mut desired {

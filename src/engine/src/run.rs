@@ -246,7 +246,8 @@ async fn begin(environment: &Environment, store: &Store, plan: &Plan, run: &str,
     if !configurations.is_empty() {
         store.append(&Record::Providers { targets: IndexMap::new(), configurations }).await?;
     }
-    if let Some(record) = crate::objects::readings_record(plan, &store.folded().state, connections) {
+    let readings = crate::objects::readings_record(plan, &store.folded().state, connections);
+    if let Some(record) = readings {
         store.append(&record).await?;
     }
     Ok(())

@@ -21,6 +21,8 @@ const TEMPLATE_DEPTH_LIMIT: u32 = 64;
 struct Argument<'n> {
     value: Value,
     node: &'n Node,
+    /// What is underlined when it is at fault.
+    span: Span,
 }
 
 impl Evaluator<'_> {
@@ -92,7 +94,7 @@ impl Evaluator<'_> {
             tail = self.spread(node, spread)?;
         }
         for node in plain {
-            arguments.push(Argument { value: self.value(node), node });
+            arguments.push(Argument { value: self.value(node), node, span: node.start });
         }
         arguments.append(&mut tail);
         Ok(arguments)
@@ -114,7 +116,10 @@ impl Evaluator<'_> {
             Type::Tuple(_) | Type::List(_) | Type::Set(_) => {
                 let (value, marks) = value.unmark();
                 let Some(items) = value.items() else { return Err(nothing()) };
-                Ok(items.iter().map(|item| Argument { value: item.with_marks(&marks), node }).collect())
+                Ok(items
+                    .iter()
+                    .map(|item| Argument { value: item.with_marks(&marks), node, span: node.span })
+                    .collect())
             }
             _ => {
                 let detail =
@@ -152,7 +157,7 @@ impl Evaluator<'_> {
                 Ok(value) => argument.value = value,
                 Err(error) => {
                     let detail = format!("Invalid value for \"{}\" parameter: {error}.", parameter.name);
-                    self.fail("Invalid function argument", detail, argument.node.start, argument.node);
+                    self.fail("Invalid function argument", detail, argument.span, argument.node);
                 }
             }
         }
@@ -186,9 +191,7 @@ impl Evaluator<'_> {
         let Some(parameter) = parameter(function, at) else { return self.call_failed(call, &error.message) };
         let detail = format!("Invalid value for \"{}\" parameter: {}.", parameter.name, error.message);
         match arguments.get(at) {
-            Some(argument) => {
-                self.fail("Invalid function argument", detail, argument.node.start, argument.node)
-            }
+            Some(argument) => self.fail("Invalid function argument", detail, argument.span, argument.node),
             None => self.fail("Invalid function argument", detail, node.span, node),
         }
     }
@@ -208,7 +211,7 @@ impl Evaluator<'_> {
         is_variadic: bool,
     ) -> Value {
         let given: Vec<Argument<'_>> =
-            call.arguments.iter().map(|node| Argument { value: nothing(), node }).collect();
+            call.arguments.iter().map(|node| Argument { value: nothing(), node, span: node.start }).collect();
         self.wrong_count_given(node, call, parameters, is_variadic, &given)
     }
 
@@ -231,7 +234,7 @@ impl Evaluator<'_> {
             Diagnostic::error("function", "Not enough function arguments", detail).at(close)
         } else {
             let detail = format!("Function \"{name}\" expects only {wanted} argument(s).");
-            let span = given.get(wanted).map_or(node.span, |extra| extra.node.start);
+            let span = given.get(wanted).map_or(node.span, |extra| extra.span);
             Diagnostic::error("function", "Too many function arguments", detail).at(span)
         };
         self.diagnostics.push(diagnostic.within(node.span));

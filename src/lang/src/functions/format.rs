@@ -207,7 +207,7 @@ impl<'a> Verb<'a> {
             return Err(self.unsupported("null value cannot be formatted"));
         }
         match self.mode {
-            'v' => out.push_str(&self.padded(&self.as_it_is(value))),
+            'v' => out.push_str(&self.padded(&self.as_it_is(value)?)),
             't' => {
                 let bool = self.converted(value, &Type::Bool)?.as_bool().unwrap_or_default();
                 out.push_str(if bool { "true" } else { "false" });
@@ -224,15 +224,15 @@ impl<'a> Verb<'a> {
         Ok(())
     }
 
-    fn as_it_is(&self, value: &Value) -> String {
-        match value.kind() {
+    fn as_it_is(&self, value: &Value) -> Result<String, FunctionError> {
+        Ok(match value.kind() {
             Kind::String(text) if !self.sharp => text.to_string(),
             Kind::Number(number) if !self.sharp => {
                 let sign = if number.sign() < 0 { "-" } else { "" };
                 format!("{sign}{}", Decimal::shortest(&number).general(None, 'e'))
             }
-            _ => json_text(value),
-        }
+            _ => json_text(value).map_err(|error| self.unsupported(error.message))?,
+        })
     }
 
     fn string(&self, value: &Value) -> Result<String, FunctionError> {
@@ -242,7 +242,7 @@ impl<'a> Verb<'a> {
             Some(precision) if precision > 0 => whole.graphemes(true).take(precision).collect(),
             _ => whole.to_owned(),
         };
-        Ok(self.padded(&if self.mode == 'q' { json_text(&Value::from(shown)) } else { shown }))
+        Ok(self.padded(&if self.mode == 'q' { json_text(&Value::from(shown))? } else { shown }))
     }
 
     /// Widths of text are in grapheme clusters.
@@ -326,10 +326,10 @@ impl<'a> Verb<'a> {
             sign => sign,
         };
         let missing = self.width.unwrap_or(0).saturating_sub(sign.len() + digits.len());
-        Ok(if self.minus {
-            format!("{sign}{digits}{:missing$}", "")
-        } else if self.zero && !number.is_infinite() {
+        Ok(if self.zero && !number.is_infinite() {
             format!("{sign}{}{digits}", "0".repeat(missing))
+        } else if self.minus {
+            format!("{sign}{digits}{:missing$}", "")
         } else {
             format!("{:missing$}{sign}{digits}", "")
         })

@@ -44,17 +44,16 @@ fn decode_text(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
     decode_implied(text(&arguments[0])).map_err(|error| FunctionError::new(error.to_string()))
 }
 
-/// The JSON text of a value that is wholly known and without marks; `null` for what has no text, which such a
-/// value cannot be.
-pub(super) fn json_text(value: &Value) -> String {
-    encode_plain(value).unwrap_or_else(|_| "null".to_owned())
+/// The JSON text of a value that is wholly known and without marks; infinity has none.
+pub(super) fn json_text(value: &Value) -> Result<String, FunctionError> {
+    encode_plain(value).map_err(|error| FunctionError::new(error.to_string()))
 }
 
 /// The JSON text of a value; while something in it is unknown, at most the first character is known.
 fn encode_value(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let value = &arguments[0];
     if value.is_wholly_known() {
-        return Ok(Value::from(json_text(value)));
+        return json_text(value).map(Value::from);
     }
     let prefix = match value.value_type() {
         _ if !value.is_known() && !value.range().not_null => None,

@@ -226,6 +226,8 @@ mod pattern;
 mod sequence;
 mod set;
 mod string;
+#[cfg(test)]
+mod tests;
 mod time;
 mod yaml;
 mod yaml_text;

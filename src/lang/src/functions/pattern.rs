@@ -132,23 +132,45 @@ fn replace(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functi
 struct Rewriter<'a> {
     rest: Peekable<Chars<'a>>,
     out: String,
+    /// The last thing written was a repetition, which cannot be repeated itself.
+    is_repeated: bool,
 }
 
 const CLASS_DIGIT: &str = "0-9";
 const CLASS_WORD: &str = "0-9A-Za-z_";
 const CLASS_SPACE: &str = r"\t\n\x0C\r\x20";
 
+const CLASS_NAMES: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+    "upper", "word", "xdigit",
+];
+
 impl<'a> Rewriter<'a> {
     fn new(pattern: &'a str) -> Self {
-        Self { rest: pattern.chars().peekable(), out: String::with_capacity(pattern.len()) }
+        Self {
+            rest: pattern.chars().peekable(),
+            out: String::with_capacity(pattern.len()),
+            is_repeated: false,
+        }
     }
 
     fn rewrite(mut self) -> Result<String, String> {
         while let Some(character) = self.rest.next() {
+            let is_repetition = match character {
+                '*' | '+' | '?' => true,
+                '{' => self.begins_repetition()?,
+                _ => false,
+            };
+            if is_repetition {
+                self.repetition(character)?;
+                continue;
+            }
+            self.is_repeated = false;
             match character {
                 '\\' => self.escape(false)?,
                 '[' => self.class()?,
-                '{' => self.brace(),
+                '{' => self.literal('{'),
+                '(' => self.group()?,
                 other => self.out.push(other),
             }
         }
@@ -195,7 +217,7 @@ impl<'a> Rewriter<'a> {
             (Some(class), 'd' | 'w' | 's') => self.out.extend(["[", class, "]"]),
             (Some(class), _) => self.out.extend(["[^", class, "]"]),
             (None, 'b') if !in_class => self.out.push_str(r"(?-u:\b)"),
-            (None, 'B') if !in_class => self.out.push_str(r"\B"),
+            (None, 'B') if !in_class => self.out.push_str(r"(?-u:\B)"),
             (None, 'Q') if !in_class => self.quoted(),
             (None, '0'..='7') => self.octal(escaped)?,
             (None, 'A' | 'z' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' | 'x' | 'p' | 'P') => {
@@ -247,7 +269,7 @@ impl<'a> Rewriter<'a> {
                     return Ok(());
                 }
                 '\\' => self.escape(true)?,
-                '[' => self.named_class(),
+                '[' => self.named_class()?,
                 '&' | '~' => self.literal(character),
                 '-' if self.rest.peek() == Some(&'-') || self.out.ends_with('[') => self.literal('-'),
                 other => self.out.push(other),
@@ -256,32 +278,79 @@ impl<'a> Rewriter<'a> {
         Err("invalid regexp pattern: missing closing ]".to_owned())
     }
 
-    fn named_class(&mut self) {
+    fn named_class(&mut self) -> Result<(), String> {
         let mut ahead = self.rest.clone();
         if ahead.next() == Some(':') {
             let name: String = ahead.by_ref().take_while(|character| *character != ':').collect();
             let is_name =
                 name.trim_start_matches('^').chars().all(|character| character.is_ascii_alphabetic());
             if is_name && ahead.next() == Some(']') {
+                if !CLASS_NAMES.contains(&name.trim_start_matches('^')) {
+                    return Err(format!(
+                        "invalid regexp pattern: invalid character class range in [:{name}:]"
+                    ));
+                }
                 self.out.extend(["[:", &name, ":]"]);
                 self.rest = ahead;
-                return;
+                return Ok(());
             }
         }
         self.literal('[');
+        Ok(())
     }
 
-    /// A brace that does not hold a repetition is itself.
-    fn brace(&mut self) {
+    /// The head of a group: Go has names and the flags `i`, `m`, `s` and `U`.
+    fn group(&mut self) -> Result<(), String> {
+        self.out.push('(');
+        if self.rest.next_if_eq(&'?').is_none() {
+            return Ok(());
+        }
+        self.out.push('?');
+        if matches!(self.rest.peek(), Some('P' | '<')) {
+            return Ok(());
+        }
+        while let Some(flag) = self.rest.next_if(|character| !matches!(character, ':' | ')')) {
+            if !matches!(flag, 'i' | 'm' | 's' | 'U' | '-') {
+                return Err(format!(
+                    "invalid regexp pattern: invalid or unsupported Perl syntax in (?{flag}"
+                ));
+            }
+            self.out.push(flag);
+        }
+        Ok(())
+    }
+
+    /// One repetition, perhaps reluctant.
+    fn repetition(&mut self, operator: char) -> Result<(), String> {
+        if self.is_repeated {
+            return Err("invalid regexp pattern: invalid nested repetition operator".to_owned());
+        }
+        self.out.push(operator);
+        if operator == '{' {
+            self.out.extend(self.rest.by_ref().take_while(|character| *character != '}'));
+            self.out.push('}');
+        }
+        self.out.extend(self.rest.next_if_eq(&'?'));
+        self.is_repeated = true;
+        Ok(())
+    }
+
+    /// Whether a repetition follows the brace; else the brace is itself.
+    fn begins_repetition(&self) -> Result<bool, String> {
+        const LIMIT: u32 = 1000;
         let inner: String = self.rest.clone().take_while(|character| *character != '}').collect();
         let is_closed = self.rest.clone().nth(inner.chars().count()) == Some('}');
         let (low, high) = inner.split_once(',').unwrap_or((&inner, ""));
         let is_number = |text: &str| text.chars().all(|character| character.is_ascii_digit());
-        if is_closed && !low.is_empty() && is_number(low) && is_number(high) {
-            self.out.push('{');
-        } else {
-            self.literal('{');
+        if !is_closed || low.is_empty() || !is_number(low) || !is_number(high) {
+            return Ok(false);
         }
+        let is_too_many =
+            |text: &str| !text.is_empty() && text.parse::<u32>().map_or(true, |count| count > LIMIT);
+        if is_too_many(low) || is_too_many(high) {
+            return Err(format!("invalid regexp pattern: invalid repeat count in {{{inner}}}"));
+        }
+        Ok(true)
     }
 }
 
@@ -306,6 +375,8 @@ mod tests {
             (r"(?i)ABC", "abc", Some("abc")),
             (r"[a-]+", "x-a", Some("-a")),
             (r"\bfoo\b", "a foo", Some("foo")),
+            (r"é\Bé", "éé", Some("éé")),
+            (r"(?i:A)(?P<x>b)", "ab", Some("ab")),
             (r"\p{Greek}+\x{41}", "αβA", Some("αβA")),
         ] {
             let regex = compile(pattern).unwrap();
@@ -315,7 +386,19 @@ mod tests {
 
     #[test]
     fn what_re2_has_not_is_refused() {
-        for pattern in [r"\1", r"(?=a)", r"\Z", r"[a", r"\", r"a{2,1}"] {
+        for pattern in [
+            r"\1",
+            r"(?=a)",
+            r"\Z",
+            r"[a",
+            r"\",
+            r"a{2,1}",
+            r"a**",
+            r"a{1001}",
+            r"(?x)a",
+            r"[[:foo:]]",
+            r"(?i",
+        ] {
             assert!(compile(pattern).is_err(), "{pattern}");
         }
     }

@@ -7,6 +7,8 @@ use super::argument::text;
 use super::time::Moment;
 use super::yaml_text::yaml_text;
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use formwork_value::{Kind, Name, Number, Type, Value, convert};
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use rustc_hash::FxHashMap;
@@ -274,7 +276,13 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Value, St
     let is_quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
     let cannot = |tag: &str| format!("cannot parse {text:?} as !!{tag}");
     match tag {
-        Some("str" | "binary") => return Ok(Value::from(text)),
+        Some("str") => return Ok(Value::from(text)),
+        Some("binary") => {
+            STANDARD
+                .decode(text)
+                .map_err(|_| format!("cannot parse {text:?} as !!binary: not valid base64"))?;
+            return Ok(Value::from(text));
+        }
         None | Some("bool" | "int" | "float" | "null" | "timestamp") => {}
         Some(other) => return Err(format!("unsupported tag {other:?}")),
     }
@@ -332,6 +340,7 @@ mod tests {
         assert_eq!(scalar("12", ScalarStyle::SingleQuoted, None), Ok(Value::from("12")));
         assert_eq!(scalar("12", ScalarStyle::Plain, Some("str")), Ok(Value::from("12")));
         assert!(scalar("x", ScalarStyle::Plain, Some("int")).is_err());
+        assert!(scalar("x", ScalarStyle::Plain, Some("binary")).is_err());
         assert!(scalar("x", ScalarStyle::Plain, Some("!own")).is_err());
     }
 }

@@ -5,7 +5,8 @@ use formwork_value::{Entries, Kind, Value};
 
 /// The document of a value that is wholly known and without marks.
 pub(super) fn yaml_text(value: &Value) -> String {
-    let mut writer = Writer { out: String::new(), is_open_ended: false };
+    let mut writer = Writer { out: String::new() };
+    let mut could_go_on = false;
     match value.kind() {
         Kind::List(items) | Kind::Set(items) | Kind::Tuple(items) if !items.is_empty() => {
             writer.sequence(items, 0, true);
@@ -14,13 +15,13 @@ pub(super) fn yaml_text(value: &Value) -> String {
         Kind::String(text) => writer.string(text, 2),
         _ => {
             writer.put(&plain(value));
-            writer.is_open_ended = !writer.out.starts_with(['[', '{']);
+            could_go_on = !writer.out.starts_with(['[', '{']);
         }
     }
     if !writer.out.ends_with('\n') {
         writer.out.push('\n');
     }
-    if writer.is_open_ended {
+    if could_go_on {
         writer.out.push_str("...\n");
     }
     writer.out
@@ -34,8 +35,6 @@ const KEY_LIMIT: usize = 128;
 
 struct Writer {
     out: String,
-    /// The last thing written could go on: a document marker must say that it does not.
-    is_open_ended: bool,
 }
 
 /// What needs no quotes: numbers, bools, null, and collections with nothing in them.
@@ -51,12 +50,9 @@ fn plain(value: &Value) -> String {
 
 /// Whether the text can stand in a block that keeps its line breaks.
 fn can_be_literal(text: &str) -> bool {
-    text.contains('\n')
-        && !text.ends_with(' ')
-        && !text.contains(" \n")
-        && text
-            .chars()
-            .all(|character| is_printable(character) && (character == '\n' || !is_break(character)))
+    let breaks_after_space =
+        text.split_inclusive(is_break).any(|line| line.trim_end_matches(is_break).ends_with(' '));
+    text.contains('\n') && !breaks_after_space && text.chars().all(is_printable)
 }
 
 fn is_break(character: char) -> bool {
@@ -71,7 +67,6 @@ fn is_printable(character: char) -> bool {
 
 impl Writer {
     fn put(&mut self, text: &str) {
-        self.is_open_ended = false;
         self.out.push_str(text);
     }
 
@@ -154,18 +149,17 @@ impl Writer {
 
     fn literal(&mut self, text: &str, indent: usize) {
         self.put("|");
-        if text.starts_with([' ', '\n']) {
+        if text.starts_with(' ') || text.starts_with(is_break) {
             self.put("2");
         }
-        if !text.ends_with('\n') {
-            self.put("-");
-        } else if text == "\n" || text.ends_with("\n\n") {
-            self.put("+");
-            self.is_open_ended = true;
+        match text.strip_suffix(is_break) {
+            None => self.put("-"),
+            Some(rest) if rest.is_empty() || rest.ends_with(is_break) => self.put("+"),
+            Some(_) => {}
         }
         self.out.push('\n');
-        for line in text.split_inclusive('\n') {
-            if line != "\n" {
+        for line in text.split_inclusive(is_break) {
+            if !line.starts_with(is_break) {
                 self.out.extend(std::iter::repeat_n(' ', indent));
             }
             self.out.push_str(line);
@@ -278,7 +272,8 @@ mod tests {
             ),
             (Value::from("x\ny"), "|-\n  x\n  y\n"),
             (object(&[("k\nl", nested_list())]), "? |-\n  k\n  l\n: - \"a\"\n"),
-            (Value::from("x\n\n"), "|+\n  x\n\n...\n"),
+            (Value::from("x\n\n"), "|+\n  x\n\n"),
+            (Value::from("a\u{2028}b\n"), "|\n  a\u{2028}  b\n"),
             (Value::from("a \nb"), "\"a \\nb\"\n"),
             (Value::from("é\u{1F600}\t"), "\"é\\U0001F600\\t\"\n"),
         ] {
