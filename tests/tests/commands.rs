@@ -3,11 +3,11 @@
 use formwork_tests::{Finished, Project, project};
 
 const PAIR: &str = r#"
-variable "count" {
+variable "size" {
   default = 2
 }
 resource "terraform_data" "a" {
-  count = var.count
+  count = var.size
   input = "a${count.index}"
 }
 resource "terraform_data" "b" {
@@ -43,7 +43,7 @@ fn a_configuration_becomes_real_and_a_second_plan_has_nothing_to_do() {
     let second = project.run("plan -detailed-exitcode");
     assert_code(&second, 0);
     assert_says(&second, &["No changes. Your infrastructure matches the configuration."]);
-    let smaller = project.run("plan -detailed-exitcode -var count=1");
+    let smaller = project.run("plan -detailed-exitcode -var size=1");
     assert_code(&smaller, 2);
     assert_says(
         &smaller,
@@ -197,7 +197,7 @@ fn nothing_is_done_unasked() {
 
 #[test]
 fn secrets_are_shown_nowhere() {
-    let text = "variable \"p\" {\n  sensitive = true\n  default   = \"hunter2\"\n}\nresource \"terraform_data\" \"a\" {\n  input = var.p\n}\noutput \"o\" {\n  value     = var.p\n  sensitive = true\n}\n";
+    let text = "variable \"p\" {\n  sensitive = true\n  default   = \"hunter2\"\n}\nresource \"terraform_data\" \"a\" {\n  triggers_replace = var.p\n}\noutput \"o\" {\n  value     = var.p\n  sensitive = true\n}\n";
     let project = project().file("main.tf", text).build();
     for line in ["plan", "apply -auto-approve", "show", "output", "state show terraform_data.a", "plan -json"]
     {

@@ -18,8 +18,8 @@ use formwork_engine::{Environment, RunMode};
 use formwork_lang::Source;
 use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 
 /// The workspace there is.
 pub(crate) const WORKSPACE: &str = "default";
@@ -31,6 +31,7 @@ pub(crate) struct Session {
     pub(crate) environment: Environment,
     pub(crate) schemas: Schemas,
     files: Arc<dyn Source>,
+    watching: Once,
 }
 
 impl Session {
@@ -50,6 +51,7 @@ impl Session {
             environment,
             schemas: Schemas::new(Arc::new(Registry)),
             files: Arc::new(Disk::here()),
+            watching: Once::new(),
         }
     }
 
@@ -157,7 +159,7 @@ impl Session {
                     error.to_string(),
                 ))
             })?;
-        watch_interrupts(self.environment.interrupt.clone(), self.screen.clone());
+        self.watching.call_once(|| watch_interrupts(self.environment.interrupt.clone(), self.screen.clone()));
         Ok(runtime.block_on(work))
     }
 }

@@ -26,8 +26,14 @@ pub(super) fn run(
     let session = Session::new(terminal, options.json, options.parallelism);
     if let Some(path) = &arguments.plan {
         let store = session.store("apply", &options.lock)?;
-        let plan = saved(&session, &store, path)?;
-        return perform(&session, &plan, store);
+        return match saved(&session, &store, path) {
+            Ok(plan) => perform(&session, &plan, store),
+            Err(failure) => {
+                // A run that ended just before its state was written is written now, though its plan is spent.
+                store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
+                Err(failure)
+            }
+        };
     }
     if options.json && !arguments.auto_approve {
         return Err(session.refused(

@@ -6,7 +6,7 @@ use super::palette::{Look, Palette};
 use super::plan_header::{self, Cause};
 use super::schemas::Schemas;
 use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
-use formwork_state::Mode;
+use formwork_state::{Address, DeposedKey, Mode, ModuleInstance};
 use formwork_value::Value;
 use std::fmt::Write as _;
 
@@ -301,15 +301,16 @@ fn output_difference(output: &OutputChange) -> Diff {
 }
 
 /// The order of the screen: shallow modules first, data sources before resources.
-fn order(left: &Change, right: &Change) -> std::cmp::Ordering {
-    let modules =
-        |change: &Change| (change.address.module().steps().len(), change.address.mode() == Mode::Managed);
-    let (at, other) = (modules(left), modules(right));
-    at.0.cmp(&other.0)
-        .then_with(|| left.address.module().cmp(right.address.module()))
-        .then_with(|| at.1.cmp(&other.1))
-        .then_with(|| left.address.cmp(&right.address))
-        .then_with(|| left.deposed.cmp(&right.deposed))
+fn order(change: &Change) -> (usize, ModuleInstance, bool, Address, Option<DeposedKey>) {
+    let address = &change.address;
+    let module = address.module();
+    (
+        module.steps().len(),
+        module.clone(),
+        address.mode() == Mode::Managed,
+        address.clone(),
+        change.deposed.clone(),
+    )
 }
 
 fn shown_changes(plan: &Plan) -> Vec<&Change> {
@@ -319,7 +320,7 @@ fn shown_changes(plan: &Plan) -> Vec<&Change> {
         _ => true,
     };
     let mut changes: Vec<&Change> = plan.changes.iter().filter(is_shown).collect();
-    changes.sort_by(|left, right| order(left, right));
+    changes.sort_by_cached_key(|change| order(change));
     changes
 }
 
@@ -334,7 +335,7 @@ fn shown_drift(plan: &Plan) -> Vec<Change> {
             plan.drift.iter().filter(is_drift).filter_map(|change| as_read(change, &reads)).collect()
         }
     };
-    drift.sort_by(order);
+    drift.sort_by_cached_key(order);
     drift
 }
 
