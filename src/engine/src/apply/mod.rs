@@ -77,6 +77,15 @@ pub(crate) struct Applier<'a> {
     pub(crate) deposed: RefCell<FxHashMap<Address, DeposedKey>>,
     pub(crate) configurations: RefCell<BTreeMap<String, Arc<serde_json::value::RawValue>>>,
     pub(crate) is_broken: Cell<bool>,
+    pub(crate) create_before_destroy: rustc_hash::FxHashSet<NodeId>,
+    pub(crate) planned_connections: RefCell<FxHashMap<NodeId, PlannedConnection>>,
+}
+
+/// A connection of what is made, with what its configuration read.
+#[derive(Clone)]
+pub(crate) struct PlannedConnection {
+    pub(crate) connection: Arc<dyn formwork_sdk::Connection>,
+    pub(crate) edges: Vec<formwork_state::Edge>,
 }
 
 /// How a step ended.
@@ -113,6 +122,8 @@ async fn with_applier(environment: &Environment, input: &ApplyInput<'_>, connect
         deposed: RefCell::default(),
         configurations: RefCell::default(),
         is_broken: Cell::new(false),
+        create_before_destroy: crate::order::spread_create_before_destroy(&graph),
+        planned_connections: RefCell::default(),
     };
     applier.evaluator.is_applying.set(true);
     applier.remember_deposed();
@@ -213,7 +224,7 @@ impl Applier<'_> {
         if self.is_broken.get() {
             return;
         }
-        let records = [self.outputs_record(), self.node_edges_record(), self.providers_record()];
+        let records = [self.outputs_record(), self.data_record(), self.node_edges_record(), self.providers_record()];
         for record in records.into_iter().flatten() {
             if self.record(&record).await.is_err() {
                 return;

@@ -1,7 +1,7 @@
 //! One step: its inputs evaluated again, planned again, held against the plan, and made into an act.
 
 use super::drive::{Act, Start};
-use super::{Applier, StepEnd};
+use super::{Applier, PlannedConnection, StepEnd};
 use crate::connections::error_diagnostic;
 use crate::event::Event;
 use crate::model::{Action, Change, Step, Work};
@@ -176,13 +176,16 @@ impl Applier<'_> {
         if !configuration.is_wholly_known() {
             return Err(Some(Box::new(bug(address, "a value in its configuration is still unknown though everything it reads is done"))));
         }
-        let (connection, provider_reads) = self.planned_connection(graph_node.provider, address).await?;
-        Ok(Inputs { configuration, marks, edges: self.edges(&reads), provider_edges: self.edges(&provider_reads), connection, kind })
+        let planned = self.planned_connection(graph_node.provider, address).await?;
+        Ok(Inputs { configuration, marks, edges: self.edges(&reads), provider_edges: planned.edges, connection: planned.connection, kind })
     }
 
     /// The connection of what is made: the provider's configuration over what stands by then.
-    pub(super) async fn planned_connection(&self, provider: Option<crate::graph::NodeId>, address: &formwork_state::Address) -> Result<(Arc<dyn Connection>, Vec<crate::evaluate::Read>), Option<Box<Diagnostic>>> {
+    pub(super) async fn planned_connection(&self, provider: Option<crate::graph::NodeId>, address: &formwork_state::Address) -> Result<PlannedConnection, Option<Box<Diagnostic>>> {
         let node = provider.ok_or_else(|| Some(Box::new(bug(address, "its block has no provider"))))?;
+        if let Some(known) = self.planned_connections.borrow().get(&node) {
+            return Ok(known.clone());
+        }
         let Some(config_address) = self.graph.node(node).provider_address.clone() else { return Err(Some(Box::new(bug(address, "its provider has no address")))) };
         let (configuration, reads, diagnostics) = evaluate_configuration(self.graph, node, &self.evaluator, self.connections);
         let has_errors = diagnostics.has_errors();
@@ -196,7 +199,11 @@ impl Applier<'_> {
         }
         self.remember_configuration(&config_address, &plain);
         match self.connections.connect(&config_address, &plain).await {
-            Ok(connection) => Ok((connection, reads)),
+            Ok(connection) => {
+                let made = PlannedConnection { connection, edges: self.edges(&reads) };
+                self.planned_connections.borrow_mut().insert(node, made.clone());
+                Ok(made)
+            }
             Err(diagnostics) => {
                 self.diagnostics.borrow_mut().append(diagnostics);
                 Err(None)
@@ -304,7 +311,7 @@ impl Applier<'_> {
             owner: self.input.owner.clone(),
             edges: inputs.edges.clone(),
             provider_edges: inputs.provider_edges.clone(),
-            create_before_destroy: node.is_some_and(|node| crate::order::spread_create_before_destroy(self.graph).contains(&node)),
+            create_before_destroy: node.is_some_and(|node| self.create_before_destroy.contains(&node)),
             deposed,
         })
     }
