@@ -211,8 +211,13 @@ impl Applier<'_> {
         }
         let Some(block) = self.connections.configuration_block(&address.provider) else { return };
         let text = formwork_value::json::encode(configuration, &block.implied_type()).ok().and_then(|text| crate::objects::raw(text).ok());
-        if let Some(text) = text {
-            self.configurations.borrow_mut().insert(name, text);
+        let Some(text) = text else { return };
+        self.configurations.borrow_mut().insert(name.clone(), text.clone());
+        let stored = self.input.store.folded().state.provider_configurations.get(&name).map(|stored| stored.get().to_owned());
+        if stored.as_deref() != Some(text.get()) {
+            // It stands before the first intent under it, and becomes durable with that intent's flush: a run that
+            // is cut off leaves no object whose configuration nobody knows.
+            drop(self.input.store.append(&formwork_state::Record::Providers { targets: indexmap::IndexMap::new(), configurations: [(name, text)].into() }));
         }
     }
 

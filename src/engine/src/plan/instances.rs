@@ -123,12 +123,28 @@ impl Planner<'_> {
         self.take_evaluation_diagnostics(Some(&address.to_string()));
         is_sound &= !self.diagnostics.borrow().iter().skip(before).any(Diagnostic::is_error);
         let (configuration, marks) = value.unmark_deep();
+        is_sound = is_sound && self.is_valid(node, &address, &configuration);
         let prior = self.priors.borrow().get(&address).cloned();
         let mut reads = reads;
         add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
         let is_open = self.input.open_run.is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
         Row { address, repetition, configuration, marks, reads, prior, outcome }
+    }
+
+    /// Asks the provider's own checks of one configuration, which need no target.
+    fn is_valid(&self, node: NodeId, address: &Address, configuration: &Value) -> bool {
+        let resource = self.graph.resource(node);
+        let provider_address = self.graph.node(node).provider.and_then(|provider| self.graph.node(provider).provider_address.as_ref());
+        let Some(provider) = provider_address.and_then(|address| self.connections.provider(&address.provider)) else { return true };
+        let mut found = provider.validate_resource(&resource.type_name, configuration);
+        if found.is_empty() {
+            return true;
+        }
+        found.iter_mut().for_each(|diagnostic| diagnostic.address = Some(address.to_string()));
+        let is_valid = !found.has_errors();
+        self.diagnostics.borrow_mut().append(place(found, &resource.body));
+        is_valid
     }
 
     /// Asks the providers of all rows, many at once; replacements are asked a second time as creates.

@@ -133,9 +133,7 @@ impl Planner<'_> {
         let stored = self.input.state.provider_configurations.get(&address.to_string());
         match stored {
             Some(stored) => formwork_value::json::decode(stored.get(), &block.implied_type()).ok(),
-            None if block.attributes.values().all(|attribute| attribute.presence != formwork_sdk::Presence::Required) => {
-                Some(null_configuration(&block))
-            }
+            None if block.attributes.is_empty() && block.blocks.is_empty() => Some(null_configuration(&block)),
             None => None,
         }
     }

@@ -67,7 +67,7 @@ fn a_replaced_cluster_takes_its_objects_along() {
 }
 
 /// The folder as it was at one moment: what a crash then would have left.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     let mut names: Vec<PathBuf> = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     // The world first: what the journal says is done must be in it.
     names.sort_by_key(|path| !path.to_string_lossy().contains("sim-world"));

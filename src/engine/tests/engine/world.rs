@@ -151,6 +151,13 @@ impl World {
         outcome
     }
 
+    pub(crate) fn recover(&mut self, plan: &Plan) -> Outcome {
+        let store = self.store();
+        let outcome = block(run::recover(&self.environment(), &store, plan, "default"));
+        store.finish().unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
+        outcome
+    }
+
     pub(crate) fn apply(&mut self) -> Outcome {
         let plan = self.plan();
         let outcome = self.apply_plan(&plan);
