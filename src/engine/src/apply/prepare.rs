@@ -16,21 +16,41 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// An evaluator whose resource blocks hold planned values where a step is still to come.
-pub(super) fn evaluator<'a>(graph: &'a Graph, input: &'a ApplyInput<'_>, variables: &'a RootVariables, connections: &'a Connections) -> Evaluator<'a> {
-    let options = EvaluatorOptions { files: input.files, timestamp: input.plan.timestamp.clone(), workspace: input.workspace.clone(), variables };
+pub(super) fn evaluator<'a>(
+    graph: &'a Graph,
+    input: &'a ApplyInput<'_>,
+    variables: &'a RootVariables,
+    connections: &'a Connections,
+) -> Evaluator<'a> {
+    let options = EvaluatorOptions {
+        files: input.files,
+        timestamp: input.plan.timestamp.clone(),
+        workspace: input.workspace.clone(),
+        variables,
+    };
     let planned = planned_values(input);
-    let data: Rc<FxHashMap<Address, Value>> = Rc::new(input.plan.data.iter().map(|data| (data.address.clone(), data.value.clone())).collect());
+    let data: Rc<FxHashMap<Address, Value>> =
+        Rc::new(input.plan.data.iter().map(|data| (data.address.clone(), data.value.clone())).collect());
     Evaluator::new(
         graph,
         options,
         Box::new(move |node, module, expand| {
             let expansion = expand();
             let resource = graph.resource(node);
-            let block = BlockAddress::new(module.clone(), mode_of(resource.mode), resource.type_name.clone(), resource.name.clone());
+            let block = BlockAddress::new(
+                module.clone(),
+                mode_of(resource.mode),
+                resource.type_name.clone(),
+                resource.name.clone(),
+            );
             let mut values = Vec::with_capacity(expansion.rows.len());
             for (key, _) in &expansion.rows {
                 let address = block.instance(key.clone());
-                let value = planned.get(&address).or_else(|| data.get(&address)).cloned().or_else(|| stored_value(input, connections, &address));
+                let value = planned
+                    .get(&address)
+                    .or_else(|| data.get(&address))
+                    .cloned()
+                    .or_else(|| stored_value(input, connections, &address));
                 values.push(value.unwrap_or_else(|| Value::unknown(formwork_value::Type::Dynamic)));
             }
             let keys = expansion.rows.iter().map(|(key, _)| key.clone()).collect();
@@ -42,9 +62,13 @@ pub(super) fn evaluator<'a>(graph: &'a Graph, input: &'a ApplyInput<'_>, variabl
 /// Planned values of instances whose making step is not finished.
 fn planned_values(input: &ApplyInput<'_>) -> FxHashMap<Address, Value> {
     let plan: &Plan = input.plan;
-    let pending = plan.steps.iter().filter(|step| !input.finished.contains(&step.id)).filter_map(|step| match step.work {
-        Work::Create { change } | Work::Update { change } | Work::Read { change } => plan.changes.get(change as usize),
-        _ => None,
+    let pending = plan.steps.iter().filter(|step| !input.finished.contains(&step.id)).filter_map(|step| {
+        match step.work {
+            Work::Create { change } | Work::Update { change } | Work::Read { change } => {
+                plan.changes.get(change as usize)
+            }
+            _ => None,
+        }
     });
     pending.map(|change| (change.address.clone(), change.after.clone())).collect()
 }
@@ -99,7 +123,8 @@ impl Applier<'_> {
     /// What every value in between reads, for those that lead to an object.
     pub(super) fn node_edges_record(&self) -> Option<Record> {
         if self.input.plan.mode != RunMode::Normal {
-            return (!self.input.store.folded().state.node_edges.is_empty()).then(|| Record::NodeEdges { edges: BTreeMap::new() });
+            return (!self.input.store.folded().state.node_edges.is_empty())
+                .then(|| Record::NodeEdges { edges: BTreeMap::new() });
         }
         let mut edges = BTreeMap::new();
         for id in &self.graph.order {
@@ -130,19 +155,30 @@ impl Applier<'_> {
                 outputs.push((change.name.clone(), None));
                 continue;
             }
-            let Some(node) = self.graph.find(ModuleId(0), NodeKind::Output(change.name.clone())) else { continue };
+            let Some(node) = self.graph.find(ModuleId(0), NodeKind::Output(change.name.clone())) else {
+                continue;
+            };
             let value = self.evaluator.value(node, 0);
             if !value.is_wholly_known() || value.has_mark_deep(MarkKind::Ephemeral) {
                 continue;
             }
             match encode_output(&value, change.sensitive) {
                 Ok(output) => {
-                    let is_same = state.state.outputs.get(&change.name).is_some_and(|stored| is_same_json(&stored.value, &output.value) && stored.sensitive == output.sensitive);
+                    let is_same = state.state.outputs.get(&change.name).is_some_and(|stored| {
+                        is_same_json(&stored.value, &output.value) && stored.sensitive == output.sensitive
+                    });
                     if !is_same {
                         outputs.push((change.name.clone(), Some(output)));
                     }
                 }
-                Err(message) => self.report(formwork_diagnostic::Diagnostic::error("output-unstorable", "Output cannot be stored", message).about(format!("output.{}", change.name))),
+                Err(message) => self.report(
+                    formwork_diagnostic::Diagnostic::error(
+                        "output-unstorable",
+                        "Output cannot be stored",
+                        message,
+                    )
+                    .about(format!("output.{}", change.name)),
+                ),
             }
         }
         (!outputs.is_empty()).then_some(Record::Outputs { outputs })
@@ -151,10 +187,18 @@ impl Applier<'_> {
     /// Where providers point and how they are configured, where that differs from what is stored.
     pub(super) fn providers_record(&self) -> Option<Record> {
         let state = self.input.store.folded();
-        let targets: indexmap::IndexMap<String, formwork_state::Target> = self.connections.targets().into_iter().map(|(name, target)| (name, formwork_state::Target { id: target.id, words: target.words })).collect();
+        let targets: indexmap::IndexMap<String, formwork_state::Target> = self
+            .connections
+            .targets()
+            .into_iter()
+            .map(|(name, target)| (name, formwork_state::Target { id: target.id, words: target.words }))
+            .collect();
         let configurations = self.configurations.borrow().clone();
-        let is_configuration_same = configurations.iter().all(|(name, text)| state.state.provider_configurations.get(name).is_some_and(|stored| is_same_json(stored, text)));
-        let is_target_same = targets.iter().all(|(name, target)| state.state.targets.get(name) == Some(target));
+        let is_configuration_same = configurations.iter().all(|(name, text)| {
+            state.state.provider_configurations.get(name).is_some_and(|stored| is_same_json(stored, text))
+        });
+        let is_target_same =
+            targets.iter().all(|(name, target)| state.state.targets.get(name) == Some(target));
         (!(is_configuration_same && is_target_same)).then_some(Record::Providers { targets, configurations })
     }
 }
