@@ -183,9 +183,8 @@ impl BigFloat {
         match (&self.magnitude, &other.magnitude) {
             (Magnitude::Infinite, Magnitude::Infinite) if self.negative != other.negative => None,
             (Magnitude::Infinite, _) => Some(self.clone()),
-            (_, Magnitude::Infinite) => Some(other.clone()),
             (Magnitude::Zero, Magnitude::Zero) => Some(Self::zero(self.negative && other.negative)),
-            (Magnitude::Zero, _) => Some(other.clone()),
+            (_, Magnitude::Infinite) | (Magnitude::Zero, _) => Some(other.clone()),
             (_, Magnitude::Zero) => Some(self.clone()),
             (Magnitude::Finite { .. }, Magnitude::Finite { .. }) => self.add_finite(other),
         }

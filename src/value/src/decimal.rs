@@ -5,6 +5,7 @@
 use crate::big_float::{BigFloat, PRECISION, Positive};
 use num_bigint::BigUint;
 use num_traits::Zero;
+use std::fmt::Write;
 
 /// Bits to which Go rounds powers of five while it reads a number.
 const POWER_PRECISION: u64 = PRECISION + 64;
@@ -172,12 +173,11 @@ impl Decimal {
             count -= 1;
         }
         self.digits.truncate(count);
-        match self.digits.last_mut() {
-            Some(last) => *last += 1,
-            None => {
-                self.digits.push(b'1');
-                self.point += 1;
-            }
+        if let Some(last) = self.digits.last_mut() {
+            *last += 1;
+        } else {
+            self.digits.push(b'1');
+            self.point += 1;
         }
     }
 
@@ -210,7 +210,8 @@ impl Decimal {
             out.extend(self.digits.iter().skip(1).map(|digit| char::from(*digit)));
         }
         let sign = if exponent < 0 { '-' } else { '+' };
-        out.push_str(&format!("e{sign}{:02}", exponent.unsigned_abs()));
+        let written = write!(out, "e{sign}{:02}", exponent.unsigned_abs());
+        debug_assert!(written.is_ok(), "writing to a string does not fail");
     }
 }
 
