@@ -1,1 +1,23 @@
-//! Addresses, state, journal and the file backend
+//! Addresses, the state, its journal and where both are kept.
+//!
+//! State is a snapshot with the journal folded in by one pure function ([`journal::fold`]). Nothing here calls a
+//! provider or reads configuration.
+
+pub mod address;
+mod files;
+pub mod format_v4;
+pub mod journal;
+mod line;
+mod lock;
+pub mod model;
+mod object_codec;
+mod store;
+
+pub use address::{
+    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress,
+    ProviderConfigAddress,
+};
+pub use files::{Appender, Files, RealFiles};
+pub use journal::{Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token};
+pub use model::{LANGUAGE_VERSION, Object, OutputValue, State, Status, Target};
+pub use store::{FaultHook, FaultPoint, Store, StoreOptions, Ticket, digest};

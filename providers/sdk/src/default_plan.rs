@@ -32,10 +32,17 @@ pub fn default_plan(schema: &KindSchema, request: &PlanRequest) -> Planned {
 
 /// Makes one computed top-level attribute unknown where the configuration leaves it out.
 #[must_use]
-pub fn mark_computed_unknown(schema: &KindSchema, planned: &Value, configuration: &Value, name: &str) -> Value {
+pub fn mark_computed_unknown(
+    schema: &KindSchema,
+    planned: &Value,
+    configuration: &Value,
+    name: &str,
+) -> Value {
     let Some(entries) = planned.entries() else { return planned.clone() };
     let is_given = configuration.get(name).is_some_and(|value| !value.is_null());
-    let Some(attribute) = schema.block.attributes.get(name).filter(|_| !is_given) else { return planned.clone() };
+    let Some(attribute) = schema.block.attributes.get(name).filter(|_| !is_given) else {
+        return planned.clone();
+    };
     let replaced = entries.iter().map(|(key, value)| {
         let value = if key == name { Value::unknown(attribute.value_type.clone()) } else { value.clone() };
         (key.clone(), value)
@@ -123,7 +130,9 @@ fn collect_replacements(block: &Block, prior: &Value, planned: &Value, at: &Path
         let (Some(before), Some(after)) = (prior.get(name), planned.get(name)) else { continue };
         let below = at.clone().attribute(name.clone());
         match nested.nesting {
-            Nesting::Single | Nesting::Group => collect_replacements(&nested.block, before, after, &below, found),
+            Nesting::Single | Nesting::Group => {
+                collect_replacements(&nested.block, before, after, &below, found);
+            }
             Nesting::List => {
                 let (before, after) = (before.items().unwrap_or(&[]), after.items().unwrap_or(&[]));
                 for (index, (before, after)) in (0u64..).zip(before.iter().zip(after)) {

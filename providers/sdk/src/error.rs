@@ -55,7 +55,14 @@ pub struct ProviderError {
 impl ProviderError {
     /// An error of a kind; nothing was done.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), path: None, hint: None, outcome: Outcome::NotDone, retry_after_ms: None }
+        Self {
+            kind,
+            message: message.into(),
+            path: None,
+            hint: None,
+            outcome: Outcome::NotDone,
+            retry_after_ms: None,
+        }
     }
 
     /// The target refuses these arguments; nothing was done.

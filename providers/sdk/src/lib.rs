@@ -8,6 +8,8 @@
 //! the engine owns time. A provider never sees a mark. A configuration that holds an unknown is not sent, unless the
 //! provider says it takes one ([`Provider::configures_with_unknowns`]).
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod default_plan;
 mod error;
 mod protocol;
@@ -16,12 +18,13 @@ mod schema;
 pub use default_plan::{default_plan, mark_computed_unknown};
 pub use error::{ErrorKind, Outcome, ProviderError};
 pub use protocol::{
-    Applied, ApplyRequest, Deferred, DeferredReason, ImportedObject, ListPage, ListedObject, Operation, PlanRequest,
-    Planned, Progress, ReadRequest, Reading, Readings, Request, Response, Target, Token, WaitRequest,
+    Applied, ApplyRequest, Deferred, DeferredReason, ImportedObject, ListPage, ListedObject, Operation,
+    PlanRequest, Planned, Progress, ReadRequest, Reading, Readings, Request, Response, Target, Token,
+    WaitRequest,
 };
 pub use schema::{
-    Attribute, Block, Change, Disruption, FunctionSchema, KindSchema, NestedBlock, Nesting, Permission, Presence,
-    ProviderSchema, Recovery,
+    Attribute, Block, Change, Disruption, FunctionSchema, KindSchema, NestedBlock, Nesting, Permission,
+    Presence, ProviderSchema, Recovery,
 };
 
 use formwork_diagnostic::Diagnostics;

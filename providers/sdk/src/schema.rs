@@ -272,7 +272,8 @@ impl Block {
 
     /// The object type that a body of this block decodes to.
     pub fn implied_type(&self) -> Type {
-        let attributes = self.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.value_type.clone()));
+        let attributes =
+            self.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.value_type.clone()));
         let blocks = self.blocks.iter().map(|(name, nested)| (name.clone(), nested.implied_type()));
         Type::object(attributes.chain(blocks))
     }

@@ -11,9 +11,8 @@ use formwork_state::{Key, ModuleInstance};
 use formwork_value::{Kind, Mark, MarkKind, Marks, Type, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// One instance of a module.
 #[derive(Debug, Clone)]
@@ -150,7 +149,7 @@ struct NodeCell {
 pub type RootVariables = IndexMap<ArcStr, Value>;
 
 /// Gives the cell of a resource block that nobody put in: from state, say.
-pub type ResourceSource<'a> = dyn Fn(NodeId, &ModuleInstance) -> ResourceCell + 'a;
+pub type ResourceSource<'a> = dyn Fn(NodeId, &ModuleInstance, &dyn Fn() -> Rc<Expansion>) -> ResourceCell + 'a;
 
 /// Evaluates a module tree.
 pub struct Evaluator<'a> {
@@ -169,7 +168,7 @@ pub struct Evaluator<'a> {
     diagnostics: RefCell<Diagnostics>,
     /// Whether cells that hold an unknown are evaluated again when they are asked for.
     pub is_applying: Cell<bool>,
-    depth: Cell<u32>,
+    is_validating: Cell<bool>,
 }
 
 /// What stays the same for a whole run.
@@ -204,7 +203,23 @@ impl<'a> Evaluator<'a> {
             missing_resources: missing,
             diagnostics: RefCell::default(),
             is_applying: Cell::new(false),
-            depth: Cell::new(0),
+            is_validating: Cell::new(false),
+        }
+    }
+
+    /// For checking a configuration alone: every module has one instance, and nothing is known of any instance.
+    pub fn assume_nothing(&self) {
+        self.is_validating.set(true);
+        let mut rows = self.module_rows.borrow_mut();
+        let unknown = || Value::unknown(Type::Dynamic);
+        for (place, node) in self.graph.modules.iter().enumerate().skip(1) {
+            let Some((_, call)) = node.parent else { continue };
+            let repetition = RowRepetition { each: Some((Value::unknown(Type::String), unknown())), count: Some(0) };
+            let address = ModuleInstance::root();
+            rows[place].push(Rc::new(ModuleRow { address, parent: 0, repetition }));
+            let expansion = Expansion { repetition: Repetition::Single, rows: vec![(Key::None, RowRepetition::default())] };
+            self.expansions.borrow_mut().insert((call, 0), Rc::new(expansion));
+            self.child_rows.borrow_mut().insert((ModuleId(place as u32), 0, Key::None), 0);
         }
     }
 
@@ -217,22 +232,28 @@ impl<'a> Evaluator<'a> {
         self.diagnostics.borrow_mut().append(more);
     }
 
-    /// The instances of a module, known once the calls above it are expanded.
-    pub fn rows(&self, module: ModuleId) -> Vec<Rc<ModuleRow>> {
+    /// How many instances a module has, once the calls above it are expanded.
+    pub fn row_count(&self, module: ModuleId) -> usize {
         if let Some((parent, call)) = self.graph.modules[module.0 as usize].parent {
-            for row in 0..self.rows(parent).len() {
+            for row in 0..self.row_count(parent) {
                 self.expansion(call, row as u32);
             }
         }
-        self.module_rows.borrow()[module.0 as usize].clone()
+        self.module_rows.borrow()[module.0 as usize].len()
     }
 
     /// The row of a module instance's address.
     pub fn find_row(&self, module: ModuleId, address: &ModuleInstance) -> Option<u32> {
-        self.rows(module).iter().position(|row| row.address == *address).map(|row| row as u32)
+        let Some(parent_address) = address.parent() else { return (module.0 == 0).then_some(0) };
+        let (parent, call) = self.graph.modules[module.0 as usize].parent?;
+        let parent_row = self.find_row(parent, parent_address)?;
+        self.expansion(call, parent_row);
+        let key = address.steps().last().map(|(_, key)| (*key).clone())?;
+        self.child_rows.borrow().get(&(module, parent_row, key)).copied()
     }
 
-    fn row(&self, module: ModuleId, row: u32) -> Rc<ModuleRow> {
+    /// One instance of a module.
+    pub fn row(&self, module: ModuleId, row: u32) -> Rc<ModuleRow> {
         self.module_rows.borrow()[module.0 as usize][row as usize].clone()
     }
 
@@ -259,7 +280,7 @@ impl<'a> Evaluator<'a> {
             return cell.clone();
         }
         let address = self.row(self.graph.node(node).module, row).address.clone();
-        let cell = (self.missing_resources)(node, &address);
+        let cell = (self.missing_resources)(node, &address, &|| self.expansion(node, row));
         self.set_resource(node, row, cell)
     }
 
@@ -425,7 +446,7 @@ impl<'a> Evaluator<'a> {
         let mut reads = Vec::new();
         for target in targets {
             let node = self.graph.node(*target);
-            let rows: Vec<u32> = if node.module == module { vec![row] } else { (0..self.rows(node.module).len() as u32).collect() };
+            let rows: Vec<u32> = if node.module == module { vec![row] } else { (0..self.row_count(node.module) as u32).collect() };
             for row in rows {
                 match node.kind {
                     NodeKind::Resource(_) => reads.push(Read::Block(*target, row)),
@@ -530,6 +551,9 @@ impl RowScope<'_, '_> {
             return Ok(Value::unknown(Type::Dynamic));
         };
         self.note(Read::Node(node, self.row));
+        if self.evaluator.is_validating.get() {
+            return Ok(query.output.map_or_else(|| Value::unknown(Type::Dynamic), |output| self.instance_outputs(child, 0, Some(output))));
+        }
         let expansion = self.evaluator.expansion(node, self.row);
         let key = query.key.and_then(key_of);
         let key = if expansion.repetition == Repetition::Single && query.key.is_none() { Some(Key::None) } else { key };
@@ -631,9 +655,3 @@ fn out_of_place(query: &Query<'_>) -> Diagnostic {
     };
     Diagnostic::error("reference-out-of-place", summary, detail).at(query.span)
 }
-
-/// A cell that is made once; used by planners that look up one block's schema many times.
-pub type Once<T> = OnceCell<T>;
-
-/// A reference-counted source of files.
-pub type Files = Arc<dyn Source>;

@@ -7,6 +7,7 @@
 //! Invariants: nothing here reads a terminal, the environment, a clock or a disk (they come in by argument), names a
 //! provider, or sleeps but through the [`Clock`] it was given.
 
+pub mod apply;
 pub mod connections;
 pub mod environment;
 pub mod envelope;
@@ -21,6 +22,8 @@ pub mod plan;
 pub mod plan_file;
 pub mod proposed;
 pub mod reasons;
+pub mod recipe;
+pub mod run;
 pub mod schema;
 pub mod variables;
 

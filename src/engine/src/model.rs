@@ -274,8 +274,34 @@ pub struct Plan {
     pub warnings: Diagnostics,
     /// Whether errors stopped it early: such a plan is only shown.
     pub errored: bool,
-    /// Whether a refreshed object differs from the state, so that apply has something to store.
-    pub refreshed: bool,
+    /// Readings that differ from the state, for apply to store; none where the object is gone.
+    pub readings: Vec<StoredReading>,
+    /// Data sources that were read, for apply to use and to store.
+    pub data: Vec<DataResult>,
+    /// The configurations under which objects of the state are read and removed, by address.
+    pub prior_configurations: Vec<(ProviderConfigAddress, Value)>,
+}
+
+/// A reading that differs from what is stored.
+#[derive(Debug, Clone)]
+pub struct StoredReading {
+    /// The object.
+    pub key: ObjectKey,
+    /// What stands, marks off; none when it is gone.
+    pub object: Option<Value>,
+    /// The provider's private bytes.
+    pub private: Vec<u8>,
+}
+
+/// A data source that was read.
+#[derive(Debug, Clone)]
+pub struct DataResult {
+    /// The instance.
+    pub address: Address,
+    /// Whose it is.
+    pub provider: ProviderConfigAddress,
+    /// What was read, marks on.
+    pub value: Value,
 }
 
 /// The three figures of the summary sentence, and those shown only when not zero.

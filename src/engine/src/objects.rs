@@ -1,10 +1,12 @@
 //! Stored objects and outputs as values, and back.
 
+use crate::connections::Connections;
+use crate::model::Plan;
 use crate::schema::Kind;
-use arcstr::ArcStr;
-use formwork_state::{Edge, Object, OutputValue, ProviderConfigAddress, Status};
+use formwork_state::{Edge, Object, OutputValue, ProviderConfigAddress, Record, State, Status};
 use formwork_value::{MarkKind, Marks, Path, Type, Value, json};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -113,7 +115,36 @@ pub fn shown_id(value: &Value) -> Option<(String, String)> {
     })
 }
 
-/// The name under which an edge to a value in between is remembered.
-pub fn node_name(name: &str) -> ArcStr {
-    ArcStr::from(name)
+
+/// Provider configurations to be stored, by address.
+pub fn encode_configurations(
+    configurations: &[(ProviderConfigAddress, Value)],
+    connections: &Connections,
+) -> BTreeMap<String, Arc<RawValue>> {
+    let encode = |(address, value): &(ProviderConfigAddress, Value)| {
+        let block = connections.configuration_block(&address.provider)?;
+        let text = json::encode(value, &block.implied_type()).ok()?;
+        Some((address.to_string(), raw(text).ok()?))
+    };
+    configurations.iter().filter_map(encode).collect()
+}
+
+/// The record that stores what a plan's readings found.
+pub fn readings_record(plan: &Plan, state: &State, connections: &Connections) -> Option<Record> {
+    let mut objects = Vec::with_capacity(plan.readings.len());
+    for reading in &plan.readings {
+        let Some(stored) = state.object(&reading.key) else { continue };
+        let object = match &reading.object {
+            None => None,
+            Some(value) => {
+                let address = &reading.key.address;
+                let kind = connections.kind(&stored.provider.provider, address.mode(), address.type_name())?;
+                let text = json::encode(value, &kind.value_type).ok()?;
+                let private = (!reading.private.is_empty()).then(|| reading.private.clone());
+                Some(Arc::new(Object { attributes: raw(text).ok()?, private, ..(**stored).clone() }))
+            }
+        };
+        objects.push((reading.key.clone(), object));
+    }
+    (!objects.is_empty()).then_some(Record::Refreshed { objects })
 }

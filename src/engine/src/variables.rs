@@ -70,7 +70,8 @@ pub type FileValues = IndexMap<ArcStr, (Value, Span)>;
 
 /// Reads a variables file: attributes whose expressions name nothing.
 pub fn read_file(name: &str, text: &str, sources: &mut Sources) -> (FileValues, Diagnostics) {
-    let (attributes, mut diagnostics) = formwork_lang::parse_tfvars(name, text, sources);
+    let file = sources.add(name, text);
+    let (attributes, mut diagnostics) = formwork_lang::parse_tfvars(file, sources);
     let mut values = IndexMap::new();
     for (name, (expression, span)) in attributes {
         let (value, found) = expression.evaluate(&NoScope);
@@ -85,8 +86,7 @@ fn read_text(variable: &Variable, text: &str, sources: &mut Sources, diagnostics
     if wanted.is_primitive() || *wanted == Type::Dynamic {
         return Some(Value::string(text));
     }
-    let file = format!("<value for var.{}>", variable.name);
-    let (expression, found) = parse_expression(&file, text, sources);
+    let (expression, found) = parse_expression(text, sources);
     let has_errors = found.has_errors();
     diagnostics.append(found);
     let expression = expression.filter(|_| !has_errors)?;
@@ -98,7 +98,7 @@ fn read_text(variable: &Variable, text: &str, sources: &mut Sources, diagnostics
 
 fn undeclared(module: &Module, name: &str, given: &GivenVariable) -> Option<Diagnostic> {
     let detail = format!("A value for {name:?} was given by {}, but the root module does not declare a variable of that name.", given.origin);
-    let hint = match formwork_lang::suggest(name, module.variables.keys().map(ArcStr::as_str)) {
+    let hint = match formwork_lang::nearest(name, module.variables.keys().map(ArcStr::as_str)) {
         Some(close) => format!("Did you mean {close:?}?"),
         None => format!("Declare it with a variable {name:?} block, or leave the value out."),
     };

@@ -32,8 +32,11 @@ fn compile_with(expression: &Expr, locals: &[ArcStr], is_closed: bool) -> Expres
 pub(crate) fn as_reference(expression: &Expr) -> Result<Reference, Box<Diagnostic>> {
     let (base, steps) = flatten(expression);
     let ExprKind::Root(root) = &base.kind else {
-        let detail = "A single static reference is required: only attribute access and indexing with constant keys.";
-        return Err(Box::new(Diagnostic::error("invalid-reference", "Invalid expression", detail).at(expression.span)));
+        let detail =
+            "A single static reference is required: only attribute access and indexing with constant keys.";
+        return Err(Box::new(
+            Diagnostic::error("invalid-reference", "Invalid expression", detail).at(expression.span),
+        ));
     };
     let (subject, taken) = bind(root, base.span, &steps)?;
     let (steps, span) = static_steps(&steps, taken, base.span);
@@ -92,7 +95,9 @@ fn bind(root: &ArcStr, span: Span, steps: &[Step<'_>]) -> Result<(Subject, usize
     };
     let whole = steps.first().map_or(span, |step| span.join(step.span()));
     let direct = || {
-        let detail = format!("The \"{root}\" object cannot be accessed directly. Instead, access one of its attributes.");
+        let detail = format!(
+            "The \"{root}\" object cannot be accessed directly. Instead, access one of its attributes."
+        );
         invalid(detail, whole)
     };
     let first = attribute(0);
@@ -121,14 +126,18 @@ fn bind(root: &ArcStr, span: Span, steps: &[Step<'_>]) -> Result<(Subject, usize
             diagnostic.hint = Some(format!("Its attributes are: {}.", names.join(", ")));
             return Err(diagnostic);
         }
-        ("var" | "local" | "module" | "each" | "count" | "path" | "terraform" | "tofu", None) => return Err(direct()),
+        ("var" | "local" | "module" | "each" | "count" | "path" | "terraform" | "tofu", None) => {
+            return Err(direct());
+        }
         ("ephemeral", _) => {
             return Err(invalid("Ephemeral resources are not supported yet.".to_owned(), whole));
         }
         ("data" | "resource", _) => {
             let mode = if root.as_str() == "data" { Mode::Data } else { Mode::Managed };
             let (Some(type_name), Some(name)) = (first, attribute(1)) else {
-                let detail = format!("The \"{root}\" object must be followed by two attribute names: the resource type and the resource name.");
+                let detail = format!(
+                    "The \"{root}\" object must be followed by two attribute names: the resource type and the resource name."
+                );
                 return Err(invalid(detail, whole));
             };
             return Ok((Subject::Resource { mode, type_name, name }, 2));
@@ -166,6 +175,29 @@ fn static_steps(steps: &[Step<'_>], taken: usize, root: Span) -> (Vec<TraversalS
     (out, span)
 }
 
+fn first_byte(span: Span) -> Span {
+    Span::new(span.file, span.start, span.start + 1)
+}
+
+/// What HCL underlines of an argument at fault.
+fn start_span(expression: &Expr) -> Span {
+    match &expression.kind {
+        ExprKind::Tuple(_)
+        | ExprKind::Object(_)
+        | ExprKind::For(_)
+        | ExprKind::Not(_)
+        | ExprKind::Negate(_) => first_byte(expression.span),
+        ExprKind::Join(list) => list.span,
+        ExprKind::Call(call) => call.open,
+        ExprKind::Binary { left, .. } => start_span(left),
+        ExprKind::Conditional { condition, .. } => start_span(condition),
+        ExprKind::Template(parts) => parts.first().map_or(expression.span, start_span),
+        ExprKind::Splat { star, .. } => *star,
+        ExprKind::Parentheses(_) => expression.span,
+        _ => expression.span,
+    }
+}
+
 impl Compiler {
     fn node(&mut self, expression: &Expr) -> Node {
         stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.node_inner(expression))
@@ -176,19 +208,23 @@ impl Compiler {
     }
 
     fn node_inner(&mut self, expression: &Expr) -> Node {
-        let span = expression.span;
+        let (span, start) = (expression.span, start_span(expression));
         let kind = match &expression.kind {
             ExprKind::Literal(value) => NodeKind::Constant(value.clone()),
-            ExprKind::Root(_) | ExprKind::Attribute { .. } | ExprKind::Index { .. } => return self.traversal(expression),
+            ExprKind::Root(_) | ExprKind::Attribute { .. } | ExprKind::Index { .. } => {
+                return self.traversal(expression);
+            }
             ExprKind::SplatItem => NodeKind::Local { slot: self.item_slot(), name: ArcStr::new() },
-            ExprKind::Splat { source, each, star } => {
+            ExprKind::Splat { source, each, .. } => {
                 let source = self.boxed(source);
                 self.locals.push(None);
                 let each = self.boxed(each);
                 self.locals.pop();
-                NodeKind::Splat { source, each, star: *star }
+                NodeKind::Splat { source, each }
             }
-            ExprKind::Parentheses(inner) | ExprKind::Wrapped(inner) => return Node { span, ..self.node(inner) },
+            ExprKind::Parentheses(inner) | ExprKind::Wrapped(inner) => {
+                return Node { span, start, ..self.node(inner) };
+            }
             ExprKind::Not(operand) => NodeKind::Not(self.boxed(operand)),
             ExprKind::Negate(operand) => NodeKind::Negate(self.boxed(operand)),
             ExprKind::Binary { operator, left, right } => {
@@ -200,15 +236,17 @@ impl Compiler {
                 falsy: self.boxed(falsy),
             },
             ExprKind::Tuple(items) => NodeKind::Tuple(items.iter().map(|item| self.node(item)).collect()),
-            ExprKind::Object(items) => {
-                NodeKind::Object(items.iter().map(|(key, value)| (self.object_key(key), self.node(value))).collect())
-            }
+            ExprKind::Object(items) => NodeKind::Object(
+                items.iter().map(|(key, value)| (self.object_key(key), self.node(value))).collect(),
+            ),
             ExprKind::For(for_expr) => NodeKind::For(Box::new(self.for_node(for_expr))),
             ExprKind::Call(call) => self.call(call),
-            ExprKind::Template(parts) => NodeKind::Template(parts.iter().map(|part| self.node(part)).collect()),
+            ExprKind::Template(parts) => {
+                NodeKind::Template(parts.iter().map(|part| self.node(part)).collect())
+            }
             ExprKind::Join(list) => NodeKind::Join(self.boxed(list)),
         };
-        fold(Node { kind, span })
+        fold(Node { kind, span, start })
     }
 
     fn item_slot(&self) -> usize {
@@ -228,27 +266,27 @@ impl Compiler {
         };
         let local = self.locals.iter().rposition(|name| name.as_ref() == Some(root));
         if let Some(slot) = local {
-            let base = Node { kind: NodeKind::Local { slot, name: root.clone() }, span: base.span };
+            let base = Node {
+                kind: NodeKind::Local { slot, name: root.clone() },
+                span: base.span,
+                start: base.span,
+            };
             return self.steps(base, &steps);
         }
         if self.is_closed {
             let detail = format!("This template is given no variable \"{root}\".");
             let names = self.locals.iter().flatten().map(ArcStr::as_str);
-            let mut diagnostic = Box::new(Diagnostic::error("unknown-variable", "Unknown variable", detail).at(base.span));
+            let mut diagnostic =
+                Box::new(Diagnostic::error("unknown-variable", "Unknown variable", detail).at(base.span));
             diagnostic.hint = suggest::hint(root, names);
             let kind = self.problem(diagnostic);
-            return Node { kind, span: expression.span };
+            return Node { kind, span: expression.span, start: expression.span };
         }
         match bind(root, base.span, &steps) {
             Err(diagnostic) => {
-                // Names inside the keys of a faulty reference are still names.
-                for step in &steps {
-                    if let Step::Index { key, .. } = step {
-                        self.node(key);
-                    }
-                }
                 let kind = self.problem(diagnostic);
-                Node { kind, span: expression.span }
+                let base = Node { kind, span: base.span, start: base.span };
+                self.steps(base, &steps)
             }
             Ok((subject, taken)) => self.reference(base.span, subject, &steps, taken),
         }
@@ -264,13 +302,15 @@ impl Compiler {
             key = Some((self.node(index), *step));
             taken += 1;
         }
-        if matches!(subject, Subject::Module(_)) && let Some(Step::Attribute { name, .. }) = steps.get(taken) {
+        if matches!(subject, Subject::Module(_))
+            && let Some(Step::Attribute { name, .. }) = steps.get(taken)
+        {
             output = Some((*name).clone());
             taken += 1;
         }
         let span = steps[..taken].iter().fold(root, |span, step| span.join(step.span()));
-        let kind = NodeKind::Reference(Box::new(ReferenceNode { subject, key, output }));
-        self.steps(Node { kind, span }, &steps[taken..])
+        let kind = NodeKind::Reference(Box::new(ReferenceNode { subject, span, key, output }));
+        self.steps(Node { kind, span, start: span }, &steps[taken..])
     }
 
     fn steps(&mut self, base: Node, steps: &[Step<'_>]) -> Node {
@@ -278,10 +318,16 @@ impl Compiler {
             let source = Box::new(source);
             fold(match step {
                 Step::Attribute { name, step, whole } => {
-                    Node { kind: NodeKind::Attribute { source, name: (*name).clone(), step: *step }, span: *whole }
+                    let kind = NodeKind::Attribute { source, name: (*name).clone(), step: *step };
+                    Node { kind, span: *whole, start: *whole }
                 }
                 Step::Index { key, step, whole } => {
-                    Node { kind: NodeKind::Index { source, key: self.boxed(key), step: *step }, span: *whole }
+                    let start = if key.literal_key().is_some() { *whole } else { first_byte(*step) };
+                    Node {
+                        kind: NodeKind::Index { source, key: self.boxed(key), step: *step },
+                        span: *whole,
+                        start,
+                    }
                 }
             })
         })
@@ -290,15 +336,16 @@ impl Compiler {
     /// A bare name as a key is text; a bare traversal could be either and is refused.
     fn object_key(&mut self, key: &Expr) -> Node {
         if let Some(name) = key.keyword() {
-            return Node { kind: NodeKind::Constant(Value::string(name)), span: key.span };
+            return Node { kind: NodeKind::Constant(Value::string(name)), span: key.span, start: key.span };
         }
         if matches!(key.kind, ExprKind::Attribute { .. } | ExprKind::Index { .. })
             && matches!(flatten(key).0.kind, ExprKind::Root(_))
         {
             let detail = "If this expression is intended to be a reference, wrap it in parentheses. If it's instead intended as a literal name containing periods, wrap it in quotes to create a string literal.";
-            let diagnostic = Diagnostic::error("ambiguous-key", "Ambiguous attribute key", detail).at(key.span);
+            let diagnostic =
+                Diagnostic::error("ambiguous-key", "Ambiguous attribute key", detail).at(key.span);
             let kind = self.problem(Box::new(diagnostic));
-            return Node { kind, span: key.span };
+            return Node { kind, span: key.span, start: key.span };
         }
         self.node(key)
     }
@@ -335,7 +382,8 @@ impl Compiler {
 
 fn callee(name: &str) -> Result<Callee, Box<Diagnostic>> {
     let plain = name.strip_prefix("core::").unwrap_or(name);
-    let unknown = |detail: String| Box::new(Diagnostic::error("unknown-function", "Call to unknown function", detail));
+    let unknown =
+        |detail: String| Box::new(Diagnostic::error("unknown-function", "Call to unknown function", detail));
     if let Some(rest) = plain.strip_prefix("provider::") {
         return match rest.split_once("::") {
             Some((provider, function)) if !function.contains("::") => {
@@ -379,7 +427,7 @@ fn fold(node: Node) -> Node {
         return node;
     }
     match crate::evaluate::constant(&node) {
-        Some(value) => Node { kind: NodeKind::Constant(value), span: node.span },
+        Some(value) => Node { kind: NodeKind::Constant(value), ..node },
         None => node,
     }
 }

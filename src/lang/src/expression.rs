@@ -29,7 +29,7 @@ impl Expression {
 
     /// An expression that always gives this value and stands at this place.
     pub fn from_value_at(value: Value, span: Span) -> Self {
-        let node = Node { kind: NodeKind::Constant(value), span };
+        let node = Node { kind: NodeKind::Constant(value), span, start: span };
         Self::new(Compiled { node, references: Vec::new(), problems: Vec::new() })
     }
 

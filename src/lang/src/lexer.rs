@@ -97,9 +97,15 @@ pub(crate) fn lex(file: FileId, text: &str, mode: LexMode) -> (Vec<Token>, Diagn
 
 enum Mode {
     /// `braces` are those open since this mode began; `nested` inside a template's sequence.
-    Normal { braces: u32, nested: bool },
+    Normal {
+        braces: u32,
+        nested: bool,
+    },
     Quoted,
-    Heredoc { marker: (usize, usize), line_start: bool },
+    Heredoc {
+        marker: (usize, usize),
+        line_start: bool,
+    },
     Bare,
 }
 
@@ -207,7 +213,11 @@ impl Lexer<'_> {
             Some(length) => self.take(TokenKind::Comment, length + 4),
             None => {
                 let length = rest.len() + 2;
-                self.invalid(length, "Unterminated comment", "There is no \"*/\" for this comment before the end of the file.");
+                self.invalid(
+                    length,
+                    "Unterminated comment",
+                    "There is no \"*/\" for this comment before the end of the file.",
+                );
             }
         }
     }
@@ -223,7 +233,10 @@ impl Lexer<'_> {
                     continue;
                 }
                 b'e' | b'E' if self.peek(length + 1).is_ascii_digit() => length += 2,
-                b'e' | b'E' if matches!(self.peek(length + 1), b'+' | b'-') && self.peek(length + 2).is_ascii_digit() => {
+                b'e' | b'E'
+                    if matches!(self.peek(length + 1), b'+' | b'-')
+                        && self.peek(length + 2).is_ascii_digit() =>
+                {
                     length += 3;
                 }
                 _ => break,
@@ -322,7 +335,11 @@ impl Lexer<'_> {
             match byte {
                 b'$' | b'%' if next.0 == *byte && next.1 == b'{' => length += 3,
                 b'$' | b'%' if next.0 == b'{' => break,
-                b'\\' if has_escapes && self.at + length + 1 < self.bytes.len() && !matches!(next.0, b'\n' | b'\r') => {
+                b'\\'
+                    if has_escapes
+                        && self.at + length + 1 < self.bytes.len()
+                        && !matches!(next.0, b'\n' | b'\r') =>
+                {
                     length += 2;
                 }
                 byte if stop(*byte) => break,
@@ -362,7 +379,9 @@ impl Lexer<'_> {
                 let length = if self.peek(0) == b'\r' && self.peek(1) == b'\n' { 2 } else { 1 };
                 let span = Span::new(self.file, offset(self.at), offset(self.at + length));
                 let detail = "Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \\n escape to represent a newline character or use the \"heredoc\" multi-line template syntax.";
-                self.diagnostics.push(Diagnostic::error("multi-line-string", "Invalid multi-line string", detail).at(span));
+                self.diagnostics.push(
+                    Diagnostic::error("multi-line-string", "Invalid multi-line string", detail).at(span),
+                );
                 // The string is taken to end here, so that the lines after it are read as what they are.
                 self.push(TokenKind::CloseQuote, self.at, self.at);
                 self.modes.pop();
@@ -440,8 +459,10 @@ mod tests {
 
     fn check(text: &str, mode: LexMode, expected: &str) {
         let (tokens, _) = lex(FileId(0), text, mode);
-        let show = |token: &Token| format!("{:?}:{}", token.kind, &text[token.start as usize..token.end as usize]);
-        let shown: Vec<String> = tokens.iter().filter(|token| token.kind != TokenKind::End).map(show).collect();
+        let show =
+            |token: &Token| format!("{:?}:{}", token.kind, &text[token.start as usize..token.end as usize]);
+        let shown: Vec<String> =
+            tokens.iter().filter(|token| token.kind != TokenKind::End).map(show).collect();
         assert_eq!(shown.join(" | "), expected, "{text:?}");
     }
 
@@ -452,17 +473,36 @@ mod tests {
             ("a-b.0.1", "Identifier:a-b | Dot:. | Number:0.1"),
             ("1...", "Number:1 | Ellipsis:..."),
             ("1.5e-3x", "Number:1.5e-3 | Identifier:x"),
-            ("\"a${b}c\"", "OpenQuote:\" | QuotedText:a | Interpolation:${ | Identifier:b | SequenceEnd:} | QuotedText:c | CloseQuote:\""),
+            (
+                "\"a${b}c\"",
+                "OpenQuote:\" | QuotedText:a | Interpolation:${ | Identifier:b | SequenceEnd:} | QuotedText:c | CloseQuote:\"",
+            ),
             ("\"$${a}\\\"$\"", "OpenQuote:\" | QuotedText:$${a}\\\"$ | CloseQuote:\""),
-            ("\"${~{}~}\"", "OpenQuote:\" | Interpolation:${~ | OpenBrace:{ | CloseBrace:} | SequenceEnd:~} | CloseQuote:\""),
-            ("<<A\nx\n y\n A\nb", "OpenHeredoc:<<A\n | PlainText:x\n | PlainText: y\n | CloseHeredoc: A | Newline:\n | Identifier:b"),
-            ("<<A\n${x} A\nA\n", "OpenHeredoc:<<A\n | Interpolation:${ | Identifier:x | SequenceEnd:} | PlainText: A\n | CloseHeredoc:A | Newline:\n"),
+            (
+                "\"${~{}~}\"",
+                "OpenQuote:\" | Interpolation:${~ | OpenBrace:{ | CloseBrace:} | SequenceEnd:~} | CloseQuote:\"",
+            ),
+            (
+                "<<A\nx\n y\n A\nb",
+                "OpenHeredoc:<<A\n | PlainText:x\n | PlainText: y\n | CloseHeredoc: A | Newline:\n | Identifier:b",
+            ),
+            (
+                "<<A\n${x} A\nA\n",
+                "OpenHeredoc:<<A\n | Interpolation:${ | Identifier:x | SequenceEnd:} | PlainText: A\n | CloseHeredoc:A | Newline:\n",
+            ),
             ("a # c\r\nb", "Identifier:a | Comment:# c | Newline:\r\n | Identifier:b"),
-            ("/* a\n*/ é::x => <= <", "Comment:/* a\n*/ | Identifier:é | DoubleColon::: | Identifier:x | Arrow:=> | LessOrEqual:<= | Less:<"),
+            (
+                "/* a\n*/ é::x => <= <",
+                "Comment:/* a\n*/ | Identifier:é | DoubleColon::: | Identifier:x | Arrow:=> | LessOrEqual:<= | Less:<",
+            ),
         ] {
             check(text, LexMode::Normal, expected);
         }
-        check("a\n${b}$ %", LexMode::Template, "PlainText:a\n | Interpolation:${ | Identifier:b | SequenceEnd:} | PlainText:$ %");
+        check(
+            "a\n${b}$ %",
+            LexMode::Template,
+            "PlainText:a\n | Interpolation:${ | Identifier:b | SequenceEnd:} | PlainText:$ %",
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@
 
 mod body;
 mod call;
+mod compile;
 mod constraint;
+mod decode;
 mod evaluate;
 mod expression;
 pub mod functions;
@@ -18,13 +20,15 @@ mod parser;
 mod schema;
 mod scope;
 mod source;
+mod standalone;
+mod suggest;
 mod syntax;
 
 pub use body::{Attribute, Body};
 pub use constraint::TypeConstraint;
-pub use evaluate::index_value;
+pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
-pub use load::{load, parse_tfvars};
+pub use load::load;
 pub use module::{
     BackendBlock, Condition, IgnoreChanges, Lifecycle, Local, Module, ModuleCall, Output, ProviderBlock,
     ProviderReference, RequiredProvider, Resource, Settings, Variable,
@@ -32,3 +36,5 @@ pub use module::{
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
+pub use suggest::nearest;
+pub use standalone::{parse_expression, parse_template, parse_tfvars};

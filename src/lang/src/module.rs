@@ -10,6 +10,9 @@ use arcstr::ArcStr;
 use formwork_diagnostic::Span;
 use formwork_value::{Path, Value};
 use indexmap::IndexMap;
+use rustc_hash::{FxHashMap, FxHasher};
+use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// One module: the root, or what a `module` block calls.
@@ -33,12 +36,22 @@ pub struct Module {
     pub resources: Vec<Resource>,
     /// `module` blocks.
     pub calls: IndexMap<ArcStr, ModuleCall>,
+    /// Positions in `resources` by the hash of mode, type and name.
+    pub(crate) resource_index: FxHashMap<u64, SmallVec<[usize; 1]>>,
 }
 
 impl Module {
     /// The resource block of a mode, type and name.
     pub fn resource(&self, mode: Mode, type_name: &str, name: &str) -> Option<&Resource> {
-        self.resources.iter().find(|one| one.mode == mode && one.type_name == type_name && one.name == name)
+        let positions = self.resource_index.get(&resource_hash(mode, type_name, name))?;
+        let mut candidates = positions.iter().filter_map(|at| self.resources.get(*at));
+        candidates.find(|one| one.mode == mode && one.type_name == type_name && one.name == name)
+    }
+
+    pub(crate) fn add_resource(&mut self, resource: Resource) {
+        let hash = resource_hash(resource.mode, &resource.type_name, &resource.name);
+        self.resource_index.entry(hash).or_default().push(self.resources.len());
+        self.resources.push(resource);
     }
 
     /// The provider block of a name and alias.
@@ -50,6 +63,12 @@ impl Module {
     pub fn descendant(self: &Arc<Self>, path: &[ArcStr]) -> Option<Arc<Self>> {
         path.iter().try_fold(self.clone(), |module, name| Some(module.calls.get(name)?.module.clone()))
     }
+}
+
+fn resource_hash(mode: Mode, type_name: &str, name: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    (mode, type_name, name).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What `terraform` blocks say.

@@ -13,6 +13,8 @@ use formwork_value::Value;
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     pub(crate) span: Span,
+    /// What is underlined when the node is at fault as an argument: the operator or opening bracket of a large one.
+    pub(crate) start: Span,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,6 @@ pub(crate) enum NodeKind {
     Splat {
         source: Box<Node>,
         each: Box<Node>,
-        star: Span,
     },
     Template(Vec<Node>),
     /// The joined elements of a template's `for`.
@@ -69,6 +70,8 @@ pub(crate) enum NodeKind {
 #[derive(Debug)]
 pub(crate) struct ReferenceNode {
     pub(crate) subject: Subject,
+    /// Of the part that the question takes: parentheses around it left out.
+    pub(crate) span: Span,
     /// For resources and modules that are indexed directly.
     pub(crate) key: Option<(Node, Span)>,
     /// For modules.

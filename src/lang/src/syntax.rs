@@ -21,18 +21,38 @@ pub(crate) enum ExprKind {
     /// A name that begins a traversal.
     Root(ArcStr),
     /// `source.name`; the step's span begins with the dot.
-    Attribute { source: Box<Expr>, name: ArcStr, step: Span },
+    Attribute {
+        source: Box<Expr>,
+        name: ArcStr,
+        step: Span,
+    },
     /// `source[key]` and `source.0`.
-    Index { source: Box<Expr>, key: Box<Expr>, step: Span },
+    Index {
+        source: Box<Expr>,
+        key: Box<Expr>,
+        step: Span,
+    },
     /// `source[*]…` and `source.*…`: what follows the star hangs below [`ExprKind::SplatItem`] in `each`.
-    Splat { source: Box<Expr>, each: Box<Expr>, star: Span },
+    Splat {
+        source: Box<Expr>,
+        each: Box<Expr>,
+        star: Span,
+    },
     /// The element that a splat is at.
     SplatItem,
     Parentheses(Box<Expr>),
     Not(Box<Expr>),
     Negate(Box<Expr>),
-    Binary { operator: crate::node::BinaryOperator, left: Box<Expr>, right: Box<Expr> },
-    Conditional { condition: Box<Expr>, truthy: Box<Expr>, falsy: Box<Expr> },
+    Binary {
+        operator: crate::node::BinaryOperator,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    Conditional {
+        condition: Box<Expr>,
+        truthy: Box<Expr>,
+        falsy: Box<Expr>,
+    },
     Tuple(Vec<Expr>),
     Object(Vec<(Expr, Expr)>),
     For(Box<ForExpr>),

@@ -103,7 +103,8 @@ impl Decimal {
         let Positive { mantissa, exponent } = value;
         let magnitude = exponent.saturating_add_unsigned(mantissa.bits());
         // log10(2) from below or above: the number of digits may come out one off.
-        let scale = wanted - (i128::from(magnitude) * 30_102_999_566 / 100_000_000_000).try_into().unwrap_or(0_i64);
+        let scale =
+            wanted - (i128::from(magnitude) * 30_102_999_566 / 100_000_000_000).try_into().unwrap_or(0_i64);
         let power = BigUint::from(10_u32).pow(u32::try_from(scale.unsigned_abs()).unwrap_or(u32::MAX));
         let (whole, has_more) = match (scale >= 0, *exponent >= 0) {
             (true, true) => ((mantissa * power) << exponent.unsigned_abs(), false),

@@ -12,7 +12,7 @@ mod big_float;
 mod codec;
 mod convert;
 mod decimal;
-mod json;
+pub mod json;
 #[cfg(test)]
 mod laws;
 mod marks;

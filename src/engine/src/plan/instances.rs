@@ -5,10 +5,10 @@ use super::provider::ProviderNode;
 use super::refresh::nothing;
 use super::Planner;
 use crate::connections::error_diagnostic;
-use crate::evaluate::{Expansion, Read, ResourceCell, RowRepetition};
+use crate::evaluate::{Evaluator, Expansion, Read, ResourceCell, RowRepetition};
 use crate::event::Event;
-use crate::graph::NodeId;
-use crate::model::{Action, ActionReason, Change, EnvelopeEntry};
+use crate::graph::{Graph, NodeId};
+use crate::model::{Action, ActionReason, Change, DataResult, EnvelopeEntry};
 use crate::objects::PriorObject;
 use crate::proposed::{plan_faults, proposed};
 use crate::schema::Kind;
@@ -69,7 +69,7 @@ impl Planner<'_> {
         let mut work = Vec::new();
         for node in nodes {
             let module = self.graph.node(*node).module;
-            for row in 0..self.evaluator.rows(module).len() {
+            for row in 0..self.evaluator.row_count(module) {
                 work.extend(self.prepare_block(*node, row as u32));
             }
         }
@@ -95,7 +95,7 @@ impl Planner<'_> {
         }
         let expansion = self.evaluator.expansion(node, row);
         self.take_evaluation_diagnostics(None);
-        let module = self.evaluator.rows(self.graph.node(node).module)[row as usize].address.clone();
+        let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
         let block = BlockAddress::new(module, mode_of(resource.mode), resource.type_name.clone(), resource.name.clone());
         let rows = expansion.rows.iter().map(|(key, repetition)| self.prepare_row(node, row, &block, key, repetition.clone(), &kind)).collect();
         Some(BlockWork { node, row, kind, provider, expansion, rows })
@@ -125,36 +125,10 @@ impl Planner<'_> {
         let (configuration, marks) = value.unmark_deep();
         let prior = self.priors.borrow().get(&address).cloned();
         let mut reads = reads;
-        self.add_static_reads(node, row, &mut reads);
+        add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
         let is_open = self.input.open_run.is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
         Row { address, repetition, configuration, marks, reads, prior, outcome }
-    }
-
-    /// Adds what order needs besides what was read: `depends_on`, conditions, the calls around, the parts of
-    /// expressions that were not evaluated.
-    fn add_static_reads(&self, node: NodeId, row: u32, reads: &mut Vec<Read>) {
-        let graph_node = self.graph.node(node);
-        let read_nodes: Vec<NodeId> = reads
-            .iter()
-            .map(|read| match read {
-                Read::Node(node, _) | Read::Instance(node, _, _) | Read::Block(node, _) => *node,
-            })
-            .collect();
-        let unread: Vec<NodeId> = graph_node.reads.iter().copied().filter(|target| !read_nodes.contains(target) && Some(*target) != graph_node.provider).collect();
-        for target in unread {
-            let is_call_above = self.graph.modules[graph_node.module.0 as usize].parent.is_some_and(|(_, call)| call == target);
-            if is_call_above {
-                let parent = self.evaluator.rows(graph_node.module)[row as usize].parent;
-                reads.push(Read::Node(target, parent));
-            } else {
-                reads.extend(self.evaluator.blocks_of(graph_node.module, row, &[target]));
-            }
-        }
-        for reference in &self.graph.resource(node).depends_on {
-            let targets = self.graph.targets(graph_node.module, reference);
-            reads.extend(self.evaluator.blocks_of(graph_node.module, row, &targets));
-        }
     }
 
     /// Asks the providers of all rows, many at once; replacements are asked a second time as creates.
@@ -338,7 +312,7 @@ impl Planner<'_> {
         let before = row.prior.as_ref().map_or_else(|| Value::null(block.kind.value_type.clone()), |prior| block.kind.mark_sensitive(&prior.marked()));
         let resource = self.graph.resource(block.node);
         let replace_paths = if action.is_replace() { planned.requires_replace.clone() } else { Vec::new() };
-        let causes = crate::reasons::causes(resource, &before, &after, &replace_paths, self.sources());
+        let causes = crate::reasons::causes(resource, &before, &after, &replace_paths, self.input.sources);
         let mut changes = self.changes.borrow_mut();
         changes.push(Change {
             address: row.address.clone(),
@@ -435,7 +409,7 @@ impl Planner<'_> {
                 let key = ObjectKey { address: row.address.clone(), deposed: None };
                 let elapsed_ms = self.environment.clock.monotonic_ms() - started;
                 self.environment.observer.observe(Event::DataComplete { key: key.clone(), id: crate::objects::shown_id(&value), elapsed_ms });
-                self.data_results.borrow_mut().push((key, block.provider.address.clone(), value.clone()));
+                self.data_results.borrow_mut().push(DataResult { address: key.address, provider: block.provider.address.clone(), value: value.clone() });
                 values[at] = value;
             }
             Err(error) => {
@@ -466,7 +440,7 @@ impl Planner<'_> {
     /// A block whose provider or inputs are not known before a later stage.
     fn defer_block(&self, node: NodeId, row: u32, kind: &Rc<Kind>, provider: &Rc<ProviderNode>) {
         let resource = self.graph.resource(node);
-        let module = self.evaluator.rows(self.graph.node(node).module)[row as usize].address.clone();
+        let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
         let block = BlockAddress::new(module, mode_of(resource.mode), resource.type_name.clone(), resource.name.clone());
         self.evaluator.set_resource(node, row, ResourceCell::undecided());
         self.rows.borrow_mut().insert((node, row), Rc::from([]));
@@ -521,6 +495,33 @@ impl Planner<'_> {
     }
 }
 
+/// Adds what order needs besides what was read: `depends_on`, conditions, the calls around, the parts of
+/// expressions that were not evaluated.
+pub(crate) fn add_static_reads(graph: &Graph, evaluator: &Evaluator<'_>, node: NodeId, row: u32, reads: &mut Vec<Read>) {
+    let graph_node = graph.node(node);
+    let read_nodes: Vec<NodeId> = reads
+        .iter()
+        .map(|read| match read {
+            Read::Node(node, _) | Read::Instance(node, _, _) | Read::Block(node, _) => *node,
+        })
+        .collect();
+    let unread = graph_node.reads.iter().copied().filter(|target| !read_nodes.contains(target) && Some(*target) != graph_node.provider);
+    for target in unread {
+        let is_call_above = graph.modules[graph_node.module.0 as usize].parent.is_some_and(|(_, call)| call == target);
+        if is_call_above {
+            reads.push(Read::Node(target, evaluator.row(graph_node.module, row).parent));
+        } else {
+            reads.extend(evaluator.blocks_of(graph_node.module, row, &[target]));
+        }
+    }
+    for reference in &graph.resource(node).depends_on {
+        let targets = graph.targets(graph_node.module, reference);
+        reads.extend(evaluator.blocks_of(graph_node.module, row, &targets));
+    }
+    reads.sort_unstable();
+    reads.dedup();
+}
+
 struct Decided {
     value: Value,
     change: Option<u32>,
@@ -535,7 +536,7 @@ fn is_replace(row: &Row) -> bool {
 }
 
 /// The configuration with prior values put back where changes are ignored.
-fn ignore_changes(ignored: &IgnoreChanges, prior: &Value, configuration: &Value, kind: &Kind) -> Value {
+pub(crate) fn ignore_changes(ignored: &IgnoreChanges, prior: &Value, configuration: &Value, kind: &Kind) -> Value {
     match ignored {
         IgnoreChanges::None => configuration.clone(),
         IgnoreChanges::All => {

@@ -12,7 +12,7 @@ use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// The state's word for the language's.
-pub(crate) fn mode_of(mode: formwork_lang::Mode) -> Mode {
+pub fn mode_of(mode: formwork_lang::Mode) -> Mode {
     match mode {
         formwork_lang::Mode::Managed => Mode::Managed,
         formwork_lang::Mode::Data => Mode::Data,
@@ -53,7 +53,7 @@ fn check_kind(graph: &Graph, id: NodeId, connections: &Connections, provider: &f
     }
     let word = if mode == Mode::Managed { "resource" } else { "data source" };
     let names = connections.kind_names(provider, mode);
-    let hint = match formwork_lang::suggest(&resource.type_name, names.iter().map(|name| name.as_str())) {
+    let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(|name| name.as_str())) {
         Some(close) => format!("Did you mean {close:?}?"),
         None => format!("It has: {}.", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
     };
@@ -83,8 +83,8 @@ pub fn validate_configuration(environment: &Environment, root: &Arc<Module>, fil
         .map(|(name, variable)| (name.clone(), Value::unknown(variable.constraint.value_type.without_optional())))
         .collect();
     let options = EvaluatorOptions { files, timestamp: String::new(), workspace: "default".to_owned(), variables: &variables };
-    let evaluator = Evaluator::new(&graph, options, Box::new(|_, _| ResourceCell::undecided()));
-    evaluator.assume_single_modules();
+    let evaluator = Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided()));
+    evaluator.assume_nothing();
     for id in &graph.order {
         validate_node(*id, &graph, &evaluator, &connections, &mut diagnostics);
         diagnostics.append(evaluator.take_diagnostics());

@@ -13,18 +13,20 @@ mod provider;
 mod refresh;
 
 pub use instances::PlannedRow;
-pub use kinds::validate_configuration;
+pub(crate) use instances::{add_static_reads, ignore_changes};
+pub use kinds::{mode_of, validate_configuration};
+pub(crate) use provider::evaluate_configuration;
 pub use provider::ProviderNode;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
 use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVariables};
 use crate::graph::{Graph, NodeId, NodeKind};
-use crate::model::{Action, Change, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage};
+use crate::model::{Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage, StoredReading};
 use crate::objects::PriorObject;
 use crate::order;
 use arcstr::ArcStr;
-use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Module, Source};
 use formwork_sdk::Connection;
 use formwork_state::{Address, ObjectKey, OpenRun, ProviderConfigAddress, State};
@@ -40,6 +42,8 @@ use std::sync::Arc;
 pub struct PlanInput<'a> {
     /// The module tree.
     pub root: Arc<Module>,
+    /// Texts of the configuration, for causes.
+    pub sources: &'a Sources,
     /// Files for file functions.
     pub files: &'a dyn Source,
     /// The files the configuration was read from, kept in the plan.
@@ -83,9 +87,10 @@ pub(crate) struct Planner<'a> {
     pub(crate) connections: &'a Connections,
     pub(crate) priors: RefCell<FxHashMap<Address, Rc<PriorObject>>>,
     pub(crate) deposed: RefCell<Vec<(ObjectKey, Rc<PriorObject>)>>,
-    pub(crate) gone: RefCell<Vec<ObjectKey>>,
+    pub(crate) readings: RefCell<Vec<StoredReading>>,
+    pub(crate) prior_configurations: RefCell<Vec<(ProviderConfigAddress, Value)>>,
     pub(crate) ended: RefCell<FxHashSet<ObjectKey>>,
-    pub(crate) data_results: RefCell<Vec<(ObjectKey, ProviderConfigAddress, Value)>>,
+    pub(crate) data_results: RefCell<Vec<DataResult>>,
     pub(crate) prior_connections: RefCell<IndexMap<ProviderConfigAddress, Arc<dyn Connection>>>,
     pub(crate) refused_targets: RefCell<FxHashSet<String>>,
     pub(crate) providers: RefCell<FxHashMap<NodeId, Rc<ProviderNode>>>,
@@ -114,11 +119,12 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         environment: environment.clone(),
         input,
         graph: &graph,
-        evaluator: Evaluator::new(&graph, options, Box::new(|_, _| ResourceCell::undecided())),
+        evaluator: Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided())),
         connections,
         priors: RefCell::default(),
         deposed: RefCell::default(),
-        gone: RefCell::default(),
+        readings: RefCell::default(),
+        prior_configurations: RefCell::default(),
         ended: RefCell::default(),
         data_results: RefCell::default(),
         prior_connections: RefCell::default(),
@@ -157,7 +163,9 @@ fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
         recover: input.open_run.map_or_else(Vec::new, |run| run.open.keys().cloned().collect()),
         warnings: Diagnostics::new(),
         errored,
-        refreshed: false,
+        readings: Vec::new(),
+        data: Vec::new(),
+        prior_configurations: Vec::new(),
     }
 }
 
@@ -256,7 +264,7 @@ impl Planner<'_> {
     }
 
     fn evaluate_rows(&self, id: NodeId) {
-        let rows = self.evaluator.rows(self.graph.node(id).module).len();
+        let rows = self.evaluator.row_count(self.graph.node(id).module);
         for row in 0..rows {
             self.evaluator.value(id, row as u32);
             if self.graph.node(id).module.0 != 0 {
@@ -286,7 +294,9 @@ impl Planner<'_> {
         }
         plan.changes = self.changes.into_inner();
         plan.drift = self.drift.into_inner();
-        plan.refreshed = !plan.drift.is_empty();
+        plan.readings = self.readings.into_inner();
+        plan.data = self.data_results.into_inner();
+        plan.prior_configurations = self.prior_configurations.into_inner();
         let diagnostics = self.diagnostics.into_inner();
         plan.errored = diagnostics.has_errors();
         plan.warnings = diagnostics.iter().filter(|one| !one.is_error()).cloned().collect();

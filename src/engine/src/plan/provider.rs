@@ -31,7 +31,7 @@ impl Planner<'_> {
     pub(super) async fn plan_provider(&self, id: NodeId) {
         let node = self.graph.node(id);
         let Some(address) = node.provider_address.clone() else { return };
-        if self.evaluator.rows(node.module).is_empty() || !self.is_used(id) {
+        if self.evaluator.row_count(node.module) == 0 || !self.is_used(id) {
             return;
         }
         let (configuration, reads, diagnostics) = evaluate_configuration(self.graph, id, &self.evaluator, self.connections);
@@ -164,7 +164,7 @@ pub(crate) fn evaluate_configuration(graph: &Graph, id: NodeId, evaluator: &Eval
 pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
     let input = planner.input;
     let options = EvaluatorOptions { files: input.files, timestamp: input.timestamp.clone(), workspace: input.workspace.clone(), variables: &input.variables };
-    let evaluator = Evaluator::new(planner.graph, options, Box::new(move |node, module| state_cell(planner, node, module)));
+    let evaluator = Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)));
     evaluator
 }
 

@@ -3,7 +3,7 @@
 use super::{Planner, provider};
 use crate::connections::error_diagnostic;
 use crate::event::Event;
-use crate::model::{Action, Change};
+use crate::model::{Action, Change, StoredReading};
 use crate::objects::{PriorObject, decode_object, shown_id};
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Connection, ReadRequest, Reading, Request, Response};
@@ -67,6 +67,7 @@ impl Planner<'_> {
                 self.report(no_configuration(address));
                 continue;
             };
+            self.prior_configurations.borrow_mut().push((address.clone(), configuration.clone()));
             match self.connections.connect(address, &configuration).await {
                 Ok(connection) => {
                     self.check_target(address, &connection);
@@ -141,6 +142,10 @@ impl Planner<'_> {
                 } else {
                     Rc::new(PriorObject { value: object, private, is_refreshed: true, ..(**prior).clone() })
                 };
+                if fresh.is_refreshed {
+                    let (object, private) = (Some(fresh.value.clone()), fresh.private.clone());
+                    self.readings.borrow_mut().push(StoredReading { key: key.clone(), object, private });
+                }
                 if fresh.value != prior.value {
                     self.note_drift(key, prior, fresh.marked());
                 }
@@ -149,7 +154,7 @@ impl Planner<'_> {
             }
             Reading::Gone => {
                 self.note_drift(key, prior, Value::null(prior.kind.value_type.clone()));
-                self.gone.borrow_mut().push(key.clone());
+                self.readings.borrow_mut().push(StoredReading { key: key.clone(), object: None, private: Vec::new() });
                 self.environment.observer.observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&prior.marked()) });
             }
             Reading::Failed(error) => self.report(error_diagnostic(&error, "Reading an object failed", &key.to_string())),

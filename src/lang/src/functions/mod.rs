@@ -5,6 +5,8 @@
 
 use crate::source::Source;
 use formwork_value::{Type, Value};
+use rustc_hash::FxHashMap;
+use std::sync::LazyLock;
 
 /// A type that can stand in a static table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,9 @@ pub enum ResultType {
     Of(fn(&[Value]) -> Result<Type, FunctionError>),
 }
 
+/// The work of a function. Its arguments are as its parameters ask for them.
+pub type Implementation = fn(&FunctionContext<'_>, &[Value]) -> Result<Value, FunctionError>;
+
 /// One function.
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
@@ -125,7 +130,37 @@ pub struct Function {
     /// Whether each call may give another result; such calls are unknown in a plan.
     pub impure: bool,
     /// The work itself.
-    pub call: fn(&FunctionContext<'_>, &[Value]) -> Result<Value, FunctionError>,
+    pub call: Implementation,
+}
+
+impl Function {
+    /// A function that takes these parameters and no more, is pure, and never gives null.
+    const fn new(
+        name: &'static str,
+        parameters: &'static [Parameter],
+        result: ResultType,
+        call: Implementation,
+    ) -> Self {
+        Self { name, parameters, variadic: None, result, never_null: true, impure: false, call }
+    }
+
+    /// Takes any number of further arguments.
+    const fn variadic(mut self, parameter: Parameter) -> Self {
+        self.variadic = Some(parameter);
+        self
+    }
+
+    /// May give null.
+    const fn nullable(mut self) -> Self {
+        self.never_null = false;
+        self
+    }
+
+    /// May give another result at each call.
+    const fn impure(mut self) -> Self {
+        self.impure = true;
+        self
+    }
 }
 
 /// What the world gives to a function.
@@ -158,16 +193,64 @@ impl FunctionError {
     pub fn argument(argument: usize, message: impl Into<String>) -> Self {
         Self { argument: Some(argument), message: message.into() }
     }
+
+    /// The same fault, found in one argument.
+    fn at(mut self, argument: usize) -> Self {
+        self.argument = Some(argument);
+        self
+    }
 }
 
+mod argument;
+mod choice;
 mod collection;
+mod conversion;
+mod csv;
+mod date_format;
+mod digits;
+mod encoding;
+mod file;
+mod format;
+mod glob;
+mod hash;
+mod json;
+mod network;
+mod numeric;
+mod pattern;
+mod sequence;
+mod set;
+mod string;
+mod time;
+mod yaml;
+mod yaml_text;
 
-/// All functions, sorted by name.
-static TABLES: &[&[Function]] = &[collection::FUNCTIONS];
+/// All functions but those that the evaluator itself provides.
+static TABLES: &[&[Function]] = &[
+    choice::FUNCTIONS,
+    collection::FUNCTIONS,
+    conversion::FUNCTIONS,
+    csv::FUNCTIONS,
+    encoding::FUNCTIONS,
+    file::FUNCTIONS,
+    format::FUNCTIONS,
+    hash::FUNCTIONS,
+    json::FUNCTIONS,
+    network::FUNCTIONS,
+    numeric::FUNCTIONS,
+    pattern::FUNCTIONS,
+    sequence::FUNCTIONS,
+    set::FUNCTIONS,
+    string::FUNCTIONS,
+    time::FUNCTIONS,
+    yaml::FUNCTIONS,
+];
+
+static BY_NAME: LazyLock<FxHashMap<&'static str, &'static Function>> =
+    LazyLock::new(|| TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect());
 
 /// The function of a name. `core::NAME` is the same function.
 pub fn lookup(name: &str) -> Option<&'static Function> {
-    TABLES.iter().flat_map(|table| table.iter()).find(|function| function.name == name)
+    BY_NAME.get(name.strip_prefix("core::").unwrap_or(name)).copied()
 }
 
 /// The names of all functions, those included that the evaluator itself provides.

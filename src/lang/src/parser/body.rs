@@ -2,13 +2,15 @@
 
 use super::{Parsed, Parser};
 use crate::lexer::{Token, TokenKind};
-use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax};
+use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::Span;
+use formwork_value::{Type, Value};
 
 impl Parser<'_> {
     pub(super) fn file_body(&mut self) -> BodySyntax {
-        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: Span::new(self.file, 0, 0) };
+        let mut body =
+            BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: Span::new(self.file, 0, 0) };
         loop {
             self.items(&mut body);
             if self.peek().kind == TokenKind::End {
@@ -16,7 +18,11 @@ impl Parser<'_> {
             }
             let stray = self.read();
             let span = self.span(stray);
-            self.report(span, "Argument or block definition required", "This brace closes nothing: there is no block open here.");
+            self.report(
+                span,
+                "Argument or block definition required",
+                "This brace closes nothing: there is no block open here.",
+            );
         }
         body.span = Span::new(self.file, 0, self.peek().end);
         body
@@ -45,7 +51,9 @@ impl Parser<'_> {
         let name = self.read();
         if name.kind != TokenKind::Identifier {
             return match name.kind {
-                TokenKind::OpenQuote => self.fail(name, "Invalid argument name", "Argument names must not be quoted."),
+                TokenKind::OpenQuote => {
+                    self.fail(name, "Invalid argument name", "Argument names must not be quoted.")
+                }
                 _ => self.fail(
                     name,
                     "Argument or block definition required",
@@ -56,9 +64,18 @@ impl Parser<'_> {
         let next = self.peek();
         match next.kind {
             TokenKind::Equal => {
-                let attribute = self.attribute(name)?;
+                let attribute = match self.attribute(name) {
+                    Ok(attribute) => attribute,
+                    Err(failed) => {
+                        // Its name stands all the same: nobody is to be told that it is missing.
+                        let attribute = self.unreadable(name);
+                        self.add_attribute(body, attribute);
+                        return Err(failed);
+                    }
+                };
                 let end = self.peek();
                 if !matches!(end.kind, TokenKind::Newline | TokenKind::End) {
+                    self.add_attribute(body, attribute);
                     return self.fail(
                         end,
                         "Missing newline after argument",
@@ -69,8 +86,7 @@ impl Parser<'_> {
                 Ok(())
             }
             TokenKind::OpenQuote | TokenKind::OpenBrace | TokenKind::Identifier => {
-                let block = self.block(name)?;
-                body.blocks.push(block);
+                self.block(name, body)?;
                 let end = self.peek();
                 if !matches!(end.kind, TokenKind::Newline | TokenKind::End) {
                     return self.fail(
@@ -91,7 +107,10 @@ impl Parser<'_> {
 
     fn add_attribute(&mut self, body: &mut BodySyntax, attribute: AttributeSyntax) {
         if body.attribute(&attribute.name).is_some() {
-            let detail = format!("The argument \"{}\" was already set. Each argument may be set only once.", attribute.name);
+            let detail = format!(
+                "The argument \"{}\" was already set. Each argument may be set only once.",
+                attribute.name
+            );
             self.report(attribute.name_span, "Attribute redefined", detail);
         } else {
             body.attributes.push(attribute);
@@ -104,7 +123,14 @@ impl Parser<'_> {
         Ok(AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: self.span(name), value })
     }
 
-    fn block(&mut self, kind: Token) -> Parsed<BlockSyntax> {
+    fn unreadable(&self, name: Token) -> AttributeSyntax {
+        let span = self.span(name);
+        let value = Expr { kind: ExprKind::Literal(Value::unknown(Type::Dynamic)), span };
+        AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: span, value }
+    }
+
+    /// A block; where its body is faulty, what could be read of it stays.
+    fn block(&mut self, kind: Token, into: &mut BodySyntax) -> Parsed<()> {
         let mut labels = Vec::new();
         let open = loop {
             let token = self.peek();
@@ -139,14 +165,22 @@ impl Parser<'_> {
             }
         };
         let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
-        let body = self.block_body(open, header)?;
-        Ok(BlockSyntax { kind: ArcStr::from(self.text(kind)), kind_span: self.span(kind), labels, body, header })
+        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: self.span(open) };
+        let result = self.block_body(open, header, &mut body);
+        let kind_span = self.span(kind);
+        into.blocks.push(BlockSyntax {
+            kind: ArcStr::from(self.text(kind)),
+            kind_span,
+            labels,
+            body,
+            header,
+        });
+        result
     }
 
-    fn block_body(&mut self, open: Token, header: Span) -> Parsed<BodySyntax> {
-        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: self.span(open) };
+    fn block_body(&mut self, open: Token, header: Span, body: &mut BodySyntax) -> Parsed<()> {
         if self.peek().kind == TokenKind::Identifier {
-            self.single_line_argument(&mut body)?;
+            self.single_line_argument(body)?;
         } else if !matches!(self.peek().kind, TokenKind::Newline | TokenKind::CloseBrace) {
             let token = self.peek();
             return self.fail(
@@ -155,7 +189,7 @@ impl Parser<'_> {
                 "Single-line block syntax can include only one argument definition. To define multiple arguments, use the multi-line block syntax with one argument definition per line.",
             );
         } else {
-            self.items(&mut body);
+            self.items(body);
             if self.take(TokenKind::CloseBrace).is_none() {
                 let token = self.peek();
                 return self.fail_at(
@@ -167,7 +201,7 @@ impl Parser<'_> {
             }
         }
         body.span = self.span_from(open.start);
-        Ok(body)
+        Ok(())
     }
 
     fn single_line_argument(&mut self, body: &mut BodySyntax) -> Parsed<()> {
@@ -209,7 +243,9 @@ impl Parser<'_> {
                 TokenKind::QuotedText => text.push_str(&self.unescape(token)),
                 TokenKind::Interpolation | TokenKind::Directive => {
                     let sign = &self.text(token)[..1];
-                    let detail = format!("Template sequences are not allowed in this string. To include a literal \"{sign}\", double it (as \"{sign}{sign}\") to escape it.");
+                    let detail = format!(
+                        "Template sequences are not allowed in this string. To include a literal \"{sign}\", double it (as \"{sign}{sign}\") to escape it."
+                    );
                     return self.fail(token, "Invalid string literal", detail);
                 }
                 _ => {

@@ -31,15 +31,19 @@ fn operator(level: u8, kind: TokenKind) -> Option<BinaryOperator> {
 const TIGHTEST: u8 = 5;
 
 impl Parser<'_> {
-    /// The whole text as one expression; newlines around it are nothing.
+    /// The whole text as one expression; newlines are nothing, as between parentheses.
     pub(super) fn whole_expression(&mut self) -> Parsed<Expr> {
+        self.ignores_newlines = true;
         let expression = self.expression()?;
-        while self.take(TokenKind::Newline).is_some() {}
         let rest = self.peek();
         if rest.kind == TokenKind::End {
             return Ok(expression);
         }
-        self.fail(rest, "Extra characters after expression", "An expression was successfully parsed, but extra characters were found after it.")
+        self.fail(
+            rest,
+            "Extra characters after expression",
+            "An expression was successfully parsed, but extra characters were found after it.",
+        )
     }
 
     pub(super) fn expression(&mut self) -> Parsed<Expr> {
@@ -81,11 +85,18 @@ impl Parser<'_> {
             let token = self.read();
             chain += 1;
             if chain > CHAIN_LIMIT {
-                return self.fail(token, "Expression too long", format!("More than {CHAIN_LIMIT} operators stand in a row here."));
+                return self.fail(
+                    token,
+                    "Expression too long",
+                    format!("More than {CHAIN_LIMIT} operators stand in a row here."),
+                );
             }
             let right = self.binary(level + 1)?;
             let span = left.span.join(right.span);
-            left = Expr { kind: ExprKind::Binary { operator, left: Box::new(left), right: Box::new(right) }, span };
+            left = Expr {
+                kind: ExprKind::Binary { operator, left: Box::new(left), right: Box::new(right) },
+                span,
+            };
         }
         Ok(left)
     }
@@ -102,7 +113,11 @@ impl Parser<'_> {
             chain += 1;
             if chain > CHAIN_LIMIT {
                 let token = self.peek();
-                return self.fail(token, "Expression too long", format!("More than {CHAIN_LIMIT} steps stand in a row here."));
+                return self.fail(
+                    token,
+                    "Expression too long",
+                    format!("More than {CHAIN_LIMIT} steps stand in a row here."),
+                );
             }
             match self.peek().kind {
                 TokenKind::Dot => source = self.dot_step(source)?,
@@ -136,11 +151,20 @@ impl Parser<'_> {
                                 "A splat expression (*) cannot be used inside another attribute-only splat expression.",
                             );
                         }
-                        _ => return self.fail(token, "Invalid attribute name", "An attribute name is required after a dot."),
+                        _ => {
+                            return self.fail(
+                                token,
+                                "Invalid attribute name",
+                                "An attribute name is required after a dot.",
+                            );
+                        }
                     };
                 }
                 let span = start.join(each.span);
-                Ok(Expr { kind: ExprKind::Splat { source: Box::new(source), each: Box::new(each), star }, span })
+                Ok(Expr {
+                    kind: ExprKind::Splat { source: Box::new(source), each: Box::new(each), star },
+                    span,
+                })
             }
             _ => self.fail(token, "Invalid attribute name", "An attribute name is required after a dot."),
         }
@@ -150,13 +174,18 @@ impl Parser<'_> {
         let name = self.read();
         let step = self.span_from(dot.start);
         let span = source.span.join(step);
-        Expr { kind: ExprKind::Attribute { source: Box::new(source), name: ArcStr::from(self.text(name)), step }, span }
+        Expr {
+            kind: ExprKind::Attribute { source: Box::new(source), name: ArcStr::from(self.text(name)), step },
+            span,
+        }
     }
 
     fn legacy_index(&mut self, source: Expr, dot: Token) -> Parsed<Expr> {
         let token = self.read();
         if let Some((first, second)) = self.text(token).split_once('.') {
-            let detail = format!("When using the legacy index syntax, chaining two indexes together is not permitted. Use the proper index syntax instead, like [{first}][{second}].");
+            let detail = format!(
+                "When using the legacy index syntax, chaining two indexes together is not permitted. Use the proper index syntax instead, like [{first}][{second}]."
+            );
             return self.fail(token, "Invalid legacy index syntax", detail);
         }
         let key = self.number(token)?;
@@ -182,7 +211,10 @@ impl Parser<'_> {
             let item = Expr { kind: ExprKind::SplatItem, span: star };
             let each = self.nested(|parser| parser.steps(item))?;
             let span = start.join(each.span);
-            return Ok(Expr { kind: ExprKind::Splat { source: Box::new(source), each: Box::new(each), star }, span });
+            return Ok(Expr {
+                kind: ExprKind::Splat { source: Box::new(source), each: Box::new(each), star },
+                span,
+            });
         }
         let key = self.with_newlines(true, |parser| {
             let key = parser.expression()?;
@@ -190,7 +222,11 @@ impl Parser<'_> {
             if close.kind == TokenKind::CloseBracket {
                 return Ok(key);
             }
-            parser.fail(close, "Missing close bracket on index", "The index operator must end with a closing bracket (\"]\").")
+            parser.fail(
+                close,
+                "Missing close bracket on index",
+                "The index operator must end with a closing bracket (\"]\").",
+            )
         })?;
         let step = self.span_from(open.start);
         let span = start.join(step);
@@ -212,7 +248,10 @@ impl Parser<'_> {
                 let operand = Box::new(self.nested(Self::term_with_steps)?);
                 let span = self.span(token).join(operand.span);
                 let is_minus = token.kind == TokenKind::Minus;
-                Ok(Expr { kind: if is_minus { ExprKind::Negate(operand) } else { ExprKind::Not(operand) }, span })
+                Ok(Expr {
+                    kind: if is_minus { ExprKind::Negate(operand) } else { ExprKind::Not(operand) },
+                    span,
+                })
             }
             TokenKind::OpenBracket => self.tuple(),
             TokenKind::OpenBrace => self.object(),
@@ -230,9 +269,15 @@ impl Parser<'_> {
     }
 
     fn number(&mut self, token: Token) -> Parsed<Expr> {
-        match self.text(token).parse::<Number>() {
-            Ok(number) => Ok(Expr { kind: ExprKind::Literal(Value::number(number)), span: self.span(token) }),
-            Err(_) => self.fail(token, "Invalid number literal", "Failed to recognize the value of this number literal."),
+        match Number::parse(self.text(token)) {
+            Some(number) => {
+                Ok(Expr { kind: ExprKind::Literal(Value::number(number)), span: self.span(token) })
+            }
+            None => self.fail(
+                token,
+                "Invalid number literal",
+                "Failed to recognize the value of this number literal.",
+            ),
         }
     }
 
@@ -455,7 +500,11 @@ impl Parser<'_> {
         let collection = self.expression()?;
         let colon = self.peek();
         if colon.kind != TokenKind::Colon {
-            return self.fail(colon, SUMMARY, "For expression requires a colon after the collection expression.");
+            return self.fail(
+                colon,
+                SUMMARY,
+                "For expression requires a colon after the collection expression.",
+            );
         }
         self.read();
         let first = self.expression()?;
@@ -488,16 +537,26 @@ impl Parser<'_> {
             _ => {}
         }
         let group = ellipsis.is_some();
-        Ok(ExprKind::For(Box::new(ForExpr { key_name, value_name, collection, key, value, condition, group })))
+        Ok(ExprKind::For(Box::new(ForExpr {
+            key_name,
+            value_name,
+            collection,
+            key,
+            value,
+            condition,
+            group,
+        })))
     }
 
     /// `k, v in` and `v in`.
     pub(super) fn for_names(&mut self, summary: &str, what: &str) -> Parsed<(Option<ArcStr>, ArcStr)> {
-        let mut name = self.for_name(summary, || format!("For {what} requires variable name after 'for'."))?;
+        let mut name =
+            self.for_name(summary, || format!("For {what} requires variable name after 'for'."))?;
         let mut key_name = None;
         if self.take(TokenKind::Comma).is_some() {
             key_name = Some(name);
-            name = self.for_name(summary, || format!("For {what} requires value variable name after comma."))?;
+            name =
+                self.for_name(summary, || format!("For {what} requires value variable name after comma."))?;
         }
         if !self.is_keyword("in") {
             let token = self.peek();

@@ -113,7 +113,13 @@ impl<'a> Parser<'a> {
         self.fail_at(token, self.span(token), summary, detail)
     }
 
-    fn fail_at<T>(&mut self, token: Token, span: Span, summary: &str, detail: impl Into<String>) -> Parsed<T> {
+    fn fail_at<T>(
+        &mut self,
+        token: Token,
+        span: Span,
+        summary: &str,
+        detail: impl Into<String>,
+    ) -> Parsed<T> {
         if token.kind != TokenKind::Invalid {
             self.report(span, summary, detail);
         }

@@ -25,7 +25,8 @@ impl Parser<'_> {
     /// A quoted string or a heredoc.
     pub(super) fn quoted_template(&mut self) -> Parsed<Expr> {
         let open = self.read();
-        let close = if open.kind == TokenKind::OpenQuote { TokenKind::CloseQuote } else { TokenKind::CloseHeredoc };
+        let close =
+            if open.kind == TokenKind::OpenQuote { TokenKind::CloseQuote } else { TokenKind::CloseHeredoc };
         let is_dedented = self.text(open).starts_with("<<-");
         let mut template = self.template(close, is_dedented)?;
         template.span = self.span_from(open.start);
@@ -129,7 +130,11 @@ impl Parser<'_> {
         let end = self.peek();
         if end.kind != TokenKind::SequenceEnd {
             let summary = format!("Extra characters in {name} marker");
-            return self.fail(end, &summary, "Expected a closing brace to end the sequence, but found extra characters.");
+            return self.fail(
+                end,
+                &summary,
+                "Expected a closing brace to end the sequence, but found extra characters.",
+            );
         }
         self.read();
         let whole = self.span_from(open.start);
@@ -188,7 +193,8 @@ impl Parser<'_> {
             Part::For { key_name, value_name, collection, span } => {
                 let (nodes, close) = parser.directive_content(rest, end, "for", span)?;
                 let Part::EndFor { span: close } = close else {
-                    return parser.unexpected(&close, "Expecting an endfor directive for the for directive before.");
+                    return parser
+                        .unexpected(&close, "Expecting an endfor directive for the for directive before.");
                 };
                 let after = Span::new(span.file, span.end, span.end);
                 let value = content(nodes, after);
@@ -247,11 +253,14 @@ impl Parser<'_> {
         loop {
             match rest.next() {
                 None => {
-                    let detail = format!("An {name} directive is missing its corresponding end{name} directive.");
+                    let detail =
+                        format!("An {name} directive is missing its corresponding end{name} directive.");
                     self.report(open.join(end), "Unexpected end of template", detail);
                     return Err(super::Failed);
                 }
-                Some(part @ (Part::Else { .. } | Part::EndIf { .. } | Part::EndFor { .. })) => return Ok((nodes, part)),
+                Some(part @ (Part::Else { .. } | Part::EndIf { .. } | Part::EndFor { .. })) => {
+                    return Ok((nodes, part));
+                }
                 Some(part) => nodes.push(self.part(part, rest, end)?),
             }
         }
@@ -318,10 +327,12 @@ impl Parser<'_> {
                 return length;
             }
         };
-        let hexadecimal = text.get(2..2 + digits).filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let hexadecimal =
+            text.get(2..2 + digits).filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let Some(hexadecimal) = hexadecimal else {
             let (letter, word) = if digits == 4 { ('u', "four") } else { ('U', "eight") };
-            let detail = format!("The \\{letter} escape sequence must be followed by {word} hexadecimal digits.");
+            let detail =
+                format!("The \\{letter} escape sequence must be followed by {word} hexadecimal digits.");
             self.report(self.span_at(start, 2), SUMMARY, detail);
             return 2;
         };
@@ -336,7 +347,10 @@ impl Parser<'_> {
         2 + digits
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "source files are bounded to 4 GiB when they are added")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "source files are bounded to 4 GiB when they are added"
+    )]
     fn span_at(&self, start: usize, length: usize) -> Span {
         Span::new(self.file, start as u32, (start + length) as u32)
     }

@@ -1,0 +1,13 @@
+terraform {
+  required_providers {
+    sim = {
+      source = "formwork/sim"
+    }
+  }
+}
+
+resource "sim_bucket" "this" {
+  name       = var.name
+  versioning = var.versioning
+  labels     = var.labels
+}

@@ -1,0 +1,252 @@
+//! One HTTP exchange with the API server: JSON in, JSON or a [`Refusal`] out.
+//!
+//! Invariant: one call is one request; nothing here retries, waits or remembers. A refusal says whether the request
+//! can have reached the server, since only that decides what an apply may do next.
+
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use http::{Method, Request};
+use kube::Client;
+use serde_json::Value as Json;
+
+/// A page of a list holds so many objects at most.
+pub(crate) const PAGE_SIZE: usize = 500;
+
+/// Talks to one API server.
+#[derive(Clone)]
+pub(crate) struct Api {
+    client: Client,
+}
+
+/// Why a request has no good answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refusal {
+    /// The HTTP status; nothing when no answer came.
+    pub(crate) status: Option<u16>,
+    /// The `reason` of the Status object: `AlreadyExists`.
+    pub(crate) reason: String,
+    /// In the server's words.
+    pub(crate) message: String,
+    /// `details.causes`: reason, message, field.
+    pub(crate) causes: Vec<Cause>,
+    /// When the server said to come back.
+    pub(crate) retry_after_ms: Option<u64>,
+    /// Whether the request can have reached the server.
+    pub(crate) may_have_arrived: bool,
+}
+
+/// One cause of a refusal.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Cause {
+    /// `FieldManagerConflict`, `FieldValueInvalid`.
+    pub(crate) reason: String,
+    /// `conflict with "kubectl" using apps/v1`.
+    pub(crate) message: String,
+    /// `.spec.replicas`.
+    pub(crate) field: String,
+}
+
+/// What a server-side apply says besides the object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ApplyOptions<'a> {
+    pub(crate) manager: &'a str,
+    pub(crate) force: bool,
+    pub(crate) dry_run: bool,
+}
+
+impl Api {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Json, Refusal> {
+        self.exchange(Method::GET, path, None).await
+    }
+
+    /// One page; `continue_token` from the page before.
+    pub(crate) async fn list_page(
+        &self,
+        path: &str,
+        label_selector: Option<&str>,
+        continue_token: Option<&str>,
+    ) -> Result<Json, Refusal> {
+        let mut query = format!("{path}?limit={PAGE_SIZE}");
+        if let Some(selector) = label_selector {
+            query.push_str("&labelSelector=");
+            query.push_str(&percent_encoded(selector));
+        }
+        if let Some(token) = continue_token {
+            query.push_str("&continue=");
+            query.push_str(&percent_encoded(token));
+        }
+        self.exchange(Method::GET, &query, None).await
+    }
+
+    /// Creates by POST. The fields then belong to the manager's `Update` entry.
+    pub(crate) async fn create(&self, path: &str, body: &Json, options: ApplyOptions<'_>) -> Result<Json, Refusal> {
+        let query = format!("{path}?{}", options.query(false));
+        self.exchange(Method::POST, &query, Some(("application/json", body))).await
+    }
+
+    /// Server-side apply.
+    pub(crate) async fn apply(&self, path: &str, body: &Json, options: ApplyOptions<'_>) -> Result<Json, Refusal> {
+        let query = format!("{path}?{}", options.query(true));
+        self.exchange(Method::PATCH, &query, Some(("application/apply-patch+yaml", body))).await
+    }
+
+    /// JSON merge patch.
+    pub(crate) async fn merge(&self, path: &str, body: &Json, manager: &str) -> Result<Json, Refusal> {
+        let query = format!("{path}?fieldManager={}", percent_encoded(manager));
+        self.exchange(Method::PATCH, &query, Some(("application/merge-patch+json", body))).await
+    }
+
+    /// Deletes in the background, only the object with this UID where one is given.
+    pub(crate) async fn delete(&self, path: &str, uid: Option<&str>) -> Result<Json, Refusal> {
+        let mut body = serde_json::json!({
+            "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background",
+        });
+        if let Some(uid) = uid {
+            body["preconditions"] = serde_json::json!({ "uid": uid });
+        }
+        self.exchange(Method::DELETE, path, Some(("application/json", &body))).await
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<(&str, &Json)>) -> Result<Json, Refusal> {
+        let mut request = Request::builder().method(method.clone()).uri(path).header(ACCEPT, "application/json");
+        let mut bytes = Vec::new();
+        if let Some((content_type, body)) = body {
+            request = request.header(CONTENT_TYPE, content_type);
+            bytes = serde_json::to_vec(body).map_err(|error| Refusal::unsent(error.to_string()))?;
+        }
+        let request =
+            request.body(kube::client::Body::from(bytes)).map_err(|error| Refusal::unsent(error.to_string()))?;
+        let response = self.client.send(request).await.map_err(|error| Refusal::of_transport(&error))?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect_bytes().await.map_err(|error| Refusal::lost(error_chain(&error)))?;
+        tracing::debug!(%method, path = path.split('?').next(), status = parts.status.as_u16(), "kubernetes request");
+        if parts.status.is_success() {
+            return serde_json::from_slice(&bytes)
+                .map_err(|error| Refusal::lost(format!("the answer is not JSON: {error}")));
+        }
+        Err(Refusal::of_answer(parts.status.as_u16(), &parts.headers, &bytes))
+    }
+}
+
+impl ApplyOptions<'_> {
+    fn query(&self, with_force: bool) -> String {
+        let mut query = format!("fieldManager={}&fieldValidation=Strict", percent_encoded(self.manager));
+        if with_force {
+            query.push_str(if self.force { "&force=true" } else { "&force=false" });
+        }
+        if self.dry_run {
+            query.push_str("&dryRun=All");
+        }
+        query
+    }
+}
+
+impl Refusal {
+    fn unsent(message: String) -> Self {
+        Self {
+            status: None,
+            reason: String::new(),
+            message,
+            causes: Vec::new(),
+            retry_after_ms: None,
+            may_have_arrived: false,
+        }
+    }
+
+    fn lost(message: String) -> Self {
+        Self { may_have_arrived: true, ..Self::unsent(message) }
+    }
+
+    fn of_transport(error: &kube::Error) -> Self {
+        let message = error_chain(error);
+        if is_before_sending(error) { Self::unsent(message) } else { Self::lost(message) }
+    }
+
+    /// From an answer that is no success; the body is a Status object, or whatever a proxy in between wrote.
+    pub(crate) fn of_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        let parsed: Json = serde_json::from_slice(body).unwrap_or(Json::Null);
+        let text = |at: &Json, name: &str| at[name].as_str().unwrap_or_default().to_owned();
+        let causes = parsed["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let message = match text(&parsed, "message") {
+            empty if empty.is_empty() => {
+                let shown: String = String::from_utf8_lossy(body).chars().take(300).collect();
+                format!("the server answered with HTTP status {status} {}", shown.trim()).trim_end().to_owned()
+            }
+            message => message,
+        };
+        let in_header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let in_body = parsed["details"]["retryAfterSeconds"].as_u64();
+        Self {
+            status: Some(status),
+            reason: text(&parsed, "reason"),
+            message,
+            causes: causes
+                .iter()
+                .map(|cause| Cause {
+                    reason: text(cause, "reason"),
+                    message: text(cause, "message"),
+                    field: text(cause, "field"),
+                })
+                .collect(),
+            retry_after_ms: in_header.or(in_body).map(|seconds| seconds.saturating_mul(1000)),
+            may_have_arrived: true,
+        }
+    }
+
+    pub(crate) fn is_status(&self, status: u16) -> bool {
+        self.status == Some(status)
+    }
+
+    /// Whether the manifest has a field that the kind lacks. Server-side apply says so with status 500.
+    pub(crate) fn is_schema_error(&self) -> bool {
+        self.message.contains("failed to create typed patch object") || self.message.contains("field not declared in schema")
+    }
+
+    /// Whether the server's access rules refuse the verb, as opposed to quota or admission.
+    pub(crate) fn is_access_denied(&self) -> bool {
+        self.is_status(401)
+            || self.is_status(403) && self.message.contains("cannot ") && self.message.contains(" resource ")
+    }
+}
+
+/// Whether an error came before the request left: no connection, no credentials, no TLS.
+fn is_before_sending(error: &kube::Error) -> bool {
+    if matches!(error, kube::Error::Auth(_) | kube::Error::TlsRequired | kube::Error::HttpError(_)) {
+        return true;
+    }
+    let text = error_chain(error);
+    ["client error (Connect)", "tcp connect error", "Connection refused", "dns error", "invalid peer certificate"]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
+/// An error with its causes, none said twice.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// A query value with every byte but the unreserved ones escaped (RFC 3986 section 2.3).
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

@@ -1,0 +1,70 @@
+//! `sim_bucket`: a store of objects by key. Its name is unique.
+
+use super::Kind;
+use crate::finding::{Findings, check_name, fill, text};
+use crate::settings::Settings;
+use crate::world::World;
+use formwork_sdk::{Attribute, Block, KindSchema, Operation, ProviderError, Recovery};
+use formwork_value::{Type, Value};
+
+pub(super) struct Bucket;
+
+impl Kind for Bucket {
+    fn name(&self) -> &'static str {
+        "sim_bucket"
+    }
+
+    fn schema(&self) -> KindSchema {
+        let block = Block::new([
+            ("id", Attribute::computed(Type::String, "The bucket's id.")),
+            ("name", Attribute::required(Type::String, "Unique in the datacentre.").replaces()),
+            (
+                "versioning",
+                Attribute::with_default(Type::Bool, false, "Whether older versions of objects are kept."),
+            ),
+            ("labels", Attribute::optional(Type::map(Type::String), "Words for people and tools.")),
+            ("endpoint", Attribute::computed(Type::String, "Where it is reached.")),
+        ]);
+        let mut schema = KindSchema::new(block, "A store of objects by key.");
+        schema.recovery = Recovery::NaturalKey;
+        schema.holds_data = true;
+        schema
+    }
+
+    fn validate(&self, configuration: &Value, found: &mut Findings) {
+        check_name(found, configuration, "name");
+        if let Some(name) = text(configuration, "name")
+            && name.len() < 3
+        {
+            found.refuse("name", format!("{name:?} is too short: a bucket's name has at least 3 letters."));
+        }
+    }
+
+    fn id(&self, world: &World, _attributes: &Value, _settings: &Settings, token: &str) -> String {
+        world.free_id("bucket", token)
+    }
+
+    fn create(
+        &self,
+        _world: &World,
+        _settings: &Settings,
+        planned: &Value,
+        id: &str,
+    ) -> Result<Value, ProviderError> {
+        let name = text(planned, "name").map_or("", |name| name.as_str());
+        let endpoint = format!("https://{name}.bucket.sim.internal");
+        Ok(fill(planned, &[("id", id.into()), ("endpoint", endpoint.into())]))
+    }
+
+    fn steps(
+        &self,
+        operation: Operation,
+        _prior: Option<&Value>,
+        _planned: &Value,
+    ) -> &'static [&'static str] {
+        match operation {
+            Operation::Create => &["reserving the name"],
+            Operation::Update | Operation::Delete => &[],
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The configuration part of plan JSON: what is written, as constants and references.
+
+use super::schemas::Schemas;
+use super::value_json::{known, type_json};
+use formwork_lang::{Body, Expression, Mode, Module, ModuleCall, Output, Reference, Resource, Variable};
+use formwork_state::{Address, Key, ModuleInstance, ProviderAddress};
+use formwork_value::Type;
+use serde_json::{Map, Value as Json, json};
+
+/// Provider configurations and the module tree.
+pub(crate) fn configuration(root: &Module, schemas: &Schemas) -> Json {
+    let mut writer = Writer { schemas, providers: Map::new(), path: Vec::new() };
+    let module = writer.module(root, &[]);
+    let mut out = json!({"root_module": module});
+    if !writer.providers.is_empty() {
+        out["provider_config"] = Json::Object(writer.providers);
+    }
+    out
+}
+
+struct Writer<'a> {
+    schemas: &'a Schemas,
+    providers: Map<String, Json>,
+    path: Vec<String>,
+}
+
+impl Writer<'_> {
+    fn module(&mut self, module: &Module, above: &[&Module]) -> Json {
+        let mut out = Map::new();
+        let mut lineage = above.to_vec();
+        lineage.push(module);
+        self.provider_blocks(module);
+        let outputs: Map<String, Json> = module.outputs.iter().map(|(name, output)| (name.to_string(), output_json(output))).collect();
+        let resources: Vec<Json> = module.resources.iter().map(|resource| self.resource(resource, &lineage)).collect();
+        let variables: Map<String, Json> =
+            module.variables.iter().map(|(name, variable)| (name.to_string(), variable_json(variable))).collect();
+        let mut calls = Map::new();
+        for (name, call) in &module.calls {
+            self.path.push(name.to_string());
+            calls.insert(name.to_string(), self.call(call, &lineage));
+            self.path.pop();
+        }
+        for (name, value) in [("outputs", Json::Object(outputs)), ("variables", Json::Object(variables)), ("module_calls", Json::Object(calls))] {
+            if value.as_object().is_some_and(|entries| !entries.is_empty()) {
+                out.insert(name.to_owned(), value);
+            }
+        }
+        if !resources.is_empty() {
+            out.insert("resources".to_owned(), Json::Array(resources));
+        }
+        Json::Object(out)
+    }
+
+    fn call(&mut self, call: &ModuleCall, above: &[&Module]) -> Json {
+        let mut out = json!({"source": call.source, "module": self.module(&call.module, above)});
+        let inputs: Map<String, Json> = call.inputs.iter().map(|(name, input)| (name.to_string(), expression(input))).collect();
+        if !inputs.is_empty() {
+            out["expressions"] = Json::Object(inputs);
+        }
+        repetition(&mut out, call.count.as_ref(), call.for_each.as_ref());
+        depends_on(&mut out, &call.depends_on);
+        out
+    }
+
+    fn resource(&mut self, resource: &Resource, lineage: &[&Module]) -> Json {
+        let mode = match resource.mode {
+            Mode::Managed => formwork_state::Mode::Managed,
+            Mode::Data => formwork_state::Mode::Data,
+        };
+        let address = Address::new(ModuleInstance::root(), mode, resource.type_name.clone(), resource.name.clone(), Key::None);
+        let (local, alias) = match &resource.provider {
+            Some(reference) => (reference.name.as_str(), reference.alias.as_deref()),
+            None => (resource.type_name.split('_').next().unwrap_or(&resource.type_name), None),
+        };
+        let (key, provider) = self.provider_key(local, alias, lineage);
+        let version = self.schemas.with(&provider, &address, |kind| kind.map_or(0, |kind| kind.version));
+        let mut out = json!({
+            "address": resource.subject().to_string(),
+            "mode": if resource.mode == Mode::Managed { "managed" } else { "data" },
+            "type": resource.type_name.as_str(),
+            "name": resource.name.as_str(),
+            "provider_config_key": key,
+            "schema_version": version,
+        });
+        let expressions = body(&resource.body);
+        if !expressions.is_empty() {
+            out["expressions"] = Json::Object(expressions);
+        }
+        repetition(&mut out, resource.count.as_ref(), resource.for_each.as_ref());
+        depends_on(&mut out, &resource.depends_on);
+        out
+    }
+
+    /// The key of the nearest module that configures the provider, noted among the provider configurations.
+    fn provider_key(&mut self, local: &str, alias: Option<&str>, lineage: &[&Module]) -> (String, ProviderAddress) {
+        let configured = (0..lineage.len()).rev().find(|depth| lineage[*depth].provider(local, alias).is_some());
+        let depth = configured.unwrap_or(lineage.len() - 1);
+        let address = provider_address(lineage[lineage.len() - 1], local);
+        let name = alias.map_or_else(|| local.to_owned(), |alias| format!("{local}.{alias}"));
+        let key = key(&self.path[..depth], &name);
+        if !self.providers.contains_key(&key) {
+            let entry = self.provider_entry(lineage[depth], depth, local, alias, &address);
+            self.providers.insert(key.clone(), entry);
+        }
+        (key, address)
+    }
+
+    fn provider_entry(&self, module: &Module, depth: usize, local: &str, alias: Option<&str>, address: &ProviderAddress) -> Json {
+        let mut entry = json!({"name": local, "full_name": address.to_string()});
+        if let Some(alias) = alias {
+            entry["alias"] = json!(alias);
+        }
+        if depth > 0 {
+            entry["module_address"] = json!(module_text(&self.path[..depth]));
+        }
+        if let Some(version) = module.settings.required_providers.get(local).and_then(|required| required.version.as_ref()) {
+            entry["version_constraint"] = json!(version);
+        }
+        entry
+    }
+
+    fn provider_blocks(&mut self, module: &Module) {
+        for block in &module.providers {
+            let address = provider_address(module, &block.name);
+            let mut entry = self.provider_entry(module, self.path.len(), &block.name, block.alias.as_deref(), &address);
+            let expressions = body(&block.body);
+            if !expressions.is_empty() {
+                entry["expressions"] = Json::Object(expressions);
+            }
+            let name = block.alias.as_ref().map_or_else(|| block.name.to_string(), |alias| format!("{}.{alias}", block.name));
+            self.providers.insert(key(&self.path, &name), entry);
+        }
+    }
+}
+
+fn key(path: &[String], name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{}:{name}", module_text(path)) }
+}
+
+fn module_text(path: &[String]) -> String {
+    path.iter().map(|name| format!("module.{name}")).collect::<Vec<_>>().join(".")
+}
+
+fn provider_address(module: &Module, local: &str) -> ProviderAddress {
+    let source = module.settings.required_providers.get(local).and_then(|required| required.source.as_deref());
+    match source {
+        None if local == "terraform" => ProviderAddress::builtin(),
+        source => ProviderAddress::parse(source.unwrap_or(local)).unwrap_or_else(|_| ProviderAddress::hashicorp(local)),
+    }
+}
+
+fn output_json(output: &Output) -> Json {
+    let mut out = json!({"expression": expression(&output.value)});
+    if output.sensitive {
+        out["sensitive"] = json!(true);
+    }
+    if output.ephemeral {
+        out["ephemeral"] = json!(true);
+    }
+    if let Some(description) = &output.description {
+        out["description"] = json!(description);
+    }
+    depends_on(&mut out, &output.depends_on);
+    out
+}
+
+fn variable_json(variable: &Variable) -> Json {
+    let mut out = Map::new();
+    if variable.constraint.value_type != Type::Dynamic {
+        out.insert("type".to_owned(), type_json(&variable.constraint.value_type));
+    }
+    match variable.default.as_ref().and_then(known) {
+        Some(default) => out.insert("default".to_owned(), default),
+        None => out.insert("required".to_owned(), json!(true)),
+    };
+    if let Some(description) = &variable.description {
+        out.insert("description".to_owned(), json!(description));
+    }
+    if variable.sensitive {
+        out.insert("sensitive".to_owned(), json!(true));
+    }
+    Json::Object(out)
+}
+
+fn body(body: &Body) -> Map<String, Json> {
+    body.just_attributes().iter().map(|attribute| (attribute.name.to_string(), expression(&attribute.expression))).collect()
+}
+
+fn repetition(out: &mut Json, count: Option<&Expression>, for_each: Option<&Expression>) {
+    if let Some(count) = count {
+        out["count_expression"] = expression(count);
+    }
+    if let Some(for_each) = for_each {
+        out["for_each_expression"] = expression(for_each);
+    }
+}
+
+fn depends_on(out: &mut Json, references: &[Reference]) {
+    if !references.is_empty() {
+        out["depends_on"] = references.iter().map(|reference| json!(reference.to_string())).collect();
+    }
+}
+
+/// A constant, or what the expression names: each reference followed by what it is inside of.
+fn expression(expression: &Expression) -> Json {
+    if let Some(value) = expression.constant() {
+        return json!({"constant_value": known(value)});
+    }
+    let mut references: Vec<String> = Vec::new();
+    for reference in expression.references() {
+        let mut reference = reference.clone();
+        loop {
+            references.push(reference.to_string());
+            if reference.steps.pop().is_none() {
+                break;
+            }
+        }
+    }
+    if references.is_empty() { json!({}) } else { json!({"references": references}) }
+}

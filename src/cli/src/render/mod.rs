@@ -1,0 +1,20 @@
+//! Everything a person or a tool reads: plans, states, events, diagnostics. Nothing here decides anything about
+//! resources, and nothing here writes to a terminal: it makes text and JSON.
+
+pub(crate) mod diff;
+pub(crate) mod palette;
+pub(crate) mod layout;
+mod plan_header;
+pub(crate) mod plan_text;
+pub(crate) mod schemas;
+mod configuration_json;
+pub(crate) mod plan_json;
+pub(crate) mod state_json;
+pub(crate) mod state_text;
+mod value_json;
+mod value_text;
+pub(crate) mod event_json;
+pub(crate) mod event_text;
+
+#[cfg(test)]
+mod corpus;

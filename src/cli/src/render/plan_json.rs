@@ -1,0 +1,260 @@
+//! A plan as JSON for tools: format 1.2.
+
+use super::configuration_json;
+use super::schemas::Schemas;
+use super::state_json::{self, ShownObject, ShownOutput, ShownState};
+use super::value_json::{known, sensitive, unknown};
+use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
+use formwork_lang::Module;
+use formwork_value::{MarkKind, Path, PathStep, Value};
+use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
+
+/// The version of the format.
+pub(crate) const FORMAT_VERSION: &str = "1.2";
+
+/// What plan JSON is made of.
+pub(crate) struct PlanJson<'a> {
+    pub(crate) plan: &'a Plan,
+    /// The state the plan was made from.
+    pub(crate) prior: &'a ShownState,
+    /// The configuration, where it could be read.
+    pub(crate) module: Option<&'a Module>,
+    pub(crate) schemas: &'a Schemas,
+    /// The version of the language, which tools expect under this name.
+    pub(crate) language_version: &'a str,
+}
+
+impl PlanJson<'_> {
+    /// The document of `show -json FILE`.
+    pub(crate) fn to_json(&self) -> Json {
+        let plan = self.plan;
+        let mut document = json!({
+            "format_version": FORMAT_VERSION,
+            "terraform_version": self.language_version,
+            "planned_values": self.planned().values(),
+            "timestamp": plan.timestamp,
+            "errored": plan.errored,
+            "applyable": is_applyable(plan),
+            "complete": plan.stages.is_empty(),
+        });
+        let mut put = |name: &str, value: Json| {
+            let is_empty = value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
+            if !is_empty {
+                document[name] = value;
+            }
+        };
+        put("variables", self.variables());
+        put("resource_drift", plan.drift.iter().map(change).collect());
+        put("resource_changes", plan.changes.iter().map(change).collect());
+        put("deferred_changes", plan.stages.iter().flat_map(deferred).collect());
+        put("output_changes", output_changes(&plan.outputs));
+        put("relevant_attributes", relevant(plan));
+        if !self.prior.is_empty() {
+            put("prior_state", self.prior.to_json(self.language_version));
+        }
+        if let Some(module) = self.module {
+            put("configuration", configuration_json::configuration(module, self.schemas));
+        }
+        document
+    }
+
+    fn variables(&self) -> Json {
+        let variables = self.plan.variables.iter().map(|(name, variable)| {
+            let mut one = Map::new();
+            if let Some(value) = known(&variable.value) {
+                one.insert("value".to_owned(), value);
+            }
+            (name.to_string(), Json::Object(one))
+        });
+        Json::Object(variables.collect())
+    }
+
+    /// The state after apply, as far as it is known.
+    fn planned(&self) -> ShownState {
+        let changed: HashMap<_, &Change> = self
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.deposed.is_none())
+            .map(|change| (change.previous_address.as_ref().unwrap_or(&change.address), change))
+            .collect();
+        let kept = self.prior.objects.iter().filter(|object| object.deposed.is_none() && !changed.contains_key(&object.address));
+        let mut objects: Vec<ShownObject> = kept.cloned().collect();
+        for change in self.plan.changes.iter().filter(|change| change.deposed.is_none() && !change.after.is_null()) {
+            if change.action != Action::Forget {
+                objects.push(self.planned_object(change));
+            }
+        }
+        let outputs = self.plan.outputs.iter().filter(|output| output.action != Action::Delete);
+        let outputs = outputs.map(|output| ShownOutput {
+            name: output.name.to_string(),
+            value: output.after.clone(),
+            sensitive: output.sensitive || output.after.is_marked(MarkKind::Sensitive),
+        });
+        ShownState { objects, outputs: outputs.collect() }
+    }
+
+    fn planned_object(&self, change: &Change) -> ShownObject {
+        let provider = &change.provider.provider;
+        ShownObject {
+            address: change.address.clone(),
+            deposed: None,
+            is_tainted: false,
+            schema_version: self.schemas.with(provider, &change.address, |kind| kind.map_or(0, |kind| kind.version)),
+            provider: provider.clone(),
+            value: change.after.clone(),
+            depends_on: Vec::new(),
+        }
+    }
+}
+
+fn is_applyable(plan: &Plan) -> bool {
+    !plan.errored && (plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty()))
+}
+
+/// The words of an action, in the order of the acts.
+pub(crate) fn actions(action: Action) -> &'static [&'static str] {
+    match action {
+        Action::NoOp => &["no-op"],
+        Action::Create => &["create"],
+        Action::Read => &["read"],
+        Action::Update => &["update"],
+        Action::Delete => &["delete"],
+        Action::DeleteThenCreate => &["delete", "create"],
+        Action::CreateThenDelete => &["create", "delete"],
+        Action::Forget => &["forget"],
+    }
+}
+
+fn change(change: &Change) -> Json {
+    let mut out = state_json::resource(&change.address, &change.provider.provider);
+    let module = change.address.module().to_string();
+    if !module.is_empty() {
+        out["module_address"] = json!(module);
+    }
+    if let Some(deposed) = &change.deposed {
+        out["deposed"] = json!(deposed.to_string());
+    }
+    if let Some(previous) = change.previous_address.as_ref().filter(|previous| **previous != change.address) {
+        out["previous_address"] = json!(previous.to_string());
+    }
+    if let Some(reason) = change.reason {
+        out["action_reason"] = json!(reason);
+    }
+    let mut inner = sides(change.action, &change.before, &change.after);
+    if !change.replace_paths.is_empty() {
+        inner["replace_paths"] = change.replace_paths.iter().map(path).collect();
+    }
+    if let Some(id) = &change.importing {
+        inner["importing"] = json!({"id": id});
+    }
+    out["change"] = inner;
+    if !change.causes.is_empty() {
+        out["formwork_causes"] = json!(change.causes);
+    }
+    out
+}
+
+/// Before and after of an object in their trees.
+fn sides(action: Action, before: &Value, after: &Value) -> Json {
+    let mut out = json!({
+        "actions": actions(action),
+        "before": known(before).unwrap_or(Json::Null),
+        "after_unknown": if after.is_wholly_known() { json!({}) } else { unknown(after) },
+        "before_sensitive": sensitive(before),
+        "after_sensitive": sensitive(after),
+    });
+    if let Some(after) = known(after) {
+        out["after"] = after;
+    }
+    out
+}
+
+fn path(path: &Path) -> Json {
+    path.steps()
+        .iter()
+        .map_while(|step| match step {
+            PathStep::Attribute(name) | PathStep::Key(name) => Some(json!(name.as_str())),
+            PathStep::Index(index) => Some(json!(index)),
+            PathStep::Element(_) => None,
+        })
+        .collect()
+}
+
+/// Outputs are sensitive as a whole or not at all.
+fn output_changes(outputs: &[OutputChange]) -> Json {
+    let all = outputs.iter().map(|output| {
+        let mut one = sides(output.action, &output.before, &output.after);
+        if output.after.is_wholly_known() {
+            one["after_unknown"] = json!(false);
+        }
+        one["before_sensitive"] = json!(output.sensitive);
+        one["after_sensitive"] = json!(output.sensitive);
+        (output.name.to_string(), one)
+    });
+    Json::Object(all.collect())
+}
+
+/// What changes read, which is what makes a change outside relevant.
+fn relevant(plan: &Plan) -> Json {
+    let mut reads: Vec<&String> = plan.changes.iter().flat_map(|change| &change.causes).flat_map(|cause| &cause.reads).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads.into_iter().filter_map(|read| relevant_attribute(read)).collect()
+}
+
+fn relevant_attribute(read: &str) -> Option<Json> {
+    if ["var.", "local.", "each.", "count.", "path.", "self.", "terraform."].iter().any(|start| read.starts_with(start)) {
+        return None;
+    }
+    let mut steps = read.split('.');
+    let mut resource: Vec<&str> = Vec::new();
+    let mut names = 2;
+    while names > 0 {
+        let step = steps.next()?;
+        names -= usize::from(!(resource.is_empty() && step == "data"));
+        resource.push(step);
+    }
+    Some(json!({"resource": resource.join("."), "attribute": steps.collect::<Vec<_>>()}))
+}
+
+/// The blocks of a later stage: what is known of them, and why they wait.
+fn deferred(stage: &Stage) -> Vec<Json> {
+    let of_entry = |entry: &formwork_engine::model::EnvelopeEntry| {
+        let block = &entry.block;
+        let mut change = json!({
+            "address": block.to_string(),
+            "mode": if block.mode() == formwork_state::Mode::Managed { "managed" } else { "data" },
+            "type": block.type_name().as_str(),
+            "name": block.name().as_str(),
+            "provider_name": entry.provider.provider.to_string(),
+            "change": {
+                "actions": entry.actions.first().copied().map_or(&[][..], actions),
+                "before": null,
+                "after_unknown": true,
+                "before_sensitive": false,
+                "after_sensitive": false,
+            },
+        });
+        let module = block.module().to_string();
+        if !module.is_empty() {
+            change["module_address"] = json!(module);
+        }
+        json!({
+            "reason": entry.reason,
+            "resource_change": change,
+            "formwork_envelope": {
+                "awaits": stage.awaits,
+                "actions": entry.actions.iter().copied().map(actions).collect::<Vec<_>>(),
+                "at_most": entry.at_most,
+                "may_touch": entry.may_touch.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "expected": entry.expected.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            },
+        })
+    };
+    stage.envelope.iter().map(of_entry).collect()
+}
+
+#[cfg(test)]
+mod tests;

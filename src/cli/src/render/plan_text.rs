@@ -1,0 +1,354 @@
+//! A plan as people read it, in OpenTofu's layout, with what only Formwork has beside it: recovery and later stages.
+
+use super::diff::{Change as Sides, Diff, Matcher, Options, Verdict, block, dynamic, identifier};
+use super::layout::Layout;
+use super::palette::{Look, Palette};
+use super::plan_header::{self, Cause};
+use super::schemas::Schemas;
+use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
+use formwork_state::Mode;
+use formwork_value::Value;
+use std::fmt::Write as _;
+
+/// Writes plans.
+pub(crate) struct PlanText<'a> {
+    pub(crate) schemas: &'a Schemas,
+    pub(crate) layout: Layout,
+}
+
+/// What of a plan is on the screen.
+struct Shown<'a> {
+    changes: Vec<&'a Change>,
+    drift: Vec<Change>,
+    outputs: String,
+}
+
+impl PlanText<'_> {
+    /// The whole plan, from drift to outputs.
+    pub(crate) fn render(&self, plan: &Plan) -> String {
+        let shown = Shown { changes: shown_changes(plan), drift: shown_drift(plan), outputs: self.outputs(&plan.outputs) };
+        let mut out = String::new();
+        self.drift(&mut out, plan, &shown.drift);
+        if shown.changes.is_empty() && shown.outputs.is_empty() && plan.stages.is_empty() && plan.recover.is_empty() {
+            self.nothing(&mut out, plan, !shown.drift.is_empty());
+            return out;
+        }
+        if !shown.drift.is_empty() {
+            let _ = writeln!(out, "{}", self.layout.rule());
+        }
+        recovery(&mut out, plan);
+        self.legend(&mut out, &shown.changes);
+        self.changes(&mut out, plan, &shown.changes);
+        self.stages(&mut out, &plan.stages);
+        if !shown.changes.is_empty() {
+            let _ = writeln!(out, "\n{}", summary(plan, self.layout.palette));
+        }
+        self.output_section(&mut out, plan, &shown);
+        out
+    }
+
+    fn drift(&self, out: &mut String, plan: &Plan, drift: &[Change]) {
+        if drift.is_empty() {
+            return;
+        }
+        let palette = self.layout.palette;
+        let _ = writeln!(
+            out,
+            "\n{} {}\n",
+            palette.paint(Look::BoldCyan, "Note:"),
+            palette.paint(Look::Bold, "Objects have changed outside of Formwork")
+        );
+        let _ = writeln!(
+            out,
+            "{}",
+            self.layout.wrapped(
+                "Formwork detected the following changes made outside of Formwork since the last \"formwork apply\" which may have affected this plan:"
+            )
+        );
+        for change in drift {
+            let _ = writeln!(out, "\n{}", self.change(change, Cause::Drift));
+        }
+        let _ = writeln!(
+            out,
+            "{}",
+            self.layout.wrapped(match plan.mode {
+                RunMode::RefreshOnly =>
+                    "\n\nThis is a refresh-only plan, so Formwork will not take any actions to undo these. If you were expecting these changes then you can apply this plan to record the updated values in the Formwork state without changing any remote objects.",
+                RunMode::Normal | RunMode::Destroy =>
+                    "\n\nUnless you have made equivalent changes to your configuration, or ignored the relevant attributes using ignore_changes, the following plan may include actions to undo or respond to these changes.",
+            })
+        );
+    }
+
+    fn nothing(&self, out: &mut String, plan: &Plan, has_drift: bool) {
+        let palette = self.layout.palette;
+        let head = |out: &mut String, look, first, rest| {
+            let _ = writeln!(out, "\n{} {}", palette.paint(look, first), palette.paint(Look::Bold, rest));
+        };
+        if has_drift && (plan.errored || plan.mode != RunMode::RefreshOnly) {
+            let _ = writeln!(out, "{}", self.layout.rule());
+        }
+        if plan.errored {
+            head(out, Look::BoldRed, "Planning failed.", "Formwork encountered an error while generating this plan.");
+            out.push('\n');
+            return;
+        }
+        let (sentence, more) = match plan.mode {
+            RunMode::RefreshOnly if has_drift => return,
+            RunMode::RefreshOnly => (
+                "Your infrastructure still matches the configuration.",
+                "Formwork has checked that the real remote objects still match the result of your most recent changes, and found no differences.",
+            ),
+            RunMode::Destroy => (
+                "No objects need to be destroyed.",
+                "Either you have not created any objects yet or the existing objects were already deleted outside of Formwork.",
+            ),
+            RunMode::Normal => (
+                "Your infrastructure matches the configuration.",
+                "Formwork has compared your real infrastructure against your configuration and found no differences, so no changes are needed.",
+            ),
+        };
+        head(out, Look::BoldGreen, "No changes.", sentence);
+        let _ = writeln!(out, "\n{}", self.layout.wrapped(more));
+    }
+
+    fn legend(&self, out: &mut String, changes: &[&Change]) {
+        if changes.iter().all(|change| change.action == Action::NoOp) {
+            return;
+        }
+        let _ = writeln!(
+            out,
+            "{}",
+            self.layout.wrapped(
+                "\nFormwork used the selected providers to generate the following execution plan. Resource actions are indicated with the following symbols:"
+            )
+        );
+        for (action, words) in [
+            (Action::Create, "create"),
+            (Action::Update, "update in-place (current -> planned)"),
+            (Action::Delete, "destroy"),
+            (Action::DeleteThenCreate, "destroy and then create replacement"),
+            (Action::CreateThenDelete, "create replacement and then destroy"),
+            (Action::Read, "read (data resources)"),
+            (Action::Forget, "forget"),
+        ] {
+            if changes.iter().any(|change| change.action == action) {
+                let _ = writeln!(out, "{} {words}", plan_header::symbol(action, self.layout.palette));
+            }
+        }
+    }
+
+    fn changes(&self, out: &mut String, plan: &Plan, changes: &[&Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        out.push_str(if plan.errored {
+            "\nFormwork planned the following actions, but then encountered a problem:\n"
+        } else {
+            "\nFormwork will perform the following actions:\n"
+        });
+        for change in changes {
+            let _ = writeln!(out, "\n{}", self.change(change, Cause::Plan));
+        }
+    }
+
+    /// One object: its comment, its header line, its attributes.
+    fn change(&self, change: &Change, cause: Cause) -> String {
+        let palette = self.layout.palette;
+        let mut out = plan_header::comment(change, cause, palette);
+        let address = &change.address;
+        let kind = if address.mode() == Mode::Managed { "resource" } else { "data" };
+        let _ = write!(
+            out,
+            "{} {kind} \"{}\" \"{}\" ",
+            plan_header::symbol(change.action, palette),
+            address.type_name(),
+            address.name()
+        );
+        let options = Options {
+            palette,
+            hide_symbols: change.action == Action::Forget,
+            hide_null: change.action == Action::Forget,
+            show_unchanged: change.importing.is_some(),
+            ..Options::default()
+        };
+        self.difference(change).write(&mut out, 0, options);
+        out
+    }
+
+    fn difference(&self, change: &Change) -> Diff {
+        let sides = Sides::new(Some(&change.before), Some(&change.after), Matcher::new(&change.replace_paths));
+        self.schemas.with(&change.provider.provider, &change.address, |kind| block(&sides, kind.map(|kind| &kind.block)))
+    }
+
+    fn outputs(&self, outputs: &[OutputChange]) -> String {
+        let mut shown: Vec<(&OutputChange, Diff)> = outputs
+            .iter()
+            .filter(|output| output.action != Action::NoOp)
+            .map(|output| (output, output_difference(output)))
+            .filter(|(_, diff)| diff.verdict != Verdict::Same)
+            .collect();
+        shown.sort_by(|left, right| left.0.name.cmp(&right.0.name));
+        let width = shown.iter().map(|(output, _)| identifier(&output.name).len()).max().unwrap_or(0);
+        let palette = self.layout.palette;
+        let mut out = String::new();
+        for (output, diff) in &shown {
+            let symbol = super::diff::header_symbol(diff.verdict, palette);
+            let _ = write!(out, "{symbol} {:<width$} = ", identifier(&output.name));
+            diff.write(&mut out, 0, Options { palette, ..Options::default() });
+            out.push('\n');
+        }
+        out
+    }
+
+    fn output_section(&self, out: &mut String, plan: &Plan, shown: &Shown<'_>) {
+        if shown.outputs.is_empty() {
+            return;
+        }
+        let _ = write!(out, "\nChanges to Outputs:\n{}", shown.outputs);
+        let only_outputs = shown.changes.iter().all(|change| change.action == Action::NoOp);
+        if only_outputs && plan.stages.is_empty() {
+            let words = "\nYou can apply this plan to save these new output values to the Formwork state, without changing any real infrastructure.";
+            let _ = writeln!(out, "{}", self.layout.wrapped(words));
+        }
+    }
+
+    fn stages(&self, out: &mut String, stages: &[Stage]) {
+        for (at, stage) in stages.iter().enumerate() {
+            let words = format!(
+                "\nStage {} follows in the same run, when more is known: {}. Without asking again it may do this and no more:\n",
+                at + 2,
+                stage.awaits
+            );
+            let _ = writeln!(out, "{}", self.layout.wrapped(&words));
+            for entry in &stage.envelope {
+                let actions: Vec<&str> = entry.actions.iter().copied().map(plan_header::word).collect();
+                let count = match entry.at_most {
+                    Some(1) => "1 instance".to_owned(),
+                    Some(count) => format!("at most {count} instances"),
+                    None => "any number".to_owned(),
+                };
+                let name = self.layout.palette.paint(Look::Bold, &entry.block);
+                let _ = writeln!(out, "  # {name}: {}, {count}", actions.join(" or "));
+                for address in &entry.expected {
+                    let _ = writeln!(out, "      {address}");
+                }
+                for address in &entry.may_touch {
+                    let _ = writeln!(out, "      {address} (stands now)");
+                }
+            }
+        }
+    }
+}
+
+/// The sentence that other tools read; its words and order are OpenTofu's.
+pub(crate) fn summary(plan: &Plan, palette: Palette) -> String {
+    let summary = plan.summary();
+    let mut out = format!("{} ", palette.paint(Look::Bold, "Plan:"));
+    if summary.import > 0 {
+        let _ = write!(out, "{} to import, ", summary.import);
+    }
+    let _ = write!(out, "{} to add, {} to change, {} to destroy", summary.add, summary.change, summary.destroy);
+    if summary.forget > 0 {
+        let _ = write!(out, ", {} to forget", summary.forget);
+    }
+    out.push('.');
+    out
+}
+
+fn recovery(out: &mut String, plan: &Plan) {
+    if plan.recover.is_empty() {
+        return;
+    }
+    out.push_str("\nAn earlier run ended with these in flight. Apply takes them up first:\n\n");
+    for key in &plan.recover {
+        let _ = writeln!(out, "  # {key} will be recovered");
+    }
+}
+
+fn output_difference(output: &OutputChange) -> Diff {
+    let mut sides = Sides::new(Some(&output.before), Some(&output.after), Matcher::default());
+    // A secret that comes or goes is one on the side that stands.
+    sides.before.sensitive |= output.sensitive && sides.before.value.is_some();
+    sides.after.sensitive |= output.sensitive && (sides.after.value.is_some() || sides.unknown);
+    dynamic(&sides)
+}
+
+/// The order of the screen: shallow modules first, data sources before resources.
+fn order(left: &Change, right: &Change) -> std::cmp::Ordering {
+    let modules = |change: &Change| (change.address.module().steps().len(), change.address.mode() == Mode::Managed);
+    let (at, other) = (modules(left), modules(right));
+    at.0.cmp(&other.0)
+        .then_with(|| left.address.module().cmp(right.address.module()))
+        .then_with(|| at.1.cmp(&other.1))
+        .then_with(|| left.address.cmp(&right.address))
+        .then_with(|| left.deposed.cmp(&right.deposed))
+}
+
+fn shown_changes(plan: &Plan) -> Vec<&Change> {
+    let is_shown = |change: &&Change| match change.action {
+        Action::NoOp => change.importing.is_some() || plan_header::is_moved(change),
+        Action::Delete => change.address.mode() == Mode::Managed,
+        _ => true,
+    };
+    let mut changes: Vec<&Change> = plan.changes.iter().filter(is_shown).collect();
+    changes.sort_by(|left, right| order(left, right));
+    changes
+}
+
+/// Drift that matters to the plan: all of it when only refreshing, else of each object what a change reads.
+fn shown_drift(plan: &Plan) -> Vec<Change> {
+    let mut drift: Vec<Change> = match plan.mode {
+        RunMode::RefreshOnly => plan.drift.clone(),
+        RunMode::Normal | RunMode::Destroy => {
+            let causes = plan.changes.iter().flat_map(|change| &change.causes);
+            let reads: Vec<&str> = causes.flat_map(|cause| &cause.reads).map(String::as_str).collect();
+            let is_drift = |change: &&Change| change.action != Action::NoOp;
+            plan.drift.iter().filter(is_drift).filter_map(|change| as_read(change, &reads)).collect()
+        }
+    };
+    drift.sort_by(order);
+    drift
+}
+
+/// The drift with only those attributes changed that are read; none when nothing of it is.
+fn as_read(change: &Change, reads: &[&str]) -> Option<Change> {
+    let (address, block) = (change.address.to_string(), change.address.block().to_string());
+    let attributes: Vec<&str> = reads.iter().filter_map(|read| read_attribute(read, &address, &block)).collect();
+    if attributes.is_empty() {
+        return None;
+    }
+    let mut shown = change.clone();
+    if attributes.contains(&"") || change.after.is_null() {
+        return Some(shown);
+    }
+    let (after, marks) = change.after.unmark();
+    let (before, _) = change.before.unmark();
+    let entries = after.entries()?.iter().map(|(name, value)| {
+        let is_read = attributes.contains(&name.as_str());
+        let value = if is_read { value } else { before.get(name).unwrap_or(value) };
+        (name.clone(), value.clone())
+    });
+    shown.after = Value::object(entries.collect()).with_marks(&marks);
+    (shown.after != shown.before).then_some(shown)
+}
+
+/// The attribute of an object that a reference reads; empty for the whole object.
+fn read_attribute<'a>(read: &'a str, address: &str, block: &str) -> Option<&'a str> {
+    let rest = match read.strip_prefix(address) {
+        Some(rest) if rest.is_empty() || rest.starts_with('.') => rest,
+        _ => {
+            let rest = read.strip_prefix(block)?;
+            match rest.strip_prefix('[') {
+                Some(keyed) => keyed.split_once(']').filter(|(key, _)| *key == "*" || address == block).map(|(_, rest)| rest)?,
+                None if rest.is_empty() || rest.starts_with('.') => rest,
+                None => return None,
+            }
+        }
+    };
+    let name = rest.strip_prefix('.').unwrap_or("");
+    Some(name.split(['.', '[']).next().unwrap_or(""))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! From an act to its recorded outcome: intent, call, waits, retries, and what to do when a reply is lost.
+
+use super::{Applier, StepEnd};
+use crate::connections::{error_diagnostic, retry_pause_ms};
+use crate::event::Event;
+use crate::model::Action;
+use crate::objects::{StoredParts, encode_object, shown_id};
+use crate::proposed::completion_faults;
+use crate::recipe::Recipe;
+use crate::schema::Kind;
+use formwork_diagnostic::Diagnostic;
+use formwork_sdk::{Applied, ApplyRequest, Connection, Operation, Outcome, Progress, ProviderError, Recovery, Request, Response, WaitRequest};
+use formwork_state::{DeposedKey, Intent, ObjectKey, Record, Status, Token};
+use formwork_value::Value;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One act: everything that its call and its records need.
+pub(crate) struct Act {
+    pub(crate) key: ObjectKey,
+    pub(crate) token: String,
+    pub(crate) operation: Operation,
+    pub(crate) action: Action,
+    pub(crate) step: u32,
+    pub(crate) connection: Arc<dyn Connection>,
+    pub(crate) kind: Rc<Kind>,
+    pub(crate) recipe: Recipe,
+    pub(crate) request: ApplyRequest,
+    pub(crate) id: Option<(String, String)>,
+    pub(crate) started_ms: u64,
+}
+
+/// Where to begin.
+#[derive(Clone)]
+pub(crate) enum Start {
+    /// Record the intent, then call.
+    Begin,
+    /// The intent is recorded: send the call with its token.
+    Call,
+    /// Look for what the call made.
+    Find,
+    /// Ask again after a wait.
+    Poll {
+        /// The remote id.
+        id: String,
+        /// What the target said last.
+        cursor: serde_json::Value,
+    },
+}
+
+impl Applier<'_> {
+    /// The idempotency key of a first attempt.
+    pub(super) fn token(&self, key: &ObjectKey, operation: Operation) -> String {
+        let input = self.input;
+        let text = format!("{}\n{}\n{key}\n{operation:?}\n{}\n0", input.plan.lineage, input.run, input.stage);
+        Sha256::digest(text.as_bytes()).iter().take(20).fold(String::with_capacity(40), |mut token, byte| {
+            let _ = write!(token, "{byte:02x}");
+            token
+        })
+    }
+
+    /// The name for an object that is set aside, when one stands.
+    pub(super) fn deposed_key(&self, key: &ObjectKey, _step: &crate::model::Step) -> Option<DeposedKey> {
+        self.input.store.folded().state.object(key)?;
+        let token = self.token(key, Operation::Create);
+        Some(DeposedKey(token[..8].into()))
+    }
+
+    pub(super) async fn drive(&self, act: &Act, start: Start) -> StepEnd {
+        let mut next = start;
+        if matches!(next, Start::Begin) {
+            if self.record_intent(act).await.is_err() {
+                return StepEnd::Failed;
+            }
+            self.environment.observer.observe(Event::ApplyStart { key: act.key.clone(), action: act.action, id: act.id.clone() });
+            next = Start::Call;
+        }
+        let mut is_accepted = matches!(next, Start::Poll { .. });
+        let mut is_outcome_unknown = !matches!(next, Start::Call) || is_accepted;
+        let mut attempt = 0;
+        loop {
+            let was_call = matches!(next, Start::Call);
+            match self.send(act, &next).await {
+                Ok(Progress::Done(applied)) => return self.finish_act(act, *applied).await,
+                Ok(Progress::NotFound) => next = Start::Call,
+                Ok(Progress::Waiting { id, cursor, ask_again_after_ms, words }) => {
+                    if self.record_wait(act, &id, &cursor, &mut is_accepted).await.is_err() {
+                        return StepEnd::Failed;
+                    }
+                    if let Some(end) = self.wait(act, ask_again_after_ms, words).await {
+                        return end;
+                    }
+                    attempt = 0;
+                    next = Start::Poll { id, cursor };
+                }
+                Err(error) => {
+                    let pause_ms = retry_pause_ms(Some(&error), attempt).filter(|_| !self.environment.is_interrupted());
+                    attempt += 1;
+                    match (&error.outcome, pause_ms) {
+                        (Outcome::Unknown, _) if act.kind.schema.recovery == Recovery::Ask => return self.leave_open(act, &error),
+                        (Outcome::Unknown, Some(pause_ms)) => {
+                            is_outcome_unknown = true;
+                            self.environment.clock.sleep(pause_ms).await;
+                            next = after_lost_reply(act, &next);
+                        }
+                        (Outcome::Unknown, None) => return self.leave_open(act, &error),
+                        (Outcome::NotDone, Some(pause_ms)) => self.environment.clock.sleep(pause_ms).await,
+                        (Outcome::NotDone, None) if !was_call && is_outcome_unknown && !is_accepted => return self.leave_open(act, &error),
+                        _ => return self.fail_act(act, &error).await,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, act: &Act, next: &Start) -> Result<Progress, ProviderError> {
+        let request = match next {
+            Start::Begin | Start::Call => Request::Apply(Box::new(act.request.clone())),
+            Start::Find => Request::Find(Box::new(act.request.clone())),
+            Start::Poll { id, cursor } => Request::Poll(Box::new(WaitRequest { apply: act.request.clone(), id: id.clone(), cursor: cursor.clone() })),
+        };
+        match act.connection.call(request).await {
+            Response::Progress(result) => result,
+            _ => Err(ProviderError::bug("the provider does not perform this request")),
+        }
+    }
+
+    async fn record_intent(&self, act: &Act) -> Result<(), ()> {
+        let Ok(recipe) = serde_json::value::to_raw_value(&act.recipe) else { return Err(()) };
+        let intent = Intent {
+            key: act.key.clone(),
+            token: Token(act.token.as_str().into()),
+            operation: stored_operation(act.operation),
+            step: act.step,
+            attempt: 0,
+            stage: self.input.stage,
+            time: self.environment.clock.now(),
+            recipe: Arc::from(recipe),
+        };
+        let record = match &act.recipe.deposed {
+            Some(deposed) => {
+                self.deposed.borrow_mut().insert(act.key.address.clone(), deposed.clone());
+                Record::Deposed { deposed: deposed.clone(), intent: Box::new(intent) }
+            }
+            None => Record::Intent(Box::new(intent)),
+        };
+        self.record(&record).await
+    }
+
+    async fn record_wait(&self, act: &Act, id: &str, cursor: &serde_json::Value, is_accepted: &mut bool) -> Result<(), ()> {
+        let token = Token(act.token.as_str().into());
+        if !std::mem::replace(is_accepted, true) {
+            self.record(&Record::Accepted { key: act.key.clone(), token: token.clone(), id: id.to_owned() }).await?;
+        }
+        let Ok(cursor) = serde_json::value::to_raw_value(cursor) else { return Err(()) };
+        self.record(&Record::Progress { key: act.key.clone(), token, id: id.to_owned(), cursor: Arc::from(cursor) }).await
+    }
+
+    /// Waits as long as the target said; ends the step where somebody asked to stop or the time is up.
+    async fn wait(&self, act: &Act, ask_again_after_ms: u64, words: String) -> Option<StepEnd> {
+        let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+        self.environment.observer.observe(Event::ApplyProgress { key: act.key.clone(), action: act.action, elapsed_ms, words: words.clone() });
+        if self.environment.is_interrupted() {
+            return Some(StepEnd::Stopped);
+        }
+        if elapsed_ms > act.kind.schema.time_limit_ms {
+            let detail = format!("After {} seconds the target still says: {words}. The wait is recorded; apply goes on with it.", elapsed_ms / 1000);
+            self.report(Diagnostic::error("time-limit", "Time limit reached", detail).about(act.key.to_string()));
+            return Some(StepEnd::Failed);
+        }
+        self.environment.clock.sleep(ask_again_after_ms).await;
+        self.environment.is_interrupted().then_some(StepEnd::Stopped)
+    }
+
+    pub(super) async fn finish_act(&self, act: &Act, applied: Applied) -> StepEnd {
+        let is_delete = act.operation == Operation::Delete;
+        let object = match (is_delete, self.stored_object(act, &applied)) {
+            (true, _) => None,
+            (false, Ok(object)) => Some(Arc::new(object)),
+            (false, Err(message)) => {
+                self.report(Diagnostic::error("object-unstorable", "Object cannot be stored", message).about(act.key.to_string()));
+                return StepEnd::Failed;
+            }
+        };
+        let record = Record::Done { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
+        if self.record(&record).await.is_err() {
+            return StepEnd::Failed;
+        }
+        let mut id = act.id.clone();
+        if !is_delete {
+            let value = self.marked(act, &applied.object);
+            id = shown_id(&value).or(id);
+            if act.key.deposed.is_none() {
+                self.set_value(&act.key.address, value);
+            }
+        }
+        self.count(act.operation);
+        let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+        self.environment.observer.observe(Event::ApplyComplete { key: act.key.clone(), action: act.action, id, elapsed_ms });
+        self.check_result(act, &applied)
+    }
+
+    fn count(&self, operation: Operation) {
+        let mut applied = self.applied.borrow_mut();
+        match operation {
+            Operation::Create => applied.added += 1,
+            Operation::Update => applied.changed += 1,
+            Operation::Delete => applied.destroyed += 1,
+        }
+    }
+
+    fn marked(&self, act: &Act, value: &Value) -> Value {
+        act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
+    }
+
+    fn stored_object(&self, act: &Act, applied: &Applied) -> Result<formwork_state::Object, String> {
+        self.encode_object(act, &applied.object, applied.private.clone(), Status::Ready)
+    }
+
+    fn encode_object(&self, act: &Act, value: &Value, private: Vec<u8>, status: Status) -> Result<formwork_state::Object, String> {
+        let parts = StoredParts {
+            status,
+            private,
+            provider: act.recipe.provider.clone(),
+            edges: act.recipe.edges.clone(),
+            provider_edges: act.recipe.provider_edges.clone(),
+            create_before_destroy: act.recipe.create_before_destroy,
+        };
+        encode_object(&self.marked(act, &value.unknown_as_null()), &act.kind, parts)
+    }
+
+    /// What the provider made must complete what it planned; the object is stored in any case.
+    fn check_result(&self, act: &Act, applied: &Applied) -> StepEnd {
+        if act.operation == Operation::Delete || applied.lenient {
+            return StepEnd::Done;
+        }
+        let faults = completion_faults(&act.request.planned, &applied.object);
+        let is_whole = applied.object.is_wholly_known();
+        let Some(path) = faults.first().map(ToString::to_string).or_else(|| (!is_whole).then(String::new)) else { return StepEnd::Done };
+        self.report(
+            Diagnostic::error("inconsistent-result", "Provider produced inconsistent result after apply", format!("When applying changes to {}, the provider made something else than it planned at {path}. The object is in the state as it was made. This is a fault of the provider.", act.key))
+                .about(act.key.to_string()),
+        );
+        StepEnd::Failed
+    }
+
+    /// A definite failure: what stands all the same is stored, tainted when it was to be made.
+    async fn fail_act(&self, act: &Act, error: &ProviderError) -> StepEnd {
+        let partial = match &error.outcome {
+            Outcome::Partial(object) => Some(object),
+            _ => None,
+        };
+        let status = if act.operation == Operation::Create { Status::Tainted } else { Status::Ready };
+        let object = partial.and_then(|object| self.encode_object(act, object, act.request.private.clone(), status).ok()).map(Arc::new);
+        let is_nothing_there = object.is_none();
+        let record = Record::Failed { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
+        let recorded = self.record(&record).await;
+        if let (Ok(()), true, Some(deposed)) = (recorded, is_nothing_there, &act.recipe.deposed) {
+            let restored = Record::Restored { address: act.key.address.clone(), deposed: deposed.clone() };
+            // Should this not be durable, the next run finds the object set aside and says so.
+            let _ = self.record(&restored).await;
+        }
+        self.errored(act, error, "");
+        StepEnd::Failed
+    }
+
+    /// Nobody can say what came of it: the intent stays open for the next apply.
+    fn leave_open(&self, act: &Act, error: &ProviderError) -> StepEnd {
+        let more = if act.kind.schema.recovery == Recovery::Ask {
+            " Whether it was done cannot be found out: look at the target, then import the object or taint it."
+        } else {
+            " What came of it is not known yet; the next apply finds out and goes on."
+        };
+        self.errored(act, error, more);
+        StepEnd::Failed
+    }
+
+    fn errored(&self, act: &Act, error: &ProviderError, more: &str) {
+        let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+        self.environment.observer.observe(Event::ApplyErrored { key: act.key.clone(), action: act.action, elapsed_ms });
+        let word = match act.operation {
+            Operation::Create => "Creating an object failed",
+            Operation::Update => "Changing an object failed",
+            Operation::Delete => "Removing an object failed",
+        };
+        let mut diagnostic = error_diagnostic(error, word, &act.key.to_string());
+        diagnostic.detail.push_str(more);
+        if let Some((node, _, _)) = self.position(&act.key.address) {
+            let body = &self.graph.resource(node).body;
+            diagnostic.subject = error.path.as_ref().and_then(|path| body.span_of(path)).or_else(|| Some(self.graph.resource(node).span));
+        }
+        self.report(diagnostic);
+    }
+}
+
+fn after_lost_reply(act: &Act, now: &Start) -> Start {
+    match (now, act.kind.schema.recovery) {
+        (Start::Poll { .. }, _) => now.clone(),
+        (_, Recovery::Replay) => Start::Call,
+        _ => Start::Find,
+    }
+}
+
+fn stored_operation(operation: Operation) -> formwork_state::Operation {
+    match operation {
+        Operation::Create => formwork_state::Operation::Create,
+        Operation::Update => formwork_state::Operation::Update,
+        Operation::Delete => formwork_state::Operation::Delete,
+    }
+}
+
+/// The cursor of a recorded wait.
+pub(super) fn cursor(raw: &RawValue) -> serde_json::Value {
+    serde_json::from_str(raw.get()).unwrap_or(serde_json::Value::Null)
+}

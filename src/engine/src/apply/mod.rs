@@ -1,0 +1,248 @@
+//! Performing a plan: each act recorded before it begins and after it ended.
+//!
+//! The life of a step: [`step`] evaluates its inputs again and makes its recipe, [`drive`] records the intent, calls,
+//! waits, and records the outcome; [`recover`] takes up what an earlier run left open; [`prepare`] puts planned and
+//! stored values where expressions find them.
+//!
+//! Invariant: apply decides nothing about order or actions; what it does is a step of the plan.
+
+mod drive;
+mod prepare;
+mod recover;
+mod step;
+
+use crate::connections::Connections;
+use crate::environment::Environment;
+use crate::evaluate::Evaluator;
+use crate::graph::{Graph, NodeId};
+use crate::model::{Plan, Step, Work};
+use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_lang::{Module, Source};
+use formwork_state::{Address, DeposedKey, Record, Store};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use rustc_hash::FxHashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What to apply.
+pub struct ApplyInput<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The module tree, loaded from the plan's own files.
+    pub root: Arc<Module>,
+    /// Files for file functions.
+    pub files: &'a dyn Source,
+    /// The open store.
+    pub store: &'a Store,
+    /// The run's id.
+    pub run: String,
+    /// Says who owns objects.
+    pub owner: String,
+    /// What `terraform.workspace` answers.
+    pub workspace: String,
+    /// The stage, from 0.
+    pub stage: u32,
+    /// Steps that an earlier part of the run finished.
+    pub finished: BTreeSet<u32>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+    /// Objects made.
+    pub added: usize,
+    /// Objects changed.
+    pub changed: usize,
+    /// Objects removed.
+    pub destroyed: usize,
+    /// Objects forgotten.
+    pub forgotten: usize,
+    /// Whether somebody asked to stop, so that steps are left.
+    pub is_interrupted: bool,
+}
+
+/// Everything one apply works with.
+pub(crate) struct Applier<'a> {
+    pub(crate) environment: Environment,
+    pub(crate) input: &'a ApplyInput<'a>,
+    pub(crate) graph: &'a Graph,
+    pub(crate) evaluator: Evaluator<'a>,
+    pub(crate) connections: &'a Connections,
+    pub(crate) diagnostics: RefCell<Diagnostics>,
+    pub(crate) applied: RefCell<Applied>,
+    pub(crate) deposed: RefCell<FxHashMap<Address, DeposedKey>>,
+    pub(crate) configurations: RefCell<BTreeMap<String, Arc<serde_json::value::RawValue>>>,
+    pub(crate) is_broken: Cell<bool>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StepEnd {
+    /// What waits for it may begin.
+    Done,
+    /// What waits for it may not.
+    Failed,
+    /// It was left in a recorded wait, or not begun, since somebody asked to stop.
+    Stopped,
+}
+
+/// Performs the steps of a plan that are not finished yet.
+pub async fn apply(environment: &Environment, input: &ApplyInput<'_>, connections: &Connections) -> Applied {
+    with_applier(environment, input, connections, async |applier| applier.run().await).await
+}
+
+/// Prepares an applier and lets it do what is asked.
+async fn with_applier(environment: &Environment, input: &ApplyInput<'_>, connections: &Connections, work: impl AsyncFnOnce(&Applier<'_>)) -> Applied {
+    let (graph, diagnostics) = Graph::build(&input.root);
+    if diagnostics.has_errors() {
+        return Applied { diagnostics, ..Applied::default() };
+    }
+    let variables = input.plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
+    let applier = Applier {
+        environment: environment.clone(),
+        input,
+        graph: &graph,
+        evaluator: prepare::evaluator(&graph, input, &variables, connections),
+        connections,
+        diagnostics: RefCell::default(),
+        applied: RefCell::default(),
+        deposed: RefCell::default(),
+        configurations: RefCell::default(),
+        is_broken: Cell::new(false),
+    };
+    applier.evaluator.is_applying.set(true);
+    applier.remember_deposed();
+    work(&applier).await;
+    let found = applier.evaluator.take_diagnostics();
+    applier.diagnostics.borrow_mut().append(found);
+    let mut applied = applier.applied.into_inner();
+    applied.diagnostics = applier.diagnostics.into_inner();
+    applied
+}
+
+impl Applier<'_> {
+    async fn run(&self) {
+        let blocked = self.take_up_open().await;
+        let mut finished = self.input.finished.clone();
+        if self.input.stage == 0
+            && let Some(run) = &self.input.store.folded().run
+        {
+            finished.extend(&run.finished_steps);
+        }
+        self.run_steps(&self.input.plan.steps, &finished, &blocked).await;
+        self.record_ends().await;
+    }
+
+    /// Objects that an earlier part of this run set aside.
+    fn remember_deposed(&self) {
+        for change in self.input.plan.changes.iter().filter(|change| change.action == crate::model::Action::CreateThenDelete) {
+            let own: Vec<_> = self.input.plan.changes.iter().filter(|other| other.address == change.address).filter_map(|other| other.deposed.clone()).collect();
+            let standing = self.input.store.folded().state.deposed(&change.address);
+            if let Some(key) = standing.into_iter().find(|key| !own.contains(key)) {
+                self.deposed.borrow_mut().insert(change.address.clone(), key);
+            }
+        }
+    }
+
+    /// Starts each step when those it waits for are done, as many at once as allowed.
+    async fn run_steps(&self, steps: &[Step], finished: &BTreeSet<u32>, blocked: &BTreeSet<u32>) {
+        let mut waits: Vec<u32> = steps.iter().map(|step| step.after.len() as u32).collect();
+        let mut dependents: Vec<Vec<u32>> = vec![Vec::new(); steps.len()];
+        for step in steps {
+            for before in &step.after {
+                dependents[*before as usize].push(step.id);
+            }
+        }
+        let mut ready: VecDeque<u32> = steps.iter().filter(|step| step.after.is_empty()).map(|step| step.id).collect();
+        let mut running = FuturesUnordered::new();
+        let limit = self.environment.parallelism.max(1);
+        loop {
+            while running.len() < limit
+                && let Some(id) = ready.pop_front()
+            {
+                let step = &steps[id as usize];
+                if step.work == Work::Barrier || finished.contains(&id) {
+                    release(&dependents[id as usize], &mut waits, &mut ready);
+                } else if blocked.contains(&id) {
+                    continue;
+                } else if self.may_start() {
+                    running.push(async move { (id, self.perform(step).await) });
+                } else {
+                    self.applied.borrow_mut().is_interrupted = true;
+                }
+            }
+            let Some((id, end)) = running.next().await else { break };
+            match end {
+                StepEnd::Done => release(&dependents[id as usize], &mut waits, &mut ready),
+                StepEnd::Failed => {}
+                StepEnd::Stopped => self.applied.borrow_mut().is_interrupted = true,
+            }
+        }
+        if self.applied.borrow().is_interrupted && self.environment.is_interrupted() {
+            self.report(crate::plan::interrupted());
+        }
+    }
+
+    fn may_start(&self) -> bool {
+        !self.environment.is_interrupted() && !self.is_broken.get()
+    }
+
+    pub(crate) fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// Appends a record and waits until it is durable; when that fails nothing more is started.
+    pub(crate) async fn record(&self, record: &Record) -> Result<(), ()> {
+        match self.input.store.append(record).await {
+            Ok(()) => Ok(()),
+            Err(diagnostic) => {
+                if !self.is_broken.replace(true) {
+                    self.report(diagnostic);
+                }
+                Err(())
+            }
+        }
+    }
+
+    /// Outputs, edges of values in between, and provider configurations, once all steps ended.
+    async fn record_ends(&self) {
+        if self.is_broken.get() {
+            return;
+        }
+        let records = [self.outputs_record(), self.node_edges_record(), self.providers_record()];
+        for record in records.into_iter().flatten() {
+            if self.record(&record).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The node, module row and place of an instance.
+    pub(crate) fn position(&self, address: &Address) -> Option<(NodeId, u32, u32)> {
+        let module = self.graph.find_module(&address.module().config_path())?;
+        let mode = match address.mode() {
+            formwork_state::Mode::Managed => formwork_lang::Mode::Managed,
+            formwork_state::Mode::Data => formwork_lang::Mode::Data,
+        };
+        let node = self.graph.find_resource(module, mode, address.type_name(), address.name())?;
+        let row = self.evaluator.find_row(module, address.module())?;
+        let place = self.evaluator.resource(node, row).place(address.key())?;
+        Some((node, row, place))
+    }
+}
+
+fn release(dependents: &[u32], waits: &mut [u32], ready: &mut VecDeque<u32>) {
+    for dependent in dependents {
+        let left = &mut waits[*dependent as usize];
+        *left -= 1;
+        if *left == 0 {
+            ready.push_back(*dependent);
+        }
+    }
+}
+
+pub use recover::{Recovered, recover};

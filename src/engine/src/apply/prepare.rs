@@ -1,0 +1,159 @@
+//! The values that expressions read during apply: what is stored for what is finished, what is planned for the rest.
+
+use super::{Applier, ApplyInput};
+use crate::connections::Connections;
+use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVariables};
+use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
+use crate::model::{Action, Plan, RunMode, Work};
+use crate::objects::{decode_object, encode_output};
+use crate::plan::mode_of;
+use arcstr::ArcStr;
+use formwork_state::{Address, BlockAddress, Edge, ModuleInstance, OutputValue, Record};
+use formwork_value::{MarkKind, Value};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// An evaluator whose resource blocks hold planned values where a step is still to come.
+pub(super) fn evaluator<'a>(graph: &'a Graph, input: &'a ApplyInput<'_>, variables: &'a RootVariables, connections: &'a Connections) -> Evaluator<'a> {
+    let options = EvaluatorOptions { files: input.files, timestamp: input.plan.timestamp.clone(), workspace: input.workspace.clone(), variables };
+    let planned = planned_values(input);
+    let data: Rc<FxHashMap<Address, Value>> = Rc::new(input.plan.data.iter().map(|data| (data.address.clone(), data.value.clone())).collect());
+    Evaluator::new(
+        graph,
+        options,
+        Box::new(move |node, module, expand| {
+            let expansion = expand();
+            let resource = graph.resource(node);
+            let block = BlockAddress::new(module.clone(), mode_of(resource.mode), resource.type_name.clone(), resource.name.clone());
+            let mut values = Vec::with_capacity(expansion.rows.len());
+            for (key, _) in &expansion.rows {
+                let address = block.instance(key.clone());
+                let value = planned.get(&address).or_else(|| data.get(&address)).cloned().or_else(|| stored_value(input, connections, &address));
+                values.push(value.unwrap_or_else(|| Value::unknown(formwork_value::Type::Dynamic)));
+            }
+            let keys = expansion.rows.iter().map(|(key, _)| key.clone()).collect();
+            ResourceCell::new(expansion.repetition, keys, values)
+        }),
+    )
+}
+
+/// Planned values of instances whose making step is not finished.
+fn planned_values(input: &ApplyInput<'_>) -> FxHashMap<Address, Value> {
+    let plan: &Plan = input.plan;
+    let pending = plan.steps.iter().filter(|step| !input.finished.contains(&step.id)).filter_map(|step| match step.work {
+        Work::Create { change } | Work::Update { change } | Work::Read { change } => plan.changes.get(change as usize),
+        _ => None,
+    });
+    pending.map(|change| (change.address.clone(), change.after.clone())).collect()
+}
+
+fn stored_value(input: &ApplyInput<'_>, connections: &Connections, address: &Address) -> Option<Value> {
+    let object = input.store.folded().state.current(address)?.clone();
+    let kind = connections.kind(&object.provider.provider, address.mode(), address.type_name())?;
+    let prior = decode_object(&object, &kind).ok()?;
+    Some(kind.mark_sensitive(&prior.marked()))
+}
+
+impl Applier<'_> {
+    /// What reads are called in the state.
+    pub(super) fn edges(&self, reads: &[Read]) -> Vec<Edge> {
+        let mut edges: Vec<Edge> = reads.iter().filter_map(|read| self.edge(*read)).collect();
+        edges.sort();
+        edges.dedup();
+        edges
+    }
+
+    fn edge(&self, read: Read) -> Option<Edge> {
+        match read {
+            Read::Node(node, row) => Some(Edge::Node(self.node_name(node, row))),
+            Read::Block(node, row) => Some(Edge::Block(self.block_address(node, row))),
+            Read::Instance(node, row, place) => {
+                let key = self.evaluator.resource(node, row).keys.get(place as usize)?.clone();
+                Some(Edge::Object(self.block_address(node, row).instance(key)))
+            }
+        }
+    }
+
+    fn block_address(&self, node: NodeId, row: u32) -> BlockAddress {
+        let resource = self.graph.resource(node);
+        let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
+        BlockAddress::new(module, mode_of(resource.mode), resource.type_name.clone(), resource.name.clone())
+    }
+
+    fn node_name(&self, node: NodeId, row: u32) -> ArcStr {
+        let graph_node = self.graph.node(node);
+        let module: &ModuleInstance = &self.evaluator.row(graph_node.module, row).address;
+        let prefix = if module.is_root() { String::new() } else { format!("{module}.") };
+        let name = match &graph_node.kind {
+            NodeKind::Variable(name) => format!("var.{name}"),
+            NodeKind::Local(name) => format!("local.{name}"),
+            NodeKind::Output(name) => format!("output.{name}"),
+            NodeKind::Call(name) => format!("module.{name}"),
+            NodeKind::Resource(_) | NodeKind::Provider(..) => self.graph.name(node),
+        };
+        ArcStr::from(format!("{prefix}{name}"))
+    }
+
+    /// What every value in between reads, for those that lead to an object.
+    pub(super) fn node_edges_record(&self) -> Option<Record> {
+        if self.input.plan.mode != RunMode::Normal {
+            return (!self.input.store.folded().state.node_edges.is_empty()).then(|| Record::NodeEdges { edges: BTreeMap::new() });
+        }
+        let mut edges = BTreeMap::new();
+        for id in &self.graph.order {
+            let node = self.graph.node(*id);
+            if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..)) {
+                continue;
+            }
+            for row in 0..self.evaluator.row_count(node.module) as u32 {
+                let reads = self.edges(&self.evaluator.reads(*id, row));
+                let leads_somewhere = reads.iter().any(|edge| match edge {
+                    Edge::Node(name) => edges.contains_key(name),
+                    _ => true,
+                });
+                if leads_somewhere {
+                    edges.insert(self.node_name(*id, row), reads);
+                }
+            }
+        }
+        (self.input.store.folded().state.node_edges != edges).then_some(Record::NodeEdges { edges })
+    }
+
+    /// Root outputs whose values are known, where they differ from what is stored.
+    pub(super) fn outputs_record(&self) -> Option<Record> {
+        let state = self.input.store.folded();
+        let mut outputs: Vec<(ArcStr, Option<OutputValue>)> = Vec::new();
+        for change in &self.input.plan.outputs {
+            if change.action == Action::Delete {
+                outputs.push((change.name.clone(), None));
+                continue;
+            }
+            let Some(node) = self.graph.find(ModuleId(0), NodeKind::Output(change.name.clone())) else { continue };
+            let value = self.evaluator.value(node, 0);
+            if !value.is_wholly_known() || value.has_mark_deep(MarkKind::Ephemeral) {
+                continue;
+            }
+            match encode_output(&value, change.sensitive) {
+                Ok(output) => {
+                    let is_same = state.state.outputs.get(&change.name).is_some_and(|stored| stored.value.get() == output.value.get() && stored.sensitive == output.sensitive);
+                    if !is_same {
+                        outputs.push((change.name.clone(), Some(output)));
+                    }
+                }
+                Err(message) => self.report(formwork_diagnostic::Diagnostic::error("output-unstorable", "Output cannot be stored", message).about(format!("output.{}", change.name))),
+            }
+        }
+        (!outputs.is_empty()).then_some(Record::Outputs { outputs })
+    }
+
+    /// Where providers point and how they are configured, where that differs from what is stored.
+    pub(super) fn providers_record(&self) -> Option<Record> {
+        let state = self.input.store.folded();
+        let targets: indexmap::IndexMap<String, formwork_state::Target> = self.connections.targets().into_iter().map(|(name, target)| (name, formwork_state::Target { id: target.id, words: target.words })).collect();
+        let configurations = self.configurations.borrow().clone();
+        let is_configuration_same = configurations.iter().all(|(name, text)| state.state.provider_configurations.get(name).is_some_and(|stored| stored.get() == text.get()));
+        let is_target_same = targets.iter().all(|(name, target)| state.state.targets.get(name) == Some(target));
+        (!(is_configuration_same && is_target_same)).then_some(Record::Providers { targets, configurations })
+    }
+}

@@ -1,0 +1,111 @@
+//! Taking up what an earlier run left in flight.
+//!
+//! Invariant: works from the recorded run alone, its plan, its intents and its tokens, never from today's files.
+
+use super::drive::{Act, Start, cursor};
+use super::{Applier, StepEnd};
+use crate::connections::Connections;
+use crate::environment::Environment;
+use crate::event::Event;
+use crate::model::Action;
+use crate::recipe::Recipe;
+use formwork_diagnostic::Diagnostic;
+use formwork_sdk::{Operation, Recovery};
+use formwork_state::OpenStep;
+use std::collections::BTreeSet;
+
+/// What came of taking up open acts.
+pub type Recovered = super::Applied;
+
+/// Takes up every act in flight of the open run, and performs no further step.
+pub async fn recover(environment: &Environment, input: &super::ApplyInput<'_>, connections: &Connections) -> Recovered {
+    super::with_applier(environment, input, connections, async |applier| {
+        applier.take_up_open().await;
+    })
+    .await
+}
+
+impl Applier<'_> {
+    /// Takes up open acts in the order of their steps, so that a provider configured from an object in flight comes
+    /// after that object. Returns the steps that are still open.
+    pub(super) async fn take_up_open(&self) -> BTreeSet<u32> {
+        let mut open: Vec<OpenStep> = self.input.store.folded().run.iter().flat_map(|run| run.open.values().cloned()).collect();
+        open.sort_by_key(|step| step.intent.step);
+        let mut blocked = BTreeSet::new();
+        for step in open {
+            if self.take_up(&step).await != StepEnd::Done {
+                blocked.insert(step.intent.step);
+            }
+        }
+        blocked
+    }
+
+    async fn take_up(&self, open: &OpenStep) -> StepEnd {
+        let act = match self.act_of(open).await {
+            Ok(act) => act,
+            Err(diagnostic) => {
+                if let Some(diagnostic) = diagnostic {
+                    self.report(*diagnostic);
+                }
+                return StepEnd::Failed;
+            }
+        };
+        let (start, words) = match (&open.accepted, &open.cursor) {
+            (Some(id), Some(raw)) => (Start::Poll { id: id.clone(), cursor: cursor(raw) }, "resumes the wait"),
+            _ => match act.recipe.recovery {
+                Recovery::Replay => (Start::Call, "sends the call again with its token"),
+                Recovery::Find | Recovery::NaturalKey => (Start::Find, "looks for what was made"),
+                Recovery::Ask => {
+                    self.report(ask(&act));
+                    return StepEnd::Failed;
+                }
+            },
+        };
+        self.environment.observer.observe(Event::Recovering { key: act.key.clone(), words: words.to_owned() });
+        self.drive(&act, start).await
+    }
+
+    async fn act_of(&self, open: &OpenStep) -> Result<Act, Option<Box<Diagnostic>>> {
+        let intent = &open.intent;
+        let damaged = |message: String| {
+            Some(Box::new(Diagnostic::error("intent-unreadable", "Recorded act cannot be read", message).about(intent.key.to_string()).hint("Finish the run with the version of Formwork that began it.")))
+        };
+        let recipe: Recipe = serde_json::from_str(intent.recipe.get()).map_err(|error| damaged(error.to_string()))?;
+        let (operation, action) = match intent.operation {
+            formwork_state::Operation::Create => (Operation::Create, Action::Create),
+            formwork_state::Operation::Update => (Operation::Update, Action::Update),
+            formwork_state::Operation::Delete => (Operation::Delete, Action::Delete),
+            formwork_state::Operation::Read => return Err(damaged("a read needs no recovery".to_owned())),
+        };
+        let request = recipe.request(operation, &intent.token.0).map_err(damaged)?;
+        let address = &intent.key.address;
+        let Some(kind) = self.connections.kind(&recipe.provider.provider, address.mode(), address.type_name()) else {
+            return Err(Some(Box::new(crate::connections::missing_provider(&recipe.provider.provider, &self.environment))));
+        };
+        let connection = if recipe.through_prior {
+            self.prior_connection(&recipe.provider).await?
+        } else {
+            let provider = self.position(address).and_then(|(node, _, _)| self.graph.node(node).provider);
+            self.planned_connection(provider, address).await?.0
+        };
+        Ok(Act {
+            key: intent.key.clone(),
+            token: intent.token.0.to_string(),
+            operation,
+            action,
+            step: intent.step,
+            connection,
+            kind,
+            recipe,
+            request,
+            id: None,
+            started_ms: self.environment.clock.monotonic_ms(),
+        })
+    }
+}
+
+fn ask(act: &Act) -> Diagnostic {
+    Diagnostic::error("recovery-ask", "Nobody can say whether this was done", format!("The run before this one ended while {} was in flight, and kind {} offers no way to find out what came of it. Everything that depends on it waits.", act.key, act.kind.name))
+        .about(act.key.to_string())
+        .hint("Look at the target: import the object if it is there, or remove the open step with state rm.")
+}

@@ -1,0 +1,93 @@
+//! What an intent keeps so that its call can be sent again, by this process or another.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use formwork_sdk::{ApplyRequest, Operation, Recovery, Token};
+use formwork_state::{DeposedKey, Edge, ProviderConfigAddress};
+use formwork_value::{Marks, Path, Type, Value, decode_msgpack, encode_msgpack, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A call, and what its object is stored with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Resource kind.
+    pub kind: String,
+    /// Whose it is.
+    pub provider: ProviderConfigAddress,
+    /// Whether the call goes through the configuration that the state was read with.
+    pub through_prior: bool,
+    /// How an unknown outcome is taken up.
+    pub recovery: Recovery,
+    /// The object as it was.
+    pub prior: Packed,
+    /// The complete planned object.
+    pub planned: Packed,
+    /// The configuration.
+    pub configuration: Packed,
+    /// The provider's private bytes of the plan.
+    pub private: String,
+    /// What in the object is never shown.
+    pub sensitive: Vec<Box<RawValue>>,
+    /// Says who owns the object.
+    pub owner: String,
+    /// What its expressions read.
+    pub edges: Vec<Edge>,
+    /// What its provider's configuration read.
+    pub provider_edges: Vec<Edge>,
+    /// Whether its replacement is made first.
+    pub create_before_destroy: bool,
+    /// The object that was set aside for this one.
+    pub deposed: Option<DeposedKey>,
+}
+
+/// A value as MessagePack in base64, its type with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Packed(pub String);
+
+impl Packed {
+    /// Packs a value without marks.
+    pub fn pack(value: &Value) -> Result<Self, String> {
+        let bytes = encode_msgpack(value, &Type::Dynamic).map_err(|error| error.to_string())?;
+        Ok(Self(BASE64.encode(bytes)))
+    }
+
+    /// Unpacks it.
+    pub fn unpack(&self) -> Result<Value, String> {
+        let bytes = BASE64.decode(&self.0).map_err(|error| error.to_string())?;
+        decode_msgpack(&bytes, &Type::Dynamic).map_err(|error| error.to_string())
+    }
+}
+
+impl Recipe {
+    /// The call.
+    pub fn request(&self, operation: Operation, token: &str) -> Result<ApplyRequest, String> {
+        Ok(ApplyRequest {
+            operation,
+            kind: self.kind.clone(),
+            prior: self.prior.unpack()?,
+            planned: self.planned.unpack()?,
+            configuration: self.configuration.unpack()?,
+            private: BASE64.decode(&self.private).map_err(|error| error.to_string())?,
+            token: Token(token.to_owned()),
+            owner: self.owner.clone(),
+        })
+    }
+
+    /// The marks that its object is stored with.
+    pub fn marks(&self) -> Vec<(Path, Marks)> {
+        let paths = self.sensitive.iter().filter_map(|path| json::path_from_json(path.get()).ok());
+        paths.map(|path| (path, Marks::sensitive())).collect()
+    }
+}
+
+/// Private bytes as text.
+pub fn private_text(private: &[u8]) -> String {
+    BASE64.encode(private)
+}
+
+/// Paths as JSON.
+pub fn paths_json<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<Box<RawValue>> {
+    paths.filter_map(|path| RawValue::from_string(json::path_to_json(path).ok()?).ok()).collect()
+}

@@ -1,0 +1,367 @@
+//! Whole runs: configuration in, plan out; plan in, state out; stages and crashes in between.
+//!
+//! This is the engine's door: the command line calls these functions and renders what they give back.
+
+use crate::apply::{self, ApplyInput};
+use crate::connections::Connections;
+use crate::environment::Environment;
+use crate::event::Event;
+use crate::model::{Plan, RunMode};
+use crate::plan::{PlanInput, Planning};
+use crate::variables::GivenVariable;
+use crate::{envelope, plan_file};
+use arcstr::ArcStr;
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
+use formwork_lang::{MemorySource, Module, RecordingSource, Source};
+use formwork_state::{Folded, Record, Store};
+use formwork_value::Value;
+use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A configuration with its variables decided.
+pub struct Configuration {
+    /// The module tree.
+    pub root: Arc<Module>,
+    /// The texts, for diagnostics.
+    pub sources: Sources,
+    /// Root variables.
+    pub variables: IndexMap<ArcStr, Value>,
+    /// Names of variables that took their default.
+    pub defaulted: FxHashSet<ArcStr>,
+    /// Every file that was read.
+    pub recorded: BTreeMap<String, Vec<u8>>,
+    /// Where file functions read.
+    pub files: Arc<dyn Source>,
+}
+
+/// How to plan.
+#[derive(Debug, Clone)]
+pub struct PlanOptions {
+    /// What kind of run.
+    pub mode: RunMode,
+    /// Whether to read what is live first.
+    pub refresh: bool,
+    /// RFC 3339.
+    pub timestamp: String,
+    /// What `terraform.workspace` answers.
+    pub workspace: String,
+    /// Provider configurations, or provider names, whose target may differ from the state's.
+    pub accepted_targets: Vec<String>,
+}
+
+/// Loads a module tree. `variables` stay undecided: see [`decide_variables`].
+pub fn load(files: &Arc<dyn Source>) -> (Configuration, Diagnostics) {
+    let recording = RecordingSource::new(files.as_ref());
+    let mut sources = Sources::new();
+    let (root, diagnostics) = formwork_lang::load(&recording, &mut sources);
+    let recorded = recording.recorded().0;
+    let configuration = Configuration {
+        root,
+        sources,
+        variables: IndexMap::new(),
+        defaulted: FxHashSet::default(),
+        recorded,
+        files: files.clone(),
+    };
+    (configuration, diagnostics)
+}
+
+/// Decides the root variables from what was given.
+pub fn decide_variables(configuration: &mut Configuration, given: &IndexMap<ArcStr, GivenVariable>) -> Diagnostics {
+    let (variables, diagnostics) = crate::variables::decide(&configuration.root, given, &mut configuration.sources);
+    configuration.defaulted = configuration.root.variables.keys().filter(|name| !given.contains_key(*name)).cloned().collect();
+    configuration.variables = variables;
+    diagnostics
+}
+
+/// Checks a configuration without a target or variables.
+pub fn validate(environment: &Environment, configuration: &Configuration) -> Diagnostics {
+    crate::plan::validate_configuration(environment, &configuration.root, configuration.files.as_ref())
+}
+
+/// Plans.
+pub async fn plan(environment: &Environment, configuration: &Configuration, folded: &Folded, options: &PlanOptions) -> Planning {
+    let connections = Connections::new(environment.clone());
+    plan_with(environment, configuration, folded, options, &connections).await
+}
+
+async fn plan_with(environment: &Environment, configuration: &Configuration, folded: &Folded, options: &PlanOptions, connections: &Connections) -> Planning {
+    let recording = RecordingSource::new(configuration.files.as_ref());
+    let input = PlanInput {
+        root: configuration.root.clone(),
+        sources: &configuration.sources,
+        files: &recording,
+        recorded: BTreeMap::new(),
+        variables: configuration.variables.clone(),
+        defaulted: configuration.defaulted.clone(),
+        state: &folded.state,
+        open_run: folded.run.as_ref(),
+        mode: options.mode,
+        refresh: options.refresh,
+        timestamp: options.timestamp.clone(),
+        workspace: options.workspace.clone(),
+        owner: owner(&folded.state.lineage),
+        accepted_targets: options.accepted_targets.clone(),
+    };
+    let mut planning = crate::plan::plan(environment, &input, connections).await;
+    planning.plan.files = configuration.recorded.clone();
+    planning.plan.files.extend(recording.recorded().0);
+    planning
+}
+
+/// Who owns objects that a state's runs make: written on them as their owner mark.
+pub fn owner(lineage: &str) -> String {
+    format!("formwork/{lineage}")
+}
+
+/// What an apply came to.
+pub struct Outcome {
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+    /// Objects made, changed, removed, forgotten.
+    pub counts: Counts,
+    /// The texts that the diagnostics point into.
+    pub sources: Sources,
+    /// A later stage's plan that the envelope does not allow, to be written to a file and approved.
+    pub unapproved: Option<Box<Plan>>,
+}
+
+/// How many objects.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Made.
+    pub added: usize,
+    /// Changed in place.
+    pub changed: usize,
+    /// Removed.
+    pub destroyed: usize,
+    /// Forgotten.
+    pub forgotten: usize,
+}
+
+/// The plan of a run that was cut off, where there is one.
+pub fn open_plan(folded: &Folded) -> Result<Option<Plan>, Diagnostic> {
+    folded.run.as_ref().map(|run| plan_file::from_raw(&run.plan)).transpose()
+}
+
+/// Whether a saved plan is the one that an open run performs.
+pub fn is_open_plan(folded: &Folded, plan: &Plan) -> bool {
+    let raw = plan_file::to_raw(plan).ok();
+    folded.run.as_ref().zip(raw).is_some_and(|(run, raw)| run.plan.get() == raw.get())
+}
+
+/// Whether configuration and variables are still those of a plan.
+pub fn is_unchanged(configuration: &Configuration, plan: &Plan) -> bool {
+    let are_files_same = configuration.recorded.iter().all(|(path, bytes)| plan.files.get(path) == Some(bytes));
+    let are_none_missing = plan.files.iter().all(|(path, bytes)| configuration.files.read(path).ok().as_ref() == Some(bytes));
+    let are_variables_same = plan.variables.len() == configuration.variables.len()
+        && plan.variables.iter().all(|(name, planned)| configuration.variables.get(name) == Some(&planned.value));
+    are_files_same && are_none_missing && are_variables_same
+}
+
+/// Refuses a saved plan that was made from another state.
+pub fn check_stale(folded: &Folded, plan: &Plan) -> Result<(), Diagnostic> {
+    let state = &folded.state;
+    let is_new = plan.base_serial == 0 && state.serial == 0 && state.is_empty();
+    if is_new || (state.lineage == plan.lineage && state.serial == plan.base_serial) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        "stale-plan",
+        "Saved plan is stale",
+        format!("The given plan file can no longer be applied because the state was changed by another operation after the plan was created: it was made from serial {} of lineage {}, and the state is at serial {} of lineage {}.", plan.base_serial, plan.lineage, state.serial, state.lineage),
+    )
+    .hint("Plan again and apply the new plan."))
+}
+
+/// Performs an approved plan, through all its stages. An open run of the same plan goes on where it was cut off.
+pub async fn apply(environment: &Environment, store: &Store, plan: &Plan, run: &str, workspace: &str) -> Outcome {
+    let (configuration, diagnostics) = recorded_configuration(plan);
+    let mut outcome = Outcome { diagnostics, counts: Counts::default(), sources: configuration.sources.clone(), unapproved: None };
+    if outcome.diagnostics.has_errors() {
+        return outcome;
+    }
+    let is_continuing = store.folded().run.is_some();
+    let connections = Connections::new(environment.clone());
+    if !is_continuing && let Err(diagnostic) = begin(environment, store, plan, run, &connections).await {
+        outcome.diagnostics.push(diagnostic);
+        return outcome;
+    }
+    let mut performer = Performer { environment, store, configuration: &configuration, workspace, connections, outcome: &mut outcome };
+    let is_whole = performer.stages(plan, is_continuing).await;
+    close(store, !is_whole || outcome.diagnostics.has_errors(), &mut outcome.diagnostics).await;
+    outcome
+}
+
+/// Takes up what an open run left in flight, from its own plan, and closes the run; performs no further step.
+pub async fn recover(environment: &Environment, store: &Store, plan: &Plan, workspace: &str) -> Outcome {
+    let (configuration, diagnostics) = recorded_configuration(plan);
+    let mut outcome = Outcome { diagnostics, counts: Counts::default(), sources: configuration.sources.clone(), unapproved: None };
+    if outcome.diagnostics.has_errors() {
+        return outcome;
+    }
+    let connections = Connections::new(environment.clone());
+    let (run, stage) = store.folded().run.as_ref().map(|run| (run.run.clone(), run.stage)).unwrap_or_default();
+    let input = apply_input(plan, &configuration, store, run, workspace, stage, finished_steps(store));
+    let applied = apply::recover(environment, &input, &connections).await;
+    outcome.diagnostics.append(applied.diagnostics);
+    close(store, true, &mut outcome.diagnostics).await;
+    outcome
+}
+
+fn finished_steps(store: &Store) -> BTreeSet<u32> {
+    store.folded().run.as_ref().filter(|run| run.stage == 0).map_or_else(BTreeSet::new, |run| run.finished_steps.clone())
+}
+
+/// Loads the configuration that a plan carries.
+fn recorded_configuration(plan: &Plan) -> (Configuration, Diagnostics) {
+    let files: Arc<dyn Source> = Arc::new(MemorySource(plan.files.clone()));
+    let (mut configuration, diagnostics) = load(&files);
+    configuration.variables = plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
+    configuration.defaulted = plan.variables.iter().filter(|(_, variable)| variable.is_default).map(|(name, _)| name.clone()).collect();
+    configuration.recorded.clone_from(&plan.files);
+    (configuration, diagnostics)
+}
+
+async fn begin(environment: &Environment, store: &Store, plan: &Plan, run: &str, connections: &Connections) -> Result<(), Diagnostic> {
+    let raw = plan_file::to_raw(plan).map_err(|error| Diagnostic::error("plan-unwritable", "Plan cannot be recorded", error.to_string()))?;
+    let record = Record::Begin {
+        run: run.to_owned(),
+        lineage: store.folded().state.lineage.clone(),
+        base_serial: store.base_serial(),
+        base_digest: store.base_digest().to_owned(),
+        time: environment.clock.now(),
+        plan: Arc::from(raw),
+    };
+    store.append(&record).await?;
+    let configurations = crate::objects::encode_configurations(&plan.prior_configurations, connections);
+    if !configurations.is_empty() {
+        store.append(&Record::Providers { targets: IndexMap::new(), configurations }).await?;
+    }
+    if let Some(record) = crate::objects::readings_record(plan, &store.folded().state, connections) {
+        store.append(&record).await?;
+    }
+    Ok(())
+}
+
+/// Ends the run, unless acts are still in flight: those wait for the next one.
+async fn close(store: &Store, errored: bool, diagnostics: &mut Diagnostics) {
+    let may_close = store.folded().run.as_ref().is_some_and(|run| run.open.is_empty());
+    if may_close && let Err(diagnostic) = store.append(&Record::Finished { errored }).await {
+        diagnostics.push(diagnostic);
+    }
+}
+
+fn apply_input<'a>(plan: &'a Plan, configuration: &'a Configuration, store: &'a Store, run: String, workspace: &str, stage: u32, finished: BTreeSet<u32>) -> ApplyInput<'a> {
+    ApplyInput {
+        plan,
+        root: configuration.root.clone(),
+        files: configuration.files.as_ref(),
+        store,
+        run,
+        owner: owner(&store.folded().state.lineage),
+        workspace: workspace.to_owned(),
+        stage,
+        finished,
+    }
+}
+
+struct Performer<'a> {
+    environment: &'a Environment,
+    store: &'a Store,
+    configuration: &'a Configuration,
+    workspace: &'a str,
+    connections: Connections,
+    outcome: &'a mut Outcome,
+}
+
+impl Performer<'_> {
+    /// Performs stage after stage; whether all of them were finished.
+    async fn stages(&mut self, approved: &Plan, is_continuing: bool) -> bool {
+        let mut stage = self.store.folded().run.as_ref().map_or(0, |run| run.stage);
+        let mut current = approved.clone();
+        if is_continuing && stage > 0 {
+            // The recorded plan is the first stage's: what is in flight is taken up by it, the rest planned again.
+            let input = apply_input(approved, self.configuration, self.store, self.run_id(), self.workspace, stage, BTreeSet::new());
+            let applied = apply::recover(self.environment, &input, &self.connections).await;
+            self.take(applied);
+            match self.next_stage(approved, stage).await {
+                Some(plan) => current = plan,
+                None => return false,
+            }
+        }
+        let mut finished = finished_steps(self.store);
+        loop {
+            let input = apply_input(&current, self.configuration, self.store, self.run_id(), self.workspace, stage, std::mem::take(&mut finished));
+            let applied = apply::apply(self.environment, &input, &self.connections).await;
+            if !self.take(applied) {
+                return false;
+            }
+            if current.stages.is_empty() {
+                return true;
+            }
+            if let Err(diagnostic) = self.store.append(&Record::StageFinished { stage }).await {
+                self.outcome.diagnostics.push(diagnostic);
+                return false;
+            }
+            stage += 1;
+            let had_steps = !current.steps.is_empty();
+            let awaits = current.stages[0].awaits.clone();
+            self.environment.observer.observe(Event::StageStart { stage, awaits });
+            match self.next_stage(&current, stage).await {
+                Some(plan) if had_steps || !plan.steps.is_empty() => current = plan,
+                Some(_) => {
+                    self.outcome.diagnostics.push(no_progress(&current));
+                    return false;
+                }
+                None => return false,
+            }
+        }
+    }
+
+    fn run_id(&self) -> String {
+        self.store.folded().run.as_ref().map(|run| run.run.clone()).unwrap_or_default()
+    }
+
+    fn take(&mut self, applied: apply::Applied) -> bool {
+        let counts = &mut self.outcome.counts;
+        counts.added += applied.added;
+        counts.changed += applied.changed;
+        counts.destroyed += applied.destroyed;
+        counts.forgotten += applied.forgotten;
+        let is_whole = !applied.diagnostics.has_errors() && !applied.is_interrupted;
+        self.outcome.diagnostics.append(applied.diagnostics);
+        is_whole
+    }
+
+    /// Plans the next stage with what is known by now and holds it against the envelope.
+    async fn next_stage(&mut self, before: &Plan, stage: u32) -> Option<Plan> {
+        let options = PlanOptions { mode: before.mode, refresh: false, timestamp: before.timestamp.clone(), workspace: self.workspace.to_owned(), accepted_targets: Vec::new() };
+        let folded = Folded { state: self.store.folded().state.clone(), run: None, is_changed: false };
+        let planning = plan_with(self.environment, self.configuration, &folded, &options, &self.connections).await;
+        let is_errored = planning.diagnostics.has_errors();
+        self.outcome.diagnostics.append(planning.diagnostics);
+        if is_errored {
+            return None;
+        }
+        let plan = planning.plan;
+        let outside = before.stages.first().map_or_else(Vec::new, |allowed| envelope::outside(allowed, &plan));
+        if outside.is_empty() {
+            return Some(plan);
+        }
+        self.outcome.diagnostics.push(
+            Diagnostic::error("outside-envelope", "Later stage differs from what was approved", format!("Stage {} would do more than the approved plan allows:\n  {}\nNothing of it was started; finished stages are kept.", stage + 1, outside.join("\n  ")))
+                .hint("Look at the new plan, and apply it if it is right."),
+        );
+        self.outcome.unapproved = Some(Box::new(plan));
+        None
+    }
+}
+
+fn no_progress(plan: &Plan) -> Diagnostic {
+    let awaits = plan.stages.first().map_or("", |stage| stage.awaits.as_str());
+    Diagnostic::error("stage-waits", "Later stage cannot begin", format!("{awaits}, and nothing in this configuration brings it about."))
+        .hint("Make what it waits for part of the configuration, or create it first.")
+}

@@ -1,0 +1,165 @@
+//! Arguments that the language itself takes: which are allowed, constants, lists of references.
+
+use super::Loader;
+use crate::compile::{as_reference, compile};
+use crate::evaluate::Nowhere;
+use crate::expression::Expression;
+use crate::module::{Condition, ProviderReference};
+use crate::scope::Reference;
+use crate::suggest;
+use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
+use formwork_diagnostic::{Diagnostic, Span};
+use formwork_value::{Type, Value, convert};
+
+impl Loader<'_> {
+    /// Refuses arguments and blocks that are not among the given ones.
+    pub(super) fn only(&mut self, body: &BodySyntax, arguments: &[&str], blocks: &[&str]) {
+        for attribute in &body.attributes {
+            let name = attribute.name.as_str();
+            if arguments.contains(&name) {
+                continue;
+            }
+            let detail = format!("An argument named \"{name}\" is not expected here.");
+            let mut diagnostic = Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
+                .at(attribute.name_span);
+            diagnostic.hint = if blocks.contains(&name) {
+                Some(format!("Did you mean to define a block of type \"{name}\"?"))
+            } else {
+                suggest::hint(name, arguments.iter().copied())
+            };
+            self.diagnostics.push(diagnostic);
+        }
+        for block in &body.blocks {
+            let kind = block.kind.as_str();
+            if blocks.contains(&kind) {
+                continue;
+            }
+            let detail = format!("Blocks of type \"{kind}\" are not expected here.");
+            let mut diagnostic =
+                Diagnostic::error("unsupported-block", "Unsupported block type", detail).at(block.header);
+            diagnostic.hint = if arguments.contains(&kind) {
+                Some(format!(
+                    "Did you mean to define argument \"{kind}\"? If so, use the equals sign to assign it a value."
+                ))
+            } else {
+                suggest::hint(kind, blocks.iter().copied())
+            };
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    pub(super) fn required<'s>(&mut self, block: &'s BlockSyntax, name: &str) -> Option<&'s AttributeSyntax> {
+        let attribute = block.body.attribute(name);
+        if attribute.is_none() {
+            let detail = format!("The argument \"{name}\" is required, but no definition was found.");
+            self.report("missing-argument", "Missing required argument", detail, block.header);
+        }
+        attribute
+    }
+
+    /// An argument's value, which must be known from the text alone.
+    pub(super) fn constant(&mut self, expression: &Expr, wanted: &Type) -> Option<Value> {
+        let compiled = compile(expression, &[]);
+        let (value, findings) = compiled.evaluate(&Nowhere);
+        let is_faulty = findings.has_errors();
+        self.diagnostics.append(findings);
+        if is_faulty {
+            return None;
+        }
+        match convert(&value, wanted) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let detail = format!("Unsuitable value: {error}.");
+                self.report("wrong-type", "Unsuitable value type", detail, expression.span);
+                None
+            }
+        }
+    }
+
+    pub(super) fn text(&mut self, body: &BodySyntax, name: &str) -> Option<String> {
+        let value = self.constant(&body.attribute(name)?.value, &Type::String)?;
+        value.as_str().map(ToString::to_string)
+    }
+
+    pub(super) fn flag(&mut self, body: &BodySyntax, name: &str) -> Option<bool> {
+        self.constant(&body.attribute(name)?.value, &Type::Bool)?.as_bool()
+    }
+
+    pub(super) fn expression(&self, body: &BodySyntax, name: &str) -> Option<Expression> {
+        body.attribute(name).map(|attribute| compile(&attribute.value, &[]))
+    }
+
+    /// The items of a list as written.
+    pub(super) fn list<'s>(&mut self, expression: &'s Expr) -> &'s [Expr] {
+        match &expression.kind {
+            ExprKind::Tuple(items) => items,
+            _ => {
+                let detail = "A static list is required: items between square brackets.";
+                self.report("static-list", "Invalid expression", detail, expression.span);
+                &[]
+            }
+        }
+    }
+
+    pub(super) fn depends_on(&mut self, body: &BodySyntax) -> Vec<Reference> {
+        let Some(attribute) = body.attribute("depends_on") else { return Vec::new() };
+        let mut references = Vec::new();
+        for item in self.list(&attribute.value) {
+            match as_reference(item) {
+                Ok(reference) => references.push(reference),
+                Err(diagnostic) => self.diagnostics.push(*diagnostic),
+            }
+        }
+        references
+    }
+
+    /// `precondition`, `postcondition` and `validation` blocks.
+    pub(super) fn conditions(&mut self, body: &BodySyntax, kind: &str) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        for block in body.blocks.iter().filter(|block| block.kind == kind) {
+            self.only(&block.body, &["condition", "error_message"], &[]);
+            let condition = self.required(block, "condition");
+            let error_message = self.required(block, "error_message");
+            if let (Some(condition), Some(error_message)) = (condition, error_message) {
+                conditions.push(Condition {
+                    condition: compile(&condition.value, &[]),
+                    error_message: compile(&error_message.value, &[]),
+                    span: block.header,
+                });
+            }
+        }
+        conditions
+    }
+
+    /// `name` or `name.alias`.
+    pub(super) fn provider_reference(&mut self, expression: &Expr) -> Option<ProviderReference> {
+        let span = expression.span;
+        match &expression.kind {
+            ExprKind::Root(name) => return Some(ProviderReference { name: name.clone(), alias: None, span }),
+            ExprKind::Attribute { source, name: alias, .. } => {
+                if let ExprKind::Root(name) = &source.kind {
+                    return Some(ProviderReference { name: name.clone(), alias: Some(alias.clone()), span });
+                }
+            }
+            ExprKind::Index { .. } => {
+                self.not_yet("several instances of one provider configuration", span);
+                return None;
+            }
+            _ => {}
+        }
+        let detail = "A provider configuration is named as NAME or NAME.ALIAS, without quotes.";
+        self.report("provider-reference", "Invalid provider configuration reference", detail, span);
+        None
+    }
+
+    pub(super) fn duplicate(
+        &mut self,
+        summary: impl Into<String>,
+        detail: impl Into<String>,
+        first: Span,
+        span: Span,
+    ) {
+        let detail = format!("{} was already declared at {}.", detail.into(), self.place(first));
+        self.report("duplicate", summary, detail, span);
+    }
+}

@@ -1,0 +1,306 @@
+//! Module trees from files in memory: what is read, and what each fault says.
+
+use super::load;
+use crate::module::{IgnoreChanges, Module};
+use crate::scope::Mode;
+use crate::source::{MemorySource, RecordingSource};
+use formwork_diagnostic::{Diagnostics, Sources};
+use std::sync::Arc;
+
+fn load_files(files: &[(&str, &str)]) -> (Arc<Module>, Diagnostics, Sources) {
+    let source: MemorySource = files.iter().map(|(path, text)| (*path, *text)).collect();
+    let mut sources = Sources::new();
+    let (module, diagnostics) = load(&source, &mut sources);
+    (module, diagnostics, sources)
+}
+
+/// Each finding as `file:line summary [hint]`.
+fn shown(diagnostics: &Diagnostics, sources: &Sources) -> Vec<String> {
+    let show = |one: &formwork_diagnostic::Diagnostic| {
+        let place = one.subject.and_then(|span| {
+            let file = sources.get(span.file)?;
+            Some(format!("{}:{} ", file.name(), file.position(span.start).line))
+        });
+        let hint = one.hint.as_ref().map(|hint| format!(" [{hint}]"));
+        format!("{}{}{}", place.unwrap_or_default(), one.summary, hint.unwrap_or_default())
+    };
+    diagnostics.iter().map(show).collect()
+}
+
+fn faults(files: &[(&str, &str)]) -> Vec<String> {
+    let (_, diagnostics, sources) = load_files(files);
+    shown(&diagnostics, &sources)
+}
+
+const WHOLE: &str = r#"
+terraform {
+  required_version = ">= 1.8"
+  required_providers {
+    sim = {
+      source                = "formwork/sim"
+      version               = "~> 1.0"
+      configuration_aliases = [sim.other]
+    }
+  }
+  backend "file" {
+    path = "x"
+  }
+}
+
+variable "size" {
+  type        = object({ gpus = number, kind = optional(string, "A100") })
+  default     = { gpus = "2" }
+  description = "How large"
+  sensitive   = true
+  nullable    = false
+  validation {
+    condition     = var.size.gpus > 0
+    error_message = "None of ${var.size.kind}."
+  }
+}
+
+locals {
+  names = [for n in range(2) : "gpu-${n}"]
+}
+
+provider "sim" {
+  seed = 1
+}
+
+provider "sim" {
+  alias = "other"
+}
+
+resource "sim_machine" "gpu" {
+  count    = var.size.gpus
+  provider = sim.other
+  name     = local.names[count.index]
+  disk {
+    size = 5
+  }
+  dynamic "disk" {
+    for_each = toset(["a"])
+    content {
+      size = disk.value
+    }
+  }
+  depends_on = [data.sim_image.base]
+  lifecycle {
+    create_before_destroy = true
+    prevent_destroy       = var.size.gpus > 1
+    ignore_changes        = [name, disk[0].size, tags["a"]]
+    replace_triggered_by  = [data.sim_image.base.id]
+    postcondition {
+      condition     = self.name != ""
+      error_message = "No name."
+    }
+  }
+}
+
+data "sim_image" "base" {}
+
+module "child" {
+  source    = "./modules/child"
+  for_each  = { a = 1 }
+  input     = each.value
+  providers = { sim = sim.other }
+}
+
+output "all" {
+  value      = [for key, child in module.child : child.id]
+  sensitive  = true
+  depends_on = [sim_machine.gpu]
+}
+"#;
+
+#[test]
+fn a_whole_module_is_read() {
+    let child = "variable \"input\" {}\noutput \"id\" {\n  value = var.input\n}\n";
+    let stub = "locals {\n  unused = 1\n}\n";
+    let text = WHOLE.replace("range(2)", "[1, 2]").replace("toset([\"a\"])", "[\"a\"]");
+    let (module, diagnostics, sources) = load_files(&[
+        ("main.tf", text.as_str()),
+        ("more.tf", stub),
+        ("modules/child/main.tf", child),
+        ("notes.txt", "{"),
+    ]);
+    assert_eq!(shown(&diagnostics, &sources), Vec::<String>::new());
+    assert_eq!(module.settings.required_version[0].0, ">= 1.8");
+    let required = &module.settings.required_providers["sim"];
+    assert_eq!(
+        (required.source.as_deref(), required.aliases[0].to_string()),
+        (Some("formwork/sim"), "sim.other".into())
+    );
+    let variable = &module.variables["size"];
+    assert_eq!(format!("{:?}", variable.default), "Some({\"gpus\": 2, \"kind\": \"A100\"})");
+    assert_eq!((variable.sensitive, variable.nullable, variable.validations.len()), (true, false, 1));
+    let resource = module.resource(Mode::Managed, "sim_machine", "gpu").expect("it is there");
+    assert_eq!(resource.provider.as_ref().map(ToString::to_string).as_deref(), Some("sim.other"));
+    assert_eq!(resource.lifecycle.create_before_destroy, Some(true));
+    let IgnoreChanges::Paths(paths) = &resource.lifecycle.ignore_changes else { panic!("paths are ignored") };
+    assert_eq!(
+        paths.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(),
+        [".name", ".disk[0].size", ".tags[\"a\"]"]
+    );
+    let names: Vec<String> = resource.body.references().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["local.names", "count.index"]);
+    assert_eq!(resource.depends_on[0].to_string(), "data.sim_image.base");
+    let call = &module.calls["child"];
+    assert_eq!(
+        (call.module.path.join("."), call.module.directory.as_str()),
+        ("child".to_owned(), "modules/child")
+    );
+    assert_eq!(call.providers[0].1.to_string(), "sim.other");
+    assert_eq!(module.outputs["all"].value.references()[0].to_string(), "module.child");
+}
+
+#[test]
+fn every_fault_has_its_place_and_its_words() {
+    for (text, expected) in [
+        ("x = 1\n", "main.tf:1 Unsupported argument"),
+        ("resorce \"a\" \"b\" {}\n", "main.tf:1 Unsupported block type [Did you mean \"resource\"?]"),
+        ("resource \"a\" {}\n", "main.tf:1 Missing name for resource"),
+        ("variable \"a\" \"b\" {}\n", "main.tf:1 Extraneous label for variable"),
+        ("variable \"1a\" {}\n", "main.tf:1 Invalid variable name"),
+        ("variable \"count\" {}\n", "main.tf:1 Invalid variable name"),
+        ("variable \"a\" {\n  typ = string\n}\n", "main.tf:2 Unsupported argument [Did you mean \"type\"?]"),
+        (
+            "variable \"a\" {\n  type = number\n  default = \"x\"\n}\n",
+            "main.tf:3 Invalid default value for variable",
+        ),
+        (
+            "variable \"a\" {\n  default = null\n  nullable = false\n}\n",
+            "main.tf:2 Invalid default value for variable",
+        ),
+        ("variable \"a\" {\n  default = var.b\n}\n", "main.tf:2 Variables not allowed"),
+        ("variable \"a\" {}\nvariable \"a\" {}\n", "main.tf:2 Duplicate variable declaration"),
+        ("locals {\n  a = 1\n}\nlocals {\n  a = 2\n}\n", "main.tf:5 Duplicate local value definition"),
+        ("output \"a\" {}\n", "main.tf:1 Missing required argument"),
+        (
+            "output \"a\" {\n  value = var.b\n}\nvariable \"bb\" {}\n",
+            "main.tf:2 Reference to undeclared input variable [Did you mean \"bb\"?]",
+        ),
+        (
+            "output \"a\" {\n  value = var.b\n}\n",
+            "main.tf:2 Reference to undeclared input variable [This variable can be declared with a variable \"b\" {} block.]",
+        ),
+        (
+            "output \"a\" {\n  value = [local.nmae]\n}\nlocals {\n  name = 1\n}\n",
+            "main.tf:2 Reference to undeclared local value [Did you mean \"name\"?]",
+        ),
+        (
+            "output \"a\" {\n  value = a_b.x.id\n}\nresource \"a_b\" \"xy\" {}\n",
+            "main.tf:2 Reference to undeclared resource [Did you mean \"a_b.xy\"?]",
+        ),
+        (
+            "output \"a\" {\n  value = a_b.x.id\n}\ndata \"a_b\" \"x\" {}\n",
+            "main.tf:2 Reference to undeclared resource [Did you mean data.a_b.x?]",
+        ),
+        ("output \"a\" {\n  value = module.m\n}\n", "main.tf:2 Reference to undeclared module"),
+        (
+            "output \"a\" {\n  value = lenght([])\n}\n",
+            "main.tf:2 Call to unknown function [Did you mean \"length\"?]",
+        ),
+        (
+            "output \"a\" {\n  value = each.key\n}\n",
+            "main.tf:2 Reference to \"each\" in context without for_each",
+        ),
+        (
+            "output \"a\" {\n  value = count.index\n}\n",
+            "main.tf:2 Reference to \"count\" in non-counted context",
+        ),
+        ("output \"a\" {\n  value = self.x\n}\n", "main.tf:2 Invalid \"self\" reference"),
+        ("output \"a\" {\n  value = var\n}\n", "main.tf:2 Invalid reference"),
+        (
+            "resource \"a\" \"b\" {\n  count = 1\n  for_each = []\n}\n",
+            "main.tf:3 Invalid combination of \"count\" and \"for_each\"",
+        ),
+        (
+            "resource \"a\" \"b\" {}\nresource \"a\" \"b\" {}\n",
+            "main.tf:2 Duplicate resource \"a\" configuration",
+        ),
+        (
+            "resource \"a\" \"b\" {\n  provider = \"x\"\n}\n",
+            "main.tf:2 Invalid provider configuration reference",
+        ),
+        ("resource \"a\" \"b\" {\n  depends_on = [\"x\"]\n}\n", "main.tf:2 Invalid expression"),
+        (
+            "resource \"a\" \"b\" {\n  lifecycle {\n    prevent_destory = true\n  }\n}\n",
+            "main.tf:3 Unsupported argument [Did you mean \"prevent_destroy\"?]",
+        ),
+        (
+            "resource \"a\" \"b\" {\n  lifecycle {\n    ignore_changes = [f()]\n  }\n}\n",
+            "main.tf:3 Invalid ignore_changes item [To ignore all changes, write ignore_changes = all.]",
+        ),
+        ("resource \"a\" \"b\" {\n  provisioner \"local-exec\" {}\n}\n", "main.tf:2 Not supported yet"),
+        ("moved {\n}\n", "main.tf:1 Not supported yet"),
+        ("provider \"a\" {}\nprovider \"a\" {}\n", "main.tf:2 Duplicate provider configuration"),
+        (
+            "terraform {\n  cloud {}\n}\n",
+            "main.tf:2 Cloud block not supported [Use a \"backend\" block to say where the state is kept.]",
+        ),
+        ("module \"m\" {}\n", "main.tf:1 Missing required argument"),
+        ("module \"m\" {\n  source = \"registry/x/y\"\n}\n", "main.tf:2 Not supported yet"),
+        ("module \"m\" {\n  source = \"./none\"\n}\n", "main.tf:2 Unreadable module directory"),
+        ("module \"m\" {\n  source = \"./m\"\n}\n", "main.tf:1 Missing required argument"),
+        (
+            "module \"m\" {\n  source = \"./m\"\n  need = 1\n  neeed = 1\n}\n",
+            "main.tf:4 Unsupported argument [Did you mean \"need\"?]",
+        ),
+        (
+            "module \"m\" {\n  source = \"./m\"\n  need = 1\n}\noutput \"o\" {\n  value = module.m.ot\n}\n",
+            "main.tf:6 Unsupported attribute [Did you mean \"out\"?]",
+        ),
+        ("module \"m\" {\n  source = \"./\"\n}\n", "main.tf:2 Module calls itself"),
+    ] {
+        let child = "variable \"need\" {}\noutput \"out\" {\n  value = 1\n}\n";
+        assert_eq!(faults(&[("main.tf", text), ("m/main.tf", child)]), [expected], "{text}");
+    }
+}
+
+#[test]
+fn faults_of_several_files_are_gathered() {
+    let found = faults(&[
+        ("a.tf", "locals {\n  a = \n  b = (\n}\nresource \"x\" \"y\" {\n  a = [1\n}\n"),
+        ("b.tf", "variable \"v\" {\n  default = \"unclosed\n}\noutput \"o\" {\n  value = var.v +\n}\n"),
+        ("c.tf", "locals {\n  c = var.nope\n}\n"),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "a.tf:2 Invalid expression",
+            "a.tf:4 Invalid expression",
+            "a.tf:7 Missing item separator",
+            "b.tf:2 Invalid multi-line string",
+            "b.tf:5 Invalid expression",
+            "c.tf:2 Reference to undeclared input variable [This variable can be declared with a variable \"nope\" {} block.]",
+        ]
+    );
+}
+
+#[test]
+fn a_folder_called_twice_is_read_once() {
+    let source: MemorySource = [
+        ("main.tf", "module \"a\" {\n  source = \"./m\"\n}\nmodule \"b\" {\n  source = \"./m\"\n}\n"),
+        ("m/main.tf", "module \"deep\" {\n  source = \"../n\"\n}\n"),
+        ("n/x.tf", "locals {\n  a = var.nope\n}\n"),
+    ]
+    .into_iter()
+    .collect();
+    let recording = RecordingSource::new(&source);
+    let mut sources = Sources::new();
+    let (module, diagnostics) = load(&recording, &mut sources);
+    assert_eq!(diagnostics.len(), 1);
+    assert_eq!(sources.iter().count(), 3);
+    let deep = module.descendant(&["b".into(), "deep".into()]).expect("it is there");
+    assert_eq!((deep.path.join("."), deep.directory.as_str()), ("b.deep".to_owned(), "n"));
+    assert_eq!(recording.recorded(), source);
+}
+
+#[test]
+fn a_tofu_file_shadows_its_namesake() {
+    let (module, diagnostics, _) =
+        load_files(&[("a.tf", "locals {\n  a = 1\n}\n"), ("a.tofu", "locals {\n  b = 1\n}\n")]);
+    assert!(diagnostics.is_empty());
+    assert_eq!(module.locals.keys().map(ToString::to_string).collect::<Vec<_>>(), ["b"]);
+}

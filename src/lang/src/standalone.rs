@@ -1,0 +1,72 @@
+//! Texts that are one thing alone: an expression, a template, a file of variable values.
+
+use crate::compile::compile;
+use crate::expression::Expression;
+use crate::parser;
+use arcstr::ArcStr;
+use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
+use indexmap::IndexMap;
+
+/// Parses a text that is one expression; it becomes a source of its own.
+pub fn parse_expression(text: &str, sources: &mut Sources) -> (Option<Expression>, Diagnostics) {
+    let file = sources.add("<expression>", text);
+    let (syntax, diagnostics) = parser::parse_expression(file, text);
+    (syntax.map(|syntax| compile(&syntax, &[])), diagnostics)
+}
+
+/// Parses a text with sequences; it becomes a source of its own.
+pub fn parse_template(text: &str, sources: &mut Sources) -> (Option<Expression>, Diagnostics) {
+    let file = sources.add("<template>", text);
+    let (syntax, diagnostics) = parser::parse_template(file, text);
+    (syntax.map(|syntax| compile(&syntax, &[])), diagnostics)
+}
+
+/// Parses a `.tfvars` file that is one of the sources: arguments alone, each with the span of its name. Values may
+/// refer to nothing.
+pub fn parse_tfvars(file: FileId, sources: &Sources) -> (IndexMap<ArcStr, (Expression, Span)>, Diagnostics) {
+    let Some(source) = sources.get(file) else { return (IndexMap::new(), Diagnostics::new()) };
+    let (body, mut diagnostics) = parser::parse_file(file, source.text());
+    for block in &body.blocks {
+        let detail = format!(
+            "Blocks are not allowed here: a file of variable values holds arguments alone, like {} = {{ ... }}.",
+            block.kind
+        );
+        diagnostics.push(Diagnostic::error("unexpected-block", "Unexpected block", detail).at(block.header));
+    }
+    let mut values = IndexMap::new();
+    for attribute in &body.attributes {
+        let expression = compile(&attribute.value, &[]);
+        for reference in expression.references() {
+            let detail = "Variable values may not refer to anything: they are read before all else.";
+            diagnostics
+                .push(Diagnostic::error("no-references", "Variables not allowed", detail).at(reference.span));
+        }
+        diagnostics.extend(expression.problems().iter().cloned());
+        values.insert(attribute.name.clone(), (expression, attribute.name_span));
+    }
+    (values, diagnostics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Vec<String>, Vec<String>) {
+        let mut sources = Sources::new();
+        let file = sources.add("x.tfvars", text);
+        let (values, diagnostics) = parse_tfvars(file, &sources);
+        let shown =
+            values.iter().map(|(name, (expression, _))| format!("{name}={:?}", expression.constant()));
+        (shown.collect(), diagnostics.iter().map(|one| one.summary.clone()).collect())
+    }
+
+    #[test]
+    fn variable_files_hold_constant_arguments() {
+        assert_eq!(
+            read("a = [1, \"x\"]\nb = true\n"),
+            (vec!["a=Some([1, \"x\"])".into(), "b=Some(true)".into()], vec![])
+        );
+        assert_eq!(read("a = var.b\nb {\n}\n").1, ["Unexpected block", "Variables not allowed"]);
+        assert_eq!(read("a = \nb = 1\nc = (\nd = 2\n").1, ["Invalid expression", "Unbalanced parentheses"]);
+    }
+}
