@@ -90,11 +90,19 @@ fn apply_as_user(world: &mut World, moment: &str) {
     if let Some(plan) = open {
         if run::is_unchanged(&world.configuration(), &plan) {
             let outcome = world.apply_plan(&plan);
-            assert!(!outcome.diagnostics.has_errors(), "{moment}: {}", text(&outcome.diagnostics, &outcome.sources));
+            assert!(
+                !outcome.diagnostics.has_errors(),
+                "{moment}: {}",
+                text(&outcome.diagnostics, &outcome.sources)
+            );
             return;
         }
         let outcome = world.recover(&plan);
-        assert!(!outcome.diagnostics.has_errors(), "{moment}: {}", text(&outcome.diagnostics, &outcome.sources));
+        assert!(
+            !outcome.diagnostics.has_errors(),
+            "{moment}: {}",
+            text(&outcome.diagnostics, &outcome.sources)
+        );
     }
     world.apply();
 }
@@ -126,28 +134,56 @@ fn nothing_changed() {
 #[test]
 fn the_resource_was_edited() {
     for (moment, image) in moments(&["intent", "progress", "done"]) {
-        check(&moment, image, &|world| { world.main(&whole().replace("var.flavour", "\"large\"")); }, &ALL);
+        check(
+            &moment,
+            image,
+            &|world| {
+                world.main(&whole().replace("var.flavour", "\"large\""));
+            },
+            &ALL,
+        );
     }
 }
 
 #[test]
 fn a_variable_was_changed() {
     for (moment, image) in moments(&["intent", "progress", "done"]) {
-        check(&moment, image, &|world| { world.var("flavour", "large"); }, &ALL);
+        check(
+            &moment,
+            image,
+            &|world| {
+                world.var("flavour", "large");
+            },
+            &ALL,
+        );
     }
 }
 
 #[test]
 fn the_block_was_deleted() {
     for (moment, image) in moments(&["intent", "progress", "done"]) {
-        check(&moment, image, &|world| { world.main(&[HEAD, NETWORK].concat()); }, &["sim_network.main"]);
+        check(
+            &moment,
+            image,
+            &|world| {
+                world.main(&[HEAD, NETWORK].concat());
+            },
+            &["sim_network.main"],
+        );
     }
 }
 
 #[test]
 fn the_provider_block_was_deleted_with_what_it_made() {
     for (moment, image) in moments(&["intent", "progress", "done"]) {
-        check(&moment, image, &|world| { world.main(&[HEAD, NETWORK, MACHINE, CLUSTER].concat()); }, &ALL[..3]);
+        check(
+            &moment,
+            image,
+            &|world| {
+                world.main(&[HEAD, NETWORK, MACHINE, CLUSTER].concat());
+            },
+            &ALL[..3],
+        );
     }
 }
 
