@@ -2,8 +2,10 @@
 //!
 //! State is a snapshot with the journal folded in by one pure function ([`journal::fold`]). Nothing here calls a
 //! provider or reads configuration.
+#![expect(clippy::result_large_err, reason = "a diagnostic is made once, on the way out")]
 
 pub mod address;
+pub mod backend;
 mod files;
 pub mod format_v4;
 pub mod journal;
@@ -11,7 +13,9 @@ mod line;
 mod lock;
 pub mod model;
 mod object_codec;
+pub mod simulated;
 mod store;
+mod writer;
 
 pub use address::{
     Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress,
@@ -20,4 +24,5 @@ pub use address::{
 pub use files::{Appender, Files, RealFiles};
 pub use journal::{Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token};
 pub use model::{LANGUAGE_VERSION, Object, OutputValue, State, Status, Target};
-pub use store::{FaultHook, FaultPoint, Store, StoreOptions, Ticket, digest};
+pub use store::{FaultHook, FaultPoint, Opening, Store, StoreOptions, digest};
+pub use writer::Ticket;
