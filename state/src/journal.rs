@@ -1,14 +1,504 @@
-//! The journal: what a run intended, what became of it, and how the two fold into state.
+//! The journal: what is about to be done and what came of it, and the fold that makes state of it.
 //!
-//! Invariant: [`fold`] is pure, and every transition that it admits is a row of one table.
+//! Invariant: [`fold`] is the only way that a record changes a state, and [`Transition`] the only table of what is
+//! legal; folding is pure and costs O(1) a record.
 
-mod fold;
-mod frame;
-mod record;
-mod rules;
+use crate::address::{Address, DeposedKey, Edge, ObjectKey};
+use crate::model::{Object, OutputValue, State, Status, Target};
+use arcstr::ArcStr;
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
-pub use fold::{Folded, OpenRun, OpenStep, fold};
-pub(crate) use frame::write_frame;
-pub use frame::{FrameError, Scan, Tail, encode, scan};
-pub use record::{Intent, Operation, Record, Token};
-pub use rules::{IllegalTransition, Violation};
+/// The idempotency key of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Token(pub ArcStr);
+
+/// What a step does to its object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// Makes it.
+    Create,
+    /// Changes it in place.
+    Update,
+    /// Removes it.
+    Delete,
+    /// Reads a data source.
+    Read,
+}
+
+/// An act that is about to begin: enough to repeat the call.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Intent {
+    /// The object.
+    pub key: ObjectKey,
+    /// The idempotency key.
+    pub token: Token,
+    /// What is done.
+    pub operation: Operation,
+    /// The step of the recorded plan.
+    pub step: u32,
+    /// Rises only after a definite failure.
+    pub attempt: u32,
+    /// The stage of the plan.
+    pub stage: u32,
+    /// RFC 3339.
+    pub time: String,
+    /// What the engine needs to take it up again; opaque here.
+    pub recipe: Arc<RawValue>,
+}
+
+/// One record.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// A run opens.
+    Begin {
+        /// The run's id.
+        run: String,
+        /// The state it works on.
+        lineage: String,
+        /// The snapshot it works on.
+        base_serial: u64,
+        /// Digest of the snapshot's bytes; empty when there is none.
+        base_digest: String,
+        /// RFC 3339.
+        time: String,
+        /// The whole plan.
+        plan: Arc<RawValue>,
+    },
+    /// An act is about to begin.
+    Intent(Box<Intent>),
+    /// The target answered with an id.
+    Accepted {
+        /// The object.
+        key: ObjectKey,
+        /// Of the open intent.
+        token: Token,
+        /// The remote id.
+        id: String,
+    },
+    /// The target works on it.
+    Progress {
+        /// The object.
+        key: ObjectKey,
+        /// Of the open intent.
+        token: Token,
+        /// The remote id.
+        id: String,
+        /// What the next poll needs.
+        cursor: Arc<RawValue>,
+    },
+    /// It is finished.
+    Done {
+        /// The object.
+        key: ObjectKey,
+        /// Of the open intent.
+        token: Token,
+        /// What stands; none when it was removed.
+        object: Option<Arc<Object>>,
+    },
+    /// It failed.
+    Failed {
+        /// The object.
+        key: ObjectKey,
+        /// Of the open intent.
+        token: Token,
+        /// What stands all the same.
+        object: Option<Arc<Object>>,
+    },
+    /// The current object is set aside and its successor is about to be made: one append.
+    Deposed {
+        /// The name of the object set aside.
+        deposed: DeposedKey,
+        /// The successor's intent.
+        intent: Box<Intent>,
+    },
+    /// A deposed object is the current one again.
+    Restored {
+        /// The instance.
+        address: Address,
+        /// The name of the object that was set aside.
+        deposed: DeposedKey,
+    },
+    /// An object changed its address.
+    Moved {
+        /// From here.
+        from: Address,
+        /// To here.
+        to: Address,
+    },
+    /// An object was adopted.
+    Imported {
+        /// The object.
+        key: ObjectKey,
+        /// What stands.
+        object: Arc<Object>,
+    },
+    /// An object leaves the state and stays where it is.
+    Forgotten {
+        /// The object.
+        key: ObjectKey,
+        /// The step of the recorded plan, when one did it.
+        step: Option<u32>,
+    },
+    /// An object must be replaced.
+    Tainted {
+        /// The object.
+        key: ObjectKey,
+    },
+    /// An object need not be replaced after all.
+    Untainted {
+        /// The object.
+        key: ObjectKey,
+    },
+    /// Readings that differ from what is stored; none where the object is gone.
+    Refreshed {
+        /// The objects.
+        objects: Vec<(ObjectKey, Option<Arc<Object>>)>,
+    },
+    /// Root outputs; none where one is gone.
+    Outputs {
+        /// By name.
+        outputs: Vec<(ArcStr, Option<OutputValue>)>,
+    },
+    /// What values in between read.
+    NodeEdges {
+        /// By name.
+        edges: BTreeMap<ArcStr, Vec<Edge>>,
+    },
+    /// Where provider configurations point, and their configurations.
+    Providers {
+        /// By address.
+        targets: IndexMap<String, Target>,
+        /// By address.
+        configurations: BTreeMap<String, Arc<RawValue>>,
+    },
+    /// Results of checks.
+    Checks {
+        /// As the v4 format has them.
+        results: Arc<RawValue>,
+    },
+    /// All steps of a stage are finished.
+    StageFinished {
+        /// From 0.
+        stage: u32,
+    },
+    /// The run is over.
+    Finished {
+        /// Whether anything failed.
+        errored: bool,
+    },
+}
+
+/// An act that began and whose outcome is not recorded.
+#[derive(Debug, Clone)]
+pub struct OpenStep {
+    /// What began.
+    pub intent: Intent,
+    /// The remote id, once the target answered.
+    pub accepted: Option<String>,
+    /// What the next poll needs, once the target answered that it works on it.
+    pub cursor: Option<Arc<RawValue>>,
+}
+
+/// A run that is not over.
+#[derive(Debug, Clone)]
+pub struct OpenRun {
+    /// Its id.
+    pub run: String,
+    /// When it began.
+    pub time: String,
+    /// Its whole plan.
+    pub plan: Arc<RawValue>,
+    /// Acts in flight, by object.
+    pub open: IndexMap<ObjectKey, OpenStep>,
+    /// Steps of the current stage's plan that are finished.
+    pub finished_steps: BTreeSet<u32>,
+    /// The stage that runs, from 0.
+    pub stage: u32,
+}
+
+/// A snapshot with the journal folded in.
+#[derive(Debug, Clone, Default)]
+pub struct Folded {
+    /// The state.
+    pub state: State,
+    /// The run that is not over, if there is one.
+    pub run: Option<OpenRun>,
+    /// Whether the state differs from the snapshot.
+    pub is_changed: bool,
+}
+
+/// A record that may not follow those before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IllegalTransition {
+    /// What may not.
+    pub record: &'static str,
+    /// Why not.
+    pub reason: String,
+}
+
+impl fmt::Display for IllegalTransition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a {} record may not stand here: {}", self.record, self.reason)
+    }
+}
+
+impl std::error::Error for IllegalTransition {}
+
+/// What must hold before a record, besides an open run.
+enum Transition {
+    /// No run is open.
+    NoRun,
+    /// A run may be open or not.
+    Anywhere,
+    /// A run may be open or not, and the objects have no open intent: verbs that change the state alone.
+    Untouched,
+    /// A run is open, and the object has no open intent.
+    Closed,
+    /// The object has an open intent with this very token.
+    Open,
+    /// No intent is open at all.
+    AllClosed,
+}
+
+impl Record {
+    /// Its name, and what must hold before it: the one table of legal transitions.
+    fn rule(&self) -> (&'static str, Transition) {
+        match self {
+            Self::Begin { .. } => ("begin", Transition::NoRun),
+            Self::Intent(_) => ("intent", Transition::Closed),
+            Self::Accepted { .. } => ("accepted", Transition::Open),
+            Self::Progress { .. } => ("progress", Transition::Open),
+            Self::Done { .. } => ("done", Transition::Open),
+            Self::Failed { .. } => ("failed", Transition::Open),
+            Self::Deposed { .. } => ("deposed", Transition::Closed),
+            Self::Restored { .. } => ("restored", Transition::Closed),
+            Self::Moved { .. } => ("moved", Transition::Untouched),
+            Self::Imported { .. } => ("imported", Transition::Untouched),
+            Self::Forgotten { .. } => ("forgotten", Transition::Anywhere),
+            Self::Tainted { .. } => ("tainted", Transition::Untouched),
+            Self::Untainted { .. } => ("untainted", Transition::Untouched),
+            Self::Refreshed { .. } => ("refreshed", Transition::Anywhere),
+            Self::Outputs { .. } => ("outputs", Transition::Anywhere),
+            Self::NodeEdges { .. } => ("node-edges", Transition::Anywhere),
+            Self::Providers { .. } => ("providers", Transition::Anywhere),
+            Self::Checks { .. } => ("checks", Transition::Anywhere),
+            Self::StageFinished { .. } => ("stage-finished", Transition::AllClosed),
+            Self::Finished { .. } => ("finished", Transition::AllClosed),
+        }
+    }
+
+    /// Its kind's name.
+    pub fn name(&self) -> &'static str {
+        self.rule().0
+    }
+
+    /// The objects that it is about, where a rule asks.
+    fn keys(&self) -> Vec<ObjectKey> {
+        match self {
+            Self::Intent(intent) | Self::Deposed { intent, .. } => vec![intent.key.clone()],
+            Self::Accepted { key, .. }
+            | Self::Progress { key, .. }
+            | Self::Done { key, .. }
+            | Self::Failed { key, .. }
+            | Self::Imported { key, .. }
+            | Self::Tainted { key }
+            | Self::Untainted { key } => vec![key.clone()],
+            Self::Restored { address, .. } => vec![ObjectKey::current(address.clone())],
+            Self::Moved { from, to } => vec![ObjectKey::current(from.clone()), ObjectKey::current(to.clone())],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Where it puts an object: one that stands there already would be lost.
+    fn destination(&self, state: &State) -> Option<ObjectKey> {
+        let set_aside = |address: &Address, deposed: &DeposedKey| ObjectKey { address: address.clone(), deposed: Some(deposed.clone()) };
+        match self {
+            Self::Imported { key, .. } => Some(key.clone()),
+            Self::Moved { from, to } => state.current(from).map(|_| ObjectKey::current(to.clone())),
+            Self::Deposed { deposed, intent } => state.object(&intent.key).map(|_| set_aside(&intent.key.address, deposed)),
+            Self::Restored { address, deposed } => state.object(&set_aside(address, deposed)).map(|_| ObjectKey::current(address.clone())),
+            _ => None,
+        }
+    }
+
+    fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Accepted { token, .. } | Self::Progress { token, .. } | Self::Done { token, .. } | Self::Failed { token, .. } => Some(token),
+            _ => None,
+        }
+    }
+}
+
+fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTransition> {
+    let (name, rule) = record.rule();
+    let refuse = |reason: String| Err(IllegalTransition { record: name, reason });
+    let run = folded.run.as_ref();
+    let open = run.and_then(|run| record.keys().iter().find_map(|key| run.open.get(key)));
+    match (rule, open) {
+        (Transition::NoRun, _) if run.is_some() => return refuse("a run is open already".to_owned()),
+        (Transition::Closed | Transition::Open | Transition::AllClosed, _) if run.is_none() => return refuse("no run is open".to_owned()),
+        (Transition::Untouched | Transition::Closed, Some(open)) => return refuse(format!("{} has an open intent", open.intent.key)),
+        (Transition::Open, None) => return refuse("the object has no open intent".to_owned()),
+        (Transition::Open, Some(open)) if Some(&open.intent.token) != record.token() => return refuse("its token is not the open intent's".to_owned()),
+        (Transition::AllClosed, _) if run.is_some_and(|run| !run.open.is_empty()) => return refuse("acts are in flight".to_owned()),
+        _ => {}
+    }
+    if let (Record::StageFinished { stage }, Some(run)) = (record, run)
+        && *stage != run.stage
+    {
+        return refuse(format!("stage {} runs, not {stage}", run.stage));
+    }
+    match record.destination(&folded.state) {
+        Some(key) if folded.state.object(&key).is_some() => refuse(format!("{key} would be lost")),
+        _ => Ok(()),
+    }
+}
+
+/// Takes one record into the state. Nothing changes when it is refused.
+pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransition> {
+    check(folded, record)?;
+    folded.is_changed |= changes_state(record);
+    match record {
+        Record::Begin { run, time, plan, .. } => {
+            folded.run = Some(OpenRun {
+                run: run.clone(),
+                time: time.clone(),
+                plan: plan.clone(),
+                open: IndexMap::new(),
+                finished_steps: BTreeSet::new(),
+                stage: 0,
+            });
+        }
+        Record::Intent(intent) => open_step(folded, intent),
+        Record::Accepted { key, id, .. } => {
+            if let Some(step) = folded.run.as_mut().and_then(|run| run.open.get_mut(key)) {
+                step.accepted = Some(id.clone());
+            }
+        }
+        Record::Progress { key, id, cursor, .. } => {
+            if let Some(step) = folded.run.as_mut().and_then(|run| run.open.get_mut(key)) {
+                step.accepted = Some(id.clone());
+                step.cursor = Some(cursor.clone());
+            }
+        }
+        Record::Done { key, object, .. } => close_step(folded, key, object.as_ref(), true),
+        Record::Failed { key, object, .. } => close_step(folded, key, object.as_ref(), false),
+        Record::Deposed { deposed, intent } => {
+            let state = &mut folded.state;
+            if let Some(object) = state.remove(&intent.key) {
+                state.insert(ObjectKey { address: intent.key.address.clone(), deposed: Some(deposed.clone()) }, object);
+            }
+            open_step(folded, intent);
+        }
+        Record::StageFinished { stage } => {
+            if let Some(run) = &mut folded.run {
+                run.stage = stage + 1;
+                run.finished_steps.clear();
+            }
+        }
+        Record::Finished { .. } => folded.run = None,
+        other => fold_state(folded, other),
+    }
+    Ok(())
+}
+
+/// Records that change the state alone.
+fn fold_state(folded: &mut Folded, record: &Record) {
+    let state = &mut folded.state;
+    match record {
+        Record::Restored { address, deposed } => {
+            let set_aside = ObjectKey { address: address.clone(), deposed: Some(deposed.clone()) };
+            if let Some(object) = state.remove(&set_aside) {
+                state.insert(ObjectKey::current(address.clone()), object);
+            }
+        }
+        Record::Moved { from, to } => {
+            if let Some(object) = state.remove(&ObjectKey::current(from.clone())) {
+                state.insert(ObjectKey::current(to.clone()), object);
+            }
+        }
+        Record::Imported { key, object } => state.insert(key.clone(), object.clone()),
+        Record::Forgotten { key, step } => {
+            state.remove(key);
+            if let Some(run) = &mut folded.run {
+                // Whoever forgets an object in flight answers for it.
+                run.open.shift_remove(key);
+                run.finished_steps.extend(*step);
+            }
+        }
+        Record::Tainted { key } => set_status(state, key, Status::Tainted),
+        Record::Untainted { key } => set_status(state, key, Status::Ready),
+        Record::Refreshed { objects } => {
+            for (key, object) in objects {
+                put(state, key, object.as_ref());
+            }
+        }
+        Record::Outputs { outputs } => {
+            for (name, output) in outputs {
+                match output {
+                    Some(output) => {
+                        state.outputs.insert(name.clone(), output.clone());
+                    }
+                    None => {
+                        state.outputs.shift_remove(name);
+                    }
+                }
+            }
+        }
+        Record::NodeEdges { edges } => state.node_edges.clone_from(edges),
+        Record::Providers { targets, configurations } => {
+            state.targets.extend(targets.clone());
+            state.provider_configurations.extend(configurations.clone());
+        }
+        Record::Checks { results } => state.check_results = Some(results.clone()),
+        _ => {}
+    }
+}
+
+fn open_step(folded: &mut Folded, intent: &Intent) {
+    if let Some(run) = &mut folded.run {
+        let step = OpenStep { intent: intent.clone(), accepted: None, cursor: None };
+        run.open.insert(intent.key.clone(), step);
+    }
+}
+
+fn close_step(folded: &mut Folded, key: &ObjectKey, object: Option<&Arc<Object>>, is_done: bool) {
+    let Some(step) = folded.run.as_mut().and_then(|run| run.open.shift_remove(key)) else { return };
+    if is_done {
+        put(&mut folded.state, key, object);
+        if let Some(run) = &mut folded.run {
+            run.finished_steps.insert(step.intent.step);
+        }
+    } else if object.is_some() {
+        put(&mut folded.state, key, object);
+    }
+}
+
+fn put(state: &mut State, key: &ObjectKey, object: Option<&Arc<Object>>) {
+    match object {
+        Some(object) => state.insert(key.clone(), object.clone()),
+        None => {
+            state.remove(key);
+        }
+    }
+}
+
+fn set_status(state: &mut State, key: &ObjectKey, status: Status) {
+    if let Some(object) = state.object(key).cloned() {
+        state.insert(key.clone(), Arc::new(Object { status, ..(*object).clone() }));
+    }
+}
+
+fn changes_state(record: &Record) -> bool {
+    !matches!(
+        record,
+        Record::Begin { .. } | Record::Intent(_) | Record::Accepted { .. } | Record::Progress { .. } | Record::StageFinished { .. } | Record::Finished { .. }
+    ) && !matches!(record, Record::Failed { object: None, .. })
+}

@@ -1,33 +1,28 @@
-//! Addresses, state, journal, and the places where they are kept.
+//! Addresses, the state, its journal and where both are kept.
 //!
-//! State is the fold of a snapshot and the journal that follows it: [`journal::fold`] is the only thing that changes a
-//! [`State`], and it knows every legal transition. [`Store`] is the door the engine uses; [`Backend`] is the door to a
-//! place that keeps bytes.
-//!
-//! Invariant: nothing here calls a provider or reads configuration, and what a resource holds is never decoded.
+//! State is a snapshot with the journal folded in by one pure function ([`journal::fold`]). Nothing here calls a
+//! provider or reads configuration.
+#![expect(clippy::result_large_err, reason = "a diagnostic is made once, on the way out")]
 
 pub mod address;
 pub mod backend;
-pub mod file;
-#[cfg(test)]
-mod fixtures;
+mod files;
 pub mod format_v4;
 pub mod journal;
-mod json_text;
+mod line;
+mod lock;
 pub mod model;
+mod object_codec;
+pub mod simulated;
 mod store;
+mod writer;
 
 pub use address::{
-    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey,
-    ProviderAddress, ProviderConfigAddress,
+    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress,
+    ProviderConfigAddress,
 };
-pub use backend::{Backend, FaultHook, FaultPoint, LockHolder, digest};
-pub use file::{Appender, FileBackend, Files, RealFiles};
-pub use journal::{
-    Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token, Violation,
-};
+pub use files::{Appender, Files, RealFiles};
+pub use journal::{Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token};
 pub use model::{LANGUAGE_VERSION, Object, OutputValue, State, Status, Target};
-pub use store::{Store, StoreOptions, Ticket};
-
-/// An interned text, cheap to clone.
-pub type Name = arcstr::ArcStr;
+pub use store::{FaultHook, FaultPoint, Opening, Store, StoreOptions, digest};
+pub use writer::Ticket;

@@ -1,212 +1,369 @@
-//! What the engine uses: a state opened under its lock, with the journal folded in, to which records are appended.
+//! The store: one state, its journal folded in, open for a run.
 //!
-//! Invariant: a record is folded in memory before its bytes are handed over, and in the same order; so what is durable
-//! is always a prefix of what was folded. The snapshot is written once, at the end.
+//! Invariants: the lease is taken before anything is read; a record is folded in memory before its bytes are handed
+//! on and is durable when its [`Ticket`] says so; the journal is ended only when the snapshot holds what it says.
 
-mod open;
-mod ticket;
-mod writer;
-
-pub use open::StoreOptions;
-pub use ticket::Ticket;
-
-use crate::backend::{Backend, Durability, Fence, digest};
+use crate::backend::{Backend, BackendError, Fence, FileBackend, Holder, Loaded};
+use crate::files::Files;
 use crate::format_v4;
-use crate::journal::{Folded, Record, encode, fold};
+use crate::journal::{Folded, IllegalTransition, Record, fold};
+use crate::line::{self, Header};
+use crate::model::State;
+use crate::writer::{Task, Ticket, Writer, unwritable};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use writer::Writer;
+use sha2::{Digest, Sha256};
+use std::cell::{Cell, Ref, RefCell};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// A state that is open: read-only, or for a run.
-pub struct Store {
-    backend: Arc<dyn Backend>,
-    folded: RwLock<Folded>,
-    base: Base,
-    /// The lease; none when the user asked for no lock.
-    fence: Option<Fence>,
-    /// None when read-only.
-    writer: Option<Writer>,
-    /// The run that the journal belongs to, once it has begun: its first record names it.
-    run: OnceLock<String>,
-    version: String,
-    notices: Diagnostics,
+/// Moments at which a test may end the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultPoint {
+    /// A record was handed on and is not durable.
+    BeforeFlush,
+    /// A record is durable.
+    AfterFlush,
+    /// The new snapshot is written under its other name.
+    SnapshotWritten,
+    /// The new snapshot has its name.
+    SnapshotRenamed,
+    /// The journal is about to be removed.
+    BeforeJournalRemoval,
 }
 
-/// The snapshot as it was read.
-struct Base {
-    serial: u64,
-    digest: Option<String>,
+/// Called at each [`FaultPoint`] with the kind of record; does nothing in normal use.
+pub type FaultHook = Arc<dyn Fn(FaultPoint, &str) + Send + Sync>;
+
+/// How to open a store in files.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// The snapshot's path; journal, backup and lock stand beside it.
+    pub path: PathBuf,
+    /// Whether to take the lock.
+    pub lock: bool,
+    /// How long to wait for the lock.
+    pub lock_timeout_ms: u64,
+    /// What the holder does, for others to read: `apply`.
+    pub operation: String,
+    /// RFC 3339, for the lock's text.
+    pub time: String,
+    /// Our own version, written beside the language's.
+    pub version: String,
+    /// The lineage of a state that does not exist yet.
+    pub new_lineage: String,
+    /// The disk.
+    pub files: Arc<dyn Files>,
+    /// For tests.
+    pub faults: Option<FaultHook>,
+    /// For tests alone: acknowledge records without flushing them.
+    pub skip_flush: bool,
+}
+
+/// How to open a store on any backend.
+#[derive(Clone)]
+pub struct Opening {
+    /// Whether to take the lease.
+    pub lock: bool,
+    /// How long to wait for the lease.
+    pub lock_timeout_ms: u64,
+    /// What the holder does, for others to read: `apply`.
+    pub operation: String,
+    /// RFC 3339, for the lease's text.
+    pub time: String,
+    /// Our own version, written beside the language's.
+    pub version: String,
+    /// The lineage of a state that does not exist yet.
+    pub new_lineage: String,
+    /// For tests.
+    pub faults: Option<FaultHook>,
+}
+
+/// A lease, given back when dropped.
+struct Lease {
+    backend: Arc<dyn Backend>,
+    fence: Fence,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.fence != Fence::UNLOCKED {
+            self.backend.release(self.fence);
+        }
+    }
+}
+
+/// What stands in the journal when the store is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Journal {
+    /// Nothing.
+    Empty,
+    /// Records that the snapshot lacks, this many entries.
+    Live(u64),
+    /// Records that the snapshot holds already: the crash came before the journal's end.
+    Stale,
+}
+
+/// An open store.
+pub struct Store {
+    lease: Lease,
+    version: String,
+    faults: Option<FaultHook>,
+    folded: RefCell<Folded>,
+    base: Header,
+    has_snapshot: bool,
+    journal: Cell<Journal>,
+    writer: RefCell<Option<Writer>>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // What was handed on is written before the lease goes; whoever cared for the outcome has a ticket.
+        let _ = self.stop_writer();
+    }
 }
 
 impl Store {
-    /// Takes the lock, reads snapshot and journal, and folds them. A torn tail of the journal is cut.
+    /// Opens a state in files: takes the lock, reads snapshot and journal, and folds them.
     pub fn open(options: StoreOptions) -> Result<Self, Diagnostics> {
-        open::open(open::file_backend(&options), options, true)
+        let StoreOptions {
+            path,
+            lock,
+            lock_timeout_ms,
+            operation,
+            time,
+            version,
+            new_lineage,
+            files,
+            faults,
+            skip_flush,
+        } = options;
+        let backend = FileBackend::new(path, files).with_faults(faults.clone()).without_flush(skip_flush);
+        let opening = Opening { lock, lock_timeout_ms, operation, time, version, new_lineage, faults };
+        Self::open_on(Arc::new(backend), opening)
     }
 
-    /// The same for somebody who only looks: nothing is repaired, and an append is refused.
-    pub fn open_read_only(options: StoreOptions) -> Result<Self, Diagnostics> {
-        open::open(open::file_backend(&options), options, false)
+    /// Opens a state on any backend.
+    pub fn open_on(backend: Arc<dyn Backend>, opening: Opening) -> Result<Self, Diagnostics> {
+        let fence = if opening.lock {
+            let holder =
+                Holder { pid: std::process::id(), operation: opening.operation, since: opening.time };
+            backend.lease(&holder, opening.lock_timeout_ms).map_err(|error| not_leased(&error))?
+        } else {
+            Fence::UNLOCKED
+        };
+        let lease = Lease { backend, fence };
+        let name = lease.backend.name();
+        let loaded = lease.backend.load().map_err(|error| unreadable(&name, error))?;
+        let base = read_base(&name, &loaded, opening.new_lineage)?;
+        let mut folded = Folded { state: base.state, run: None, is_changed: false };
+        let journal = read_journal(&name, &loaded, &base.header, base.follows.as_deref(), &mut folded)?;
+        Ok(Self {
+            lease,
+            version: opening.version,
+            faults: opening.faults,
+            folded: RefCell::new(folded),
+            base: base.header,
+            has_snapshot: loaded.snapshot.is_some(),
+            journal: Cell::new(journal),
+            writer: RefCell::new(None),
+        })
     }
 
-    /// The same over any backend; path and files of the options are not used.
-    pub fn open_over(backend: Arc<dyn Backend>, options: StoreOptions) -> Result<Self, Diagnostics> {
-        open::open(backend, options, true)
-    }
-
-    /// State and open run as they are at this moment. The guard is not to be held over an append.
-    pub fn folded(&self) -> RwLockReadGuard<'_, Folded> {
-        self.folded.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn folded_mut(&self) -> RwLockWriteGuard<'_, Folded> {
-        self.folded.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What was noticed at opening: a torn tail that was dropped.
-    pub const fn notices(&self) -> &Diagnostics {
-        &self.notices
-    }
-
-    /// What the store is called in messages.
-    pub fn describe(&self) -> String {
-        self.backend.describe()
+    /// The state with the journal folded in, and the run that is not over.
+    pub fn folded(&self) -> Ref<'_, Folded> {
+        self.folded.borrow()
     }
 
     /// Serial of the snapshot as it was read.
-    pub const fn base_serial(&self) -> u64 {
+    pub fn base_serial(&self) -> u64 {
         self.base.serial
     }
 
     /// Digest of the snapshot as it was read; empty when there was none.
     pub fn base_digest(&self) -> &str {
-        self.base.digest.as_deref().unwrap_or_default()
+        &self.base.digest
     }
 
-    /// Folds a record and hands it to the journal. The ticket is done when the record survives the loss of power;
-    /// all that wait at one time share one flush. A record that is out of order fails at once and changes nothing.
+    /// Folds a record and hands its bytes on. What is illegal is refused and changes nothing.
     pub fn append(&self, record: &Record) -> Ticket {
-        self.hand_over(record, Durability::Flushed)
+        self.hand_on(record).unwrap_or_else(Ticket::refused)
     }
 
-    /// The same without a flush: the record comes before all later ones, and a crash may lose it.
-    pub fn append_relaxed(&self, record: &Record) -> Ticket {
-        self.hand_over(record, Durability::Ordered)
+    fn hand_on(&self, record: &Record) -> Result<Ticket, Diagnostic> {
+        let bytes = line::encode(record)?;
+        self.start_writer()?;
+        let folding = fold(&mut self.folded.borrow_mut(), record);
+        folding.map_err(|error| {
+            let detail = format!("{error}. This is a fault of Formwork; nothing was done.");
+            Diagnostic::error("illegal-transition", "Illegal journal record", detail)
+        })?;
+        match self.writer.borrow().as_ref() {
+            Some(writer) => Ok(writer.send(bytes, record.name())),
+            None => Err(unwritable(&BackendError::Failed("the store is closed".to_owned()))),
+        }
     }
 
-    fn hand_over(&self, record: &Record, durability: Durability) -> Ticket {
-        let Some(writer) = &self.writer else {
-            let what = format!("{} is open for reading only.", self.describe());
-            return Ticket::failed(Diagnostic::error("state-read-only", "State cannot be changed", what));
-        };
-        let body = match encode(record) {
-            Ok(body) => body,
-            Err(error) => {
-                let what = format!("The record {} cannot be written: {error}.", record.name());
-                return Ticket::failed(Diagnostic::error(
-                    "journal-unwritable",
-                    "Journal record cannot be written",
-                    what,
-                ));
+    fn start_writer(&self) -> Result<(), Diagnostic> {
+        let mut writer = self.writer.borrow_mut();
+        if writer.is_none() {
+            if self.journal.get() == Journal::Stale {
+                self.lease.backend.seal(self.lease.fence).map_err(|error| unwritable(&error))?;
+                self.journal.set(Journal::Empty);
             }
-        };
-        // The bytes are queued while the fold is locked: that is what keeps the two in one order.
-        let mut folded = self.folded_mut();
-        if let Err(refused) = writer.admit() {
-            return Ticket::failed(refused);
-        }
-        if matches!(record, Record::Begin { .. }) && self.run.get().is_some() {
-            // A snapshot names one run, by which a journal that stayed behind is known to be folded in.
-            let what =
-                "The journal holds another run already. This is a fault of Formwork; nothing was done.";
-            return Ticket::failed(Diagnostic::error("illegal-transition", "Illegal journal record", what));
-        }
-        if let Err(illegal) = fold(&mut folded, record) {
-            let what = format!("{illegal}. This is a fault of Formwork; nothing was done.");
-            let diagnostic = Diagnostic::error("illegal-transition", "Illegal journal record", what);
-            return Ticket::failed(match &illegal.subject {
-                Some(key) => diagnostic.about(key.to_string()),
-                None => diagnostic,
-            });
-        }
-        if let Record::Begin { run, .. } = record {
-            // Nothing was set before: a second run was refused above.
-            let _ = self.run.set(run.clone());
-        }
-        writer.push(record.name(), body, durability)
-    }
-
-    /// Writes what waits. When no run is open any more, the snapshot follows with the next serial, if anything
-    /// changed, and the journal goes; while a run is open the journal stays, and the next run goes on from it. On
-    /// failure the journal stays too, and nothing is lost.
-    pub fn finish(mut self) -> Result<(), Diagnostics> {
-        let finished = self.close_journal();
-        finished.and(self.unlock())
-    }
-
-    /// Writes what waits and closes without a snapshot: the journal stays, and the next run goes on from it.
-    pub fn abandon(self) -> Result<(), Diagnostics> {
-        let drained = self.writer.as_ref().map_or(Ok(()), Writer::drain).map_err(Diagnostics::from);
-        drained.and(self.unlock())
-    }
-
-    fn unlock(mut self) -> Result<(), Diagnostics> {
-        self.writer = None;
-        let released = self.fence.take().map_or(Ok(()), |fence| self.backend.release(fence));
-        released.map_err(|error| error.diagnostic("State could not be unlocked").into())
-    }
-
-    /// Where no run is open: the snapshot, if anything changed, and the end of the journal.
-    fn close_journal(&mut self) -> Result<(), Diagnostics> {
-        let Some(writer) = &self.writer else { return Ok(()) };
-        writer.drain()?;
-        let mut folded = self.folded.write().unwrap_or_else(PoisonError::into_inner);
-        if folded.run.is_some() {
-            return Ok(());
-        }
-        if folded.is_changed {
-            self.base = self.write_snapshot(writer.fence(), &folded)?;
-            folded.state.serial = self.base.serial;
-            folded.is_changed = false;
-        }
-        if !writer.is_fresh() {
-            let discarded = self.backend.discard(writer.fence());
-            discarded.map_err(|error| error.diagnostic("The journal cannot be removed"))?;
-            writer.restart();
-            self.run = OnceLock::new();
+            let (sequence, header) = match self.journal.get() {
+                Journal::Live(sequence) => (sequence, Vec::new()),
+                _ => (0, line::encode(&self.base)?),
+            };
+            let (backend, fence) = (self.lease.backend.clone(), self.lease.fence);
+            *writer = Some(Writer::start(Task { backend, fence, sequence, header, faults: self.faults.clone() }));
         }
         Ok(())
     }
 
-    fn write_snapshot(&self, fence: Fence, folded: &Folded) -> Result<Base, Diagnostics> {
-        let serial = self.base.serial + 1;
-        let run = self.run.get().map(String::as_str).unwrap_or_default();
-        let bytes = format_v4::write(&folded.state, serial, run, &self.version)?;
-        let written = self.backend.snapshot(fence, self.base.digest.as_deref(), &bytes);
-        written.map_err(|error| {
-            let diagnostic = error.diagnostic("State cannot be written");
-            let detail = format!("{} Nothing is lost: every change is in the journal.", diagnostic.detail);
-            Diagnostic { detail, ..diagnostic }
-        })?;
-        Ok(Base { serial, digest: Some(digest(&bytes)) })
+    fn stop_writer(&self) -> Result<bool, BackendError> {
+        let writer = self.writer.borrow_mut().take();
+        let was_started = writer.is_some();
+        writer.map_or(Ok(()), Writer::stop).map(|()| was_started)
+    }
+
+    /// Writes the snapshot where the state differs and ends the journal. While a run is open, or where a record could
+    /// not be made durable, both stay as they are.
+    pub fn finish(self) -> Result<(), Diagnostics> {
+        let has_written = self.stop_writer().map_err(|error| unwritable(&error))?;
+        let folded = self.folded.borrow();
+        if folded.run.is_some() {
+            return Ok(());
+        }
+        let (backend, fence) = (&self.lease.backend, self.lease.fence);
+        if folded.is_changed {
+            let serial = if self.has_snapshot { self.base.serial + 1 } else { self.base.serial.max(1) };
+            let bytes = format_v4::write(&folded.state, serial, Some(&self.base.digest), &self.version)?;
+            let written = backend.snapshot(fence, &self.base.digest, &bytes);
+            written.map_err(|error| snapshot_unwritable(&backend.name(), &error))?;
+        }
+        if has_written || self.journal.get() != Journal::Empty {
+            if let Some(hook) = &self.faults {
+                hook(FaultPoint::BeforeJournalRemoval, "");
+            }
+            backend.seal(fence).map_err(|error| snapshot_unwritable(&backend.name(), &error))?;
+        }
+        Ok(())
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.writer = None;
-        if let Some(fence) = self.fence.take() {
-            // Nobody is left to hear of it, and a lock ends with its process at the latest.
-            let _ = self.backend.release(fence);
+/// The snapshot as it was read.
+struct Base {
+    header: Header,
+    state: State,
+    follows: Option<String>,
+}
+
+fn read_base(name: &str, loaded: &Loaded, new_lineage: String) -> Result<Base, Diagnostic> {
+    let (state, follows, digest) = match &loaded.snapshot {
+        Some(bytes) => {
+            let snapshot = format_v4::read(name, bytes)?;
+            (snapshot.state, snapshot.follows, digest(bytes))
+        }
+        None => (State::new(new_lineage), None, String::new()),
+    };
+    Ok(Base { header: Header { lineage: state.lineage.clone(), serial: state.serial, digest }, state, follows })
+}
+
+fn read_journal(
+    name: &str,
+    loaded: &Loaded,
+    base: &Header,
+    follows: Option<&str>,
+    folded: &mut Folded,
+) -> Result<Journal, Diagnostic> {
+    let name = format!("{name}.journal");
+    let lines = line::split(&name, &loaded.journal)?;
+    let Some((first, rest)) = lines.texts.split_first() else { return Ok(Journal::Empty) };
+    let header: Header = line::decode(&name, 1, first)?;
+    if header.digest != base.digest && follows == Some(header.digest.as_str()) {
+        return Ok(Journal::Stale);
+    }
+    let decode = |(at, text): (usize, &&[u8])| line::decode(&name, at + 2, text);
+    let records: Vec<Record> = rest.iter().enumerate().map(decode).collect::<Result<_, _>>()?;
+    if header.digest != base.digest {
+        return Err(moved_on(&name, &header, base, &records));
+    }
+    folded.state.lineage = header.lineage;
+    for (at, record) in records.iter().enumerate() {
+        fold(folded, record).map_err(|error| illegal(&name, at + 2, &error))?;
+    }
+    Ok(Journal::Live(loaded.next_sequence))
+}
+
+/// The digest of a snapshot's bytes.
+pub fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn not_leased(error: &BackendError) -> Diagnostic {
+    match error {
+        BackendError::Held(holder) => {
+            let detail = match holder {
+                Some(holder) => format!(
+                    "Process {} holds the lock on this state for {} since {}.",
+                    holder.pid, holder.operation, holder.since
+                ),
+                None => "Another process holds the lock on this state.".to_owned(),
+            };
+            Diagnostic::error("state-locked", "Error acquiring the state lock", detail)
+                .hint("Wait for it to end, or use -lock-timeout=60s to wait here.")
+        }
+        other => Diagnostic::error("state-lock-failed", "State lock cannot be taken", format!("{other}."))
+            .hint("Check that the folder may be written, or use -lock=false where nobody else works on this state."),
+    }
+}
+
+fn unreadable(name: &str, error: BackendError) -> Diagnostic {
+    match error {
+        BackendError::Damaged(diagnostic) => *diagnostic,
+        other => Diagnostic::error("state-unreadable", "State cannot be read", format!("{name}: {other}."))
+            .hint("Check that the file is there for this user to read."),
+    }
+}
+
+fn snapshot_unwritable(name: &str, error: &BackendError) -> Diagnostic {
+    let detail = format!("{name}: {error}. The journal beside it holds everything that was done.");
+    let hint = if matches!(error, BackendError::Failed(_)) {
+        "Make room or repair the disk, then run apply again: it finishes the state from the journal."
+    } else {
+        "Find out who else writes this state before anything more is done to it."
+    };
+    Diagnostic::error("state-unwritable", "State cannot be written", detail).hint(hint)
+}
+
+fn illegal(name: &str, line: usize, error: &IllegalTransition) -> Diagnostic {
+    let detail = format!("{name}: line {line}: {error}.");
+    Diagnostic::error("journal-illegal", "Journal does not follow its own rules", detail)
+        .hint("Keep the file and report it: this is a fault of Formwork.")
+}
+
+fn moved_on(name: &str, header: &Header, base: &Header, records: &[Record]) -> Diagnostic {
+    let mut folded = Folded::default();
+    for record in records {
+        if fold(&mut folded, record).is_err() {
+            break;
         }
     }
+    let open: Vec<String> =
+        folded.run.iter().flat_map(|run| run.open.keys()).map(|key| format!("  {key}")).collect();
+    let open = if open.is_empty() {
+        "No act of it is in flight.".to_owned()
+    } else {
+        format!("In flight were:\n{}", open.join("\n"))
+    };
+    let detail = format!(
+        "{name} follows the snapshot of lineage {} with serial {}, and the one that stands here is of lineage {} with serial {}. {open}",
+        header.lineage, header.serial, base.lineage, base.serial
+    );
+    Diagnostic::error("state-moved-on", "State was changed by another program", detail)
+        .hint("Put back the snapshot that the journal follows (see the .backup beside it), or, when its objects are accounted for, move the journal away.")
 }
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Store").field("backend", &self.describe()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests;

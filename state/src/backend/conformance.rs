@@ -1,203 +1,105 @@
-//! What every backend must do, as cases that run against any of them.
+//! What every backend must do, as one test that each runs on a place of its own.
+//!
+//! Invariant: nothing here knows which backend it looks at.
 
-use super::{Backend, Durability, FailureKind, LeaseError, LockHolder, digest};
+use super::{Backend, BackendError, Fence, Holder};
+use crate::line;
+use crate::store::digest;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-/// One case that failed, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The case.
-    pub case: &'static str,
-    /// What differed.
-    pub message: String,
+type Finding = Result<(), String>;
+
+/// Looks at one empty place through two handles, as two processes would have them. The first thing that is not as it
+/// must be comes back in words.
+pub fn check(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Finding {
+    let fence = leases(first, second)?;
+    journal(first, second, fence)?;
+    snapshots(first, fence)?;
+    ended_leases(first, second, fence)
 }
 
-type Outcome = Result<(), String>;
-/// Opens the same store once more, as another process would. The number tells stores apart.
-pub type Open<'a> = &'a dyn Fn(u32) -> Arc<dyn Backend>;
-type Case = fn(&dyn Fn() -> Arc<dyn Backend>) -> Outcome;
+fn holder(operation: &str) -> Holder {
+    Holder { pid: std::process::id(), operation: operation.to_owned(), since: "2026-01-02T03:04:05Z".to_owned() }
+}
 
-const CASES: &[(&str, Case)] = &[
-    ("an empty store loads as nothing", empty),
-    ("appends come back in order, over several leases", appends),
-    ("an ordered append comes before a flushed one", ordered),
-    ("a snapshot replaces the one that is expected, and no other", snapshots),
-    ("a journal goes when it is discarded", discards),
-    ("a repair cuts the tail", repairs),
-    ("a second lease is refused and names the first", second_lease),
-    ("a lease is waited for until the deadline", waiting),
-    ("fencing numbers rise, and a stale one is refused", fencing),
-];
+fn entry(text: &str) -> Result<Vec<u8>, String> {
+    line::encode(&text).map_err(|diagnostic| diagnostic.detail)
+}
 
-/// How many cases there are.
-pub const COUNT: usize = CASES.len();
+fn must(holds: bool, statement: &str) -> Finding {
+    if holds { Ok(()) } else { Err(format!("does not hold: {statement}")) }
+}
 
-/// Runs every case, each on a store of its own.
-pub fn run(open: Open<'_>) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    for ((case, check), number) in CASES.iter().zip(0..) {
-        if let Err(message) = check(&|| open(number)) {
-            failures.push(Failure { case, message });
-        }
+fn done<T>(outcome: Result<T, BackendError>, act: &str) -> Result<T, String> {
+    outcome.map_err(|error| format!("{act}: {error}"))
+}
+
+fn leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Result<Fence, String> {
+    let empty = done(first.load(), "load of an empty place")?;
+    must(empty == super::Loaded::default(), "an empty place is empty")?;
+    let fence = done(first.lease(&holder("apply"), 0), "first lease")?;
+    must(fence > Fence::UNLOCKED, "a lease has a number")?;
+    let refused = second.lease(&holder("plan"), 20).err();
+    let told = matches!(&refused, Some(BackendError::Held(Some(other))) if *other == holder("apply"));
+    must(told, "a second lease is refused and told who holds the first")?;
+    first.release(fence);
+    let next = done(second.lease(&holder("plan"), 0), "lease after release")?;
+    must(next > fence, "the number of a lease rises")?;
+    second.release(next);
+    done(first.lease(&holder("apply"), 0), "lease after both")
+}
+
+fn journal(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, fence: Fence) -> Finding {
+    let entries = [entry("one")?, entry("two")?, entry("three")?];
+    done(first.append(fence, 0, &entries[0]), "append 0")?;
+    done(first.append(fence, 1, &entries[1]), "append 1")?;
+    let again = first.append(fence, 1, &entries[1]).err();
+    must(matches!(again, Some(BackendError::OutOfSequence { expected: 2, given: 1 })), "a number is used once")?;
+    let skipped = first.append(fence, 3, &entries[2]).err();
+    must(matches!(skipped, Some(BackendError::OutOfSequence { expected: 2, given: 3 })), "no number is left out")?;
+    done(first.append(fence, 2, &entries[2]), "append 2")?;
+    for (handle, name) in [(first, "its own"), (second, "another")] {
+        let loaded = done(handle.load(), "load")?;
+        must(loaded.journal == entries.concat(), &format!("{name} handle reads what was appended, in order"))?;
+        must(loaded.next_sequence == 3, &format!("{name} handle is told the next number"))?;
     }
-    failures
+    done(first.seal(fence), "seal")?;
+    let loaded = done(first.load(), "load after seal")?;
+    must(loaded.journal.is_empty() && loaded.next_sequence == 0, "a sealed journal is empty")?;
+    done(first.append(fence, 0, &entries[2]), "append after seal")?;
+    done(first.seal(fence), "seal again")?;
+    done(first.seal(fence), "seal of an empty journal")
 }
 
-fn ensure(condition: bool, message: impl Into<String>) -> Outcome {
-    if condition { Ok(()) } else { Err(message.into()) }
+fn snapshots(first: &Arc<dyn Backend>, fence: Fence) -> Finding {
+    let stands = || done(first.load(), "load").map(|loaded| loaded.snapshot);
+    let early = first.snapshot(fence, &digest(b"other"), b"one").err();
+    must(matches!(early, Some(BackendError::Moved)) && stands()?.is_none(), "a snapshot that is not there is not replaced")?;
+    done(first.snapshot(fence, "", b"one"), "first snapshot")?;
+    let blind = first.snapshot(fence, "", b"two").err();
+    must(matches!(blind, Some(BackendError::Moved)), "a snapshot that is there is not overwritten unseen")?;
+    must(stands()?.as_deref() == Some(b"one"), "a refused snapshot changes nothing")?;
+    done(first.snapshot(fence, &digest(b"one"), b"two"), "second snapshot")?;
+    must(stands()?.as_deref() == Some(b"two"), "a snapshot replaces the one before")
 }
 
-fn said(error: &impl std::fmt::Debug) -> String {
-    format!("{error:?}")
-}
-
-fn holder(operation: &str) -> LockHolder {
-    LockHolder { operation: operation.into(), pid: 1, ..LockHolder::default() }
-}
-
-fn lease(backend: &dyn Backend) -> Result<super::Fence, String> {
-    let fence = backend.lease(&holder("apply"), None).map_err(|error| said(&error))?;
-    backend.seal(fence).map_err(|error| said(&error))?;
-    Ok(fence)
-}
-
-fn empty(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let backend = open();
-    let fence = lease(&*backend)?;
-    let loaded = backend.load().map_err(|error| said(&error))?;
-    ensure(loaded.snapshot.is_none() && loaded.journal.is_empty(), said(&loaded))?;
-    backend.release(fence).map_err(|error| said(&error))
-}
-
-fn appends(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    for (sequence, text) in [(1, "one\n"), (2, "two\n"), (3, "three\n")] {
-        let backend = open();
-        let fence = lease(&*backend)?;
-        let flushed = Durability::Flushed;
-        backend.append(fence, sequence, text.as_bytes(), flushed).map_err(|error| said(&error))?;
-        backend.release(fence).map_err(|error| said(&error))?;
-    }
-    let loaded = open().load().map_err(|error| said(&error))?;
-    ensure(loaded.journal == b"one\ntwo\nthree\n", said(&loaded))
-}
-
-fn ordered(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let backend = open();
-    let fence = lease(&*backend)?;
-    backend.append(fence, 1, b"one\n", Durability::Ordered).map_err(|error| said(&error))?;
-    backend.append(fence, 2, b"two\n", Durability::Flushed).map_err(|error| said(&error))?;
-    let again = backend.append(fence, 2, b"two\n", Durability::Flushed);
-    ensure(
-        again.as_ref().is_err_and(|error| error.kind == FailureKind::Moved),
-        format!("an entry was written twice: {again:?}"),
-    )?;
-    backend.release(fence).map_err(|error| said(&error))?;
-    let loaded = open().load().map_err(|error| said(&error))?;
-    ensure(loaded.journal == b"one\ntwo\n", said(&loaded))
-}
-
-fn snapshots(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let backend = open();
-    let fence = lease(&*backend)?;
-    backend.load().map_err(|error| said(&error))?;
-    backend.snapshot(fence, None, b"first").map_err(|error| said(&error))?;
-    backend.snapshot(fence, Some(&digest(b"first")), b"second").map_err(|error| said(&error))?;
-    let wrong = backend.snapshot(fence, Some(&digest(b"other")), b"third");
-    ensure(wrong.as_ref().is_err_and(|error| error.kind == FailureKind::Moved), said(&wrong))?;
-    backend.release(fence).map_err(|error| said(&error))?;
-    let loaded = open().load().map_err(|error| said(&error))?;
-    ensure(loaded.snapshot.as_deref() == Some(b"second"), said(&loaded))
-}
-
-fn discards(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let backend = open();
-    let fence = lease(&*backend)?;
-    backend.append(fence, 1, b"one\n", Durability::Flushed).map_err(|error| said(&error))?;
-    backend.discard(fence).map_err(|error| said(&error))?;
-    backend.discard(fence).map_err(|error| said(&error))?;
-    backend.append(fence, 1, b"again\n", Durability::Flushed).map_err(|error| said(&error))?;
-    backend.release(fence).map_err(|error| said(&error))?;
-    let loaded = open().load().map_err(|error| said(&error))?;
-    ensure(loaded.journal == b"again\n", said(&loaded))
-}
-
-fn repairs(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let backend = open();
-    let fence = lease(&*backend)?;
-    backend.append(fence, 1, b"one\ntor", Durability::Flushed).map_err(|error| said(&error))?;
-    backend.repair(fence, 4).map_err(|error| said(&error))?;
-    backend.append(fence, 2, b"two\n", Durability::Flushed).map_err(|error| said(&error))?;
-    backend.release(fence).map_err(|error| said(&error))?;
-    let loaded = open().load().map_err(|error| said(&error))?;
-    ensure(loaded.journal == b"one\ntwo\n", said(&loaded))
-}
-
-fn second_lease(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let (first, second) = (open(), open());
-    let fence = lease(&*first)?;
-    match second.lease(&holder("plan"), None) {
-        Err(LeaseError::Held(Some(found))) => {
-            ensure(found.operation == "apply" && found.pid == 1 && found.fence == fence.0, said(&found))?;
-        }
-        other => return Err(format!("the second lease gave {other:?}")),
-    }
-    first.release(fence).map_err(|error| said(&error))?;
-    let fence = second.lease(&holder("plan"), None).map_err(|error| said(&error))?;
-    second.release(fence).map_err(|error| said(&error))
-}
-
-fn waiting(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let (first, second) = (open(), open());
-    let fence = lease(&*first)?;
-    let started = Instant::now();
-    let refused = second.lease(&holder("plan"), Some(started + Duration::from_millis(50)));
-    ensure(refused.is_err() && started.elapsed() >= Duration::from_millis(50), said(&refused))?;
-    std::thread::scope(|scope| {
-        let waiter =
-            scope.spawn(|| second.lease(&holder("plan"), Some(Instant::now() + Duration::from_secs(20))));
-        std::thread::sleep(Duration::from_millis(20));
-        first.release(fence).map_err(|error| said(&error))?;
-        let leased = waiter.join().map_err(|_| "the waiter panicked".to_owned())?;
-        let fence = leased.map_err(|error| said(&error))?;
-        second.release(fence).map_err(|error| said(&error))
-    })
-}
-
-fn fencing(open: &dyn Fn() -> Arc<dyn Backend>) -> Outcome {
-    let (first, second) = (open(), open());
-    let stale = lease(&*first)?;
-    first.release(stale).map_err(|error| said(&error))?;
-    let fence = lease(&*second)?;
-    ensure(fence > stale, format!("{fence:?} follows {stale:?}"))?;
-    for refused in [
-        first.append(stale, 1, b"late\n", Durability::Flushed),
-        first.snapshot(stale, None, b"late"),
-        first.discard(stale),
-        second.append(stale, 1, b"late\n", Durability::Flushed),
+fn ended_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, stale: Fence) -> Finding {
+    first.release(stale);
+    first.release(stale);
+    let fence = done(second.lease(&holder("apply"), 0), "lease of a second holder")?;
+    let late = entry("late")?;
+    for (outcome, act) in [
+        (first.append(stale, 0, &late), "append"),
+        (first.seal(stale), "seal"),
+        (first.snapshot(stale, &digest(b"two"), b"late"), "snapshot"),
     ] {
-        ensure(refused.as_ref().is_err_and(|error| error.kind == FailureKind::Fenced), said(&refused))?;
+        must(matches!(outcome, Err(BackendError::Fenced)), &format!("{act} under an ended lease is refused"))?;
     }
-    second.release(fence).map_err(|error| said(&error))?;
-    let loaded = open().load().map_err(|error| said(&error))?;
-    ensure(loaded.snapshot.is_none() && loaded.journal.is_empty(), said(&loaded))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::memory::MemoryBackend;
-
-    #[test]
-    fn memory_conforms() {
-        let stores: Vec<Arc<dyn Backend>> =
-            (0..COUNT).map(|_| Arc::new(MemoryBackend::new()) as Arc<dyn Backend>).collect();
-        assert_eq!(run(&|number| stores[number as usize].clone()), vec![]);
-    }
-
-    #[test]
-    fn a_backend_that_forgets_does_not_conform() {
-        let failures = run(&|_| Arc::new(MemoryBackend::new()));
-        assert!(failures.iter().any(|failure| failure.case.starts_with("appends come back")), "{failures:?}");
-    }
+    first.release(stale);
+    done(second.append(fence, 0, &entry("in time")?), "append of the second holder")?;
+    let loaded = done(second.load(), "load")?;
+    must(loaded.journal == entry("in time")?, "only the holder's entries stand")?;
+    done(second.seal(fence), "seal of the second holder")?;
+    second.release(fence);
+    Ok(())
 }

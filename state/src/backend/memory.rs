@@ -1,127 +1,101 @@
-//! A backend in memory: for tests, and for states that nobody keeps.
+//! A place in memory: what the store's tests run on, and the contract's shortest wording.
 
-use super::{Backend, BackendError, Durability, FailureKind, Fence, LeaseError, Loaded, LockHolder, digest};
+use super::{Backend, BackendError, Fence, Holder, Loaded};
+use crate::store::digest;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-#[derive(Debug, Default)]
-struct Kept {
-    loaded: Loaded,
-    next_sequence: u64,
-    holder: Option<LockHolder>,
+/// How often a taken lease is tried again.
+const RETRY: Duration = Duration::from_millis(5);
+
+#[derive(Default)]
+struct Place {
     last_fence: u64,
-    sealed: u64,
+    holder: Option<Holder>,
+    snapshot: Option<Vec<u8>>,
+    journal: Vec<Vec<u8>>,
 }
 
-/// A state in memory. Stores opened over one instance, one after another, see what those before have kept.
-#[derive(Debug, Default)]
-pub struct MemoryBackend {
-    kept: Mutex<Kept>,
+impl Place {
+    fn check(&self, fence: Fence) -> Result<(), BackendError> {
+        let is_held = self.holder.is_some() && fence == Fence(self.last_fence);
+        if is_held || fence == Fence::UNLOCKED { Ok(()) } else { Err(BackendError::Fenced) }
+    }
 }
+
+/// A state kept in memory.
+#[derive(Default)]
+pub struct MemoryBackend(Mutex<Place>);
 
 impl MemoryBackend {
-    /// An empty one.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// One that holds bytes already.
-    pub fn holding(loaded: Loaded) -> Self {
-        let kept = Kept { loaded, ..Kept::default() };
-        Self { kept: Mutex::new(kept) }
-    }
-
-    /// Drops the lease as if its holder had died.
-    pub fn break_lease(&self) {
-        self.kept().holder = None;
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn held(&self, fence: Fence) -> Result<MutexGuard<'_, Kept>, BackendError> {
-        let kept = self.kept();
-        if fence == Fence::NONE && kept.holder.is_none() {
-            return Ok(kept);
-        }
-        if fence.0 < kept.sealed || fence.0 != kept.last_fence || kept.holder.is_none() {
-            return Err(BackendError::new(FailureKind::Fenced, "the lease was lost"));
-        }
-        Ok(kept)
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Backend for MemoryBackend {
-    fn describe(&self) -> String {
-        "memory".into()
+    fn name(&self) -> String {
+        "memory".to_owned()
     }
 
-    fn lease(&self, holder: &LockHolder, deadline: Option<Instant>) -> Result<Fence, LeaseError> {
+    fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, BackendError> {
+        let deadline = Instant::now() + Duration::from_millis(timeout_ms);
         loop {
-            let mut kept = self.kept();
-            let Some(other) = &kept.holder else {
-                kept.last_fence += 1;
-                let fence = kept.last_fence;
-                kept.holder = Some(LockHolder { fence, ..holder.clone() });
-                return Ok(Fence(fence));
-            };
-            if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-                return Err(LeaseError::Held(Some(Box::new(other.clone()))));
+            let mut place = self.place();
+            if place.holder.is_none() {
+                place.holder = Some(holder.clone());
+                place.last_fence += 1;
+                return Ok(Fence(place.last_fence));
             }
-            drop(kept);
-            std::thread::sleep(Duration::from_millis(5));
+            if Instant::now() >= deadline {
+                return Err(BackendError::Held(place.holder.clone()));
+            }
+            drop(place);
+            std::thread::sleep(RETRY);
         }
     }
 
-    fn release(&self, fence: Fence) -> Result<(), BackendError> {
-        self.held(fence)?.holder = None;
-        Ok(())
+    fn release(&self, fence: Fence) {
+        let mut place = self.place();
+        if fence == Fence(place.last_fence) {
+            place.holder = None;
+        }
     }
 
     fn load(&self) -> Result<Loaded, BackendError> {
-        Ok(self.kept().loaded.clone())
+        let place = self.place();
+        Ok(Loaded {
+            snapshot: place.snapshot.clone(),
+            journal: place.journal.concat(),
+            next_sequence: place.journal.len() as u64,
+        })
+    }
+
+    fn append(&self, fence: Fence, sequence: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        let mut place = self.place();
+        place.check(fence)?;
+        let expected = place.journal.len() as u64;
+        if sequence != expected {
+            return Err(BackendError::OutOfSequence { expected, given: sequence });
+        }
+        place.journal.push(bytes.to_vec());
+        Ok(())
     }
 
     fn seal(&self, fence: Fence) -> Result<(), BackendError> {
-        let mut kept = self.held(fence)?;
-        kept.sealed = fence.0;
-        kept.next_sequence = 0;
+        let mut place = self.place();
+        place.check(fence)?;
+        place.journal.clear();
         Ok(())
     }
 
-    fn append(&self, fence: Fence, sequence: u64, bytes: &[u8], _: Durability) -> Result<(), BackendError> {
-        let mut kept = self.held(fence)?;
-        if sequence < kept.next_sequence {
-            return Err(BackendError::new(
-                FailureKind::Moved,
-                format!("journal entry {sequence} is there already"),
-            ));
+    fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), BackendError> {
+        let mut place = self.place();
+        place.check(fence)?;
+        if place.snapshot.as_deref().map(digest).unwrap_or_default() != expected {
+            return Err(BackendError::Moved);
         }
-        kept.next_sequence = sequence + 1;
-        kept.loaded.journal.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn repair(&self, fence: Fence, good_length: usize) -> Result<(), BackendError> {
-        self.held(fence)?.loaded.journal.truncate(good_length);
-        Ok(())
-    }
-
-    fn snapshot(&self, fence: Fence, expected: Option<&str>, bytes: &[u8]) -> Result<(), BackendError> {
-        let mut kept = self.held(fence)?;
-        let found = kept.loaded.snapshot.as_deref().map(digest);
-        if found.as_deref() != expected {
-            return Err(BackendError::new(FailureKind::Moved, "the state was written by somebody else"));
-        }
-        kept.loaded.snapshot = Some(bytes.to_vec());
-        Ok(())
-    }
-
-    fn discard(&self, fence: Fence) -> Result<(), BackendError> {
-        let mut kept = self.held(fence)?;
-        kept.loaded.journal.clear();
-        kept.next_sequence = 0;
+        place.snapshot = Some(bytes.to_vec());
         Ok(())
     }
 }
