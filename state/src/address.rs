@@ -1,74 +1,87 @@
-//! Typed addresses of instances, blocks, objects and providers, and their text as Terraform writes it.
+//! Typed addresses: modules, resources, their instances and objects, providers, and edges between them.
 //!
-//! Invariant: text is read and written here and nowhere else; a clone is O(1).
+//! The text forms are Terraform's to the letter, and exist only at the rim: `Display` writes, `FromStr` reads,
+//! and serde goes through the two. A clone costs a reference count; the hash of everything but the instance key
+//! is computed once. Order is that of a state file: by module, mode, type, name, then key, numbers by number.
 
-use arcstr::ArcStr;
-use std::cmp::Ordering;
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::str::FromStr;
-use std::sync::Arc;
-
+mod edge;
 mod parse;
 mod provider;
 
+pub use edge::Edge;
 pub use parse::AddressError;
 pub use provider::{ProviderAddress, ProviderConfigAddress};
 
-/// The key of an instance: none, a number, or text.
+use crate::Name;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// Which instance of a block: none, a `count` index or a `for_each` key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Key {
-    /// The block does not repeat.
+    /// The block has neither `count` nor `for_each`.
     #[default]
     None,
-    /// `[0]`
+    /// An index of `count`.
     Int(u64),
-    /// `["a"]`
-    Text(ArcStr),
+    /// A key of `for_each`.
+    Text(Name),
 }
 
+impl Key {
+    /// Whether the block is single.
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+impl From<u64> for Key {
+    fn from(index: u64) -> Self {
+        Self::Int(index)
+    }
+}
+
+impl From<&str> for Key {
+    fn from(key: &str) -> Self {
+        Self::Text(key.into())
+    }
+}
+
+impl From<Name> for Key {
+    fn from(key: Name) -> Self {
+        Self::Text(key)
+    }
+}
+
+/// Writes `[0]`, `["key"]` or nothing.
 impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => Ok(()),
-            Self::Int(index) => write!(f, "[{index}]"),
-            Self::Text(text) => {
-                f.write_str("[\"")?;
-                for character in text.chars() {
-                    match character {
-                        '"' => f.write_str("\\\"")?,
-                        '\\' => f.write_str("\\\\")?,
-                        '\n' => f.write_str("\\n")?,
-                        '\r' => f.write_str("\\r")?,
-                        '\t' => f.write_str("\\t")?,
-                        other => write!(f, "{other}")?,
-                    }
-                }
-                f.write_str("\"]")
+            Self::Int(index) => write!(out, "[{index}]"),
+            Self::Text(key) => {
+                out.write_str("[")?;
+                parse::write_quoted(out, key)?;
+                out.write_str("]")
             }
         }
     }
 }
 
-/// Managed objects have a life of their own; data sources are only read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mode {
-    /// A `resource` block's.
-    Managed,
-    /// A `data` block's.
-    Data,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct ModuleStep {
+#[derive(Debug)]
+struct ModuleNode {
     parent: ModuleInstance,
-    name: ArcStr,
+    name: Name,
     key: Key,
+    depth: usize,
+    hash: u64,
 }
 
-/// One instance of a module: the calls that lead to it from the root, each with its key.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ModuleInstance(Option<Arc<ModuleStep>>);
+/// One instance of a module: the root, or `module.a["k"].module.b[0]`.
+#[derive(Clone, Default)]
+pub struct ModuleInstance(Option<Arc<ModuleNode>>);
 
 impl ModuleInstance {
     /// The root module.
@@ -78,35 +91,75 @@ impl ModuleInstance {
 
     /// An instance of a module that this one calls.
     #[must_use]
-    pub fn child(&self, name: impl Into<ArcStr>, key: Key) -> Self {
-        Self(Some(Arc::new(ModuleStep { parent: self.clone(), name: name.into(), key })))
+    pub fn child(&self, name: impl Into<Name>, key: Key) -> Self {
+        let name = name.into();
+        let hash = digest(&(self.hash(), &name, &key));
+        let depth = self.0.as_ref().map_or(0, |node| node.depth) + 1;
+        Self(Some(Arc::new(ModuleNode { parent: self.clone(), name, key, depth, hash })))
     }
 
-    /// The module instance that calls this one.
+    /// The module that calls this one; none for the root.
     pub fn parent(&self) -> Option<&Self> {
-        self.0.as_ref().map(|step| &step.parent)
+        self.0.as_ref().map(|node| &node.parent)
     }
 
-    /// Whether it is the root.
-    pub fn is_root(&self) -> bool {
+    /// Whether this is the root module.
+    pub const fn is_root(&self) -> bool {
         self.0.is_none()
     }
 
-    /// The calls from the root, each with its key.
-    pub fn steps(&self) -> Vec<(&ArcStr, &Key)> {
-        let mut steps = Vec::new();
+    /// The calls from the root to here, each with its key.
+    pub fn steps(&self) -> Vec<(&Name, &Key)> {
+        let mut steps = Vec::with_capacity(self.0.as_ref().map_or(0, |node| node.depth));
         let mut at = self;
-        while let Some(step) = &at.0 {
-            steps.push((&step.name, &step.key));
-            at = &step.parent;
+        while let Some(node) = &at.0 {
+            steps.push((&node.name, &node.key));
+            at = &node.parent;
         }
         steps.reverse();
         steps
     }
 
-    /// The names of the calls from the root, without keys.
-    pub fn config_path(&self) -> Vec<ArcStr> {
+    /// The names of the calls from the root to here: where the module stands in the configuration.
+    pub fn config_path(&self) -> Vec<Name> {
         self.steps().into_iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The same calls without their keys.
+    #[must_use]
+    pub fn without_keys(&self) -> Self {
+        if self.steps().iter().all(|(_, key)| key.is_none()) {
+            return self.clone();
+        }
+        self.steps().into_iter().fold(Self::root(), |module, (name, _)| module.child(name.clone(), Key::None))
+    }
+
+    fn hash(&self) -> u64 {
+        self.0.as_ref().map_or(0, |node| node.hash)
+    }
+}
+
+impl PartialEq for ModuleInstance {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(left), Some(right)) => {
+                Arc::ptr_eq(left, right)
+                    || (left.hash == right.hash
+                        && left.name == right.name
+                        && left.key == right.key
+                        && left.parent == right.parent)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Eq for ModuleInstance {}
+
+impl Hash for ModuleInstance {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash());
     }
 }
 
@@ -126,145 +179,203 @@ impl Ord for ModuleInstance {
     }
 }
 
-impl Hash for ModuleInstance {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let mut at = self;
-        while let Some(step) = &at.0 {
-            step.name.hash(state);
-            step.key.hash(state);
-            at = &step.parent;
-        }
-    }
-}
-
-/// `module.a["k"].module.b[0]`; empty for the root.
 impl fmt::Display for ModuleInstance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (name, key)) in self.steps().into_iter().enumerate() {
-            write!(f, "{}module.{name}{key}", if at > 0 { "." } else { "" })?;
+            write!(out, "{}module.{name}{key}", if at == 0 { "" } else { "." })?;
         }
         Ok(())
     }
 }
 
-/// A resource block in one module instance.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockAddress {
-    module: ModuleInstance,
-    mode: Mode,
-    type_name: ArcStr,
-    name: ArcStr,
+impl fmt::Debug for ModuleInstance {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "ModuleInstance({self})")
+    }
 }
 
+/// What kind of block an object comes from. Data sorts before managed, as in a state file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// A `data` block.
+    Data,
+    /// A `resource` block.
+    Managed,
+}
+
+#[derive(Debug)]
+struct BlockNode {
+    module: ModuleInstance,
+    mode: Mode,
+    type_name: Name,
+    name: Name,
+    hash: u64,
+}
+
+/// One block in one instance of its module: `module.a["k"].sim_machine.gpu`.
+#[derive(Clone)]
+pub struct BlockAddress(Arc<BlockNode>);
+
 impl BlockAddress {
-    /// A block from its parts.
-    pub fn new(module: ModuleInstance, mode: Mode, type_name: impl Into<ArcStr>, name: impl Into<ArcStr>) -> Self {
-        Self { module, mode, type_name: type_name.into(), name: name.into() }
+    /// The address of a block.
+    pub fn new(
+        module: ModuleInstance,
+        mode: Mode,
+        type_name: impl Into<Name>,
+        name: impl Into<Name>,
+    ) -> Self {
+        let (type_name, name) = (type_name.into(), name.into());
+        let hash = digest(&(module.hash(), mode, &type_name, &name));
+        Self(Arc::new(BlockNode { module, mode, type_name, name, hash }))
     }
 
-    /// The module instance.
+    /// The module instance it stands in.
     pub fn module(&self) -> &ModuleInstance {
-        &self.module
+        &self.0.module
     }
 
-    /// Managed or data.
+    /// Resource or data source.
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.0.mode
     }
 
-    /// The resource type.
-    pub fn type_name(&self) -> &ArcStr {
-        &self.type_name
+    /// The type: `sim_machine`.
+    pub fn type_name(&self) -> &Name {
+        &self.0.type_name
     }
 
-    /// The block's own name.
-    pub fn name(&self) -> &ArcStr {
-        &self.name
+    /// The block's name: `gpu`.
+    pub fn name(&self) -> &Name {
+        &self.0.name
     }
 
-    /// One of its instances.
+    /// One instance of this block.
     pub fn instance(&self, key: Key) -> Address {
         Address { block: self.clone(), key }
     }
 
-    /// The block's name without any keys, as `dependencies` in the v4 format has it.
+    /// The block's name without any keys, as `dependencies` in a state file has it.
     pub fn config_name(&self) -> String {
-        let mut name = String::new();
-        for module in self.module.config_path() {
-            name.push_str("module.");
-            name.push_str(&module);
-            name.push('.');
+        self.in_configuration().to_string()
+    }
+
+    /// The block in the configuration, for all instances of its module: `module.a.sim_machine.gpu`.
+    #[must_use]
+    pub fn in_configuration(&self) -> Self {
+        let module = self.0.module.without_keys();
+        if module == self.0.module {
+            return self.clone();
         }
-        if self.mode == Mode::Data {
-            name.push_str("data.");
-        }
-        name.push_str(&self.type_name);
-        name.push('.');
-        name.push_str(&self.name);
-        name
+        Self::new(module, self.0.mode, self.0.type_name.clone(), self.0.name.clone())
     }
 }
 
-/// `module.a["k"].sim_machine.gpu`
+impl PartialEq for BlockAddress {
+    fn eq(&self, other: &Self) -> bool {
+        let (left, right) = (&self.0, &other.0);
+        Arc::ptr_eq(left, right)
+            || (left.hash == right.hash
+                && left.mode == right.mode
+                && left.name == right.name
+                && left.type_name == right.type_name
+                && left.module == right.module)
+    }
+}
+
+impl Eq for BlockAddress {}
+
+impl Hash for BlockAddress {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl PartialOrd for BlockAddress {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for BlockAddress {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (left, right) = (&self.0, &other.0);
+        if Arc::ptr_eq(left, right) {
+            return Ordering::Equal;
+        }
+        (&left.module, left.mode, &left.type_name, &left.name).cmp(&(
+            &right.module,
+            right.mode,
+            &right.type_name,
+            &right.name,
+        ))
+    }
+}
+
 impl fmt::Display for BlockAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.module.is_root() {
-            write!(f, "{}.", self.module)?;
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.module.is_root() {
+            write!(out, "{}.", self.0.module)?;
         }
-        if self.mode == Mode::Data {
-            f.write_str("data.")?;
+        if self.0.mode == Mode::Data {
+            out.write_str("data.")?;
         }
-        write!(f, "{}.{}", self.type_name, self.name)
+        write!(out, "{}.{}", self.0.type_name, self.0.name)
     }
 }
 
-/// One instance of a resource block.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+impl fmt::Debug for BlockAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "BlockAddress({self})")
+    }
+}
+
+/// One instance of one block: `module.a["k"].sim_machine.gpu[0]`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     block: BlockAddress,
     key: Key,
 }
 
 impl Address {
-    /// An instance from its parts.
+    /// The address of an instance.
     pub fn new(
         module: ModuleInstance,
         mode: Mode,
-        type_name: impl Into<ArcStr>,
-        name: impl Into<ArcStr>,
+        type_name: impl Into<Name>,
+        name: impl Into<Name>,
         key: Key,
     ) -> Self {
         BlockAddress::new(module, mode, type_name, name).instance(key)
     }
 
-    /// The module instance.
-    pub fn module(&self) -> &ModuleInstance {
-        &self.block.module
-    }
-
-    /// Managed or data.
-    pub fn mode(&self) -> Mode {
-        self.block.mode
-    }
-
-    /// The resource type.
-    pub fn type_name(&self) -> &ArcStr {
-        &self.block.type_name
-    }
-
-    /// The block's own name.
-    pub fn name(&self) -> &ArcStr {
-        &self.block.name
-    }
-
-    /// The instance's key.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// Its block.
+    /// The block it is an instance of.
     pub fn block(&self) -> BlockAddress {
         self.block.clone()
+    }
+
+    /// The module instance it stands in.
+    pub fn module(&self) -> &ModuleInstance {
+        self.block.module()
+    }
+
+    /// Resource or data source.
+    pub fn mode(&self) -> Mode {
+        self.block.mode()
+    }
+
+    /// The type: `sim_machine`.
+    pub fn type_name(&self) -> &Name {
+        self.block.type_name()
+    }
+
+    /// The block's name: `gpu`.
+    pub fn name(&self) -> &Name {
+        self.block.name()
+    }
+
+    /// Which instance.
+    pub const fn key(&self) -> &Key {
+        &self.key
     }
 
     /// Another instance of the same block.
@@ -274,183 +385,75 @@ impl Address {
     }
 }
 
-/// `module.a["k"].sim_machine.gpu[2]`
 impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.block, self.key)
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}", self.block, self.key)
     }
 }
 
-impl FromStr for Address {
-    type Err = AddressError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse::address(text)
+impl fmt::Debug for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Address({self})")
     }
 }
 
-impl FromStr for BlockAddress {
-    type Err = AddressError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let address = parse::address(text)?;
-        match address.key {
-            Key::None => Ok(address.block),
-            _ => Err(AddressError::new(text, "a block has no key")),
-        }
-    }
-}
-
-impl FromStr for ModuleInstance {
-    type Err = AddressError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse::module(text)
-    }
-}
-
-/// The name of an object that was replaced and not removed yet: eight hexadecimal digits.
+/// The name of an object that a create-before-destroy replacement set aside: eight hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeposedKey(pub ArcStr);
+pub struct DeposedKey(pub Name);
+
+impl DeposedKey {
+    /// A fresh key made of four random bytes that the caller drew.
+    pub fn from_bytes(bytes: [u8; 4]) -> Self {
+        Self(format!("{:08x}", u32::from_be_bytes(bytes)).into())
+    }
+}
 
 impl fmt::Display for DeposedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
     }
 }
 
-/// An object in the state: an instance's current one, or a deposed one.
+/// One object in state: the current one of an instance, or one set aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
     /// The instance.
     pub address: Address,
-    /// Which deposed object; none for the current one.
+    /// Which of the objects set aside; none for the current one.
     pub deposed: Option<DeposedKey>,
 }
 
 impl ObjectKey {
     /// The current object of an instance.
-    pub fn current(address: Address) -> Self {
+    pub const fn current(address: Address) -> Self {
         Self { address, deposed: None }
     }
+
+    /// An object set aside.
+    pub const fn deposed(address: Address, deposed: DeposedKey) -> Self {
+        Self { address, deposed: Some(deposed) }
+    }
 }
 
-/// `addr` or `addr (deposed 1a2b3c4d)`
+impl From<Address> for ObjectKey {
+    fn from(address: Address) -> Self {
+        Self::current(address)
+    }
+}
+
 impl fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.address)?;
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.deposed {
-            Some(key) => write!(f, " (deposed {key})"),
-            None => Ok(()),
+            None => write!(out, "{}", self.address),
+            Some(deposed) => write!(out, "{} (deposed {deposed})", self.address),
         }
     }
 }
 
-impl FromStr for ObjectKey {
-    type Err = AddressError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_suffix(')').and_then(|text| text.rsplit_once(" (deposed ")) {
-            Some((address, key)) => Ok(Self { address: address.parse()?, deposed: Some(DeposedKey(key.into())) }),
-            None => Ok(Self::current(text.parse()?)),
-        }
-    }
-}
-
-/// What an object's expressions read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Edge {
-    /// One instance.
-    Object(Address),
-    /// A whole block.
-    Block(BlockAddress),
-    /// A value in between: `local.x`, `module.a["k"].var.y`.
-    Node(ArcStr),
-}
-
-/// `object ADDRESS`, `block ADDRESS`, `node NAME`
-impl fmt::Display for Edge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Object(address) => write!(f, "object {address}"),
-            Self::Block(block) => write!(f, "block {block}"),
-            Self::Node(name) => write!(f, "node {name}"),
-        }
-    }
-}
-
-impl FromStr for Edge {
-    type Err = AddressError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(' ') {
-            Some(("object", rest)) => Ok(Self::Object(rest.parse()?)),
-            Some(("block", rest)) => Ok(Self::Block(rest.parse()?)),
-            Some(("node", rest)) => Ok(Self::Node(rest.into())),
-            _ => Err(AddressError::new(text, "an edge begins with object, block or node")),
-        }
-    }
-}
-
-macro_rules! text_codec {
-    ($($name:ty),*) => {$(
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-text_codec!(Address, BlockAddress, ObjectKey, Edge, ProviderAddress, ProviderConfigAddress, ModuleInstance);
-
-impl serde::Serialize for DeposedKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for DeposedKey {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(String::deserialize(deserializer)?.into()))
-    }
+/// A hash that is the same in every process, so that it can be kept with the address.
+fn digest(what: &impl Hash) -> u64 {
+    rustc_hash::FxBuildHasher.hash_one(what)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_round_trips() {
-        for text in [
-            "sim_machine.gpu",
-            "sim_machine.gpu[2]",
-            "data.sim_image.ubuntu[\"a.b\"]",
-            "module.a.sim_machine.gpu",
-            "module.a[\"k]\\\"\"].module.b[0].data.x.y[\"z\"]",
-        ] {
-            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn bad_text_is_refused() {
-        for text in ["", "a", "a.", "a.b[", "a.b[x]", "module.a", "a.b.c", "a.b[\"x", "data.a"] {
-            assert!(text.parse::<Address>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn keys_sort_by_number() {
-        let mut addresses: Vec<Address> = ["a.b[10]", "a.b[9]", "a.b"].iter().map(|text| text.parse().unwrap()).collect();
-        addresses.sort();
-        assert_eq!(addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.b", "a.b[9]", "a.b[10]"]);
-    }
-
-    #[test]
-    fn object_keys() {
-        let key: ObjectKey = "a.b[0] (deposed 1a2b3c4d)".parse().unwrap();
-        assert_eq!(key.deposed, Some(DeposedKey("1a2b3c4d".into())));
-        assert_eq!(key.to_string(), "a.b[0] (deposed 1a2b3c4d)");
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! legal; folding is pure and costs O(1) a record.
 
 use crate::address::{Address, DeposedKey, Edge, ObjectKey};
+use crate::json_text::is_same;
 use crate::model::{Object, OutputValue, State, Status, Target};
 use arcstr::ArcStr;
 use indexmap::IndexMap;
@@ -32,7 +33,7 @@ pub enum Operation {
 }
 
 /// An act that is about to begin: enough to repeat the call.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub struct Intent {
     /// The object.
     pub key: ObjectKey,
@@ -53,7 +54,7 @@ pub struct Intent {
 }
 
 /// One record.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Record {
     /// A run opens.
@@ -196,7 +197,7 @@ pub enum Record {
 }
 
 /// An act that began and whose outcome is not recorded.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OpenStep {
     /// What began.
     pub intent: Intent,
@@ -207,7 +208,7 @@ pub struct OpenStep {
 }
 
 /// A run that is not over.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OpenRun {
     /// Its id.
     pub run: String,
@@ -232,6 +233,46 @@ pub struct Folded {
     pub run: Option<OpenRun>,
     /// Whether the state differs from the snapshot.
     pub is_changed: bool,
+}
+
+// No debug form shows a plan, a recipe, a cursor or what an object holds: any of them may be secret.
+
+impl fmt::Debug for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intent")
+            .field("key", &self.key)
+            .field("operation", &self.operation)
+            .field("step", &self.step)
+            .field("attempt", &self.attempt)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple(self.name()).field(&self.keys()).finish()
+    }
+}
+
+impl fmt::Debug for OpenStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenStep")
+            .field("intent", &self.intent)
+            .field("accepted", &self.accepted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OpenRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenRun")
+            .field("run", &self.run)
+            .field("open", &self.open)
+            .field("finished_steps", &self.finished_steps)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A record that may not follow those before it.
@@ -311,26 +352,38 @@ impl Record {
             | Self::Tainted { key }
             | Self::Untainted { key } => vec![key.clone()],
             Self::Restored { address, .. } => vec![ObjectKey::current(address.clone())],
-            Self::Moved { from, to } => vec![ObjectKey::current(from.clone()), ObjectKey::current(to.clone())],
+            Self::Moved { from, to } => {
+                vec![ObjectKey::current(from.clone()), ObjectKey::current(to.clone())]
+            }
             _ => Vec::new(),
         }
     }
 
     /// Where it puts an object: one that stands there already would be lost.
     fn destination(&self, state: &State) -> Option<ObjectKey> {
-        let set_aside = |address: &Address, deposed: &DeposedKey| ObjectKey { address: address.clone(), deposed: Some(deposed.clone()) };
+        let set_aside = |address: &Address, deposed: &DeposedKey| ObjectKey {
+            address: address.clone(),
+            deposed: Some(deposed.clone()),
+        };
         match self {
             Self::Imported { key, .. } => Some(key.clone()),
             Self::Moved { from, to } => state.current(from).map(|_| ObjectKey::current(to.clone())),
-            Self::Deposed { deposed, intent } => state.object(&intent.key).map(|_| set_aside(&intent.key.address, deposed)),
-            Self::Restored { address, deposed } => state.object(&set_aside(address, deposed)).map(|_| ObjectKey::current(address.clone())),
+            Self::Deposed { deposed, intent } => {
+                state.object(&intent.key).map(|_| set_aside(&intent.key.address, deposed))
+            }
+            Self::Restored { address, deposed } => {
+                state.object(&set_aside(address, deposed)).map(|_| ObjectKey::current(address.clone()))
+            }
             _ => None,
         }
     }
 
     fn token(&self) -> Option<&Token> {
         match self {
-            Self::Accepted { token, .. } | Self::Progress { token, .. } | Self::Done { token, .. } | Self::Failed { token, .. } => Some(token),
+            Self::Accepted { token, .. }
+            | Self::Progress { token, .. }
+            | Self::Done { token, .. }
+            | Self::Failed { token, .. } => Some(token),
             _ => None,
         }
     }
@@ -343,11 +396,19 @@ fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTransition> {
     let open = run.and_then(|run| record.keys().iter().find_map(|key| run.open.get(key)));
     match (rule, open) {
         (Transition::NoRun, _) if run.is_some() => return refuse("a run is open already".to_owned()),
-        (Transition::Closed | Transition::Open | Transition::AllClosed, _) if run.is_none() => return refuse("no run is open".to_owned()),
-        (Transition::Untouched | Transition::Closed, Some(open)) => return refuse(format!("{} has an open intent", open.intent.key)),
+        (Transition::Closed | Transition::Open | Transition::AllClosed, _) if run.is_none() => {
+            return refuse("no run is open".to_owned());
+        }
+        (Transition::Untouched | Transition::Closed, Some(open)) => {
+            return refuse(format!("{} has an open intent", open.intent.key));
+        }
         (Transition::Open, None) => return refuse("the object has no open intent".to_owned()),
-        (Transition::Open, Some(open)) if Some(&open.intent.token) != record.token() => return refuse("its token is not the open intent's".to_owned()),
-        (Transition::AllClosed, _) if run.is_some_and(|run| !run.open.is_empty()) => return refuse("acts are in flight".to_owned()),
+        (Transition::Open, Some(open)) if Some(&open.intent.token) != record.token() => {
+            return refuse("its token is not the open intent's".to_owned());
+        }
+        (Transition::AllClosed, _) if run.is_some_and(|run| !run.open.is_empty()) => {
+            return refuse("acts are in flight".to_owned());
+        }
         _ => {}
     }
     if let (Record::StageFinished { stage }, Some(run)) = (record, run)
@@ -364,7 +425,7 @@ fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTransition> {
 /// Takes one record into the state. Nothing changes when it is refused.
 pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransition> {
     check(folded, record)?;
-    folded.is_changed |= changes_state(record);
+    folded.is_changed |= changes_state(&folded.state, record);
     match record {
         Record::Begin { run, time, plan, .. } => {
             folded.run = Some(OpenRun {
@@ -393,7 +454,10 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
         Record::Deposed { deposed, intent } => {
             let state = &mut folded.state;
             if let Some(object) = state.remove(&intent.key) {
-                state.insert(ObjectKey { address: intent.key.address.clone(), deposed: Some(deposed.clone()) }, object);
+                state.insert(
+                    ObjectKey { address: intent.key.address.clone(), deposed: Some(deposed.clone()) },
+                    object,
+                );
             }
             open_step(folded, intent);
         }
@@ -496,9 +560,54 @@ fn set_status(state: &mut State, key: &ObjectKey, status: Status) {
     }
 }
 
-fn changes_state(record: &Record) -> bool {
-    !matches!(
-        record,
-        Record::Begin { .. } | Record::Intent(_) | Record::Accepted { .. } | Record::Progress { .. } | Record::StageFinished { .. } | Record::Finished { .. }
-    ) && !matches!(record, Record::Failed { object: None, .. })
+/// Whether a record makes the state another than it is.
+fn changes_state(state: &State, record: &Record) -> bool {
+    match record {
+        Record::Begin { .. }
+        | Record::Intent(_)
+        | Record::Accepted { .. }
+        | Record::Progress { .. }
+        | Record::StageFinished { .. }
+        | Record::Finished { .. }
+        | Record::Failed { object: None, .. } => false,
+        Record::Done { key, object, .. } | Record::Failed { key, object, .. } => {
+            differs(state, key, object.as_ref())
+        }
+        Record::Refreshed { objects } => {
+            objects.iter().any(|(key, object)| differs(state, key, object.as_ref()))
+        }
+        Record::Forgotten { key, .. } => state.object(key).is_some(),
+        Record::Tainted { key } => state.object(key).is_some_and(|object| object.status != Status::Tainted),
+        Record::Untainted { key } => state.object(key).is_some_and(|object| object.status != Status::Ready),
+        Record::Outputs { outputs } => {
+            outputs.iter().any(|(name, output)| match (state.outputs.get(name), output) {
+                (Some(before), Some(output)) => !before.is_same(output),
+                (before, output) => before.is_some() != output.is_some(),
+            })
+        }
+        Record::NodeEdges { edges } => state.node_edges != *edges,
+        Record::Providers { targets, configurations } => {
+            let is_new = |name: &String, raw: &Arc<RawValue>| {
+                state.provider_configurations.get(name).is_none_or(|before| !is_same(before, raw))
+            };
+            targets.iter().any(|(name, target)| state.targets.get(name) != Some(target))
+                || configurations.iter().any(|(name, raw)| is_new(name, raw))
+        }
+        Record::Checks { results } => {
+            state.check_results.as_ref().is_none_or(|before| !is_same(before, results))
+        }
+        Record::Deposed { .. } | Record::Restored { .. } | Record::Moved { .. } | Record::Imported { .. } => {
+            true
+        }
+    }
 }
+
+fn differs(state: &State, key: &ObjectKey, object: Option<&Arc<Object>>) -> bool {
+    match (state.object(key), object) {
+        (Some(before), Some(object)) => !Arc::ptr_eq(before, object) && !before.is_same(object),
+        (before, object) => before.is_some() != object.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -211,11 +211,20 @@ impl Store {
                 self.journal.set(Journal::Empty);
             }
             let (sequence, header) = match self.journal.get() {
-                Journal::Live(sequence) => (sequence, Vec::new()),
-                _ => (0, line::encode(&self.base)?),
+                Journal::Live(sequence) => (sequence, None),
+                _ => (0, Some(line::encode(&self.base)?)),
             };
             let (backend, fence) = (self.lease.backend.clone(), self.lease.fence);
-            *writer = Some(Writer::start(Task { backend, fence, sequence, header, faults: self.faults.clone() }));
+            *writer = Some(Writer::start(Task {
+                backend,
+                fence,
+                sequence,
+                header,
+                lines: sequence,
+                // What a process that was killed wrote last may not be flushed yet.
+                durable: 0,
+                faults: self.faults.clone(),
+            }));
         }
         Ok(())
     }
@@ -266,7 +275,11 @@ fn read_base(name: &str, loaded: &Loaded, new_lineage: String) -> Result<Base, D
         }
         None => (State::new(new_lineage), None, String::new()),
     };
-    Ok(Base { header: Header { lineage: state.lineage.clone(), serial: state.serial, digest }, state, follows })
+    Ok(Base {
+        header: Header { lineage: state.lineage.clone(), serial: state.serial, digest },
+        state,
+        follows,
+    })
 }
 
 fn read_journal(

@@ -3,6 +3,7 @@
 //! Invariant: records are appended in the order they were handed on; after the first failure nothing more is.
 
 use crate::backend::{Backend, BackendError, Fence};
+use crate::line;
 use crate::store::{FaultHook, FaultPoint};
 use formwork_diagnostic::Diagnostic;
 use futures::channel::oneshot;
@@ -59,7 +60,10 @@ fn writer_ended() -> BackendError {
 /// What is said when a record could not be made durable.
 pub(crate) fn unwritable(error: &BackendError) -> Diagnostic {
     let hint = match error {
-        BackendError::Fenced | BackendError::OutOfSequence { .. } | BackendError::Moved | BackendError::Held(_) => {
+        BackendError::Fenced
+        | BackendError::OutOfSequence { .. }
+        | BackendError::Moved
+        | BackendError::Held(_) => {
             "Let the other process end, then run apply again: it goes on where the journal stops."
         }
         BackendError::Failed(_) | BackendError::Damaged(_) => {
@@ -84,7 +88,11 @@ pub(crate) struct Task {
     /// The number of the next entry.
     pub(crate) sequence: u64,
     /// What stands before the first record.
-    pub(crate) header: Vec<u8>,
+    pub(crate) header: Option<Vec<u8>>,
+    /// How many lines the journal has.
+    pub(crate) lines: u64,
+    /// How many of them are known to be durable.
+    pub(crate) durable: u64,
     pub(crate) faults: Option<FaultHook>,
 }
 
@@ -137,12 +145,19 @@ fn write_all(mut task: Task, receiver: &Receiver<Entry>) -> Answer {
 
 impl Task {
     fn append(&mut self, batch: &[Entry]) -> Answer {
-        let mut bytes = std::mem::take(&mut self.header);
+        let mut bytes = Vec::new();
+        let mut lines = self.lines;
+        if let Some(header) = self.header.take() {
+            line::write(&mut bytes, self.durable, &header);
+            lines += 1;
+        }
         for entry in batch {
-            bytes.extend_from_slice(&entry.bytes);
+            line::write(&mut bytes, self.durable, &entry.bytes);
+            lines += 1;
         }
         self.backend.append(self.fence, self.sequence, &bytes)?;
         self.sequence += 1;
+        (self.lines, self.durable) = (lines, lines);
         Ok(())
     }
 

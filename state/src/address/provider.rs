@@ -1,150 +1,180 @@
 //! Addresses of providers and of their configurations.
 
-use super::parse::AddressError;
-use arcstr::ArcStr;
+use super::parse::{AddressError, Cursor, serde_as_text, write_quoted};
+use crate::Name;
 use std::fmt;
 use std::str::FromStr;
 
-/// The registry that a provider without a host means.
+/// The host that a provider address without one means.
 const DEFAULT_HOST: &str = "registry.opentofu.org";
+const DEFAULT_NAMESPACE: &str = "hashicorp";
 const BUILTIN_HOST: &str = "terraform.io";
+const BUILTIN_NAMESPACE: &str = "builtin";
+/// The namespace of a provider in a state from before providers had one.
+const LEGACY_NAMESPACE: &str = "-";
 
-/// A provider: host, namespace, type.
+/// Which provider: host, namespace, type. A host in a state file is kept as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderAddress {
-    /// The registry.
-    pub host: ArcStr,
-    /// Whose it is.
-    pub namespace: ArcStr,
+    /// The registry that it comes from.
+    pub host: Name,
+    /// Whose it is there.
+    pub namespace: Name,
     /// Its name.
-    pub type_name: ArcStr,
+    pub type_name: Name,
 }
 
 impl ProviderAddress {
-    /// `terraform.io/builtin/terraform`
-    pub fn builtin() -> Self {
-        Self { host: BUILTIN_HOST.into(), namespace: "builtin".into(), type_name: "terraform".into() }
+    /// One of ours: `formwork/NAME`.
+    pub fn formwork(type_name: &str) -> Self {
+        Self::new("formwork", type_name)
     }
 
     /// What an undeclared name means: `hashicorp/NAME`.
     pub fn hashicorp(type_name: &str) -> Self {
-        Self { host: DEFAULT_HOST.into(), namespace: "hashicorp".into(), type_name: type_name.into() }
+        Self::new(DEFAULT_NAMESPACE, type_name)
     }
 
-    /// One of ours: `formwork/NAME`.
-    pub fn formwork(type_name: &str) -> Self {
-        Self { host: DEFAULT_HOST.into(), namespace: "formwork".into(), type_name: type_name.into() }
+    /// A provider at the default host.
+    pub fn new(namespace: impl Into<Name>, type_name: impl Into<Name>) -> Self {
+        Self { host: DEFAULT_HOST.into(), namespace: namespace.into(), type_name: type_name.into() }
     }
 
-    /// Reads `[[host/]namespace/]type`.
-    pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let parts: Vec<&str> = text.split('/').collect();
-        let is_name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "-_.:".contains(c));
-        if !parts.iter().all(|part| is_name(part)) {
-            return Err(AddressError::new(text, "a provider is [[host/]namespace/]type"));
-        }
-        let lower = |part: &str| ArcStr::from(part.to_lowercase());
-        match parts.as_slice() {
-            [type_name] => Ok(Self::hashicorp(&type_name.to_lowercase())),
-            [namespace, type_name] => {
-                Ok(Self { host: DEFAULT_HOST.into(), namespace: lower(namespace), type_name: lower(type_name) })
-            }
-            [host, namespace, type_name] => {
-                Ok(Self { host: lower(host), namespace: lower(namespace), type_name: lower(type_name) })
-            }
-            _ => Err(AddressError::new(text, "a provider is [[host/]namespace/]type")),
+    /// The provider inside the program that serves `terraform_data`.
+    pub fn builtin() -> Self {
+        Self {
+            host: BUILTIN_HOST.into(),
+            namespace: BUILTIN_NAMESPACE.into(),
+            type_name: arcstr::literal!("terraform"),
         }
     }
 
-    /// The short form for people: `formwork/sim`.
+    /// Reads a source address: `sim`, `formwork/sim` or `host/formwork/sim`.
+    pub fn parse(source: &str) -> Result<Self, AddressError> {
+        source.parse()
+    }
+
+    /// The short form that people read: without the default host.
     pub fn for_display(&self) -> String {
-        if self.host == DEFAULT_HOST { format!("{}/{}", self.namespace, self.type_name) } else { self.to_string() }
+        if self.host == DEFAULT_HOST {
+            format!("{}/{}", self.namespace, self.type_name)
+        } else {
+            self.to_string()
+        }
     }
 }
 
 impl fmt::Display for ProviderAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.host, self.namespace, self.type_name)
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}/{}", self.host, self.namespace, self.type_name)
     }
 }
 
 impl FromStr for ProviderAddress {
     type Err = AddressError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let is_part = |part: &str| {
+            !part.is_empty()
+                && part.chars().all(|character| character.is_alphanumeric() || "-_".contains(character))
+                && !part.starts_with('-')
+                && !part.ends_with('-')
+        };
+        let fail = |message| Err(AddressError { text: text.to_owned(), offset: 0, message });
+        let (host, names) = match parts.as_slice() {
+            [host, names @ ..] if names.len() == 2 => (Some(*host), names),
+            names => (None, names),
+        };
+        let (namespace, type_name) = match names {
+            [type_name] => (DEFAULT_NAMESPACE, *type_name),
+            [namespace, type_name] => (*namespace, *type_name),
+            _ => return fail("a provider is NAME, NAMESPACE/NAME or HOST/NAMESPACE/NAME"),
+        };
+        let host = host.map_or_else(|| Name::from(DEFAULT_HOST), |host| Name::from(host.to_lowercase()));
+        let is_host =
+            host.split(':').next().is_some_and(|domain| !domain.is_empty() && domain.split('.').all(is_part))
+                && host.split(':').nth(1).is_none_or(|port| port.parse::<u16>().is_ok());
+        if !is_host {
+            return fail("the host is no host name");
+        }
+        let (namespace, type_name) = (namespace.to_lowercase(), type_name.to_lowercase());
+        if !(is_part(&namespace) || namespace == LEGACY_NAMESPACE) || !is_part(&type_name) {
+            return fail("a namespace or name has letters, digits and inner dashes only");
+        }
+        Ok(Self { host, namespace: namespace.into(), type_name: type_name.into() })
     }
 }
 
-/// A provider configuration: module, provider, alias.
+/// One provider configuration: in which module it stands, of which provider, and which alias.
+///
+/// Its text is that of a state file: `module.x.provider["host/namespace/name"].alias`. A clone is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderConfigAddress {
-    /// Names of the calls that lead to the module; empty for the root.
-    pub module_path: Vec<ArcStr>,
+    /// The names of the module calls from the root.
+    pub module_path: Vec<Name>,
     /// The provider.
     pub provider: ProviderAddress,
-    /// Which of several configurations.
-    pub alias: Option<ArcStr>,
+    /// The alias; none for the default configuration. Where another engine's configuration has instances, the key of
+    /// one follows in brackets.
+    pub alias: Option<Name>,
 }
 
-/// `module.x.provider["host/namespace/type"].alias`
+impl ProviderConfigAddress {
+    /// The default configuration in the root module.
+    pub const fn root(provider: ProviderAddress) -> Self {
+        Self { module_path: Vec::new(), provider, alias: None }
+    }
+
+    /// Whether it is one instance of a configuration, which a state file names at the instance.
+    pub(crate) fn has_key(&self) -> bool {
+        self.alias.as_ref().is_some_and(|alias| alias.ends_with(']'))
+    }
+}
+
 impl fmt::Display for ProviderConfigAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for name in &self.module_path {
-            write!(f, "module.{name}.")?;
+            write!(out, "module.{name}.")?;
         }
-        write!(f, "provider[\"{}\"]", self.provider)?;
-        match &self.alias {
-            Some(alias) => write!(f, ".{alias}"),
-            None => Ok(()),
+        out.write_str("provider[")?;
+        write_quoted(out, &self.provider.to_string())?;
+        out.write_str("]")?;
+        if let Some(alias) = &self.alias {
+            write!(out, ".{alias}")?;
         }
+        Ok(())
     }
 }
 
 impl FromStr for ProviderConfigAddress {
     type Err = AddressError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |reason| AddressError::new(text, reason);
-        let (modules, rest) = text.split_once("provider[\"").ok_or_else(|| fail("it names no provider"))?;
-        let (provider, alias) = rest.split_once("\"]").ok_or_else(|| fail("the provider is not closed"))?;
-        let mut module_path = Vec::new();
-        let mut rest = modules;
-        while let Some(after) = rest.strip_prefix("module.") {
-            let (name, after) = after.split_once('.').ok_or_else(|| fail("a dot is missing"))?;
-            module_path.push(name.into());
-            rest = after;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let mut cursor = Cursor::new(text);
+        let module = cursor.modules()?;
+        if module != module.without_keys() {
+            return cursor.fail("a provider configuration stands in a module without keys");
         }
-        if !rest.is_empty() {
-            return Err(fail("something stands before the provider"));
-        }
-        let alias = match alias.strip_prefix('.') {
-            Some(alias) if !alias.is_empty() => Some(alias.into()),
-            None if alias.is_empty() => None,
-            _ => return Err(fail("the alias is not a name")),
+        let provider = if cursor.eat("provider.") {
+            ProviderAddress::new(LEGACY_NAMESPACE, cursor.identifier()?)
+        } else if cursor.eat("provider[") {
+            let source = cursor.quoted()?;
+            if !cursor.eat("]") {
+                return cursor.fail("a closing bracket is expected");
+            }
+            source.parse()?
+        } else {
+            return cursor.fail("provider[\"…\"] is expected");
         };
-        Ok(Self { module_path, provider: ProviderAddress::parse(provider)?, alias })
+        let alias = if cursor.eat(".") {
+            let name = cursor.identifier()?;
+            Some(Name::from(format!("{name}{}", cursor.key()?)))
+        } else {
+            None
+        };
+        cursor.end(Self { module_path: module.config_path(), provider, alias })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn configurations_round_trip() {
-        for text in [
-            "provider[\"registry.opentofu.org/formwork/sim\"]",
-            "provider[\"terraform.io/builtin/terraform\"].west",
-            "module.a.module.b.provider[\"registry.terraform.io/hashicorp/aws\"].x",
-        ] {
-            assert_eq!(text.parse::<ProviderConfigAddress>().unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn short_forms() {
-        assert_eq!(ProviderAddress::parse("sim").unwrap(), ProviderAddress::hashicorp("sim"));
-        assert_eq!(ProviderAddress::parse("formwork/sim").unwrap(), ProviderAddress::formwork("sim"));
-        assert_eq!(ProviderAddress::formwork("sim").for_display(), "formwork/sim");
-        assert!(ProviderAddress::parse("a/b/c/d").is_err());
-    }
-}
+serde_as_text!(ProviderAddress, ProviderConfigAddress);

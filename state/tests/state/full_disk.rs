@@ -6,7 +6,12 @@ use formwork_state::simulated::{Request, SimulatedFiles};
 
 fn finish_first_run(files: &SimulatedFiles) {
     let store = open(files).unwrap();
-    for record in [begin("first"), intent(0, "a"), done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
+    for record in [
+        begin("first"),
+        intent(0, "a"),
+        done(0, "a", Some(object("zero"))),
+        Record::Finished { errored: false },
+    ] {
         store.append(&record).wait().unwrap();
     }
     store.finish().unwrap();
@@ -76,7 +81,12 @@ fn a_snapshot_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
         finish_first_run(&files);
         let before = files.content(PATH).unwrap();
         let store = open(&files).unwrap();
-        for record in [begin("second"), intent(1, "b"), done(1, "b", Some(object("one"))), Record::Finished { errored: false }] {
+        for record in [
+            begin("second"),
+            intent(1, "b"),
+            done(1, "b", Some(object("one"))),
+            Record::Finished { errored: false },
+        ] {
             store.append(&record).wait().unwrap();
         }
         let expected = picture(&store.folded());
@@ -85,7 +95,8 @@ fn a_snapshot_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
         let codes: Vec<&str> = diagnostics.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert_eq!(codes, ["state-unwritable"], "{name}");
         assert_eq!(files.content(PATH).unwrap(), before, "{name}");
-        let left: Vec<_> = files.names().into_iter().filter(|path| path.to_string_lossy().ends_with(".new")).collect();
+        let left: Vec<_> =
+            files.names().into_iter().filter(|path| path.to_string_lossy().ends_with(".new")).collect();
         assert!(left.is_empty(), "{name}: {left:?}");
         files.limit_room(None);
         files.refuse(None);
@@ -103,7 +114,12 @@ fn a_journal_that_cannot_be_removed_is_not_read_again() {
     for request in [Request::Remove, Request::FlushFolder] {
         let files = SimulatedFiles::default();
         let store = open(&files).unwrap();
-        for record in [begin("first"), intent(0, "a"), done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
+        for record in [
+            begin("first"),
+            intent(0, "a"),
+            done(0, "a", Some(object("zero"))),
+            Record::Finished { errored: false },
+        ] {
             store.append(&record).wait().unwrap();
         }
         let expected = picture(&store.folded());

