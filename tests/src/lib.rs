@@ -1,1 +1,7 @@
-//! Whole-program tests: see the verbs beside this folder.
+//! Whole-program tests: a folder of configuration, the real binary run in it, and what it said.
+//!
+//! Invariant: the only door is the command line; a test that reaches around it belongs beside the code.
+
+mod project;
+
+pub use project::{Finished, Project, project, repository};

@@ -278,3 +278,104 @@ fn percent_encoded(text: &str) -> String {
     }
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    fn api(address: &str) -> Api {
+        crate::connect::install_crypto();
+        let mut config = kube::Config::new(format!("http://{address}").parse().unwrap());
+        config.default_retry = false;
+        Api::new(Client::try_from(config).unwrap())
+    }
+
+    /// A server that reads each request and answers with the text; it counts the requests.
+    async fn server(answer: &'static str) -> (String, tokio::task::JoinHandle<usize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let serve = async move {
+            let mut count = 0;
+            // A second request would follow the first within this time.
+            while let Ok(Ok((mut stream, _))) =
+                tokio::time::timeout(std::time::Duration::from_millis(500), listener.accept()).await
+            {
+                count += 1;
+                let mut buffer = [0; 4096];
+                let _ = stream.read(&mut buffer).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+            count
+        };
+        (address, tokio::spawn(serve))
+    }
+
+    #[tokio::test]
+    async fn a_refusal_knows_whether_it_arrived_and_nothing_is_sent_twice() {
+        let table = [
+            ("", None, true, None),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nnope!", None, true, None),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{}", None, true, None),
+            (
+                "HTTP/1.1 429 Too Many Requests\r\nretry-after: 3\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
+                Some(429),
+                true,
+                Some(3000),
+            ),
+            (
+                "HTTP/1.1 503 Unavailable\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
+                Some(503),
+                true,
+                None,
+            ),
+        ];
+        for (answer, status, may_have_arrived, retry_after_ms) in table {
+            let (address, served) = server(answer).await;
+            let options = ApplyOptions { manager: "formwork", force: false, dry_run: false };
+            let refusal = api(&address)
+                .apply("/api/v1/namespaces/a", &serde_json::json!({}), options)
+                .await
+                .unwrap_err();
+            let found = (refusal.status, refusal.may_have_arrived, refusal.retry_after_ms);
+            assert_eq!(found, (status, may_have_arrived, retry_after_ms), "{answer:?}: {}", refusal.message);
+            assert_eq!(served.await.unwrap(), 1, "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_nothing_arrived() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let refusal = api(&address).get("/version").await.unwrap_err();
+        assert!(!refusal.may_have_arrived && refusal.status.is_none(), "{refusal:?}");
+    }
+
+    #[test]
+    fn queries_are_escaped() {
+        assert_eq!(percent_encoded("a=b/c d"), "a%3Db%2Fc%20d");
+        let options = ApplyOptions { manager: "team b", force: true, dry_run: true };
+        assert_eq!(options.query(true), "fieldManager=team%20b&fieldValidation=Strict&force=true&dryRun=All");
+    }
+
+    #[test]
+    fn access_rules_are_told_from_quotas() {
+        let table = [
+            (
+                403,
+                "configmaps is forbidden: User \"x\" cannot patch resource \"configmaps\" in API group",
+                true,
+            ),
+            (401, "Unauthorized", true),
+            (403, "pods \"a\" is forbidden: exceeded quota: gpu", false),
+            (403, "pods \"a\" is forbidden: violates PodSecurity \"restricted\"", false),
+        ];
+        for (status, message, expected) in table {
+            let body = serde_json::json!({ "message": message }).to_string();
+            let refusal = Refusal::of_answer(status, &HeaderMap::new(), body.as_bytes());
+            assert_eq!(refusal.is_access_denied(), expected, "{message}");
+        }
+    }
+}

@@ -45,7 +45,7 @@ pub(crate) async fn access(settings: &Settings) -> Result<Access, Diagnostics> {
 }
 
 /// The cryptography that rustls uses in this process, unless somebody chose another before.
-fn install_crypto() {
+pub(crate) fn install_crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // An error says that another part of the process has installed one, which serves as well.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Starts logging where the environment asks for it; else costs nothing.
-pub(crate) fn start() -> Result<(), Diagnostic> {
+pub(crate) fn start() -> Result<(), Box<Diagnostic>> {
     let Some(level) = std::env::var("TF_LOG").ok().filter(|level| !level.is_empty()) else { return Ok(()) };
     let (filter, is_json) = match level.to_ascii_uppercase().as_str() {
         "JSON" => (LevelFilter::TRACE, true),
@@ -19,25 +19,28 @@ pub(crate) fn start() -> Result<(), Diagnostic> {
     };
     let builder = tracing_subscriber::fmt().with_max_level(filter).with_ansi(false);
     let path = std::env::var_os("TF_LOG_PATH").filter(|path| !path.is_empty());
-    let done = match path {
-        Some(path) => {
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(&path).map_err(|error| unwritable(&path.to_string_lossy(), &error))?;
-            let builder = builder.with_writer(Mutex::new(file));
-            if is_json { builder.json().try_init() } else { builder.try_init() }
-        }
-        None => {
-            let builder = builder.with_writer(std::io::stderr);
-            if is_json { builder.json().try_init() } else { builder.try_init() }
-        }
+    let done = if let Some(path) = path {
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| unwritable(&path.to_string_lossy(), &error))?;
+        let builder = builder.with_writer(Mutex::new(file));
+        if is_json { builder.json().try_init() } else { builder.try_init() }
+    } else {
+        let builder = builder.with_writer(std::io::stderr);
+        if is_json { builder.json().try_init() } else { builder.try_init() }
     };
-    done.map_err(|error| Diagnostic::error("log-not-started", "Logging could not be started", format!("{error}.")))
+    done.map_err(|error| {
+        Box::new(Diagnostic::error("log-not-started", "Logging could not be started", format!("{error}.")))
+    })
 }
 
 fn unwritable(path: &str, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::error("log-unwritable", "Log file cannot be written", format!("TF_LOG_PATH names {path}, which could not be opened: {error}."))
-        .hint("Name a file in a folder that exists, or unset TF_LOG_PATH to log to standard error.")
+    Diagnostic::error(
+        "log-unwritable",
+        "Log file cannot be written",
+        format!("TF_LOG_PATH names {path}, which could not be opened: {error}."),
+    )
+    .hint("Name a file in a folder that exists, or unset TF_LOG_PATH to log to standard error.")
 }

@@ -29,12 +29,16 @@ fn main() -> ExitCode {
     failure::conclude(run(arguments, terminal), &terminal)
 }
 
-fn run(arguments: arguments::Arguments, terminal: terminal::Terminal) -> Result<failure::Success, failure::Failure> {
+fn run(
+    arguments: arguments::Arguments,
+    terminal: terminal::Terminal,
+) -> Result<failure::Success, failure::Failure> {
     log::start()?;
     if let Some(folder) = &arguments.chdir {
         std::env::set_current_dir(folder).map_err(|error| {
             let detail = format!("Cannot go to {}, which -chdir names: {error}.", folder.display());
-            Diagnostic::error("invalid-chdir", "Invalid -chdir option", detail).hint("Name a folder that exists.")
+            Diagnostic::error("invalid-chdir", "Invalid -chdir option", detail)
+                .hint("Name a folder that exists.")
         })?;
     }
     command::run(arguments, terminal)

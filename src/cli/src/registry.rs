@@ -14,13 +14,36 @@ pub(crate) struct Registry;
 const PROVIDERS: &[(&str, Make)] = &[
     ("terraform.io/builtin/terraform", || Arc::new(BuiltinProvider::new())),
     #[cfg(feature = "provider-sim")]
-    ("formwork/sim", || Arc::new(formwork_provider_sim::SimProvider::new("."))),
+    ("formwork/sim", || Arc::new(misfortune(formwork_provider_sim::SimProvider::new(".")))),
     #[cfg(feature = "provider-kubernetes")]
     ("formwork/kubernetes", || Arc::new(formwork_provider_kubernetes::Kubernetes::new())),
 ];
 
 fn all() -> impl Iterator<Item = (ProviderAddress, Make)> {
     PROVIDERS.iter().filter_map(|(text, make)| Some((ProviderAddress::parse(text).ok()?, *make)))
+}
+
+/// The simulated datacentre with the crash that the environment asks for: `FORMWORK_SIM_CRASH=CALL:POINT` ends the
+/// process in the CALL-th call of this process, `before-effect` or `after-effect`.
+#[cfg(all(feature = "provider-sim", feature = "fault-injection"))]
+fn misfortune(provider: formwork_provider_sim::SimProvider) -> formwork_provider_sim::SimProvider {
+    use formwork_provider_sim::{Crash, CrashPoint, Faults};
+    let text = std::env::var("FORMWORK_SIM_CRASH").unwrap_or_default();
+    let crash = text.split_once(':').and_then(|(call, point)| {
+        let point = match point {
+            "before-effect" => CrashPoint::BeforeEffect,
+            "after-effect" => CrashPoint::AfterEffect,
+            _ => return None,
+        };
+        Some(Crash { call: call.parse().ok()?, point })
+    });
+    provider.with_faults(Faults { crash, ..Faults::default() })
+}
+
+/// The simulated datacentre as its configuration says.
+#[cfg(all(feature = "provider-sim", not(feature = "fault-injection")))]
+fn misfortune(provider: formwork_provider_sim::SimProvider) -> formwork_provider_sim::SimProvider {
+    provider
 }
 
 impl ProviderSource for Registry {

@@ -3,7 +3,7 @@
 
 use crate::clock;
 use crate::render::{event_json, event_text};
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
 use formwork_diagnostic::{Diagnostics, Sources};
 use formwork_engine::{Action, Event, Observer};
 use formwork_state::ObjectKey;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// How often a line says that something still runs.
 const STILL_MS: u64 = 10_000;
 /// How often live lines are drawn anew.
-const TICK: Duration = Duration::from_millis(1000);
+const TICK: Duration = Duration::from_secs(1);
 /// Live lines at once; more would push the rest off the screen.
 const LIVE_LINES: usize = 12;
 
@@ -67,7 +67,7 @@ impl Screen {
     /// One line of the JSON stream; nothing when the screen is for people.
     pub(crate) fn message(&self, message: &event_json::Message) {
         if self.is_json {
-            self.terminal.print(&format!("{}\n", message.to_json(&clock::timestamp())));
+            terminal::print(&format!("{}\n", message.to_json(&clock::timestamp())));
         }
     }
 
@@ -75,8 +75,8 @@ impl Screen {
     pub(crate) fn text(&self, text: &str) {
         match &self.live {
             _ if self.is_json => {}
-            Some(live) => live.suspend(|| self.terminal.print(text)),
-            None => self.terminal.print(text),
+            Some(live) => live.suspend(|| terminal::print(text)),
+            None => terminal::print(text),
         }
     }
 
@@ -84,7 +84,9 @@ impl Screen {
     pub(crate) fn show(&self, diagnostics: &Diagnostics) {
         let sources = self.lock().sources.clone();
         if self.is_json {
-            diagnostics.iter().for_each(|one| self.message(&event_json::diagnostic(one, &sources)));
+            for one in diagnostics {
+                self.message(&event_json::diagnostic(one, &sources));
+            }
         } else if let Some(live) = &self.live {
             live.suspend(|| self.terminal.show(diagnostics, &sources));
         } else {
@@ -101,7 +103,8 @@ impl Screen {
             }
             bar
         });
-        let running = Running { action, id: id.cloned(), words: String::new(), start: Instant::now(), said: 0, bar };
+        let running =
+            Running { action, id: id.cloned(), words: String::new(), start: Instant::now(), said: 0, bar };
         state.running.insert(key.clone(), running);
         if !std::mem::replace(&mut state.has_ticker, true) {
             let screen = Arc::downgrade(self);
@@ -121,13 +124,20 @@ impl Screen {
             let mut state = self.lock();
             for (key, running) in &mut state.running {
                 let elapsed_ms = u64::try_from(running.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let still = || event_text::still(key, running.action, elapsed_ms, running.id.as_ref(), &running.words);
+                let still = || {
+                    event_text::still(key, running.action, elapsed_ms, running.id.as_ref(), &running.words)
+                };
                 if let Some(bar) = &running.bar {
                     bar.set_message(still());
                     bar.tick();
                 } else if elapsed_ms / STILL_MS > running.said {
                     running.said = elapsed_ms / STILL_MS;
-                    let event = Event::ApplyProgress { key: key.clone(), action: running.action, elapsed_ms, words: running.words.clone() };
+                    let event = Event::ApplyProgress {
+                        key: key.clone(),
+                        action: running.action,
+                        elapsed_ms,
+                        words: running.words.clone(),
+                    };
                     lines.push((still(), event));
                 }
             }
@@ -140,9 +150,7 @@ impl Screen {
     fn say(&self, line: Option<String>, event: &Event) {
         if self.is_json {
             let sources = self.lock().sources.clone();
-            if let Some(message) = event_json::event(event, &sources) {
-                self.message(&message);
-            }
+            self.message(&event_json::event(event, &sources));
         } else if let Some(line) = line {
             self.text(&format!("{line}\n"));
         }
@@ -173,7 +181,9 @@ impl Observer for Watcher {
                 return;
             }
             Event::Diagnostic(diagnostic) => return screen.show(&(**diagnostic).clone().into()),
-            Event::ApplyComplete { key, .. } | Event::ApplyErrored { key, .. } | Event::DataComplete { key, .. } => screen.end(key),
+            Event::ApplyComplete { key, .. }
+            | Event::ApplyErrored { key, .. }
+            | Event::DataComplete { key, .. } => screen.end(key),
             _ => {}
         }
         screen.say(event_text::line(&event, screen.terminal.layout.palette), &event);

@@ -18,8 +18,8 @@ use formwork_engine::{Environment, RunMode};
 use formwork_lang::Source;
 use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 
 /// The workspace there is.
 pub(crate) const WORKSPACE: &str = "default";
@@ -31,6 +31,7 @@ pub(crate) struct Session {
     pub(crate) environment: Environment,
     pub(crate) schemas: Schemas,
     files: Arc<dyn Source>,
+    watching: Once,
 }
 
 impl Session {
@@ -44,32 +45,40 @@ impl Session {
             parallelism,
             interrupt: Arc::new(AtomicBool::new(false)),
         };
-        Self { terminal, screen, environment, schemas: Schemas::new(Arc::new(Registry)), files: Arc::new(Disk::here()) }
+        Self {
+            terminal,
+            screen,
+            environment,
+            schemas: Schemas::new(Arc::new(Registry)),
+            files: Arc::new(Disk::here()),
+            watching: Once::new(),
+        }
     }
 
     /// The module tree of the working directory, checked; warnings are shown.
     pub(crate) fn load(&self) -> Result<Configuration, Failure> {
         let (configuration, diagnostics) = run::load(&self.files);
-        self.settle(diagnostics, &configuration.sources)?;
+        self.settle(&diagnostics, &configuration.sources)?;
         Ok(configuration)
     }
 
     /// The configuration with its variables decided.
     pub(crate) fn configuration(&self, arguments: &[VariableArgument]) -> Result<Configuration, Failure> {
         let mut configuration = self.load()?;
-        let (mut given, mut diagnostics) = variables::gather(&mut configuration, std::env::vars(), arguments)?;
+        let (mut given, mut diagnostics) =
+            variables::gather(&mut configuration, std::env::vars(), arguments)?;
         if !diagnostics.has_errors() {
             variables::ask(&configuration, &mut given, &self.terminal);
             diagnostics.append(run::decide_variables(&mut configuration, &given));
         }
-        self.settle(diagnostics, &configuration.sources)?;
+        self.settle(&diagnostics, &configuration.sources)?;
         Ok(configuration)
     }
 
     /// Shows warnings; gives errors back, with the warnings before them.
-    pub(crate) fn settle(&self, diagnostics: Diagnostics, sources: &Sources) -> Result<(), Failure> {
+    pub(crate) fn settle(&self, diagnostics: &Diagnostics, sources: &Sources) -> Result<(), Failure> {
         self.screen.know_sources(sources);
-        self.screen.show(&diagnostics);
+        self.screen.show(diagnostics);
         if diagnostics.has_errors() { Err(Failure::default()) } else { Ok(()) }
     }
 
@@ -140,19 +149,17 @@ impl Session {
         ShownState { objects: objects.collect(), outputs: outputs.collect() }
     }
 
-    /// The snapshot at a path, when there is one that can be read.
-    pub(crate) fn stored_state(&self, path: &Path) -> Option<State> {
-        let bytes = std::fs::read(path).ok()?;
-        Some(formwork_state::format_v4::read(&path.to_string_lossy(), &bytes).ok()?.state)
-    }
-
     /// Runs the engine's work. The first interrupt asks it to stop, the second ends the process.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| self.refused(Diagnostic::error("no-runtime", "Runtime could not be started", error.to_string())))?;
-        watch_interrupts(self.environment.interrupt.clone(), self.screen.clone());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+                self.refused(Diagnostic::error(
+                    "no-runtime",
+                    "Runtime could not be started",
+                    error.to_string(),
+                ))
+            })?;
+        self.watching.call_once(|| watch_interrupts(self.environment.interrupt.clone(), self.screen.clone()));
         Ok(runtime.block_on(work))
     }
 }
@@ -162,11 +169,20 @@ pub(crate) fn state_path() -> PathBuf {
     PathBuf::from(STATE_FILE)
 }
 
+/// The snapshot at a path, when there is one that can be read.
+pub(crate) fn stored_state(path: &Path) -> Option<State> {
+    let bytes = std::fs::read(path).ok()?;
+    Some(formwork_state::format_v4::read(&path.to_string_lossy(), &bytes).ok()?.state)
+}
+
 fn plain_value(object: &formwork_state::Object) -> formwork_value::Value {
     let value = formwork_value::decode_implied(object.attributes.get())
         .unwrap_or_else(|_| formwork_value::Value::null(formwork_value::Type::Dynamic));
-    let marks: Vec<_> =
-        object.sensitive_paths.iter().map(|path| (path.clone(), formwork_value::Marks::sensitive())).collect();
+    let marks: Vec<_> = object
+        .sensitive_paths
+        .iter()
+        .map(|path| (path.clone(), formwork_value::Marks::sensitive()))
+        .collect();
     value.mark_paths(&marks)
 }
 
@@ -204,7 +220,9 @@ async fn stop_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        if let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}

@@ -30,31 +30,23 @@ impl Terminal {
         }
     }
 
-    /// Writes to standard output. A reader that has gone away is no failure of ours.
-    pub(crate) fn print(&self, text: &str) {
-        let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes());
-        let _ = out.flush();
-    }
-
-    /// Writes to standard error.
-    pub(crate) fn print_error(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
-    }
-
     /// Shows findings: errors on standard error, warnings on standard output.
     pub(crate) fn show(&self, diagnostics: &Diagnostics, sources: &Sources) {
         for diagnostic in diagnostics {
             if diagnostic.is_error() {
-                self.print_error(&format!("{}\n", self.text_of(diagnostic, sources, self.error_palette)));
+                print_error(&format!("{}\n", self.text_of(diagnostic, sources, self.error_palette)));
             } else {
-                self.print(&format!("{}\n", self.text_of(diagnostic, sources, self.layout.palette)));
+                print(&format!("{}\n", self.text_of(diagnostic, sources, self.layout.palette)));
             }
         }
     }
 
     fn text_of(&self, diagnostic: &Diagnostic, sources: &Sources, palette: Palette) -> String {
-        render_text(diagnostic, sources, Style { colour: palette.colour, width: self.layout.columns.saturating_sub(2) })
+        render_text(
+            diagnostic,
+            sources,
+            Style { colour: palette.colour, width: self.layout.columns.saturating_sub(2) },
+        )
     }
 
     /// Asks and reads one line; none when there is nobody, or the input ends.
@@ -62,13 +54,25 @@ impl Terminal {
         if !self.can_ask {
             return None;
         }
-        self.print(question);
+        print(question);
         let mut answer = String::new();
         let length = io::stdin().lock().read_line(&mut answer).ok()?;
         (length > 0).then(|| answer.trim_end_matches(['\n', '\r']).to_owned())
     }
 }
 
+/// Writes to standard output. A reader that has gone away is no failure of ours.
+pub(crate) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+fn print_error(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 fn columns() -> usize {
-    terminal_size::terminal_size().map_or(DEFAULT_COLUMNS, |(terminal_size::Width(columns), _)| usize::from(columns).max(40))
+    terminal_size::terminal_size()
+        .map_or(DEFAULT_COLUMNS, |(terminal_size::Width(columns), _)| usize::from(columns).max(40))
 }

@@ -3,12 +3,13 @@
 use crate::arguments::VariableArgument;
 use crate::failure::Failure;
 use crate::render::value_of;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, print};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_engine::run::Configuration;
 use formwork_engine::variables::{Given, GivenVariable, read_file};
 use indexmap::IndexMap;
+use std::path::Path;
 
 /// What was given, by name.
 pub(crate) type GivenVariables = IndexMap<ArcStr, GivenVariable>;
@@ -46,10 +47,15 @@ pub(crate) fn gather(
 
 fn automatic_files(configuration: &Configuration) -> Result<Vec<String>, Failure> {
     let names = configuration.files.list(".").map_err(|error| unreadable(".", &error.to_string()))?;
-    let mut automatic: Vec<String> =
-        names.iter().filter(|name| name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json")).cloned().collect();
+    let mut automatic: Vec<String> = names
+        .iter()
+        .filter(|name| name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
+        .cloned()
+        .collect();
     automatic.sort();
-    let fixed = ["terraform.tfvars", "terraform.tfvars.json"].into_iter().filter(|fixed| names.iter().any(|name| name == fixed));
+    let fixed = ["terraform.tfvars", "terraform.tfvars.json"]
+        .into_iter()
+        .filter(|fixed| names.iter().any(|name| name == fixed));
     Ok(fixed.map(ToOwned::to_owned).chain(automatic).collect())
 }
 
@@ -65,9 +71,10 @@ impl Gatherer<'_> {
     }
 
     fn file(&mut self, name: &str, is_asked_for: bool) -> Result<(), Failure> {
-        let bytes = self.configuration.files.read(name).map_err(|error| unreadable(name, &error.to_string()))?;
+        let bytes =
+            self.configuration.files.read(name).map_err(|error| unreadable(name, &error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| unreadable(name, "it is not UTF-8 text"))?;
-        if name.ends_with(".json") {
+        if Path::new(name).extension().is_some_and(|extension| extension == "json") {
             self.json_file(name, &text);
             return Ok(());
         }
@@ -86,14 +93,23 @@ impl Gatherer<'_> {
         let whole = Span::new(file, 0, end);
         match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
             Ok(entries) => entries.into_iter().for_each(|(variable, json)| {
-                let place = text.find(&format!("\"{variable}\"")).and_then(|at| u32::try_from(at).ok()).unwrap_or(0);
-                let span = Span::new(file, place, place.saturating_add(u32::try_from(variable.len() + 2).unwrap_or(0)).min(end));
+                let place =
+                    text.find(&format!("\"{variable}\"")).and_then(|at| u32::try_from(at).ok()).unwrap_or(0);
+                let span = Span::new(
+                    file,
+                    place,
+                    place.saturating_add(u32::try_from(variable.len() + 2).unwrap_or(0)).min(end),
+                );
                 self.put(&variable, Given::Value(value_of(json), span), name);
             }),
             Err(error) => self.diagnostics.push(
-                Diagnostic::error("invalid-variables-file", "Invalid JSON in variables file", format!("{name}: {error}."))
-                    .at(whole)
-                    .hint("A variables file in JSON is one object whose keys are variable names."),
+                Diagnostic::error(
+                    "invalid-variables-file",
+                    "Invalid JSON in variables file",
+                    format!("{name}: {error}."),
+                )
+                .at(whole)
+                .hint("A variables file in JSON is one object whose keys are variable names."),
             ),
         }
     }
@@ -107,20 +123,30 @@ pub(crate) fn ask(configuration: &Configuration, given: &mut GivenVariables, ter
         }
         let description = variable.description.as_ref().map(|text| format!("  {text}\n")).unwrap_or_default();
         if let Some(answer) = terminal.ask(&format!("var.{name}\n{description}\n  Enter a value: ")) {
-            terminal.print("\n");
-            given.insert(name.clone(), GivenVariable { given: Given::Text(answer), origin: "the terminal".to_owned() });
+            print("\n");
+            given.insert(
+                name.clone(),
+                GivenVariable { given: Given::Text(answer), origin: "the terminal".to_owned() },
+            );
         }
     }
 }
 
 fn unreadable(name: &str, reason: &str) -> Failure {
-    Diagnostic::error("variables-file-unreadable", "Failed to read variables file", format!("Given variables file {name} could not be read: {reason}."))
-        .hint("Look at the path: it is taken from the working directory.")
-        .into()
+    Diagnostic::error(
+        "variables-file-unreadable",
+        "Failed to read variables file",
+        format!("Given variables file {name} could not be read: {reason}."),
+    )
+    .hint("Look at the path: it is taken from the working directory.")
+    .into()
 }
 
 fn invalid_option(text: &str) -> Diagnostic {
-    let name: String = text.chars().take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-')).collect();
+    let name: String = text
+        .chars()
+        .take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-'))
+        .collect();
     Diagnostic::error(
         "invalid-var-option",
         "Invalid -var option",
@@ -138,8 +164,13 @@ mod tests {
     use formwork_lang::MemorySource;
     use std::sync::Arc;
 
-    fn winner(files: &[(&str, &str)], environment: &[(&str, &str)], arguments: &[VariableArgument]) -> String {
-        let files: MemorySource = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+    fn winner(
+        files: &[(&str, &str)],
+        environment: &[(&str, &str)],
+        arguments: &[VariableArgument],
+    ) -> String {
+        let files: MemorySource =
+            files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
         let (mut configuration, _) = load(&(Arc::new(files) as Arc<dyn formwork_lang::Source>));
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let (given, diagnostics) = gather(&mut configuration, environment, arguments).unwrap();
@@ -161,7 +192,8 @@ mod tests {
             ("own.tfvars", "a = \"own\""),
         ];
         let environment = [("TF_VAR_a", "environment"), ("HOME", "x")];
-        let (value, file) = (VariableArgument::Value("a=x=y".to_owned()), VariableArgument::File("own.tfvars".to_owned()));
+        let (value, file) =
+            (VariableArgument::Value("a=x=y".to_owned()), VariableArgument::File("own.tfvars".to_owned()));
         assert_eq!(winner(&all[..1], &environment, &[]), "environment");
         assert_eq!(winner(&all[..2], &environment, &[]), "tfvars");
         assert_eq!(winner(&all[..3], &environment, &[]), "json");

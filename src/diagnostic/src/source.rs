@@ -64,7 +64,10 @@ impl SourceFile {
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
             let newlines = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-            #[expect(clippy::cast_possible_truncation, reason = "files are bounded to 4 GiB when they are added")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "files are bounded to 4 GiB when they are added"
+            )]
             std::iter::once(0).chain(newlines.map(|(at, _)| at as u32 + 1)).collect()
         })
     }

@@ -50,7 +50,11 @@ impl Connections {
         if let Some(found) = self.schemas.borrow().get(address) {
             return found.clone();
         }
-        let made = self.environment.providers.provider(address).map(|provider| ProviderEntry { schema: provider.schema(), provider });
+        let made = self
+            .environment
+            .providers
+            .provider(address)
+            .map(|provider| ProviderEntry { schema: provider.schema(), provider });
         self.schemas.borrow_mut().insert(address.clone(), made.clone());
         made
     }
@@ -96,15 +100,30 @@ impl Connections {
     }
 
     /// A connection with a configuration (marks off); the same configuration gives the same connection.
-    pub async fn connect(&self, address: &ProviderConfigAddress, configuration: &Value) -> Result<Arc<dyn Connection>, Diagnostics> {
+    pub async fn connect(
+        &self,
+        address: &ProviderConfigAddress,
+        configuration: &Value,
+    ) -> Result<Arc<dyn Connection>, Diagnostics> {
         let provider = &address.provider;
-        let found = self.connected.borrow().iter().find(|(other, value, _)| other == provider && value == configuration).map(|(_, _, connection)| connection.clone());
+        let found = self
+            .connected
+            .borrow()
+            .iter()
+            .find(|(other, value, _)| other == provider && value == configuration)
+            .map(|(_, _, connection)| connection.clone());
         let connection = match found {
             Some(connection) => connection,
             None => {
-                let Some(entry) = self.entry(provider) else { return Err(missing_provider(provider, &self.environment).into()) };
+                let Some(entry) = self.entry(provider) else {
+                    return Err(missing_provider(provider, &self.environment).into());
+                };
                 let connection = entry.provider.configure(configuration.clone()).await?;
-                self.connected.borrow_mut().push((provider.clone(), configuration.clone(), connection.clone()));
+                self.connected.borrow_mut().push((
+                    provider.clone(),
+                    configuration.clone(),
+                    connection.clone(),
+                ));
                 connection
             }
         };
@@ -117,7 +136,9 @@ impl Connections {
         if target.id.is_empty() || self.targets.borrow().contains_key(&name) {
             return;
         }
-        self.environment.observer.observe(Event::Target { provider: name.clone(), words: target.words.clone() });
+        self.environment
+            .observer
+            .observe(Event::Target { provider: name.clone(), words: target.words.clone() });
         self.targets.borrow_mut().insert(name, target);
     }
 
@@ -155,7 +176,9 @@ fn response_error(response: &Response) -> Option<&ProviderError> {
         Response::Planned(result) => result.as_ref().err(),
         Response::Progress(result) => result.as_ref().err(),
         Response::Imported(result) => result.as_ref().err(),
-        Response::Data(results) => results.iter().find_map(|result| result.as_ref().err().filter(|error| error.is_retryable())),
+        Response::Data(results) => {
+            results.iter().find_map(|result| result.as_ref().err().filter(|error| error.is_retryable()))
+        }
         _ => None,
     }
 }
@@ -193,7 +216,9 @@ pub fn missing_provider(address: &ProviderAddress, environment: &Environment) ->
 
 /// A provider's error as a diagnostic about an object.
 pub fn error_diagnostic(error: &ProviderError, summary: &str, address: &str) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(&format!("provider-{}", kind_code(error)), summary, error.message.clone()).about(address);
+    let mut diagnostic =
+        Diagnostic::error(&format!("provider-{}", kind_code(error)), summary, error.message.clone())
+            .about(address);
     diagnostic.hint.clone_from(&error.hint);
     if let Some(path) = &error.path {
         diagnostic = diagnostic.attribute(path.to_string());

@@ -9,8 +9,8 @@
 
 pub mod apply;
 pub mod connections;
-pub mod environment;
 pub mod envelope;
+pub mod environment;
 pub mod evaluate;
 pub mod event;
 pub mod expand;

@@ -35,7 +35,13 @@ pub fn spread_create_before_destroy(graph: &Graph) -> FxHashSet<NodeId> {
 
 /// All steps of a plan, in an order that apply may follow.
 pub(crate) fn steps(planner: &Planner<'_>) -> Result<Vec<Step>, Diagnostic> {
-    let mut order = Order { planner, steps: Vec::new(), make: Vec::new(), unmake: Vec::new(), barriers: FxHashMap::default() };
+    let mut order = Order {
+        planner,
+        steps: Vec::new(),
+        make: Vec::new(),
+        unmake: Vec::new(),
+        barriers: FxHashMap::default(),
+    };
     order.add_work();
     if order.steps.is_empty() {
         return Ok(Vec::new());
@@ -90,11 +96,21 @@ impl Order<'_, '_> {
     fn wait_for_reads(&mut self) {
         let planner = self.planner;
         for ((node, _), rows) in planner.rows.borrow().iter() {
-            let provider = planner.graph.node(*node).provider.and_then(|id| planner.providers.borrow().get(&id).cloned());
+            let provider = planner
+                .graph
+                .node(*node)
+                .provider
+                .and_then(|id| planner.providers.borrow().get(&id).cloned());
             for row in rows.iter() {
                 let Some(make) = row.change.and_then(|change| self.make[change as usize]) else { continue };
                 let provider_reads = provider.iter().flat_map(|provider| provider.reads.iter());
-                let after: Vec<u32> = row.reads.iter().chain(provider_reads).filter_map(|read| self.made_by(*read)).filter(|id| *id != make).collect();
+                let after: Vec<u32> = row
+                    .reads
+                    .iter()
+                    .chain(provider_reads)
+                    .filter_map(|read| self.made_by(*read))
+                    .filter(|id| *id != make)
+                    .collect();
                 self.steps[make as usize].after.extend(after);
             }
         }
@@ -203,8 +219,12 @@ impl Order<'_, '_> {
                 Some(format!("{} ({word})", change.address))
             })
             .collect();
-        Diagnostic::error("step-cycle", "Cycle", format!("These changes wait for each other in a circle:\n  {}", names.join("\n  ")))
-            .hint("Apply in two steps, or set create_before_destroy on the object that is replaced.")
+        Diagnostic::error(
+            "step-cycle",
+            "Cycle",
+            format!("These changes wait for each other in a circle:\n  {}", names.join("\n  ")),
+        )
+        .hint("Apply in two steps, or set create_before_destroy on the object that is replaced.")
     }
 }
 
@@ -231,9 +251,14 @@ impl Releases {
         let mut releases = Self::default();
         let mut release_of: FxHashMap<ObjectKey, (u32, bool)> = FxHashMap::default();
         for (index, change) in order.planner.changes.borrow().iter().enumerate() {
-            let step = order.unmake[index].map(|step| (step, false)).or_else(|| order.make[index].map(|step| (step, true)));
+            let step = order.unmake[index]
+                .map(|step| (step, false))
+                .or_else(|| order.make[index].map(|step| (step, true)));
             if let Some(step) = step {
-                release_of.insert(ObjectKey { address: change.address.clone(), deposed: change.deposed.clone() }, step);
+                release_of.insert(
+                    ObjectKey { address: change.address.clone(), deposed: change.deposed.clone() },
+                    step,
+                );
             }
         }
         let state = order.planner.input.state;
@@ -296,7 +321,8 @@ impl Releases {
         }
         self.barriers.insert(key.clone(), None);
         let readers = self.of_nodes.get(node).cloned().unwrap_or_default();
-        let mut steps = stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || self.steps_of(order, readers, keeps_updates));
+        let mut steps =
+            stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || self.steps_of(order, readers, keeps_updates));
         let joined = order.join(&mut steps);
         self.barriers.insert(key, joined);
         joined
@@ -305,7 +331,8 @@ impl Releases {
 
 /// The block's name without any keys, as `dependencies` in the v4 format has it.
 fn config_block(address: &Address) -> String {
-    let modules: String = address.module().config_path().iter().map(|name| format!("module.{name}.")).collect();
+    let modules: String =
+        address.module().config_path().iter().map(|name| format!("module.{name}.")).collect();
     let mode = if address.mode() == formwork_state::Mode::Data { "data." } else { "" };
     format!("{modules}{mode}{}.{}", address.type_name(), address.name())
 }

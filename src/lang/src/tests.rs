@@ -151,8 +151,9 @@ fn faults_have_their_place_and_the_values_behind_them() {
         let show = |one: &Diagnostic| {
             let span = one.subject.map(|span| format!(" {}-{}", span.start, span.end));
             let hint = one.hint.as_ref().map(|hint| format!(" [{hint}]"));
-            let values: String =
+            let values: Vec<String> =
                 one.values.iter().map(|one| format!(" {} {}", one.traversal, one.statement)).collect();
+            let values = values.concat();
             format!("{}{}{}{values}", one.summary, span.unwrap_or_default(), hint.unwrap_or_default())
         };
         let shown: Vec<String> = diagnostics.iter().map(show).collect();

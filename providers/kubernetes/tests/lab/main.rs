@@ -329,7 +329,6 @@ async fn a_custom_resource_waits_for_its_definition() {
 
     let of_definition = bench.configuration(MANIFEST, &json!({ "manifest": definition(&group) }));
     let defined = bench.change(MANIFEST, None, &of_definition, "t1").await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let stored = bench.change(MANIFEST, None, &of_widget, "t2").await;
     bench.assert_unchanged(MANIFEST, &stored, &of_widget).await;
     bench.assert_unchanged(MANIFEST, &defined, &of_definition).await;
@@ -513,6 +512,38 @@ async fn a_stream_brings_its_own_definitions_and_loses_what_is_left_out() {
     assert!(!kubectl(&["get", "cm", "-n", namespace, "-o", "name"]).contains("configmap/b"));
     bench.delete(MANIFESTS, &stored).await;
     assert!(bench.read(MANIFESTS, &stored).await.is_none());
+}
+
+#[tokio::test]
+async fn objects_of_many_namespaces_are_read_with_one_list() {
+    let Some(kubeconfig) = lab(ADMIN) else { return };
+    let bench = Bench::open(&kubeconfig).await;
+    let names: Vec<String> = (0..8).map(|at| format!("{}-{at}", bench.namespace)).collect();
+    let mut stored = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        kubectl(&["create", "namespace", name]);
+        let manifest = config_map(name, "a", &json!({ "at": at.to_string() }));
+        let configuration = bench.configuration(MANIFEST, &json!({ "manifest": manifest }));
+        stored.push(bench.change(MANIFEST, None, &configuration, "many").await);
+    }
+    // Without our label an object is found in the list of its namespace, and one that is gone is missed there too.
+    kubectl(&["label", "cm", "a", "-n", &names[0], "formwork.dev/token-"]);
+    kubectl(&["delete", "cm", "a", "-n", &names[1]]);
+    let audit = std::env::var("FORMWORK_LAB_KUBERNETES_AUDIT").expect("the lab's audit log");
+    let count = || {
+        let text = std::fs::read_to_string(&audit).expect("the audit log");
+        text.lines().filter(|line| line.contains(&format!("/{}-", bench.namespace))).count()
+    };
+    let before = count();
+    let read = bench.read_many(MANIFEST, &stored).await;
+    assert_eq!(count() - before, 2, "the namespaces whose object the one list missed");
+    for (at, (read, stored)) in read.iter().zip(&stored).enumerate() {
+        let expected = (at != 1).then(|| document(&stored.object));
+        assert_eq!(read.as_ref().map(|read| document(&read.object)), expected, "{at}");
+    }
+    for name in &names {
+        kubectl(&["delete", "namespace", name, "--wait=false"]);
+    }
 }
 
 #[tokio::test]

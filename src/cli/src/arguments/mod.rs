@@ -13,7 +13,13 @@ use std::path::PathBuf;
 
 /// A plan-and-apply provisioner that speaks the Terraform and OpenTofu language.
 #[derive(Debug, Parser)]
-#[command(name = "formwork", bin_name = "formwork", disable_version_flag = true, disable_help_subcommand = true, subcommand_required = true)]
+#[command(
+    name = "formwork",
+    bin_name = "formwork",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    subcommand_required = true
+)]
 pub(crate) struct Arguments {
     /// Switch to a different working directory before executing the given subcommand.
     #[arg(long, value_name = "DIR")]
@@ -283,7 +289,9 @@ pub(crate) fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Arguments
 /// `-var` and `-var-file` in one order: the later wins, whichever it is.
 fn ordered_variables(matches: &clap::ArgMatches) -> Vec<VariableArgument> {
     let mut found: Vec<(usize, VariableArgument)> = Vec::new();
-    for (id, make) in [("var", VariableArgument::Value as fn(String) -> _), ("var_file", VariableArgument::File)] {
+    for (id, make) in
+        [("var", VariableArgument::Value as fn(String) -> _), ("var_file", VariableArgument::File)]
+    {
         if !matches.try_contains_id(id).unwrap_or(false) {
             continue;
         }
@@ -296,7 +304,9 @@ fn ordered_variables(matches: &clap::ArgMatches) -> Vec<VariableArgument> {
 
 fn parallelism(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("the number of concurrent operations must be a whole number of at least 1".to_owned()),
+        Ok(0) | Err(_) => {
+            Err("the number of concurrent operations must be a whole number of at least 1".to_owned())
+        }
         Ok(count) => Ok(count),
     }
 }
@@ -340,7 +350,10 @@ mod tests {
         ] {
             let arguments = parsed(line);
             assert_eq!(arguments.chdir.as_deref(), Some(std::path::Path::new("x")), "{line}");
-            assert_eq!(arguments.variables, [VariableArgument::Value("a=-b".to_owned()), VariableArgument::File("f".to_owned())]);
+            assert_eq!(
+                arguments.variables,
+                [VariableArgument::Value("a=-b".to_owned()), VariableArgument::File("f".to_owned())]
+            );
             let Verb::Plan(plan) = arguments.verb else { panic!("{line}") };
             assert!(!plan.planning.refresh && plan.detailed_exitcode && plan.planning.input.input);
             assert_eq!(plan.planning.lock.lock_timeout, 60_000);
@@ -349,7 +362,8 @@ mod tests {
 
     #[test]
     fn variables_keep_their_order() {
-        let arguments = parsed("formwork apply -var-file=f -var x=1 -var-file=g -var x=2 -auto-approve plan.bin");
+        let arguments =
+            parsed("formwork apply -var-file=f -var x=1 -var-file=g -var x=2 -auto-approve plan.bin");
         let text: Vec<String> = arguments.variables.iter().map(|one| format!("{one:?}")).collect();
         assert_eq!(text, ["File(\"f\")", "Value(\"x=1\")", "File(\"g\")", "Value(\"x=2\")"]);
         let Verb::Apply(apply) = arguments.verb else { panic!() };
@@ -358,7 +372,15 @@ mod tests {
 
     #[test]
     fn durations_are_read() {
-        for (text, expected) in [("0s", Some(0)), ("1m30s", Some(90_000)), ("500ms", Some(500)), ("3", Some(3000)), ("", None), ("x", None), ("5d", None)] {
+        for (text, expected) in [
+            ("0s", Some(0)),
+            ("1m30s", Some(90_000)),
+            ("500ms", Some(500)),
+            ("3", Some(3000)),
+            ("", None),
+            ("x", None),
+            ("5d", None),
+        ] {
             assert_eq!(duration_ms(text).ok(), expected, "{text}");
         }
     }

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 8] = ["chdir", "var", "var-file", "out", "parallelism", "lock-timeout", "accept-new-target", "target"];
+const TAKES_VALUE: [&str; 8] =
+    ["chdir", "var", "var-file", "out", "parallelism", "lock-timeout", "accept-new-target", "target"];
 
 /// Every long option with two dashes; `-v` alone and `-version` become the command.
 pub(crate) fn normalise(raw: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -29,7 +30,9 @@ pub(crate) fn normalise(raw: impl IntoIterator<Item = OsString>) -> Vec<OsString
         }
         is_value = (1..=2).contains(&dashes) && TAKES_VALUE.contains(&name);
         has_verb |= dashes == 0;
-        let is_long = dashes == 1 && name.chars().nth(1).is_some() && name.starts_with(|first: char| first.is_ascii_alphabetic());
+        let is_long = dashes == 1
+            && name.chars().nth(1).is_some()
+            && name.starts_with(|first: char| first.is_ascii_alphabetic());
         out.push(if is_long { format!("-{text}").into() } else { argument });
     }
     out
@@ -51,7 +54,8 @@ mod tests {
             ("formwork plan -h -5", "formwork plan -h -5"),
         ] {
             let given = line.split(' ').map(Into::into);
-            let joined: Vec<String> = normalise(given).into_iter().map(|one| one.into_string().unwrap()).collect();
+            let joined: Vec<String> =
+                normalise(given).into_iter().map(|one| one.into_string().unwrap()).collect();
             assert_eq!(joined.join(" "), expected);
         }
     }

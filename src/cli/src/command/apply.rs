@@ -6,7 +6,7 @@ use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
 use crate::render::state_json::ShownOutput;
 use crate::render::{event_json, state_text};
-use crate::session::{Session, WORKSPACE, run_id, state_path};
+use crate::session::{Session, WORKSPACE, run_id, state_path, stored_state};
 use crate::terminal::Terminal;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_engine::run::{self, Configuration, Counts};
@@ -17,18 +17,32 @@ use std::path::{Path, PathBuf};
 /// Where the plan of a later stage is written that was not approved.
 const NEXT_PLAN: &str = "next.tfplan";
 
-pub(super) fn run(arguments: &Arguments, variables: &[VariableArgument], terminal: Terminal) -> Result<Success, Failure> {
+pub(super) fn run(
+    arguments: &Arguments,
+    variables: &[VariableArgument],
+    terminal: Terminal,
+) -> Result<Success, Failure> {
     let options = &arguments.planning;
     let session = Session::new(terminal, options.json, options.parallelism);
     if let Some(path) = &arguments.plan {
         let store = session.store("apply", &options.lock)?;
-        let plan = saved(&session, &store, path)?;
-        return perform(&session, &plan, store);
+        return match saved(&session, &store, path) {
+            Ok(plan) => perform(&session, &plan, store),
+            Err(failure) => {
+                // A run that ended just before its state was written is written now, though its plan is spent.
+                store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
+                Err(failure)
+            }
+        };
     }
     if options.json && !arguments.auto_approve {
         return Err(session.refused(
-            Diagnostic::error("approval-needed", "Plan file or auto-approve required", "Nobody can be asked for approval when the output is JSON.")
-                .hint("Use -auto-approve, or give a plan file."),
+            Diagnostic::error(
+                "approval-needed",
+                "Plan file or auto-approve required",
+                "Nobody can be asked for approval when the output is JSON.",
+            )
+            .hint("Use -auto-approve, or give a plan file."),
         ));
     }
     let configuration = session.configuration(variables)?;
@@ -46,7 +60,7 @@ enum Ready {
 
 /// A plan file that fits the state as it stands, or that an open run performs.
 fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure> {
-    let plan = read_plan(path).map_err(|diagnostic| session.refused(diagnostic))?;
+    let plan = read_plan(path).map_err(|diagnostic| session.refused(*diagnostic))?;
     let folded = store.folded();
     if run::is_open_plan(&folded, &plan) {
         session.screen.text("The run of this plan was cut off and goes on where it ended.\n\n");
@@ -54,24 +68,37 @@ fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure>
     }
     if folded.run.is_some() {
         return Err(session.refused(
-            Diagnostic::error("unfinished-run", "Another run was cut off", "A run of another plan ended before it was finished, and what it left in flight comes first.")
-                .hint("Run apply without a plan file: it goes on with that run. Then plan again."),
+            Diagnostic::error(
+                "unfinished-run",
+                "Another run was cut off",
+                "A run of another plan ended before it was finished, and what it left in flight comes first.",
+            )
+            .hint("Run apply without a plan file: it goes on with that run. Then plan again."),
         ));
     }
     run::check_stale(&folded, &plan).map_err(|diagnostic| session.refused(diagnostic))?;
     Ok(plan)
 }
 
-fn read_plan(path: &Path) -> Result<Plan, Diagnostic> {
+fn read_plan(path: &Path) -> Result<Plan, Box<Diagnostic>> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Diagnostic::error("plan-unreadable", "Failed to read plan file", format!("{} could not be read: {error}.", path.display()))
-            .hint("Give a file that plan -out=FILE wrote.")
+        Diagnostic::error(
+            "plan-unreadable",
+            "Failed to read plan file",
+            format!("{} could not be read: {error}.", path.display()),
+        )
+        .hint("Give a file that plan -out=FILE wrote.")
     })?;
-    plan_file::read(&bytes)
+    Ok(plan_file::read(&bytes)?)
 }
 
 /// The plan of a run that was cut off when nothing changed since; else a new one, shown and approved.
-fn fresh(session: &Session, arguments: &Arguments, configuration: &Configuration, mut store: Store) -> Result<Ready, Failure> {
+fn fresh(
+    session: &Session,
+    arguments: &Arguments,
+    configuration: &Configuration,
+    mut store: Store,
+) -> Result<Ready, Failure> {
     let options = session.plan_options(&arguments.planning, arguments.destroy);
     let open = run::open_plan(&store.folded()).map_err(|diagnostic| session.refused(diagnostic))?;
     if let Some(open) = open {
@@ -93,7 +120,7 @@ fn fresh(session: &Session, arguments: &Arguments, configuration: &Configuration
 /// Recovers what is in flight and stores it, so that the new plan is made from what stands.
 fn take_up(session: &Session, arguments: &Arguments, open: &Plan, store: Store) -> Result<Store, Failure> {
     let outcome = session.block_on(run::recover(&session.environment, &store, open, WORKSPACE))?;
-    session.settle(outcome.diagnostics, &outcome.sources)?;
+    session.settle(&outcome.diagnostics, &outcome.sources)?;
     if store.folded().run.is_some() {
         return Ok(store);
     }
@@ -102,7 +129,8 @@ fn take_up(session: &Session, arguments: &Arguments, open: &Plan, store: Store) 
 }
 
 fn perform(session: &Session, plan: &Plan, store: Store) -> Result<Success, Failure> {
-    let mut outcome = session.block_on(run::apply(&session.environment, &store, plan, &run_id(), WORKSPACE))?;
+    let mut outcome =
+        session.block_on(run::apply(&session.environment, &store, plan, &run_id(), WORKSPACE))?;
     let outputs = session.shown_state(&store.folded().state).outputs;
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
@@ -111,7 +139,7 @@ fn perform(session: &Session, plan: &Plan, store: Store) -> Result<Success, Fail
         keep_next(session, *next, &mut outcome.diagnostics);
     }
     let is_whole = !outcome.diagnostics.has_errors();
-    session.settle(outcome.diagnostics, &outcome.sources)?;
+    session.settle(&outcome.diagnostics, &outcome.sources)?;
     if is_whole {
         conclude(session, plan.mode, outcome.counts, &outputs);
     }
@@ -122,14 +150,24 @@ fn perform(session: &Session, plan: &Plan, store: Store) -> Result<Success, Fail
 fn conclude(session: &Session, mode: RunMode, counts: Counts, outputs: &[ShownOutput]) {
     let palette = session.terminal.layout.palette;
     let (text, operation) = sentence(mode, counts);
-    let summary = Summary { add: counts.added, change: counts.changed, destroy: counts.destroyed, import: 0, forget: counts.forgotten };
+    let summary = Summary {
+        add: counts.added,
+        change: counts.changed,
+        destroy: counts.destroyed,
+        import: 0,
+        forget: counts.forgotten,
+    };
     session.screen.text(&format!("\n{}\n", palette.paint(Look::BoldGreen, &text)));
     session.screen.message(&event_json::summary(&text, &summary, operation));
     if mode == RunMode::Destroy {
         return;
     }
     if !outputs.is_empty() {
-        session.screen.text(&format!("\n{}\n\n{}", palette.paint(Look::BoldGreen, "Outputs:"), state_text::outputs(outputs)));
+        session.screen.text(&format!(
+            "\n{}\n\n{}",
+            palette.paint(Look::BoldGreen, "Outputs:"),
+            state_text::outputs(outputs)
+        ));
     }
     session.screen.message(&event_json::outputs(outputs));
 }
@@ -139,7 +177,8 @@ fn sentence(mode: RunMode, counts: Counts) -> (String, &'static str) {
     if mode == RunMode::Destroy {
         return (format!("Destroy complete! Resources: {} destroyed.", counts.destroyed), "destroy");
     }
-    let forgotten = if counts.forgotten > 0 { format!(", {} forgotten", counts.forgotten) } else { String::new() };
+    let forgotten =
+        if counts.forgotten > 0 { format!(", {} forgotten", counts.forgotten) } else { String::new() };
     let text = format!(
         "Apply complete! Resources: {} added, {} changed, {} destroyed{forgotten}.",
         counts.added, counts.changed, counts.destroyed
@@ -157,7 +196,7 @@ fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Succe
 /// Writes the plan of the stage that was not started, made to fit the state as it was stored.
 fn keep_next(session: &Session, mut next: Plan, diagnostics: &mut Diagnostics) {
     let path = PathBuf::from(NEXT_PLAN);
-    if let Some(stored) = session.stored_state(&state_path()) {
+    if let Some(stored) = stored_state(&state_path()) {
         (next.base_serial, next.lineage) = (stored.serial, stored.lineage);
     }
     match planning::save(&next, &path) {

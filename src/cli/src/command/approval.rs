@@ -34,8 +34,12 @@ pub(super) fn require(session: &Session, mode: RunMode, auto_approve: bool) -> R
             Err(Failure::default())
         }
         None => Err(session.refused(
-            Diagnostic::error("approval-needed", "Approval is needed", "The plan was made, but nobody is there to approve it, so nothing was done.")
-                .hint("Use -auto-approve, or save the plan with plan -out=FILE and apply that file."),
+            Diagnostic::error(
+                "approval-needed",
+                "Approval is needed",
+                "The plan was made, but nobody is there to approve it, so nothing was done.",
+            )
+            .hint("Use -auto-approve, or save the plan with plan -out=FILE and apply that file."),
         )),
     }
 }

@@ -4,7 +4,16 @@ use crate::arguments::{Apply, Destroy, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::terminal::Terminal;
 
-pub(super) fn run(arguments: Destroy, variables: &[VariableArgument], terminal: Terminal) -> Result<Success, Failure> {
-    let apply = Apply { planning: arguments.planning, destroy: true, auto_approve: arguments.auto_approve, plan: None };
+pub(super) fn run(
+    arguments: Destroy,
+    variables: &[VariableArgument],
+    terminal: Terminal,
+) -> Result<Success, Failure> {
+    let apply = Apply {
+        planning: arguments.planning,
+        destroy: true,
+        auto_approve: arguments.auto_approve,
+        plan: None,
+    };
     super::apply::run(&apply, variables, terminal)
 }

@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, Success};
 use crate::session::Session;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, print};
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_engine::connections::missing_provider;
 use formwork_lang::Module;
@@ -12,13 +12,15 @@ use std::fmt::Write as _;
 
 pub(super) fn run(terminal: Terminal) -> Result<Success, Failure> {
     let session = Session::new(terminal, false, 1);
-    terminal.print("\nInitializing the backend...\n");
+    print("\nInitializing the backend...\n");
     let configuration = session.load()?;
     let mut diagnostics = Diagnostics::new();
-    if let Some(backend) = configuration.root.settings.backend.as_ref().filter(|backend| backend.kind != "local") {
+    if let Some(backend) =
+        configuration.root.settings.backend.as_ref().filter(|backend| backend.kind != "local")
+    {
         diagnostics.push(unknown_backend(&backend.kind).at(backend.span));
     }
-    terminal.print("\nInitializing provider plugins...\n");
+    print("\nInitializing provider plugins...\n");
     let mut listed = String::new();
     for (address, span) in required(&configuration.root) {
         if session.environment.providers.provider(&address).is_some() {
@@ -27,17 +29,21 @@ pub(super) fn run(terminal: Terminal) -> Result<Success, Failure> {
             diagnostics.push(missing_provider(&address, &session.environment).at(span));
         }
     }
-    terminal.print(&listed);
-    session.settle(diagnostics, &configuration.sources)?;
-    terminal.print(
+    print(&listed);
+    session.settle(&diagnostics, &configuration.sources)?;
+    print(
         "\nFormwork has been successfully initialized!\n\nYou may now begin working with Formwork. Try running \"formwork plan\" to see\nany changes that are required for your infrastructure.\n",
     );
     Ok(Success::Done)
 }
 
 fn unknown_backend(kind: &str) -> Diagnostic {
-    Diagnostic::error("unsupported-backend", "Unsupported backend type", format!("There is no backend type named {kind:?}."))
-        .hint("Use backend \"local\", or leave the block out.")
+    Diagnostic::error(
+        "unsupported-backend",
+        "Unsupported backend type",
+        format!("There is no backend type named {kind:?}."),
+    )
+    .hint("Use backend \"local\", or leave the block out.")
 }
 
 /// The providers that a module tree names, each once, with the place of the first.

@@ -43,6 +43,6 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Show(show) => show::run(&show, terminal),
         Verb::Output(output) => output::run(&output, terminal),
         Verb::State(state) => state::run(&state, terminal),
-        Verb::Version(version) => Ok(version::run(&version, terminal)),
+        Verb::Version(version) => Ok(version::run(&version)),
     }
 }

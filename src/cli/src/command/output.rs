@@ -6,7 +6,7 @@ use crate::failure::{Failure, Success};
 use crate::render::state_json::{self, ShownOutput};
 use crate::render::{state_text, value_text};
 use crate::session::Session;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, print};
 use formwork_diagnostic::Diagnostic;
 use formwork_value::{Kind, Value};
 
@@ -23,13 +23,14 @@ pub(super) fn run(arguments: &Output, terminal: Terminal) -> Result<Success, Fai
         None => state_text::outputs(&outputs),
         Some(name) => one(arguments, name, &outputs).map_err(|diagnostic| session.refused(*diagnostic))?,
     };
-    terminal.print(&text);
+    print(&text);
     Ok(Success::Done)
 }
 
 /// One output by name: asked for so plainly, it is shown even when it is sensitive.
 fn one(arguments: &Output, name: &str, outputs: &[ShownOutput]) -> Result<String, Box<Diagnostic>> {
-    let output = outputs.iter().find(|output| output.name == name).ok_or_else(|| Box::new(unknown(name, outputs)))?;
+    let output =
+        outputs.iter().find(|output| output.name == name).ok_or_else(|| Box::new(unknown(name, outputs)))?;
     let value = output.value.reveal();
     if arguments.json {
         return Ok(format!("{}\n", state_json::plain(value)));
@@ -54,17 +55,24 @@ fn raw(value: &Value) -> Option<String> {
 
 fn unknown(name: &str, outputs: &[ShownOutput]) -> Diagnostic {
     let close = formwork_lang::nearest(name, outputs.iter().map(|output| output.name.as_str()));
-    Diagnostic::error("unknown-output", format!("Output {name:?} not found"), "The output variable requested could not be found in the state.")
-        .hint(match close {
-            Some(close) => format!("Did you mean {close:?}?"),
-            None => "If you recently added it to the configuration, run apply first.".to_owned(),
-        })
+    Diagnostic::error(
+        "unknown-output",
+        format!("Output {name:?} not found"),
+        "The output variable requested could not be found in the state.",
+    )
+    .hint(match close {
+        Some(close) => format!("Did you mean {close:?}?"),
+        None => "If you recently added it to the configuration, run apply first.".to_owned(),
+    })
 }
 
 fn not_raw(name: &str, value: &Value) -> Diagnostic {
     let kind = value.value_type().friendly_name();
-    let detail = format!("The -raw option only supports strings, numbers, and boolean values, but output value {name:?} is {kind}.");
-    Diagnostic::error("unsupported-raw-output", "Unsupported value for raw output", detail).hint("Use -json for values of other types.")
+    let detail = format!(
+        "The -raw option only supports strings, numbers, and boolean values, but output value {name:?} is {kind}."
+    );
+    Diagnostic::error("unsupported-raw-output", "Unsupported value for raw output", detail)
+        .hint("Use -json for values of other types.")
 }
 
 fn none_found() -> Diagnostic {

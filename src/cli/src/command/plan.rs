@@ -13,7 +13,11 @@ use formwork_state::{Appender, Files, RealFiles, Store};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub(super) fn run(arguments: &Arguments, variables: &[VariableArgument], terminal: Terminal) -> Result<Success, Failure> {
+pub(super) fn run(
+    arguments: &Arguments,
+    variables: &[VariableArgument],
+    terminal: Terminal,
+) -> Result<Success, Failure> {
     let planning = &arguments.planning;
     let session = Session::new(terminal, planning.json, planning.parallelism);
     let configuration = session.configuration(variables)?;
@@ -37,11 +41,17 @@ pub(super) fn has_work(plan: &Plan) -> bool {
 }
 
 /// Plans and shows the plan and everything found; errors end it.
-pub(super) fn make(session: &Session, configuration: &Configuration, store: &Store, options: &PlanOptions) -> Result<Plan, Failure> {
-    let planning = session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))?;
+pub(super) fn make(
+    session: &Session,
+    configuration: &Configuration,
+    store: &Store,
+    options: &PlanOptions,
+) -> Result<Plan, Failure> {
+    let planning =
+        session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))?;
     let plan = planning.plan;
     show(session, &plan);
-    session.settle(planning.diagnostics, &configuration.sources)?;
+    session.settle(&planning.diagnostics, &configuration.sources)?;
     Ok(plan)
 }
 
@@ -49,7 +59,9 @@ pub(super) fn make(session: &Session, configuration: &Configuration, store: &Sto
 pub(super) fn show(session: &Session, plan: &Plan) {
     let text = PlanText { schemas: &session.schemas, layout: session.terminal.layout }.render(plan);
     session.screen.text(&text);
-    event_json::plan(plan).iter().for_each(|message| session.screen.message(message));
+    for message in event_json::plan(plan) {
+        session.screen.message(&message);
+    }
 }
 
 /// Writes a plan file that only its owner may read, whole or not at all.
@@ -77,8 +89,12 @@ impl Write for Appending {
 }
 
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
-    Diagnostic::error("plan-unwritable", "Failed to write plan file", format!("The plan file {} could not be written: {error}.", path.display()))
-        .hint("Name a file in a folder that exists and has room.")
+    Diagnostic::error(
+        "plan-unwritable",
+        "Failed to write plan file",
+        format!("The plan file {} could not be written: {error}.", path.display()),
+    )
+    .hint("Name a file in a folder that exists and has room.")
 }
 
 fn say_saved(session: &Session, path: &Path, has_changes: bool) {

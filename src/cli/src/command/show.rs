@@ -6,8 +6,8 @@ use crate::render::plan_json::PlanJson;
 use crate::render::plan_text::{PlanText, targets};
 use crate::render::state_json::ShownState;
 use crate::render::state_text;
-use crate::session::{Session, state_path};
-use crate::terminal::Terminal;
+use crate::session::{Session, state_path, stored_state};
+use crate::terminal::{Terminal, print};
 use formwork_diagnostic::{Diagnostic, Sources};
 use formwork_engine::{Plan, plan_file};
 use formwork_lang::MemorySource;
@@ -32,7 +32,11 @@ pub(super) fn run(arguments: &Show, terminal: Terminal) -> Result<Success, Failu
 fn show_file(session: &Session, path: &Path, is_json: bool) -> Result<(), Failure> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {
-        session.refused(Diagnostic::error("file-unreadable", "Failed to read the given file", format!("{name} could not be read: {error}.")))
+        session.refused(Diagnostic::error(
+            "file-unreadable",
+            "Failed to read the given file",
+            format!("{name} could not be read: {error}."),
+        ))
     })?;
     if is_state(&bytes) {
         let snapshot = format_v4::read(&name, &bytes).map_err(|diagnostic| session.refused(diagnostic))?;
@@ -52,12 +56,13 @@ struct Probe {
 }
 
 fn is_state(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<Probe>(bytes).is_ok_and(|probe| probe.version.is_some() && probe.format.is_none())
+    serde_json::from_slice::<Probe>(bytes)
+        .is_ok_and(|probe| probe.version.is_some() && probe.format.is_none())
 }
 
 fn show_state(session: &Session, state: &State, is_json: bool) {
     let shown = session.shown_state(state);
-    session.terminal.print(&if is_json {
+    print(&if is_json {
         format!("{}\n", shown.to_json(LANGUAGE_VERSION))
     } else {
         state_text::state(&shown, &session.schemas, session.terminal.layout.palette)
@@ -67,18 +72,24 @@ fn show_state(session: &Session, state: &State, is_json: bool) {
 fn show_plan(session: &Session, plan: &Plan, is_json: bool) {
     if !is_json {
         let text = PlanText { schemas: &session.schemas, layout: session.terminal.layout }.render(plan);
-        session.terminal.print(&format!("{}{text}", targets(plan)));
+        print(&format!("{}{text}", targets(plan)));
         return;
     }
     let (module, _) = formwork_lang::load(&MemorySource(plan.files.clone()), &mut Sources::new());
     let prior = prior_state(session, plan);
-    let document = PlanJson { plan, prior: &prior, module: Some(&module), schemas: &session.schemas, language_version: LANGUAGE_VERSION };
-    session.terminal.print(&format!("{}\n", document.to_json()));
+    let document = PlanJson {
+        plan,
+        prior: &prior,
+        module: Some(&module),
+        schemas: &session.schemas,
+        language_version: LANGUAGE_VERSION,
+    };
+    print(&format!("{}\n", document.to_json()));
 }
 
 /// The state that the plan was made from, while it still stands.
 fn prior_state(session: &Session, plan: &Plan) -> ShownState {
-    let stored = session.stored_state(&state_path());
+    let stored = stored_state(&state_path());
     let fitting = stored.filter(|stored| stored.serial == plan.base_serial && stored.lineage == plan.lineage);
     fitting.map_or_else(ShownState::default, |stored| session.shown_state(&stored))
 }

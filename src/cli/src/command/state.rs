@@ -5,7 +5,7 @@ use crate::arguments::{State, StateList, StateShow, StateVerb, View};
 use crate::failure::{Failure, Success};
 use crate::render::state_text;
 use crate::session::Session;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, print};
 use formwork_diagnostic::Diagnostic;
 use formwork_state::{Address, AddressError};
 use std::fmt::Write as _;
@@ -36,11 +36,13 @@ fn run_list(session: &Session, arguments: &StateList) -> Result<Success, Failure
     let mut text = String::new();
     for (_, address) in addresses {
         let name = address.to_string();
-        if arguments.addresses.is_empty() || arguments.addresses.iter().any(|wanted| is_at_or_below(&name, wanted)) {
+        if arguments.addresses.is_empty()
+            || arguments.addresses.iter().any(|wanted| is_at_or_below(&name, wanted))
+        {
             let _ = writeln!(text, "{name}");
         }
     }
-    session.terminal.print(&text);
+    print(&text);
     Ok(Success::Done)
 }
 
@@ -60,9 +62,11 @@ fn run_show(session: &Session, arguments: &StateShow) -> Result<Success, Failure
     let found = shown.objects.iter().find(|object| object.address == address && object.deposed.is_none());
     let object = found.ok_or_else(|| {
         let detail = "This command requires that the address references one specific instance.";
-        session.refused(Diagnostic::error("no-instance", "No instance found for the given address", detail).hint(listed))
+        session.refused(
+            Diagnostic::error("no-instance", "No instance found for the given address", detail).hint(listed),
+        )
     })?;
-    session.terminal.print(&state_text::object(object, &session.schemas, session.terminal.layout.palette));
+    print(&state_text::object(object, &session.schemas, session.terminal.layout.palette));
     Ok(Success::Done)
 }
 

@@ -5,7 +5,7 @@ use crate::disk::Disk;
 use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
 use crate::session::Session;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, print};
 use formwork_diagnostic::{Severity, render_json};
 use formwork_engine::run;
 use formwork_lang::Source;
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, F
             "warning_count": of(Severity::Warning),
             "diagnostics": diagnostics.iter().map(|one| render_json(one, &configuration.sources)).collect::<Vec<_>>(),
         });
-        terminal.print(&format!("{document:#}\n"));
+        print(&format!("{document:#}\n"));
         return if is_valid { Ok(Success::Done) } else { Err(Failure::default()) };
     }
     let words = if diagnostics.is_empty() {
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, F
     } else {
         "The configuration is valid, but there were some validation warnings as shown above."
     };
-    session.settle(diagnostics, &configuration.sources)?;
-    terminal.print(&format!("{} {words}\n\n", terminal.layout.palette.paint(Look::BoldGreen, "Success!")));
+    session.settle(&diagnostics, &configuration.sources)?;
+    print(&format!("{} {words}\n\n", terminal.layout.palette.paint(Look::BoldGreen, "Success!")));
     Ok(Success::Done)
 }

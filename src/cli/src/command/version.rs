@@ -2,14 +2,14 @@
 
 use crate::arguments::Version;
 use crate::failure::Success;
-use crate::terminal::Terminal;
+use crate::terminal::print;
 use formwork_state::LANGUAGE_VERSION;
 use serde_json::json;
 
-pub(super) fn run(arguments: &Version, terminal: Terminal) -> Success {
+pub(super) fn run(arguments: &Version) -> Success {
     let own = env!("CARGO_PKG_VERSION");
     let platform = format!("{}_{}", std::env::consts::OS, std::env::consts::ARCH);
-    terminal.print(&if arguments.json {
+    print(&if arguments.json {
         let document = json!({
             "formwork_version": own,
             "terraform_version": LANGUAGE_VERSION,

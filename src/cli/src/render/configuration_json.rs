@@ -30,17 +30,26 @@ impl Writer<'_> {
         let mut lineage = above.to_vec();
         lineage.push(module);
         self.provider_blocks(module);
-        let outputs: Map<String, Json> = module.outputs.iter().map(|(name, output)| (name.to_string(), output_json(output))).collect();
-        let resources: Vec<Json> = module.resources.iter().map(|resource| self.resource(resource, &lineage)).collect();
-        let variables: Map<String, Json> =
-            module.variables.iter().map(|(name, variable)| (name.to_string(), variable_json(variable))).collect();
+        let outputs: Map<String, Json> =
+            module.outputs.iter().map(|(name, output)| (name.to_string(), output_json(output))).collect();
+        let resources: Vec<Json> =
+            module.resources.iter().map(|resource| self.resource(resource, &lineage)).collect();
+        let variables: Map<String, Json> = module
+            .variables
+            .iter()
+            .map(|(name, variable)| (name.to_string(), variable_json(variable)))
+            .collect();
         let mut calls = Map::new();
         for (name, call) in &module.calls {
             self.path.push(name.to_string());
             calls.insert(name.to_string(), self.call(call, &lineage));
             self.path.pop();
         }
-        for (name, value) in [("outputs", Json::Object(outputs)), ("variables", Json::Object(variables)), ("module_calls", Json::Object(calls))] {
+        for (name, value) in [
+            ("outputs", Json::Object(outputs)),
+            ("variables", Json::Object(variables)),
+            ("module_calls", Json::Object(calls)),
+        ] {
             if value.as_object().is_some_and(|entries| !entries.is_empty()) {
                 out.insert(name.to_owned(), value);
             }
@@ -53,7 +62,8 @@ impl Writer<'_> {
 
     fn call(&mut self, call: &ModuleCall, above: &[&Module]) -> Json {
         let mut out = json!({"source": call.source, "module": self.module(&call.module, above)});
-        let inputs: Map<String, Json> = call.inputs.iter().map(|(name, input)| (name.to_string(), expression(input))).collect();
+        let inputs: Map<String, Json> =
+            call.inputs.iter().map(|(name, input)| (name.to_string(), expression(input))).collect();
         if !inputs.is_empty() {
             out["expressions"] = Json::Object(inputs);
         }
@@ -67,7 +77,13 @@ impl Writer<'_> {
             Mode::Managed => formwork_state::Mode::Managed,
             Mode::Data => formwork_state::Mode::Data,
         };
-        let address = Address::new(ModuleInstance::root(), mode, resource.type_name.clone(), resource.name.clone(), Key::None);
+        let address = Address::new(
+            ModuleInstance::root(),
+            mode,
+            resource.type_name.clone(),
+            resource.name.clone(),
+            Key::None,
+        );
         let (local, alias) = match &resource.provider {
             Some(reference) => (reference.name.as_str(), reference.alias.as_deref()),
             None => (resource.type_name.split('_').next().unwrap_or(&resource.type_name), None),
@@ -92,8 +108,14 @@ impl Writer<'_> {
     }
 
     /// The key of the nearest module that configures the provider, noted among the provider configurations.
-    fn provider_key(&mut self, local: &str, alias: Option<&str>, lineage: &[&Module]) -> (String, ProviderAddress) {
-        let configured = (0..lineage.len()).rev().find(|depth| lineage[*depth].provider(local, alias).is_some());
+    fn provider_key(
+        &mut self,
+        local: &str,
+        alias: Option<&str>,
+        lineage: &[&Module],
+    ) -> (String, ProviderAddress) {
+        let configured =
+            (0..lineage.len()).rev().find(|depth| lineage[*depth].provider(local, alias).is_some());
         let depth = configured.unwrap_or(lineage.len() - 1);
         let address = provider_address(lineage[lineage.len() - 1], local);
         let name = alias.map_or_else(|| local.to_owned(), |alias| format!("{local}.{alias}"));
@@ -105,7 +127,14 @@ impl Writer<'_> {
         (key, address)
     }
 
-    fn provider_entry(&self, module: &Module, depth: usize, local: &str, alias: Option<&str>, address: &ProviderAddress) -> Json {
+    fn provider_entry(
+        &self,
+        module: &Module,
+        depth: usize,
+        local: &str,
+        alias: Option<&str>,
+        address: &ProviderAddress,
+    ) -> Json {
         let mut entry = json!({"name": local, "full_name": address.to_string()});
         if let Some(alias) = alias {
             entry["alias"] = json!(alias);
@@ -113,7 +142,9 @@ impl Writer<'_> {
         if depth > 0 {
             entry["module_address"] = json!(module_text(&self.path[..depth]));
         }
-        if let Some(version) = module.settings.required_providers.get(local).and_then(|required| required.version.as_ref()) {
+        if let Some(version) =
+            module.settings.required_providers.get(local).and_then(|required| required.version.as_ref())
+        {
             entry["version_constraint"] = json!(version);
         }
         entry
@@ -122,12 +153,16 @@ impl Writer<'_> {
     fn provider_blocks(&mut self, module: &Module) {
         for block in &module.providers {
             let address = provider_address(module, &block.name);
-            let mut entry = self.provider_entry(module, self.path.len(), &block.name, block.alias.as_deref(), &address);
+            let mut entry =
+                self.provider_entry(module, self.path.len(), &block.name, block.alias.as_deref(), &address);
             let expressions = body(&block.body);
             if !expressions.is_empty() {
                 entry["expressions"] = Json::Object(expressions);
             }
-            let name = block.alias.as_ref().map_or_else(|| block.name.to_string(), |alias| format!("{}.{alias}", block.name));
+            let name = block
+                .alias
+                .as_ref()
+                .map_or_else(|| block.name.to_string(), |alias| format!("{}.{alias}", block.name));
             self.providers.insert(key(&self.path, &name), entry);
         }
     }
@@ -142,10 +177,12 @@ fn module_text(path: &[String]) -> String {
 }
 
 fn provider_address(module: &Module, local: &str) -> ProviderAddress {
-    let source = module.settings.required_providers.get(local).and_then(|required| required.source.as_deref());
+    let source =
+        module.settings.required_providers.get(local).and_then(|required| required.source.as_deref());
     match source {
         None if local == "terraform" => ProviderAddress::builtin(),
-        source => ProviderAddress::parse(source.unwrap_or(local)).unwrap_or_else(|_| ProviderAddress::hashicorp(local)),
+        source => ProviderAddress::parse(source.unwrap_or(local))
+            .unwrap_or_else(|_| ProviderAddress::hashicorp(local)),
     }
 }
 
@@ -183,7 +220,10 @@ fn variable_json(variable: &Variable) -> Json {
 }
 
 fn body(body: &Body) -> Map<String, Json> {
-    body.just_attributes().iter().map(|attribute| (attribute.name.to_string(), expression(&attribute.expression))).collect()
+    body.just_attributes()
+        .iter()
+        .map(|attribute| (attribute.name.to_string(), expression(&attribute.expression)))
+        .collect()
 }
 
 fn repetition(out: &mut Json, count: Option<&Expression>, for_each: Option<&Expression>) {

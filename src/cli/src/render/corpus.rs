@@ -6,7 +6,9 @@ use super::schemas::Schemas;
 use super::state_json::{ShownObject, ShownOutput, ShownState};
 use formwork_engine::model::{Cause, PlannedVariable};
 use formwork_engine::{Action, ActionReason, Change, OutputChange, Plan, ProviderSource, RunMode};
-use formwork_sdk::{Attribute, Block, Connection, KindSchema, NestedBlock, Nesting, Provider, ProviderSchema};
+use formwork_sdk::{
+    Attribute, Block, Connection, KindSchema, NestedBlock, Nesting, Provider, ProviderSchema,
+};
 use formwork_state::{Address, ProviderAddress, ProviderConfigAddress};
 use formwork_value::{Marks, Name, Path, PathStep, Type, Value};
 use indexmap::IndexMap;
@@ -31,7 +33,8 @@ pub(crate) struct Case {
 
 fn folder() -> Option<PathBuf> {
     let own = std::env::var_os("FORMWORK_CORPORA").map(PathBuf::from);
-    let beside = File::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("../shared/corpora"));
+    let beside =
+        File::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("../shared/corpora"));
     own.into_iter().chain(beside).find(|folder| folder.is_dir())
 }
 
@@ -39,18 +42,26 @@ fn folder() -> Option<PathBuf> {
 pub(crate) fn cases() -> Vec<Case> {
     let Some(folder) = folder() else { return Vec::new() };
     let entries = |folder: &File| -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> =
-            std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect();
         found.sort();
         found
     };
     let runs = entries(&folder.join("equivalence")).into_iter().map(|run| (run, "plan"));
-    let steps = entries(&folder.join("scenarios")).into_iter().flat_map(|run| entries(&run)).map(|run| (run, "plan.txt"));
+    let steps = entries(&folder.join("scenarios"))
+        .into_iter()
+        .flat_map(|run| entries(&run))
+        .map(|run| (run, "plan.txt"));
     runs.chain(steps).filter_map(|(run, text)| case(&run, text)).collect()
 }
 
 fn case(run: &File, text: &str) -> Option<Case> {
-    let json = |name: &str| -> Option<Json> { serde_json::from_str(&std::fs::read_to_string(run.join(name)).ok()?).ok() };
+    let json = |name: &str| -> Option<Json> {
+        serde_json::from_str(&std::fs::read_to_string(run.join(name)).ok()?).ok()
+    };
     let text = std::fs::read_to_string(run.join("expected").join(text)).ok()?;
     Some(Case {
         name: run.iter().rev().take(2).map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(" of "),
@@ -69,7 +80,11 @@ fn case(run: &File, text: &str) -> Option<Case> {
 fn cut(text: &str) -> String {
     let kept: Vec<&str> = text
         .lines()
-        .skip_while(|line| line.contains(": Refreshing state...") || line.contains(": Reading...") || line.contains(": Read complete"))
+        .skip_while(|line| {
+            line.contains(": Refreshing state...")
+                || line.contains(": Reading...")
+                || line.contains(": Read complete")
+        })
         .collect();
     let text = kept.join("\n").replace("OpenTofu", "Formwork").replace("tofu apply", "formwork apply");
     let end = text.rfind("\n────").filter(|at| text[*at..].contains("Saved the plan")).unwrap_or(text.len());
@@ -78,12 +93,20 @@ fn cut(text: &str) -> String {
     text[..end].to_owned()
 }
 
+/// Fails when anything differs; says how many were equal, for whoever counts.
+pub(crate) fn conclude(total: usize, differing: &[String]) {
+    println!("recorded: {} of {total} equal", total - differing.len());
+    assert!(differing.is_empty(), "{} of {total} differ:\n{}", differing.len(), differing.join("\n"));
+}
+
 impl Case {
     /// The schemas of the kinds in it.
     pub(crate) fn schemas(&self) -> Schemas {
         let mut schema = ProviderSchema::default();
         let complex = complex_block(3);
-        for (name, block) in [("tfcoremock_simple_resource", simple_block()), ("tfcoremock_complex_resource", complex)] {
+        for (name, block) in
+            [("tfcoremock_simple_resource", simple_block()), ("tfcoremock_complex_resource", complex)]
+        {
             schema.resources.insert(name.into(), KindSchema::new(block.clone(), ""));
             schema.data_sources.insert(name.into(), KindSchema::new(block, ""));
         }
@@ -107,7 +130,11 @@ impl Case {
         collect_objects(&self.state.as_ref()?["values"]["root_module"], &schemas, &mut state.objects);
         for (name, json) in self.state.as_ref()?["values"]["outputs"].as_object().into_iter().flatten() {
             let value = value(json.get("value"), None, None, &Type::Dynamic);
-            state.outputs.push(ShownOutput { name: name.clone(), value, sensitive: json["sensitive"] == Json::Bool(true) });
+            state.outputs.push(ShownOutput {
+                name: name.clone(),
+                value,
+                sensitive: json["sensitive"] == Json::Bool(true),
+            });
         }
         Some(state)
     }
@@ -116,8 +143,9 @@ impl Case {
     pub(crate) fn plan(&self) -> Plan {
         let list = |name: &str| self.plan[name].as_array().cloned().unwrap_or_default();
         let schemas = self.schemas();
-        let mut changes: Vec<Change> = list("resource_changes").iter().map(|json| change(json, &schemas)).collect();
-        let causes: Vec<Cause> = list("relevant_attributes").iter().map(|json| relevant(json)).collect();
+        let mut changes: Vec<Change> =
+            list("resource_changes").iter().map(|json| change(json, &schemas)).collect();
+        let causes: Vec<Cause> = list("relevant_attributes").iter().map(relevant).collect();
         if let Some(first) = changes.first_mut() {
             first.causes = causes;
         }
@@ -142,6 +170,7 @@ impl Case {
             readings: Vec::new(),
             data: Vec::new(),
             prior_configurations: Vec::new(),
+            ephemeral_variables: Vec::new(),
         }
     }
 }
@@ -183,13 +212,16 @@ fn simple_attributes() -> Vec<(&'static str, Type)> {
 }
 
 fn simple_block() -> Block {
-    Block::new(simple_attributes().into_iter().map(|(name, value_type)| (name, Attribute::optional(value_type, ""))))
+    Block::new(
+        simple_attributes().into_iter().map(|(name, value_type)| (name, Attribute::optional(value_type, ""))),
+    )
 }
 
 fn complex_attributes(depth: usize) -> Vec<(&'static str, Type)> {
     let mut attributes = simple_attributes();
     if depth > 0 {
-        let inner = || Type::object(complex_attributes(depth - 1).into_iter().filter(|(name, _)| *name != "id"));
+        let inner =
+            || Type::object(complex_attributes(depth - 1).into_iter().filter(|(name, _)| *name != "id"));
         attributes.extend([
             ("list", Type::list(inner())),
             ("set", Type::set(inner())),
@@ -201,13 +233,16 @@ fn complex_attributes(depth: usize) -> Vec<(&'static str, Type)> {
 }
 
 fn complex_block(depth: usize) -> Block {
-    let attributes = complex_attributes(depth).into_iter().map(|(name, value_type)| (name, Attribute::optional(value_type, "")));
+    let attributes = complex_attributes(depth)
+        .into_iter()
+        .map(|(name, value_type)| (name, Attribute::optional(value_type, "")));
     let mut block = Block::new(attributes);
     if depth > 0 {
         let mut inner = complex_block(depth - 1);
         inner.attributes.shift_remove("id");
         for (name, nesting) in [("list_block", Nesting::List), ("set_block", Nesting::Set)] {
-            block = block.with_block(name, NestedBlock { nesting, block: inner.clone(), min_items: 0, max_items: 0 });
+            block = block
+                .with_block(name, NestedBlock { nesting, block: inner.clone(), min_items: 0, max_items: 0 });
         }
     }
     block
@@ -215,7 +250,9 @@ fn complex_block(depth: usize) -> Block {
 
 fn dynamic_block(json: &Json) -> Block {
     let attributes = json["attributes"].as_object().into_iter().flatten();
-    let mut block = Block::new(attributes.map(|(name, json)| (name.as_str(), Attribute::optional(dynamic_type(json), ""))));
+    let mut block = Block::new(
+        attributes.map(|(name, json)| (name.as_str(), Attribute::optional(dynamic_type(json), ""))),
+    );
     block.attributes.entry("id".into()).or_insert_with(|| Attribute::computed(Type::String, ""));
     for (name, json) in json["blocks"].as_object().into_iter().flatten() {
         let nesting = if json["mode"] == "set" { Nesting::Set } else { Nesting::List };
@@ -223,7 +260,8 @@ fn dynamic_block(json: &Json) -> Block {
         if json["attributes"].get("id").is_none() {
             inner.attributes.shift_remove("id");
         }
-        block = block.with_block(name.as_str(), NestedBlock { nesting, block: inner, min_items: 0, max_items: 0 });
+        block = block
+            .with_block(name.as_str(), NestedBlock { nesting, block: inner, min_items: 0, max_items: 0 });
     }
     block
 }
@@ -247,7 +285,8 @@ fn collect_objects(module: &Json, schemas: &Schemas, objects: &mut Vec<ShownObje
     for json in module["resources"].as_array().into_iter().flatten() {
         let address: Address = json["address"].as_str().unwrap().parse().unwrap();
         let provider = ProviderAddress::parse(json["provider_name"].as_str().unwrap()).unwrap();
-        let declared = schemas.with(&provider, &address, |kind| kind.map_or(Type::Dynamic, |kind| kind.block.implied_type()));
+        let declared = schemas
+            .with(&provider, &address, |kind| kind.map_or(Type::Dynamic, |kind| kind.block.implied_type()));
         objects.push(ShownObject {
             deposed: None,
             is_tainted: json["tainted"] == Json::Bool(true),
@@ -267,7 +306,8 @@ fn change(json: &Json, schemas: &Schemas) -> Change {
     let address: Address = json["address"].as_str().unwrap().parse().unwrap();
     let provider = ProviderAddress::parse(json["provider_name"].as_str().unwrap()).unwrap();
     let body = &json["change"];
-    let declared = schemas.with(&provider, &address, |kind| kind.map_or(Type::Dynamic, |kind| kind.block.implied_type()));
+    let declared = schemas
+        .with(&provider, &address, |kind| kind.map_or(Type::Dynamic, |kind| kind.block.implied_type()));
     let side = |name: &str, unknown: &str, sensitive: &str| {
         value(body.get(name), body.get(unknown), body.get(sensitive), &declared)
     };
@@ -278,7 +318,9 @@ fn change(json: &Json, schemas: &Schemas) -> Change {
         previous_address: json["previous_address"].as_str().map(|text| text.parse().unwrap()),
         provider: ProviderConfigAddress { module_path: Vec::new(), provider, alias: None },
         action: action(&actions),
-        reason: json.get("action_reason").and_then(|reason| serde_json::from_value::<ActionReason>(reason.clone()).ok()),
+        reason: json
+            .get("action_reason")
+            .and_then(|reason| serde_json::from_value::<ActionReason>(reason.clone()).ok()),
         before: side("before", "", "before_sensitive"),
         after: side("after", "after_unknown", "after_sensitive"),
         replace_paths: body["replace_paths"].as_array().into_iter().flatten().map(path).collect(),
@@ -316,8 +358,14 @@ fn output(name: &str, json: &Json) -> OutputChange {
         name: name.into(),
         action: action(&actions),
         before: value(json.get("before"), None, json.get("before_sensitive"), &Type::Dynamic),
-        after: value(json.get("after"), json.get("after_unknown"), json.get("after_sensitive"), &Type::Dynamic),
-        sensitive: json["after_sensitive"] == Json::Bool(true) || json["before_sensitive"] == Json::Bool(true),
+        after: value(
+            json.get("after"),
+            json.get("after_unknown"),
+            json.get("after_sensitive"),
+            &Type::Dynamic,
+        ),
+        sensitive: json["after_sensitive"] == Json::Bool(true)
+            || json["before_sensitive"] == Json::Bool(true),
     }
 }
 
@@ -326,7 +374,11 @@ fn relevant(json: &Json) -> Cause {
         attribute: String::new(),
         file: String::new(),
         line: 0,
-        reads: vec![format!("{}.{}", json["resource"].as_str().unwrap(), json["attribute"][0].as_str().unwrap_or(""))],
+        reads: vec![format!(
+            "{}.{}",
+            json["resource"].as_str().unwrap(),
+            json["attribute"][0].as_str().unwrap_or("")
+        )],
         forces_replacement: false,
     }
 }
@@ -346,7 +398,8 @@ fn bare(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, d
         });
     }
     let json = json.unwrap_or(&Json::Null);
-    let part = |tree: Option<&'_ Json>, at: &str| -> Option<Json> { tree.and_then(|tree| tree.get(at)).cloned() };
+    let part =
+        |tree: Option<&'_ Json>, at: &str| -> Option<Json> { tree.and_then(|tree| tree.get(at)).cloned() };
     let named = |name: &str, declared: &Type| {
         value(json.get(name), part(unknown, name).as_ref(), part(sensitive, name).as_ref(), declared)
     };
@@ -355,9 +408,13 @@ fn bare(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, d
         value(json.get(at), part(unknown).as_ref(), part(sensitive).as_ref(), declared)
     };
     match (json, declared) {
-        (Json::Object(_), Type::Object(object)) => {
-            Value::object(object.attributes().iter().map(|(name, declared)| (name.clone(), named(name, declared))).collect())
-        }
+        (Json::Object(_), Type::Object(object)) => Value::object(
+            object
+                .attributes()
+                .iter()
+                .map(|(name, declared)| (name.clone(), named(name, declared)))
+                .collect(),
+        ),
         (Json::Object(entries), Type::Map(element)) => {
             let keys = entries.keys().map(|key| (Name::from(key.as_str()), named(key, element)));
             Value::map((**element).clone(), keys.collect())
@@ -365,7 +422,9 @@ fn bare(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, d
         (Json::Object(entries), _) => {
             let mut keys: Vec<&String> = entries.keys().collect();
             keys.extend(unknown.and_then(Json::as_object).into_iter().flat_map(|unknown| unknown.keys()));
-            Value::object(keys.into_iter().map(|key| (Name::from(key.as_str()), named(key, &Type::Dynamic))).collect())
+            Value::object(
+                keys.into_iter().map(|key| (Name::from(key.as_str()), named(key, &Type::Dynamic))).collect(),
+            )
         }
         (Json::Array(items), Type::List(element)) => {
             Value::list((**element).clone(), (0..items.len()).map(|at| placed(at, element)).collect())
@@ -373,7 +432,9 @@ fn bare(json: Option<&Json>, unknown: Option<&Json>, sensitive: Option<&Json>, d
         (Json::Array(items), Type::Set(element)) => {
             Value::set((**element).clone(), (0..items.len()).map(|at| placed(at, element)).collect())
         }
-        (Json::Array(items), _) => Value::tuple((0..items.len()).map(|at| placed(at, &Type::Dynamic)).collect()),
+        (Json::Array(items), _) => {
+            Value::tuple((0..items.len()).map(|at| placed(at, &Type::Dynamic)).collect())
+        }
         (Json::Null, declared) => Value::null(declared.clone()),
         (json, _) => value_of(json.clone()),
     }

@@ -92,8 +92,12 @@ fn reason(reason: ActionReason) -> &'static str {
         ActionReason::ReplaceBecauseTainted => "tainted",
         ActionReason::ReplaceByRequest => "requested",
         ActionReason::ReplaceByTriggers => "replace_triggered_by",
-        ActionReason::ReplaceBecauseCannotUpdate | ActionReason::ReplaceBecauseContainerReplaced => "cannot_update",
-        ActionReason::DeleteBecauseNoResourceConfig | ActionReason::DeleteBecauseNoMoveTarget => "delete_because_no_resource_config",
+        ActionReason::ReplaceBecauseCannotUpdate | ActionReason::ReplaceBecauseContainerReplaced => {
+            "cannot_update"
+        }
+        ActionReason::DeleteBecauseNoResourceConfig | ActionReason::DeleteBecauseNoMoveTarget => {
+            "delete_because_no_resource_config"
+        }
         ActionReason::DeleteBecauseWrongRepetition => "delete_because_wrong_repetition",
         ActionReason::DeleteBecauseCountIndex => "delete_because_count_index",
         ActionReason::DeleteBecauseEachKey => "delete_because_each_key",
@@ -109,8 +113,14 @@ fn is_moved(change: &Change) -> bool {
 
 /// What the plan found and will do: drift, changes, the summary, outputs.
 pub(crate) fn plan(plan: &Plan) -> Vec<Message> {
-    let mut messages: Vec<Message> = plan.drift.iter().filter(|change| change.action != Action::NoOp).map(|one| change(one, "resource_drift")).collect();
-    let is_shown = |change: &&Change| change.action != Action::NoOp || is_moved(change) || change.importing.is_some();
+    let mut messages: Vec<Message> = plan
+        .drift
+        .iter()
+        .filter(|change| change.action != Action::NoOp)
+        .map(|one| change(one, "resource_drift"))
+        .collect();
+    let is_shown =
+        |change: &&Change| change.action != Action::NoOp || is_moved(change) || change.importing.is_some();
     messages.extend(plan.changes.iter().filter(is_shown).map(|one| change(one, "planned_change")));
     let outputs: Map<String, Json> = plan.outputs.iter().map(planned_output).collect();
     if !plan.errored {
@@ -119,7 +129,11 @@ pub(crate) fn plan(plan: &Plan) -> Vec<Message> {
         messages.push(Message::info("change_summary", text, json!({"changes": counts(&summary, "plan")})));
     }
     if !outputs.is_empty() {
-        messages.push(Message::info("outputs", format!("Outputs: {}", outputs.len()), json!({"outputs": outputs})));
+        messages.push(Message::info(
+            "outputs",
+            format!("Outputs: {}", outputs.len()),
+            json!({"outputs": outputs}),
+        ));
     }
     messages
 }
@@ -145,7 +159,11 @@ fn change(change: &Change, kind: &'static str) -> Message {
         body["importing"] = json!({"id": id});
     }
     let verb = if kind == "resource_drift" { "Drift detected" } else { "Plan to" };
-    let text = if kind == "resource_drift" { format!("{}: {verb} ({action})", change.address) } else { format!("{}: {verb} {action}", change.address) };
+    let text = if kind == "resource_drift" {
+        format!("{}: {verb} ({action})", change.address)
+    } else {
+        format!("{}: {verb} {action}", change.address)
+    };
     Message::info(kind, text, json!({"change": body}))
 }
 
@@ -170,7 +188,8 @@ pub(crate) fn outputs(outputs: &[ShownOutput]) -> Message {
     let all: Map<String, Json> = outputs
         .iter()
         .map(|output| {
-            let mut one = json!({"sensitive": output.sensitive, "type": type_json(&output.value.value_type())});
+            let mut one =
+                json!({"sensitive": output.sensitive, "type": type_json(&output.value.value_type())});
             if !output.sensitive {
                 one["value"] = known(&output.value).unwrap_or(Json::Null);
             }
@@ -180,50 +199,79 @@ pub(crate) fn outputs(outputs: &[ShownOutput]) -> Message {
     Message::info("outputs", format!("Outputs: {}", all.len()), json!({"outputs": all}))
 }
 
-/// An event; none for those that the plan shows.
-pub(crate) fn event(event: &Event, sources: &Sources) -> Option<Message> {
-    Some(match event {
-        Event::RefreshStart { key, id } => hook("refresh_start", key, "Refreshing state...", Hook { id, ..Hook::default() }),
-        Event::RefreshComplete { key, id } => hook("refresh_complete", key, "Refresh complete", Hook { id, ..Hook::default() }),
-        Event::DataStart { key } => hook("apply_start", key, "Refreshing...", Hook { action: Some(Action::Read), ..Hook::default() }),
+/// An event.
+pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
+    match event {
+        Event::RefreshStart { key, id } => {
+            hook("refresh_start", key, "Refreshing state...", Hook { id, ..Hook::default() })
+        }
+        Event::RefreshComplete { key, id } => {
+            hook("refresh_complete", key, "Refresh complete", Hook { id, ..Hook::default() })
+        }
+        Event::DataStart { key } => {
+            hook("apply_start", key, "Refreshing...", Hook { action: Some(Action::Read), ..Hook::default() })
+        }
         Event::DataComplete { key, id, elapsed_ms } => {
             let text = format!("Refresh complete after {}s", seconds(*elapsed_ms));
-            hook("apply_complete", key, &text, Hook { action: Some(Action::Read), id, elapsed_ms: Some(*elapsed_ms) })
+            hook(
+                "apply_complete",
+                key,
+                &text,
+                Hook { action: Some(Action::Read), id, elapsed_ms: Some(*elapsed_ms) },
+            )
         }
         Event::ApplyStart { key, action, id } => {
             let text = format!("{}...", super::event_text::doing(*action));
             hook("apply_start", key, &text, Hook { action: Some(*action), id, elapsed_ms: None })
         }
-        Event::ApplyProgress { key, action, elapsed_ms, words } => {
-            let doing = super::event_text::doing(*action).to_lowercase();
-            let text = format!("Still {doing}... [{}s elapsed]", seconds(*elapsed_ms));
-            let mut message = hook("apply_progress", key, &text, Hook { action: Some(*action), id: &None, elapsed_ms: Some(*elapsed_ms) });
-            if !words.is_empty() {
-                message.rest["hook"]["formwork_waits_for"] = json!(words);
-            }
-            message
-        }
+        Event::ApplyProgress { key, action, elapsed_ms, words } => progress(key, *action, *elapsed_ms, words),
         Event::ApplyComplete { key, action, id, elapsed_ms } => {
             let text = format!("{} after {}s", super::event_text::done(*action), seconds(*elapsed_ms));
-            hook("apply_complete", key, &text, Hook { action: Some(*action), id, elapsed_ms: Some(*elapsed_ms) })
+            hook(
+                "apply_complete",
+                key,
+                &text,
+                Hook { action: Some(*action), id, elapsed_ms: Some(*elapsed_ms) },
+            )
         }
         Event::ApplyErrored { key, action, elapsed_ms } => {
-            let text = format!("{} errored after {}s", super::event_text::noun(*action), seconds(*elapsed_ms));
-            hook("apply_errored", key, &text, Hook { action: Some(*action), id: &None, elapsed_ms: Some(*elapsed_ms) })
+            let text =
+                format!("{} errored after {}s", super::event_text::noun(*action), seconds(*elapsed_ms));
+            hook(
+                "apply_errored",
+                key,
+                &text,
+                Hook { action: Some(*action), id: &None, elapsed_ms: Some(*elapsed_ms) },
+            )
         }
         Event::Recovering { key, words } => Message::info(
             "formwork_recovering",
             format!("{}: Recovering ({words})", key.address),
             json!({"resource": resource(&key.address), "how": words}),
         ),
-        Event::StageStart { stage, awaits } => {
-            Message::info("formwork_stage", format!("Stage {}: {awaits}", stage + 1), json!({"stage": stage, "awaits": awaits}))
-        }
+        Event::StageStart { stage, awaits } => Message::info(
+            "formwork_stage",
+            format!("Stage {}: {awaits}", stage + 1),
+            json!({"stage": stage, "awaits": awaits}),
+        ),
         Event::Diagnostic(one) => diagnostic(one, sources),
-        Event::Target { provider, words } => {
-            Message::info("formwork_target", format!("{provider}: {words}"), json!({"provider": provider, "target": words}))
-        }
-    })
+        Event::Target { provider, words } => Message::info(
+            "formwork_target",
+            format!("{provider}: {words}"),
+            json!({"provider": provider, "target": words}),
+        ),
+    }
+}
+
+fn progress(key: &ObjectKey, action: Action, elapsed_ms: u64, words: &str) -> Message {
+    let doing = super::event_text::doing(action).to_lowercase();
+    let text = format!("Still {doing}... [{}s elapsed]", seconds(elapsed_ms));
+    let hook_of = Hook { action: Some(action), id: &None, elapsed_ms: Some(elapsed_ms) };
+    let mut message = hook("apply_progress", key, &text, hook_of);
+    if !words.is_empty() {
+        message.rest["hook"]["formwork_waits_for"] = json!(words);
+    }
+    message
 }
 
 #[derive(Clone, Copy)]
@@ -271,7 +319,8 @@ mod tests {
 
     #[test]
     fn lines_have_the_words_and_keys_that_tools_read() {
-        let key = || ObjectKey { address: "module.m[\"a\"].sim_network.main".parse().unwrap(), deposed: None };
+        let key =
+            || ObjectKey { address: "module.m[\"a\"].sim_network.main".parse().unwrap(), deposed: None };
         let id = || Some(("id".to_owned(), "n-1".to_owned()));
         for (happened, kind, text, pointer, expected) in [
             (
@@ -296,7 +345,7 @@ mod tests {
                 json!("id"),
             ),
         ] {
-            let line = event(&happened, &Sources::new()).unwrap().to_json("T");
+            let line = event(&happened, &Sources::new()).to_json("T");
             assert_eq!((&line["type"], &line["@message"]), (&json!(kind), &json!(text)));
             assert_eq!(line.pointer(pointer), Some(&expected), "{pointer}");
         }

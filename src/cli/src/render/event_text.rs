@@ -63,27 +63,48 @@ fn id_suffix(id: Option<&(String, String)>) -> String {
 const ID_SHOWN: usize = 80;
 
 /// The line of something that still runs.
-pub(crate) fn still(key: &ObjectKey, action: Action, elapsed_ms: u64, id: Option<&(String, String)>, words: &str) -> String {
+pub(crate) fn still(
+    key: &ObjectKey,
+    action: Action,
+    elapsed_ms: u64,
+    id: Option<&(String, String)>,
+    words: &str,
+) -> String {
     let id = id.map(|(name, id)| {
         let shown: String = id.chars().take(ID_SHOWN).collect();
         format!("{name}={shown}, ")
     });
     let words = if words.is_empty() { String::new() } else { format!(", {words}") };
     let doing = doing(action).to_lowercase();
-    format!("{}: Still {doing}... [{}{} elapsed{words}]", name(key), id.unwrap_or_default(), duration(elapsed_ms))
+    format!(
+        "{}: Still {doing}... [{}{} elapsed{words}]",
+        name(key),
+        id.unwrap_or_default(),
+        duration(elapsed_ms)
+    )
 }
 
 /// The line of an event; none where nothing is to be said, or where a live line says it.
 pub(crate) fn line(event: &Event, palette: Palette) -> Option<String> {
     let text = match event {
-        Event::RefreshStart { key, id } => format!("{}: Refreshing state...{}", name(key), id_suffix(id.as_ref())),
+        Event::RefreshStart { key, id } => {
+            format!("{}: Refreshing state...{}", name(key), id_suffix(id.as_ref()))
+        }
         Event::DataStart { key } => format!("{}: Reading...", name(key)),
         Event::DataComplete { key, id, elapsed_ms } => {
             format!("{}: Read complete after {}{}", name(key), duration(*elapsed_ms), id_suffix(id.as_ref()))
         }
-        Event::ApplyStart { key, action, id } => format!("{}: {}...{}", name(key), doing(*action), id_suffix(id.as_ref())),
+        Event::ApplyStart { key, action, id } => {
+            format!("{}: {}...{}", name(key), doing(*action), id_suffix(id.as_ref()))
+        }
         Event::ApplyComplete { key, action, id, elapsed_ms } => {
-            format!("{}: {} after {}{}", name(key), done(*action), duration(*elapsed_ms), id_suffix(id.as_ref()))
+            format!(
+                "{}: {} after {}{}",
+                name(key),
+                done(*action),
+                duration(*elapsed_ms),
+                id_suffix(id.as_ref())
+            )
         }
         Event::ApplyErrored { key, action, elapsed_ms } => {
             format!("{}: {} failed after {}", name(key), noun(*action), duration(*elapsed_ms))
@@ -109,8 +130,14 @@ mod tests {
         let key = || ObjectKey { address: "sim_network.main".parse().unwrap(), deposed: None };
         let id = || Some(("id".to_owned(), "n-1".to_owned()));
         for (event, expected) in [
-            (Event::RefreshStart { key: key(), id: id() }, Some("sim_network.main: Refreshing state... [id=n-1]")),
-            (Event::ApplyStart { key: key(), action: Action::Create, id: None }, Some("sim_network.main: Creating...")),
+            (
+                Event::RefreshStart { key: key(), id: id() },
+                Some("sim_network.main: Refreshing state... [id=n-1]"),
+            ),
+            (
+                Event::ApplyStart { key: key(), action: Action::Create, id: None },
+                Some("sim_network.main: Creating..."),
+            ),
             (
                 Event::ApplyComplete { key: key(), action: Action::Create, id: id(), elapsed_ms: 70_000 },
                 Some("sim_network.main: Creation complete after 1m10s [id=n-1]"),
@@ -127,7 +154,9 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_in_go() {
-        for (milliseconds, expected) in [(0, "0s"), (499, "0s"), (500, "1s"), (60_000, "1m0s"), (3_661_000, "1h1m1s")] {
+        for (milliseconds, expected) in
+            [(0, "0s"), (499, "0s"), (500, "1s"), (60_000, "1m0s"), (3_661_000, "1h1m1s")]
+        {
             assert_eq!(duration(milliseconds), expected);
         }
     }

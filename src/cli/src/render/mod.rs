@@ -1,20 +1,20 @@
 //! Everything a person or a tool reads: plans, states, events, diagnostics. Nothing here decides anything about
 //! resources, and nothing here writes to a terminal: it makes text and JSON.
 
+mod configuration_json;
 pub(crate) mod diff;
-pub(crate) mod palette;
+pub(crate) mod event_json;
+pub(crate) mod event_text;
 pub(crate) mod layout;
+pub(crate) mod palette;
 mod plan_header;
+pub(crate) mod plan_json;
 pub(crate) mod plan_text;
 pub(crate) mod schemas;
-mod configuration_json;
-pub(crate) mod plan_json;
 pub(crate) mod state_json;
 pub(crate) mod state_text;
 mod value_json;
 pub(crate) mod value_text;
-pub(crate) mod event_json;
-pub(crate) mod event_text;
 
 pub(crate) use diff::value_of;
 

@@ -70,8 +70,12 @@ pub(crate) fn comment(change: &Change, cause: Cause, palette: Palette) -> String
             palette.paint(Look::BoldRed, "but will not be destroyed")
         ),
         Action::DeleteThenCreate | Action::CreateThenDelete => match change.reason {
-            Some(ActionReason::ReplaceBecauseTainted) => write!(out, "{bold} is tainted, so it must be {}", replaced()),
-            Some(ActionReason::ReplaceByRequest) => write!(out, "{bold} will be {}, as requested", replaced()),
+            Some(ActionReason::ReplaceBecauseTainted) => {
+                write!(out, "{bold} is tainted, so it must be {}", replaced())
+            }
+            Some(ActionReason::ReplaceByRequest) => {
+                write!(out, "{bold} will be {}, as requested", replaced())
+            }
             Some(ActionReason::ReplaceByTriggers) => {
                 write!(out, "{bold} will be {} due to changes in replace_triggered_by", replaced())
             }
@@ -102,7 +106,11 @@ fn imported(out: &mut String, change: &Change, palette: Palette) {
     let Some(id) = &change.importing else { return };
     let _ = writeln!(out, "  # (imported from \"{id}\")");
     if change.action.is_replace() {
-        let _ = writeln!(out, "  # {}", palette.paint(Look::Yellow, "Warning: this will destroy the imported resource"));
+        let _ = writeln!(
+            out,
+            "  # {}",
+            palette.paint(Look::Yellow, "Warning: this will destroy the imported resource")
+        );
     }
 }
 
@@ -115,7 +123,9 @@ fn reason(out: &mut String, change: &Change) {
     };
     let Some(reason) = change.reason else { return };
     let _ = match reason {
-        ActionReason::ReadBecauseConfigUnknown => write!(out, "\n  # (config refers to values not yet known)"),
+        ActionReason::ReadBecauseConfigUnknown => {
+            write!(out, "\n  # (config refers to values not yet known)")
+        }
         ActionReason::ReadBecauseDependencyPending => {
             write!(out, "\n  # (depends on a resource or a module with changes pending)")
         }
@@ -126,10 +136,15 @@ fn reason(out: &mut String, change: &Change) {
             write!(out, "\n  # (because {}.{} is not in configuration)", address.type_name(), address.name())
         }
         ActionReason::DeleteBecauseNoMoveTarget => match &change.previous_address {
-            Some(previous) => write!(out, "\n  # (because {previous} was moved to {address}, which is not in configuration)"),
+            Some(previous) => write!(
+                out,
+                "\n  # (because {previous} was moved to {address}, which is not in configuration)"
+            ),
             None => write!(out, "\n  # (because {address} is not in configuration)"),
         },
-        ActionReason::DeleteBecauseNoModule => write!(out, "\n  # (because {} is not in configuration)", address.module()),
+        ActionReason::DeleteBecauseNoModule => {
+            write!(out, "\n  # (because {} is not in configuration)", address.module())
+        }
         ActionReason::DeleteBecauseWrongRepetition => write!(
             out,
             "\n  # (because resource {})",
@@ -139,7 +154,9 @@ fn reason(out: &mut String, change: &Change) {
                 Key::Text(_) => "does not use for_each",
             }
         ),
-        ActionReason::DeleteBecauseCountIndex => write!(out, "\n  # (because index {key} is out of range for count)"),
+        ActionReason::DeleteBecauseCountIndex => {
+            write!(out, "\n  # (because index {key} is out of range for count)")
+        }
         ActionReason::DeleteBecauseEachKey => write!(out, "\n  # (because key {key} is not in for_each map)"),
         ActionReason::ReplaceBecauseTainted
         | ActionReason::ReplaceByRequest

@@ -39,7 +39,8 @@ impl PlanJson<'_> {
             "complete": plan.stages.is_empty(),
         });
         let mut put = |name: &str, value: Json| {
-            let is_empty = value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
+            let is_empty =
+                value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
             if !is_empty {
                 document[name] = value;
             }
@@ -79,9 +80,15 @@ impl PlanJson<'_> {
             .filter(|change| change.deposed.is_none())
             .map(|change| (change.previous_address.as_ref().unwrap_or(&change.address), change))
             .collect();
-        let kept = self.prior.objects.iter().filter(|object| object.deposed.is_none() && !changed.contains_key(&object.address));
+        let kept = self
+            .prior
+            .objects
+            .iter()
+            .filter(|object| object.deposed.is_none() && !changed.contains_key(&object.address));
         let mut objects: Vec<ShownObject> = kept.cloned().collect();
-        for change in self.plan.changes.iter().filter(|change| change.deposed.is_none() && !change.after.is_null()) {
+        for change in
+            self.plan.changes.iter().filter(|change| change.deposed.is_none() && !change.after.is_null())
+        {
             if change.action != Action::Forget {
                 objects.push(self.planned_object(change));
             }
@@ -101,7 +108,9 @@ impl PlanJson<'_> {
             address: change.address.clone(),
             deposed: None,
             is_tainted: false,
-            schema_version: self.schemas.with(provider, &change.address, |kind| kind.map_or(0, |kind| kind.version)),
+            schema_version: self
+                .schemas
+                .with(provider, &change.address, |kind| kind.map_or(0, |kind| kind.version)),
             provider: provider.clone(),
             value: change.after.clone(),
             depends_on: Vec::new(),
@@ -198,14 +207,18 @@ fn output_changes(outputs: &[OutputChange]) -> Json {
 
 /// What changes read, which is what makes a change outside relevant.
 fn relevant(plan: &Plan) -> Json {
-    let mut reads: Vec<&String> = plan.changes.iter().flat_map(|change| &change.causes).flat_map(|cause| &cause.reads).collect();
+    let mut reads: Vec<&String> =
+        plan.changes.iter().flat_map(|change| &change.causes).flat_map(|cause| &cause.reads).collect();
     reads.sort_unstable();
     reads.dedup();
     reads.into_iter().filter_map(|read| relevant_attribute(read)).collect()
 }
 
 fn relevant_attribute(read: &str) -> Option<Json> {
-    if ["var.", "local.", "each.", "count.", "path.", "self.", "terraform."].iter().any(|start| read.starts_with(start)) {
+    if ["var.", "local.", "each.", "count.", "path.", "self.", "terraform."]
+        .iter()
+        .any(|start| read.starts_with(start))
+    {
         return None;
     }
     let mut steps = read.split('.');

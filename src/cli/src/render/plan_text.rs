@@ -6,7 +6,7 @@ use super::palette::{Look, Palette};
 use super::plan_header::{self, Cause};
 use super::schemas::Schemas;
 use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
-use formwork_state::Mode;
+use formwork_state::{Address, DeposedKey, Mode, ModuleInstance};
 use formwork_value::Value;
 use std::fmt::Write as _;
 
@@ -26,10 +26,18 @@ struct Shown<'a> {
 impl PlanText<'_> {
     /// The whole plan, from drift to outputs.
     pub(crate) fn render(&self, plan: &Plan) -> String {
-        let shown = Shown { changes: shown_changes(plan), drift: shown_drift(plan), outputs: self.outputs(&plan.outputs) };
+        let shown = Shown {
+            changes: shown_changes(plan),
+            drift: shown_drift(plan),
+            outputs: self.outputs(&plan.outputs),
+        };
         let mut out = String::new();
         self.drift(&mut out, plan, &shown.drift);
-        if shown.changes.is_empty() && shown.outputs.is_empty() && plan.stages.is_empty() && plan.recover.is_empty() {
+        if shown.changes.is_empty()
+            && shown.outputs.is_empty()
+            && plan.stages.is_empty()
+            && plan.recover.is_empty()
+        {
             self.nothing(&mut out, plan, !shown.drift.is_empty());
             return out;
         }
@@ -89,7 +97,12 @@ impl PlanText<'_> {
             let _ = writeln!(out, "{}", self.layout.rule());
         }
         if plan.errored {
-            head(out, Look::BoldRed, "Planning failed.", "Formwork encountered an error while generating this plan.");
+            head(
+                out,
+                Look::BoldRed,
+                "Planning failed.",
+                "Formwork encountered an error while generating this plan.",
+            );
             out.push('\n');
             return;
         }
@@ -177,8 +190,11 @@ impl PlanText<'_> {
     }
 
     fn difference(&self, change: &Change) -> Diff {
-        let sides = Sides::new(Some(&change.before), Some(&change.after), Matcher::new(&change.replace_paths));
-        self.schemas.with(&change.provider.provider, &change.address, |kind| block(&sides, kind.map(|kind| &kind.block)))
+        let sides =
+            Sides::new(Some(&change.before), Some(&change.after), Matcher::new(&change.replace_paths));
+        self.schemas.with(&change.provider.provider, &change.address, |kind| {
+            block(&sides, kind.map(|kind| &kind.block))
+        })
     }
 
     fn outputs(&self, outputs: &[OutputChange]) -> String {
@@ -248,7 +264,8 @@ pub(crate) fn summary(plan: &Plan, palette: Palette) -> String {
     if summary.import > 0 {
         let _ = write!(out, "{} to import, ", summary.import);
     }
-    let _ = write!(out, "{} to add, {} to change, {} to destroy", summary.add, summary.change, summary.destroy);
+    let _ =
+        write!(out, "{} to add, {} to change, {} to destroy", summary.add, summary.change, summary.destroy);
     if summary.forget > 0 {
         let _ = write!(out, ", {} to forget", summary.forget);
     }
@@ -284,14 +301,16 @@ fn output_difference(output: &OutputChange) -> Diff {
 }
 
 /// The order of the screen: shallow modules first, data sources before resources.
-fn order(left: &Change, right: &Change) -> std::cmp::Ordering {
-    let modules = |change: &Change| (change.address.module().steps().len(), change.address.mode() == Mode::Managed);
-    let (at, other) = (modules(left), modules(right));
-    at.0.cmp(&other.0)
-        .then_with(|| left.address.module().cmp(right.address.module()))
-        .then_with(|| at.1.cmp(&other.1))
-        .then_with(|| left.address.cmp(&right.address))
-        .then_with(|| left.deposed.cmp(&right.deposed))
+fn order(change: &Change) -> (usize, ModuleInstance, bool, Address, Option<DeposedKey>) {
+    let address = &change.address;
+    let module = address.module();
+    (
+        module.steps().len(),
+        module.clone(),
+        address.mode() == Mode::Managed,
+        address.clone(),
+        change.deposed.clone(),
+    )
 }
 
 fn shown_changes(plan: &Plan) -> Vec<&Change> {
@@ -301,7 +320,7 @@ fn shown_changes(plan: &Plan) -> Vec<&Change> {
         _ => true,
     };
     let mut changes: Vec<&Change> = plan.changes.iter().filter(is_shown).collect();
-    changes.sort_by(|left, right| order(left, right));
+    changes.sort_by_cached_key(|change| order(change));
     changes
 }
 
@@ -316,14 +335,15 @@ fn shown_drift(plan: &Plan) -> Vec<Change> {
             plan.drift.iter().filter(is_drift).filter_map(|change| as_read(change, &reads)).collect()
         }
     };
-    drift.sort_by(order);
+    drift.sort_by_cached_key(order);
     drift
 }
 
 /// The drift with only those attributes changed that are read; none when nothing of it is.
 fn as_read(change: &Change, reads: &[&str]) -> Option<Change> {
     let (address, block) = (change.address.to_string(), change.address.block().to_string());
-    let attributes: Vec<&str> = reads.iter().filter_map(|read| read_attribute(read, &address, &block)).collect();
+    let attributes: Vec<&str> =
+        reads.iter().filter_map(|read| read_attribute(read, &address, &block)).collect();
     if attributes.is_empty() {
         return None;
     }
@@ -349,7 +369,10 @@ fn read_attribute<'a>(read: &'a str, address: &str, block: &str) -> Option<&'a s
         _ => {
             let rest = read.strip_prefix(block)?;
             match rest.strip_prefix('[') {
-                Some(keyed) => keyed.split_once(']').filter(|(key, _)| *key == "*" || address == block).map(|(_, rest)| rest)?,
+                Some(keyed) => keyed
+                    .split_once(']')
+                    .filter(|(key, _)| *key == "*" || address == block)
+                    .map(|(_, rest)| rest)?,
                 None if rest.is_empty() || rest.starts_with('.') => rest,
                 None => return None,
             }

@@ -21,11 +21,19 @@ impl Schemas {
     fn provider(&self, address: &ProviderAddress) -> Option<Arc<ProviderSchema>> {
         let name = address.to_string();
         let mut known = self.known.borrow_mut();
-        known.entry(name).or_insert_with(|| self.providers.provider(address).map(|provider| provider.schema())).clone()
+        known
+            .entry(name)
+            .or_insert_with(|| self.providers.provider(address).map(|provider| provider.schema()))
+            .clone()
     }
 
     /// Calls with the schema of an instance's kind, where its provider is here.
-    pub(crate) fn with<R>(&self, provider: &ProviderAddress, address: &Address, call: impl FnOnce(Option<&KindSchema>) -> R) -> R {
+    pub(crate) fn with<R>(
+        &self,
+        provider: &ProviderAddress,
+        address: &Address,
+        call: impl FnOnce(Option<&KindSchema>) -> R,
+    ) -> R {
         let schema = self.provider(provider);
         call(schema.as_deref().and_then(|schema| {
             match address.mode() {

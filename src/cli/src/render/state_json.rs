@@ -99,10 +99,10 @@ struct ModuleTree<'a> {
     children: BTreeMap<ModuleInstance, ModuleTree<'a>>,
 }
 
-impl<'a> ModuleTree<'a> {
+impl ModuleTree<'_> {
     fn at(&mut self, module: &ModuleInstance) -> &mut Self {
         match module.parent() {
-            Some(parent) => self.at(&parent).children.entry(module.clone()).or_default(),
+            Some(parent) => self.at(parent).children.entry(module.clone()).or_default(),
             None => self,
         }
     }
@@ -116,7 +116,10 @@ impl<'a> ModuleTree<'a> {
             let mut resources = self.resources.clone();
             resources.sort_by(|left, right| {
                 let key = |one: &ShownObject| one.address.mode() == Mode::Managed;
-                key(left).cmp(&key(right)).then_with(|| left.address.cmp(&right.address)).then_with(|| left.deposed.cmp(&right.deposed))
+                key(left)
+                    .cmp(&key(right))
+                    .then_with(|| left.address.cmp(&right.address))
+                    .then_with(|| left.deposed.cmp(&right.deposed))
             });
             module.insert("resources".to_owned(), resources.into_iter().map(object).collect());
         }

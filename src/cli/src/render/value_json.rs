@@ -28,7 +28,8 @@ fn number_json(text: &str) -> Json {
 }
 
 fn object(entries: &Entries, of: impl Fn(&Value) -> Option<Json>) -> Json {
-    let kept: Map<String, Json> = entries.iter().filter_map(|(name, value)| Some((name.to_string(), of(value)?))).collect();
+    let kept: Map<String, Json> =
+        entries.iter().filter_map(|(name, value)| Some((name.to_string(), of(value)?))).collect();
     Json::Object(kept)
 }
 
@@ -84,14 +85,20 @@ mod tests {
     #[test]
     fn three_trees_tell_a_value() {
         let secret = || Value::from("s").with_marks(&Marks::sensitive());
-        let object = |entries: Vec<(&str, Value)>| Value::object(entries.into_iter().map(|(name, value)| (Name::from(name), value)).collect());
+        let object = |entries: Vec<(&str, Value)>| {
+            Value::object(entries.into_iter().map(|(name, value)| (Name::from(name), value)).collect())
+        };
         let cases = [
             (Value::from("x"), Some(json!("x")), json!(false), json!(false)),
             (Value::unknown(Type::String), None, json!(true), json!(false)),
             (Value::null(Type::String), Some(json!(null)), json!(false), json!(false)),
             (secret(), Some(json!("s")), json!(false), json!(true)),
             (
-                object(vec![("a", Value::unknown(Type::list(Type::String))), ("b", secret()), ("c", Value::from(1))]),
+                object(vec![
+                    ("a", Value::unknown(Type::list(Type::String))),
+                    ("b", secret()),
+                    ("c", Value::from(1)),
+                ]),
                 Some(json!({"b": "s", "c": 1})),
                 json!({"a": true}),
                 json!({"a": [], "b": true}),

@@ -89,7 +89,12 @@ mod tests {
 
     #[test]
     fn values_are_written_as_the_language_has_them() {
-        let entries = || vec![(Name::from("a"), Value::from(1)), (Name::from("b"), Value::from("x").with_marks(&Marks::sensitive()))];
+        let entries = || {
+            vec![
+                (Name::from("a"), Value::from(1)),
+                (Name::from("b"), Value::from("x").with_marks(&Marks::sensitive())),
+            ]
+        };
         for (value, expected) in [
             (Value::from("a\"b"), "\"a\\\"b\""),
             (Value::from("one\ntwo\n"), "<<EOT\none\ntwo\n\nEOT"),

@@ -77,6 +77,15 @@ pub(crate) struct Applier<'a> {
     pub(crate) deposed: RefCell<FxHashMap<Address, DeposedKey>>,
     pub(crate) configurations: RefCell<BTreeMap<String, Arc<serde_json::value::RawValue>>>,
     pub(crate) is_broken: Cell<bool>,
+    pub(crate) create_before_destroy: rustc_hash::FxHashSet<NodeId>,
+    pub(crate) planned_connections: RefCell<FxHashMap<NodeId, PlannedConnection>>,
+}
+
+/// A connection of what is made, with what its configuration read.
+#[derive(Clone)]
+pub(crate) struct PlannedConnection {
+    pub(crate) connection: Arc<dyn formwork_sdk::Connection>,
+    pub(crate) edges: Vec<formwork_state::Edge>,
 }
 
 /// How a step ended.
@@ -96,12 +105,18 @@ pub async fn apply(environment: &Environment, input: &ApplyInput<'_>, connection
 }
 
 /// Prepares an applier and lets it do what is asked.
-async fn with_applier(environment: &Environment, input: &ApplyInput<'_>, connections: &Connections, work: impl AsyncFnOnce(&Applier<'_>)) -> Applied {
+async fn with_applier(
+    environment: &Environment,
+    input: &ApplyInput<'_>,
+    connections: &Connections,
+    work: impl AsyncFnOnce(&Applier<'_>),
+) -> Applied {
     let (graph, diagnostics) = Graph::build(&input.root);
     if diagnostics.has_errors() {
         return Applied { diagnostics, ..Applied::default() };
     }
-    let variables = input.plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
+    let variables =
+        input.plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
     let applier = Applier {
         environment: environment.clone(),
         input,
@@ -113,6 +128,8 @@ async fn with_applier(environment: &Environment, input: &ApplyInput<'_>, connect
         deposed: RefCell::default(),
         configurations: RefCell::default(),
         is_broken: Cell::new(false),
+        create_before_destroy: crate::order::spread_create_before_destroy(&graph),
+        planned_connections: RefCell::default(),
     };
     applier.evaluator.is_applying.set(true);
     applier.remember_deposed();
@@ -139,8 +156,21 @@ impl Applier<'_> {
 
     /// Objects that an earlier part of this run set aside.
     fn remember_deposed(&self) {
-        for change in self.input.plan.changes.iter().filter(|change| change.action == crate::model::Action::CreateThenDelete) {
-            let own: Vec<_> = self.input.plan.changes.iter().filter(|other| other.address == change.address).filter_map(|other| other.deposed.clone()).collect();
+        for change in self
+            .input
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action == crate::model::Action::CreateThenDelete)
+        {
+            let own: Vec<_> = self
+                .input
+                .plan
+                .changes
+                .iter()
+                .filter(|other| other.address == change.address)
+                .filter_map(|other| other.deposed.clone())
+                .collect();
             let standing = self.input.store.folded().state.deposed(&change.address);
             if let Some(key) = standing.into_iter().find(|key| !own.contains(key)) {
                 self.deposed.borrow_mut().insert(change.address.clone(), key);
@@ -157,7 +187,8 @@ impl Applier<'_> {
                 dependents[*before as usize].push(step.id);
             }
         }
-        let mut ready: VecDeque<u32> = steps.iter().filter(|step| step.after.is_empty()).map(|step| step.id).collect();
+        let mut ready: VecDeque<u32> =
+            steps.iter().filter(|step| step.after.is_empty()).map(|step| step.id).collect();
         let mut running = FuturesUnordered::new();
         let limit = self.environment.parallelism.max(1);
         loop {
@@ -213,7 +244,8 @@ impl Applier<'_> {
         if self.is_broken.get() {
             return;
         }
-        let records = [self.outputs_record(), self.node_edges_record(), self.providers_record()];
+        let records =
+            [self.outputs_record(), self.data_record(), self.node_edges_record(), self.providers_record()];
         for record in records.into_iter().flatten() {
             if self.record(&record).await.is_err() {
                 return;

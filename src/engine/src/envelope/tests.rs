@@ -65,13 +65,15 @@ fn stage(actions: &[Action], at_most: Option<u64>, may_touch: &[&str]) -> Stage 
     Stage { awaits: String::new(), envelope: vec![entry] }
 }
 
+/// A stage, what a later plan does, and what is said about it.
+type Case<'a> = (&'a Stage, &'a [(&'a str, Action)], &'a [&'a str]);
+
 #[test]
 fn what_keeps_to_the_envelope_and_what_does_not() {
     use Action::{Create, CreateThenDelete, Delete, DeleteThenCreate, Forget, NoOp, Read, Update};
     let open = stage(&[Create, Update, Delete, DeleteThenCreate, Forget], None, &["sim_object.a[0]"]);
     let creates = stage(&[Create], Some(2), &[]);
     let nothing = stage(&[], None, &[]);
-    type Case<'a> = (&'a Stage, &'a [(&'a str, Action)], &'a [&'a str]);
     let cases: &[Case<'_>] = &[
         (&open, &[], &[]),
         (&open, &[("sim_object.a[0]", Delete), ("sim_object.a[1]", Create)], &[]),

@@ -127,12 +127,16 @@ fn assert_same_plan(left: &Plan, right: &Plan) {
     assert_eq!(left.prior_configurations, right.prior_configurations);
 }
 
-fn full() -> Plan {
-    let secret =
-        Value::string("hunter2").with_marks(&Marks::one(Mark::new(MarkKind::Sensitive, "var.password")));
-    let object = |image: &str| {
-        Value::object(vec![("image".into(), image.into()), ("password".into(), secret.clone())])
-    };
+fn secret() -> Value {
+    Value::string("hunter2").with_marks(&Marks::one(Mark::new(MarkKind::Sensitive, "var.password")))
+}
+
+fn object(image: &str) -> Value {
+    Value::object(vec![("image".into(), image.into()), ("password".into(), secret())])
+}
+
+/// A change with something in every field but `deposed`.
+fn replaced() -> Change {
     let mut replaced = change("module.m[\"a.b\"].sim_machine.gpu[2]", object("a"), object("b"));
     replaced.action = Action::DeleteThenCreate;
     replaced.reason = Some(ActionReason::ReplaceBecauseCannotUpdate);
@@ -158,6 +162,10 @@ fn full() -> Plan {
     replaced.stage = 1;
     replaced.private = vec![0, 255, 1];
     replaced.importing = Some("id-1".to_owned());
+    replaced
+}
+
+fn full() -> Plan {
     let mut deposed = change("sim_machine.gpu[1]", object("a"), Value::null(Type::Dynamic));
     deposed.deposed = Some(DeposedKey("1a2b3c4d".into()));
     let mut plan = empty();
@@ -166,15 +174,15 @@ fn full() -> Plan {
         ("main.tf".to_owned(), b"a = \"b\"\n".to_vec()),
         ("x.bin".to_owned(), vec![0, 159, 146]),
     ]);
-    plan.variables.insert("password".into(), PlannedVariable { value: secret.clone(), is_default: false });
+    plan.variables.insert("password".into(), PlannedVariable { value: secret(), is_default: false });
     plan.variables.insert("n".into(), PlannedVariable { value: Value::from(3), is_default: true });
-    plan.changes = vec![replaced, deposed];
+    plan.changes = vec![replaced(), deposed];
     plan.drift = vec![change("data.sim_image.x[\"[0]\"]", object("a"), object("z"))];
     plan.outputs = vec![OutputChange {
         name: "o".into(),
         action: Action::Create,
         before: Value::null(Type::Dynamic),
-        after: secret.clone(),
+        after: secret(),
         sensitive: true,
     }];
     plan.steps = vec![
@@ -393,7 +401,8 @@ fn known(value_type: &Type) -> BoxedStrategy<Value> {
         }
         Type::Map(element) => {
             let kind = (**element).clone();
-            let entries = vec(("[a-z\u{e0}-\u{ff}\\\\\" .]{0,4}".prop_map(Name::from), values(element)), 0..3);
+            let entries =
+                vec(("[a-z\u{e0}-\u{ff}\\\\\" .]{0,4}".prop_map(Name::from), values(element)), 0..3);
             entries.prop_map(move |entries| Value::map(kind.clone(), entries)).boxed()
         }
         Type::Tuple(elements) => {

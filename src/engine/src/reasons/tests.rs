@@ -1,5 +1,6 @@
-use super::{CAUSES_MAXIMUM, Place, Written, differing_places, parse_path};
-use formwork_diagnostic::{FileId, Span};
+use super::{CAUSES_MAXIMUM, Place, Written, causes, differing_places, parse_path};
+use formwork_diagnostic::{FileId, Sources, Span};
+use formwork_lang::{MemorySource, Mode, load};
 use formwork_value::{Marks, Path, PathStep, Type, Value};
 
 #[test]
@@ -169,4 +170,55 @@ fn a_list_of_causes_is_bounded() {
     };
     let written = Written { span_of: &span_of, is_attribute: &|_| true };
     assert_eq!(differing_places(&many(1), &many(2), &written).len(), CAUSES_MAXIMUM);
+}
+
+#[test]
+fn causes_name_the_text_of_a_real_configuration() {
+    let text = r#"
+variable "image" {}
+variable "size" {}
+resource "sim_machine" "a" {
+  image = "x-${var.image}-${var.image}"
+  zones = [local.zone, each.key]
+  disk {
+    size = var.size
+  }
+}
+locals {
+  zone = "z"
+}
+"#;
+    let mut sources = Sources::new();
+    let (module, _) = load(&MemorySource::from_iter([("main.tf", text)]), &mut sources);
+    let resource = module.resource(Mode::Managed, "sim_machine", "a").unwrap();
+    let machine = |image: &str, zone: &str, size: i64, id: Value| {
+        let zones = Value::tuple(vec![zone.into(), "b".into()]);
+        let disks = Value::tuple(vec![object(&[("size", Value::from(size)), ("id", id.clone())])]);
+        object(&[("image", image.into()), ("zones", zones), ("disk", disks), ("id", id)])
+    };
+    let before = machine("x", "a", 1, "i-1".into());
+    let after = machine("y", "c", 2, Value::unknown(Type::String));
+    let forced = [Path::root().attribute("zones").index(0)];
+    let found = causes(resource, &before, &after, &forced, &sources);
+    let mut lines: Vec<String> = found
+        .iter()
+        .map(|cause| {
+            let forced = if cause.forces_replacement { " forced" } else { "" };
+            format!(
+                "{}:{} {} reads {}{forced}",
+                cause.file,
+                cause.line,
+                cause.attribute,
+                cause.reads.join(", ")
+            )
+        })
+        .collect();
+    lines.sort();
+    let expected = [
+        "main.tf:5 .image reads var.image",
+        "main.tf:6 .zones reads local.zone, each.key forced",
+        "main.tf:8 .disk[0].size reads var.size",
+    ];
+    assert_eq!(lines, expected);
+    assert!(causes(resource, &before, &before.clone(), &forced, &sources).is_empty());
 }

@@ -132,7 +132,8 @@ impl World {
     pub(crate) fn plan_mode(&self, mode: RunMode) -> Result<Plan, String> {
         let configuration = self.configuration();
         let store = self.store();
-        let planning = block(run::plan(&self.environment(), &configuration, &store.folded(), &Self::options(mode)));
+        let planning =
+            block(run::plan(&self.environment(), &configuration, &store.folded(), &Self::options(mode)));
         if planning.diagnostics.has_errors() {
             return Err(text(&planning.diagnostics, &configuration.sources));
         }
@@ -146,7 +147,15 @@ impl World {
     pub(crate) fn apply_plan(&mut self, plan: &Plan) -> Outcome {
         self.runs += 1;
         let store = self.store();
-        let outcome = block(run::apply(&self.environment(), &store, plan, &format!("run-{}", self.runs), "default"));
+        let outcome =
+            block(run::apply(&self.environment(), &store, plan, &format!("run-{}", self.runs), "default"));
+        store.finish().unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
+        outcome
+    }
+
+    pub(crate) fn recover(&mut self, plan: &Plan) -> Outcome {
+        let store = self.store();
+        let outcome = block(run::recover(&self.environment(), &store, plan, "default"));
         store.finish().unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
         outcome
     }
@@ -170,7 +179,8 @@ impl World {
     }
 
     pub(crate) fn addresses(&self) -> Vec<String> {
-        let mut addresses: Vec<String> = self.folded().state.objects().map(|(key, _)| key.to_string()).collect();
+        let mut addresses: Vec<String> =
+            self.folded().state.objects().map(|(key, _)| key.to_string()).collect();
         addresses.sort();
         addresses
     }
@@ -178,7 +188,8 @@ impl World {
 
 /// `address action` for each change, sorted.
 pub(crate) fn actions(plan: &Plan) -> Vec<String> {
-    let mut actions: Vec<String> = plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect();
+    let mut actions: Vec<String> =
+        plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect();
     actions.sort();
     actions
 }
@@ -204,7 +215,9 @@ pub(crate) fn order(plan: &Plan) -> Vec<String> {
 /// Whether one step comes before another, through whatever lies between.
 pub(crate) fn is_before(plan: &Plan, first: &str, second: &str) -> bool {
     let order = order(plan);
-    let place = |name: &str| order.iter().position(|step| step == name).unwrap_or_else(|| panic!("{name} is not in {order:?}"));
+    let place = |name: &str| {
+        order.iter().position(|step| step == name).unwrap_or_else(|| panic!("{name} is not in {order:?}"))
+    };
     place(first) < place(second)
 }
 

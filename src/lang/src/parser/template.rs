@@ -337,12 +337,11 @@ impl Parser<'_> {
             return 2;
         };
         let code = u32::from_str_radix(hexadecimal, 16).unwrap_or(u32::MAX);
-        match char::from_u32(code) {
-            Some(character) => out.push(character),
-            None => {
-                let detail = format!("Cannot encode character U+{code:04x} in UTF-8.");
-                self.report(self.span_at(start, 2 + digits), SUMMARY, detail);
-            }
+        if let Some(character) = char::from_u32(code) {
+            out.push(character);
+        } else {
+            let detail = format!("Cannot encode character U+{code:04x} in UTF-8.");
+            self.report(self.span_at(start, 2 + digits), SUMMARY, detail);
         }
         2 + digits
     }

@@ -44,13 +44,15 @@ fn child<'a>(change: &Change<'a>, name: &str) -> Change<'a> {
 }
 
 fn attributes(change: &Change<'_>, schema: &Block, body: &mut Body, verdict: &mut Verdict) {
-    let (write_only, stored): (Vec<_>, Vec<_>) = schema.attributes.iter().partition(|(_, attribute)| attribute.write_only);
+    let (write_only, stored): (Vec<_>, Vec<_>) =
+        schema.attributes.iter().partition(|(_, attribute)| attribute.write_only);
     for (name, declared) in stored {
-        add(child(change, name), name, &declared.value_type, body, verdict);
+        add(&child(change, name), name, &declared.value_type, body, verdict);
     }
     for (name, _) in write_only as Vec<(&Name, &Attribute)> {
         let child = change.attribute(name);
-        let shown = if *verdict == Verdict::Same && child.replace.is_here() { Verdict::Update } else { *verdict };
+        let shown =
+            if *verdict == Verdict::Same && child.replace.is_here() { Verdict::Update } else { *verdict };
         *verdict = verdict.joined(shown);
         body.attributes.insert(name.clone(), Diff::new(Shape::WriteOnly, shown, &child));
     }
@@ -60,12 +62,12 @@ fn untyped_attributes(change: &Change<'_>, body: &mut Body, verdict: &mut Verdic
     for name in change.keys() {
         let child = child(change, name);
         let value_type = child.after.value.or(child.before.value).map_or(Type::Dynamic, Value::value_type);
-        add(child, name, &value_type, body, verdict);
+        add(&child, name, &value_type, body, verdict);
     }
 }
 
-fn add(child: Change<'_>, name: &Name, value_type: &Type, body: &mut Body, verdict: &mut Verdict) {
-    let diff = attribute(&child, value_type);
+fn add(child: &Change<'_>, name: &Name, value_type: &Type, body: &mut Body, verdict: &mut Verdict) {
+    let diff = attribute(child, value_type);
     if diff.verdict == Verdict::Same && child.is_absent() {
         return;
     }
@@ -80,9 +82,10 @@ fn nested_blocks(change: &Change<'_>, schema: &Block, body: &mut Body, verdict: 
             continue;
         }
         let items = items(&child, nested.nesting, &nested.block);
-        *verdict = items.iter().fold(verdict.joined(starting(&child, nested.nesting)), |verdict, (_, diff)| {
-            verdict.joined(diff.verdict)
-        });
+        *verdict =
+            items.iter().fold(verdict.joined(starting(&child, nested.nesting)), |verdict, (_, diff)| {
+                verdict.joined(diff.verdict)
+            });
         let blocks = NestedBlocks {
             items,
             is_set: nested.nesting == Nesting::Set,
@@ -109,7 +112,8 @@ fn items(change: &Change<'_>, nesting: Nesting, schema: &Block) -> Vec<(Option<N
         Nesting::List => each_place(change).map(|(_, element)| (None, of(&element))).collect(),
         Nesting::Set => each_of_set(change).iter().map(|element| (None, of(element))).collect(),
         Nesting::Map => {
-            let entries: BTreeMap<Name, Diff> = change.keys().into_iter().map(|key| (key.clone(), of(&change.attribute(key)))).collect();
+            let entries: BTreeMap<Name, Diff> =
+                change.keys().into_iter().map(|key| (key.clone(), of(&change.attribute(key)))).collect();
             entries.into_iter().map(|(key, diff)| (Some(key), diff)).collect()
         }
     }

@@ -50,7 +50,14 @@ impl<'a> Matcher<'a> {
         if self.0.is_empty() {
             return Self::default();
         }
-        Self(self.0.iter().filter_map(|steps| steps.split_first().filter(|(first, _)| matches(first)).map(|(_, rest)| rest)).collect())
+        Self(
+            self.0
+                .iter()
+                .filter_map(|steps| {
+                    steps.split_first().filter(|(first, _)| matches(first)).map(|(_, rest)| rest)
+                })
+                .collect(),
+        )
     }
 }
 
@@ -117,7 +124,8 @@ impl<'a> Change<'a> {
     pub(crate) fn element(&self, before: Option<usize>, after: Option<usize>) -> Self {
         let get = |side: &Side<'a>, at: Option<usize>| side.items().get(at?);
         let place = before.or(after).and_then(|at| u64::try_from(at).ok());
-        let replace = self.replace.child(|step| matches!(step, PathStep::Index(index) if Some(*index) == place));
+        let replace =
+            self.replace.child(|step| matches!(step, PathStep::Index(index) if Some(*index) == place));
         let (left, right) = (get(&self.before, before), get(&self.after, after));
         let mut child = self.inside(left, right, replace);
         (child.before.explicit, child.after.explicit) = (left.is_some(), right.is_some());
@@ -172,8 +180,10 @@ impl<'a> Change<'a> {
 
     /// Every key of either side, in order, each once.
     pub(crate) fn keys(&self) -> Vec<&'a formwork_value::Name> {
-        let entries = |side: &Side<'a>| side.value.and_then(Value::entries).map_or(&[][..], Entries::as_slice);
-        let mut keys: Vec<_> = entries(&self.before).iter().chain(entries(&self.after)).map(|(name, _)| name).collect();
+        let entries =
+            |side: &Side<'a>| side.value.and_then(Value::entries).map_or(&[][..], Entries::as_slice);
+        let mut keys: Vec<_> =
+            entries(&self.before).iter().chain(entries(&self.after)).map(|(name, _)| name).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
@@ -218,10 +228,15 @@ pub(crate) fn is_same_data(left: &Value, right: &Value) -> bool {
         (
             Kind::List(left) | Kind::Set(left) | Kind::Tuple(left),
             Kind::List(right) | Kind::Set(right) | Kind::Tuple(right),
-        ) => left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_same_data(left, right)),
+        ) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_same_data(left, right))
+        }
         (Kind::Map(left) | Kind::Object(left), Kind::Map(right) | Kind::Object(right)) => {
             left.len() == right.len()
-                && left.iter().zip(right.iter()).all(|((key, left), (other, right))| key == other && is_same_data(left, right))
+                && left
+                    .iter()
+                    .zip(right.iter())
+                    .all(|((key, left), (other, right))| key == other && is_same_data(left, right))
         }
         _ => false,
     }

@@ -67,14 +67,18 @@ pub(super) fn guarded(
 }
 
 /// Where a side is sensitive: what happens to the content, and to the whole when its mark is counted too.
-pub(super) fn sensitivity(change: &Change<'_>, again: &dyn Fn(&Change<'_>) -> Diff) -> Option<(Verdict, Verdict)> {
+pub(super) fn sensitivity(
+    change: &Change<'_>,
+    again: &dyn Fn(&Change<'_>) -> Diff,
+) -> Option<(Verdict, Verdict)> {
     let (before, after) = (change.before.sensitive, change.after.sensitive);
     if !before && !after {
         return None;
     }
     let inner = again(&change.without_sensitivity()).verdict;
     let is_nothing = change.is_absent() && !change.before.explicit && !change.after.explicit;
-    let verdict = if inner == Verdict::Same && before != after && !is_nothing { Verdict::Update } else { inner };
+    let verdict =
+        if inner == Verdict::Same && before != after && !is_nothing { Verdict::Update } else { inner };
     Some((inner, verdict))
 }
 
@@ -126,15 +130,25 @@ fn list(change: &Change<'_>, element: &Type) -> Diff {
 }
 
 /// A list whose elements are paired by their content, so that one inserted in the middle shows as one.
-pub(super) fn elements_by_content(change: &Change<'_>, is_object: bool, diff_of: impl Fn(&Change<'_>) -> Diff) -> Diff {
+pub(super) fn elements_by_content(
+    change: &Change<'_>,
+    is_object: bool,
+    diff_of: impl Fn(&Change<'_>) -> Diff,
+) -> Diff {
     let mut verdict = change.starting_verdict();
     let mut elements = Vec::new();
     let is_related = |left: &Value, right: &Value| is_object || document::is_related(left, right);
-    pair_up(change.before.items(), change.after.items(), super::change::is_same_data, is_related, |before, after| {
-        let diff = diff_of(&change.element(before, after));
-        verdict = verdict.joined(diff.verdict);
-        elements.push(diff);
-    });
+    pair_up(
+        change.before.items(),
+        change.after.items(),
+        super::change::is_same_data,
+        is_related,
+        |before, after| {
+            let diff = diff_of(&change.element(before, after));
+            verdict = verdict.joined(diff.verdict);
+            elements.push(diff);
+        },
+    );
     Diff::new(Shape::List { elements, context: true }, verdict, change)
 }
 
@@ -146,16 +160,24 @@ fn nested_list(change: &Change<'_>, element: &Type) -> Diff {
     elements_by_place(change, false, |_, child| attribute(child, element))
 }
 
-fn elements_by_place(change: &Change<'_>, context: bool, diff_of: impl Fn(usize, &Change<'_>) -> Diff) -> Diff {
+fn elements_by_place(
+    change: &Change<'_>,
+    context: bool,
+    diff_of: impl Fn(usize, &Change<'_>) -> Diff,
+) -> Diff {
     let mut verdict = change.starting_verdict();
-    let elements = each_place(change).map(|(at, child)| diff_of(at, &child)).inspect(|diff| verdict = verdict.joined(diff.verdict)).collect();
+    let elements = each_place(change)
+        .map(|(at, child)| diff_of(at, &child))
+        .inspect(|diff| verdict = verdict.joined(diff.verdict))
+        .collect();
     Diff::new(Shape::List { elements, context }, verdict, change)
 }
 
 /// The elements of both sides place by place.
 pub(super) fn each_place<'a>(change: &'a Change<'a>) -> impl Iterator<Item = (usize, Change<'a>)> {
     let (before, after) = (change.before.items().len(), change.after.items().len());
-    (0..before.max(after)).map(move |at| (at, change.element((at < before).then_some(at), (at < after).then_some(at))))
+    (0..before.max(after))
+        .map(move |at| (at, change.element((at < before).then_some(at), (at < after).then_some(at))))
 }
 
 fn set(change: &Change<'_>, element: &Type, nested: bool) -> Diff {
@@ -177,7 +199,9 @@ pub(super) fn each_of_set<'a>(change: &Change<'a>) -> Vec<Change<'a>> {
     for (at, element) in before.iter().enumerate() {
         // Both sets iterate in one order, so the search nearly always ends at its first step.
         let places = (from..after.len()).chain(0..from.min(after.len()));
-        let found = places.into_iter().find(|place| !taken[*place] && super::change::is_same_data(element, &after[*place]));
+        let found = places
+            .into_iter()
+            .find(|place| !taken[*place] && super::change::is_same_data(element, &after[*place]));
         if let Some(place) = found {
             taken[place] = true;
             from = place + 1;

@@ -92,9 +92,9 @@ pub(crate) fn value_of(json: serde_json::Value) -> Value {
         }
         serde_json::Value::String(text) => Value::string(text),
         serde_json::Value::Array(items) => Value::tuple(items.into_iter().map(value_of).collect()),
-        serde_json::Value::Object(entries) => {
-            Value::object(entries.into_iter().map(|(name, value)| (Name::from(name), value_of(value))).collect())
-        }
+        serde_json::Value::Object(entries) => Value::object(
+            entries.into_iter().map(|(name, value)| (Name::from(name), value_of(value))).collect(),
+        ),
     }
 }
 

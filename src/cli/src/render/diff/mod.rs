@@ -80,6 +80,7 @@ struct Body {
 
 /// All blocks of one name in a body.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not exclude one another")]
 struct NestedBlocks {
     /// Each with its label, when the nesting is a map.
     items: Vec<(Option<Name>, Diff)>,

@@ -19,7 +19,8 @@ pub(super) fn pair_up<T>(
         let shared = common.get(next).map(|at| &before[*at]);
         while left < before.len() && shared.is_none_or(|shared| !is_same(&before[left], shared)) {
             let related = right < after.len() && is_related(&before[left], &after[right]);
-            let is_shared = right < after.len() && shared.is_some_and(|shared| is_same(&after[right], shared));
+            let is_shared =
+                right < after.len() && shared.is_some_and(|shared| is_same(&after[right], shared));
             if related && !is_shared {
                 pair(Some(left), Some(right));
                 right += 1;
@@ -80,9 +81,11 @@ fn greedy_subsequence<T>(before: &[T], after: &[T], is_same: &impl Fn(&T, &T) ->
     let (mut left, mut right, mut common) = (0, 0, Vec::new());
     while left < before.len() && right < after.len() {
         let found = (0..LOOK_AHEAD).find_map(|distance| {
-            (0..=distance).map(|skipped| (left + skipped, right + distance - skipped)).find(|(left, right)| {
-                *left < before.len() && *right < after.len() && is_same(&before[*left], &after[*right])
-            })
+            (0..=distance).map(|skipped| (left + skipped, right + distance - skipped)).find(
+                |(left, right)| {
+                    *left < before.len() && *right < after.len() && is_same(&before[*left], &after[*right])
+                },
+            )
         });
         (left, right) = match found {
             Some((at, other)) => {
@@ -103,13 +106,19 @@ mod tests {
         let before: Vec<char> = before.chars().collect();
         let after: Vec<char> = after.chars().collect();
         let mut out = String::new();
-        pair_up(&before, &after, |a, b| a == b, |_, _| related, |left, right| match (left, right) {
-            (Some(left), Some(right)) if before[left] == after[right] => out.push(before[left]),
-            (Some(left), Some(right)) => out.push_str(&format!("~{}{}", before[left], after[right])),
-            (Some(left), None) => out.push_str(&format!("-{}", before[left])),
-            (None, Some(right)) => out.push_str(&format!("+{}", after[right])),
-            (None, None) => unreachable!(),
-        });
+        pair_up(
+            &before,
+            &after,
+            |a, b| a == b,
+            |_, _| related,
+            |left, right| match (left, right) {
+                (Some(left), Some(right)) if before[left] == after[right] => out.push(before[left]),
+                (Some(left), Some(right)) => out.extend(['~', before[left], after[right]]),
+                (Some(left), None) => out.extend(['-', before[left]]),
+                (None, Some(right)) => out.extend(['+', after[right]]),
+                (None, None) => unreachable!(),
+            },
+        );
         out
     }
 

@@ -23,7 +23,12 @@ fn attributes_follow_the_layout_users_know() {
     let secret = || Value::from("hunter2").with_marks(&Marks::sensitive());
     let unknown = || Value::unknown(Type::String);
     let cases: Vec<(&str, Value, Value, &str)> = vec![
-        ("create", null(), object([("a", "x".into()), ("long", unknown())]), "{\n      + a    = \"x\"\n      + long = (known after apply)\n    }"),
+        (
+            "create",
+            null(),
+            object([("a", "x".into()), ("long", unknown())]),
+            "{\n      + a    = \"x\"\n      + long = (known after apply)\n    }",
+        ),
         ("delete", object([("a", "x".into())]), null(), "{\n      - a = \"x\" -> null\n    }"),
         (
             "update hides what is unchanged but for names",
@@ -37,7 +42,12 @@ fn attributes_follow_the_layout_users_know() {
             object([("a", unknown())]),
             "{\n      ~ a = \"x\" -> (known after apply)\n    }",
         ),
-        ("secrets", object([("a", secret())]), object([("a", "x".into())]), "{\n      # Warning: this attribute value will no longer be marked as sensitive\n      # after applying this change.\n      ~ a = (sensitive value)\n    }"),
+        (
+            "secrets",
+            object([("a", secret())]),
+            object([("a", "x".into())]),
+            "{\n      # Warning: this attribute value will no longer be marked as sensitive\n      # after applying this change.\n      ~ a = (sensitive value)\n    }",
+        ),
         (
             "lists keep their context",
             object([("a", strings(&["1", "2", "3", "4", "5", "6"]))]),
@@ -65,7 +75,10 @@ fn attributes_follow_the_layout_users_know() {
 #[test]
 fn a_secret_is_nowhere_in_the_tree() {
     let secret = object([("k", Value::from("hunter2"))]).with_marks(&Marks::sensitive());
-    let (before, after) = (object([("a", secret.clone())]), object([("a", object([("k", "hunter3".into())]).with_marks(&Marks::sensitive()))]));
+    let (before, after) = (
+        object([("a", secret.clone())]),
+        object([("a", object([("k", "hunter3".into())]).with_marks(&Marks::sensitive()))]),
+    );
     let diff = block(&Change::new(Some(&before), Some(&after), Matcher::default()), None);
     assert!(!format!("{diff:?}").contains("hunter"));
     let output = dynamic(&Change::new(None, Some(&secret), Matcher::default()));
@@ -80,8 +93,10 @@ fn blocks_are_written_as_blocks() {
         .with_block("disk", nested(Nesting::List))
         .with_block("one", nested(Nesting::Single));
     let disk = |size: i64| object([("size", size.into())]);
-    let disks = |sizes: &[i64]| Value::list(inner.implied_type(), sizes.iter().map(|size| disk(*size)).collect());
-    let before = object([("id", "i".into()), ("disk", disks(&[1, 2])), ("one", Value::null(inner.implied_type()))]);
+    let disks =
+        |sizes: &[i64]| Value::list(inner.implied_type(), sizes.iter().map(|size| disk(*size)).collect());
+    let before =
+        object([("id", "i".into()), ("disk", disks(&[1, 2])), ("one", Value::null(inner.implied_type()))]);
     let after = object([("id", "i".into()), ("disk", disks(&[1, 3])), ("one", disk(9))]);
     let replace = [Path::root().attribute("disk").index(1).attribute("size")];
     assert_eq!(
@@ -94,7 +109,11 @@ fn blocks_are_written_as_blocks() {
 fn outputs_change_their_type() {
     let (before, after) = (Value::from("x"), strings(&["y"]));
     let mut out = String::new();
-    dynamic(&Change::new(Some(&before), Some(&after), Matcher::default())).write(&mut out, 0, Options::default());
+    dynamic(&Change::new(Some(&before), Some(&after), Matcher::default())).write(
+        &mut out,
+        0,
+        Options::default(),
+    );
     assert_eq!(out, "\"x\" -> [\n      + \"y\",\n    ]");
 }
 

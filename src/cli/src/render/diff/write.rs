@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 /// How a node is written, as its parents decide.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches that do not exclude one another")]
 pub(crate) struct Options {
     pub(crate) palette: Palette,
     /// Leave out the `-> null` of what goes.
@@ -86,7 +87,9 @@ impl Diff {
     /// Writes the node at an indentation; the caller has written the line up to it.
     pub(crate) fn write(&self, out: &mut String, indent: usize, options: Options) {
         match &self.shape {
-            Shape::Scalar { before, after } => self.scalar(out, before.as_ref(), after.as_ref(), indent, options),
+            Shape::Scalar { before, after } => {
+                self.scalar(out, before.as_ref(), after.as_ref(), indent, options);
+            }
             Shape::List { elements, context } => self.list(out, elements, *context, indent, options),
             Shape::Set { elements, nested } => self.set(out, elements, *nested, indent, options),
             Shape::Map { entries, nested } => self.map(out, entries, *nested, indent, options),
@@ -122,7 +125,14 @@ impl Diff {
         options.replace_suffix(out, self.replace);
     }
 
-    fn scalar(&self, out: &mut String, before: Option<&Value>, after: Option<&Value>, indent: usize, options: Options) {
+    fn scalar(
+        &self,
+        out: &mut String,
+        before: Option<&Value>,
+        after: Option<&Value>,
+        indent: usize,
+        options: Options,
+    ) {
         match self.verdict {
             Verdict::Create | Verdict::Same => self.one(out, after, None, indent, options),
             Verdict::Delete => self.one(out, None, before, indent, options),
@@ -131,7 +141,14 @@ impl Diff {
     }
 
     /// A scalar with one side to show.
-    fn one(&self, out: &mut String, after: Option<&Value>, before: Option<&Value>, indent: usize, options: Options) {
+    fn one(
+        &self,
+        out: &mut String,
+        after: Option<&Value>,
+        before: Option<&Value>,
+        indent: usize,
+        options: Options,
+    ) {
         let value = after.or(before);
         let text = value.and_then(Value::as_str);
         if let Some(document) = text.and_then(|text| document::parse(text)) {
@@ -144,7 +161,7 @@ impl Diff {
         }
         match text {
             Some(text) if text.contains('\n') => {
-                let lines: Vec<_> = text.trim().split('\n').map(|line| (Verdict::Same, line)).collect();
+                let lines: Vec<_> = text.trim().lines().map(|line| (Verdict::Same, line)).collect();
                 self.heredoc(out, &lines, indent, options);
             }
             _ => {
@@ -157,7 +174,14 @@ impl Diff {
         }
     }
 
-    fn two(&self, out: &mut String, before: Option<&Value>, after: Option<&Value>, indent: usize, options: Options) {
+    fn two(
+        &self,
+        out: &mut String,
+        before: Option<&Value>,
+        after: Option<&Value>,
+        indent: usize,
+        options: Options,
+    ) {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).cloned();
         let (left, right) = (text(before), text(after));
         let document = |text: &Option<Name>| text.as_ref().and_then(|text| document::parse(text));
@@ -169,17 +193,24 @@ impl Diff {
         let is_multiline = |text: &Option<Name>| text.as_ref().is_some_and(|text| text.contains('\n'));
         if is_multiline(&left) || is_multiline(&right) {
             let lines_of = |text: &Option<Name>| -> Vec<String> {
-                let text = text.as_ref().map_or("null", |text| if text.contains('\n') { text.trim() } else { text });
+                let text =
+                    text.as_ref().map_or("null", |text| if text.contains('\n') { text.trim() } else { text });
                 text.split('\n').map(str::to_owned).collect()
             };
             let (before, after) = (lines_of(&left), lines_of(&right));
             let mut lines = Vec::new();
-            pair_up(&before, &after, |left, right| left == right, |_, _| false, |left, right| match (left, right) {
-                (Some(at), Some(_)) => lines.push((Verdict::Same, before[at].as_str())),
-                (Some(at), None) => lines.push((Verdict::Delete, before[at].as_str())),
-                (None, Some(at)) => lines.push((Verdict::Create, after[at].as_str())),
-                (None, None) => {}
-            });
+            pair_up(
+                &before,
+                &after,
+                |left, right| left == right,
+                |_, _| false,
+                |left, right| match (left, right) {
+                    (Some(at), Some(_)) => lines.push((Verdict::Same, before[at].as_str())),
+                    (Some(at), None) => lines.push((Verdict::Delete, before[at].as_str())),
+                    (None, Some(at)) => lines.push((Verdict::Create, after[at].as_str())),
+                    (None, None) => {}
+                },
+            );
             return self.heredoc(out, &lines, indent, options);
         }
         simple(out, before, options.palette);
@@ -189,7 +220,14 @@ impl Diff {
     }
 
     /// A text of which one side is JSON and the other is not.
-    fn halves(&self, out: &mut String, before: Option<&Value>, after: Option<&Value>, indent: usize, options: Options) {
+    fn halves(
+        &self,
+        out: &mut String,
+        before: Option<&Value>,
+        after: Option<&Value>,
+        indent: usize,
+        options: Options,
+    ) {
         let side = |before: Option<&Value>, after: Option<&Value>, verdict| Self {
             shape: Shape::Scalar { before: before.cloned(), after: after.cloned() },
             verdict,
@@ -216,7 +254,14 @@ impl Diff {
         options.null_suffix(out, self.verdict);
     }
 
-    fn json(&self, out: &mut String, before: Option<&Value>, after: Option<&Value>, indent: usize, options: Options) {
+    fn json(
+        &self,
+        out: &mut String,
+        before: Option<&Value>,
+        after: Option<&Value>,
+        indent: usize,
+        options: Options,
+    ) {
         let inner = document::documents(before, after);
         let is_whitespace = inner.verdict == Verdict::Same && self.verdict == Verdict::Update;
         let inner_options = Options {
@@ -231,7 +276,8 @@ impl Diff {
             (true, false) => " # whitespace changes",
             (true, true) => " # whitespace changes force replacement",
         };
-        let symbol = if self.verdict == Verdict::Update && !is_whitespace { Verdict::Update } else { Verdict::Same };
+        let symbol =
+            if self.verdict == Verdict::Update && !is_whitespace { Verdict::Update } else { Verdict::Same };
         out.push_str("jsonencode(");
         if text.contains('\n') {
             out.push_str(note);
@@ -327,7 +373,14 @@ impl Diff {
         options.null_suffix(out, self.verdict);
     }
 
-    fn map(&self, out: &mut String, entries: &BTreeMap<Name, Self>, nested: bool, indent: usize, options: Options) {
+    fn map(
+        &self,
+        out: &mut String,
+        entries: &BTreeMap<Name, Self>,
+        nested: bool,
+        indent: usize,
+        options: Options,
+    ) {
         let replace = self.replace && !nested;
         if entries.is_empty() {
             return self.empty(out, "{}", replace, options);
@@ -360,7 +413,14 @@ impl Diff {
         options.null_suffix(out, self.verdict);
     }
 
-    fn object(&self, out: &mut String, attributes: &BTreeMap<Name, Self>, nested: bool, indent: usize, options: Options) {
+    fn object(
+        &self,
+        out: &mut String,
+        attributes: &BTreeMap<Name, Self>,
+        nested: bool,
+        indent: usize,
+        options: Options,
+    ) {
         if attributes.is_empty() {
             return self.empty(out, "{}", self.replace, options);
         }
@@ -386,11 +446,21 @@ impl Diff {
         }
         let (margin, word) = ("    ".repeat(indent), options.palette.paint(Look::Yellow, "Warning"));
         let _ = if before {
-            write!(out, "{margin}  # {word}: this {what} will no longer be marked as sensitive\n{margin}  # after applying this change.")
+            write!(
+                out,
+                "{margin}  # {word}: this {what} will no longer be marked as sensitive\n{margin}  # after applying this change."
+            )
         } else {
-            write!(out, "{margin}  # {word}: this {what} will be marked as sensitive and will not\n{margin}  # display in UI output after applying this change.")
+            write!(
+                out,
+                "{margin}  # {word}: this {what} will be marked as sensitive and will not\n{margin}  # display in UI output after applying this change."
+            )
         };
-        out.push_str(if inner == Verdict::Same && what != "block" { " The value is unchanged.\n" } else { "\n" });
+        out.push_str(if inner == Verdict::Same && what != "block" {
+            " The value is unchanged.\n"
+        } else {
+            "\n"
+        });
     }
 }
 
@@ -400,7 +470,13 @@ fn is_important(name: &str) -> bool {
 }
 
 /// The aligned attribute lines of an object or block, and how many are hidden.
-pub(super) fn attribute_lines(out: &mut String, attributes: &BTreeMap<Name, Diff>, indent: usize, options: Options, inner: Options) {
+pub(super) fn attribute_lines(
+    out: &mut String,
+    attributes: &BTreeMap<Name, Diff>,
+    indent: usize,
+    options: Options,
+    inner: Options,
+) {
     let keys: Vec<String> = attributes.keys().map(|key| identifier(key)).collect();
     let width = keys.iter().map(String::len).max().unwrap_or(0);
     let mut hidden = 0;
@@ -460,7 +536,8 @@ pub(crate) fn quoted(text: &str) -> String {
             }
             _ if is_unseen(character) => {
                 let code = u32::from(character);
-                let _ = if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
+                let _ =
+                    if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
             }
             _ => out.push(character),
         }

@@ -70,7 +70,8 @@ impl NestedBlocks {
             Verdict::Delete => before,
             Verdict::Update | Verdict::Same => before || after,
         };
-        let verdict = if item.verdict == Verdict::Same && before != after { Verdict::Update } else { item.verdict };
+        let verdict =
+            if item.verdict == Verdict::Same && before != after { Verdict::Update } else { item.verdict };
         let shape = Shape::SensitiveBody { inner: item.verdict, before, after };
         is_sensitive.then_some(Diff { shape, verdict, replace: item.replace })
     }

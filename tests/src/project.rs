@@ -1,0 +1,151 @@
+//! A folder with a configuration in it, and the program run there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// A folder that is removed at the end.
+#[derive(Debug)]
+pub struct Project {
+    folder: TempDir,
+    files: Vec<(String, String)>,
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Standard output, redacted.
+    pub out: String,
+    /// Standard error, redacted.
+    pub error: String,
+    /// The exit code; -1 when a signal ended it.
+    pub code: i32,
+}
+
+/// An empty project.
+///
+/// # Panics
+/// When the system gives no folder.
+#[expect(clippy::expect_used, reason = "a test without a folder cannot go on")]
+pub fn project() -> Project {
+    Project { folder: tempfile::tempdir().expect("a folder for the test"), files: Vec::new() }
+}
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+impl Project {
+    /// One more file.
+    #[must_use]
+    pub fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.push((path.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Writes the files.
+    ///
+    /// # Panics
+    /// When one cannot be written.
+    #[expect(clippy::expect_used, reason = "a test without its files cannot go on")]
+    #[must_use]
+    pub fn build(mut self) -> Self {
+        for (path, text) in std::mem::take(&mut self.files) {
+            self.write(&path, &text).expect("a file of the test");
+        }
+        self
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes or replaces one file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, path: &str, text: &str) -> std::io::Result<()> {
+        let whole = self.path().join(path);
+        if let Some(folder) = whole.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(whole, text)
+    }
+
+    /// Runs the program with arguments as one line, split at spaces.
+    ///
+    /// # Panics
+    /// When there is no program: `cargo build` makes it.
+    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
+    pub fn run(&self, line: &str) -> Finished {
+        let output = Command::new(program())
+            .args(line.split(' ').filter(|word| !word.is_empty()))
+            .current_dir(self.path())
+            .env_remove("TF_LOG")
+            .env("NO_COLOR", "1")
+            .output()
+            .expect("the program, made by `cargo build -p formwork`");
+        self.finished(&output)
+    }
+
+    fn finished(&self, output: &Output) -> Finished {
+        Finished {
+            out: self.redacted(&output.stdout),
+            error: self.redacted(&output.stderr),
+            code: output.status.code().unwrap_or(-1),
+        }
+    }
+
+    /// The text without what differs from run to run: this folder, ids, lineages, times.
+    fn redacted(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes).replace(&self.path().display().to_string(), "[FOLDER]");
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(|character: char| character.is_ascii_hexdigit()) {
+            out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let is_start = out.chars().next_back().is_none_or(|last| !last.is_ascii_alphanumeric());
+            let length = rest.len()
+                - rest
+                    .trim_start_matches(|character: char| character.is_ascii_hexdigit() || character == '-')
+                    .len();
+            if is_start && is_uuid(&rest[..length]) {
+                out.push_str("[UUID]");
+            } else {
+                out.push_str(&rest[..length.max(1)]);
+            }
+            rest = &rest[length.max(1)..];
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12]
+}
+
+/// The program under test: `FORMWORK_PROGRAM`, else the one that stands beside the tests.
+fn program() -> PathBuf {
+    if let Some(path) = std::env::var_os("FORMWORK_PROGRAM") {
+        return PathBuf::from(path);
+    }
+    let own = std::env::current_exe().unwrap_or_default();
+    own.ancestors().nth(2).map_or_else(PathBuf::new, |folder| folder.join("formwork"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::project;
+
+    #[test]
+    fn what_differs_from_run_to_run_is_redacted() {
+        let project = project();
+        let text =
+            format!("{}/x is fb9028a4-2738-525b-84d5-e5d2991d6a8d, beef-1 stays", project.path().display());
+        assert_eq!(project.redacted(text.as_bytes()), "[FOLDER]/x is [UUID], beef-1 stays");
+    }
+}
