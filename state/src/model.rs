@@ -273,10 +273,13 @@ impl State {
         Some(object)
     }
 
-    /// The blocks that have objects in the order of the file, each with its objects in the order of their keys.
-    pub(crate) fn sorted(&self) -> Vec<(&BlockAddress, Vec<(ObjectKey, &Arc<Object>)>)> {
+    /// The blocks that have objects in the order of OpenTofu's file (modules by their text, data sources first), each
+    /// with its objects in the order of their keys.
+    pub(crate) fn sorted(&self) -> Vec<(&BlockAddress, BlockObjects<'_>)> {
         let mut blocks: Vec<_> = self.blocks.iter().collect();
-        blocks.sort_unstable_by_key(|(block, _)| *block);
+        blocks.sort_by_cached_key(|(block, _)| {
+            (block.module().to_string(), block.mode(), block.type_name().clone(), block.name().clone())
+        });
         let objects = |block: &BlockAddress, keys: &BTreeSet<(Key, Option<DeposedKey>)>| {
             let keys = keys.iter().map(|(key, deposed)| ObjectKey {
                 address: block.instance(key.clone()),
@@ -297,6 +300,9 @@ impl fmt::Debug for State {
             .finish_non_exhaustive()
     }
 }
+
+/// The objects of one block.
+pub(crate) type BlockObjects<'a> = Vec<(ObjectKey, &'a Arc<Object>)>;
 
 /// The objects of a state, one after another.
 #[derive(Debug, Clone)]

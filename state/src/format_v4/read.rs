@@ -70,6 +70,10 @@ fn without_quotes(message: &str) -> String {
     message.to_owned()
 }
 
+/// A text that is borrowed from the file wherever it has no escapes.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Default)]
 struct Reader {
     state: State,
@@ -128,8 +132,8 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let reader = self.0;
         let mut has_version = false;
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match &*key {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match &*key.0 {
                 "version" => {
                     check_version(&map.next_value::<Box<RawValue>>()?)?;
                     has_version = true;
@@ -138,8 +142,8 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
                 "serial" => reader.state.serial = whole(&map.next_value::<Box<RawValue>>()?, "serial")?,
                 "lineage" => reader.state.lineage = map.next_value()?,
                 "outputs" => {
-                    reader.state.outputs =
-                        map.next_value::<Option<IndexMap<Name, OutputValue>>>()?.unwrap_or_default()
+                    let outputs: Option<IndexMap<Name, OutputValue>> = map.next_value()?;
+                    reader.state.outputs = outputs.unwrap_or_default();
                 }
                 "resources" => map.next_value_seed(ResourcesSeed(reader))?,
                 "check_results" => reader.state.check_results = unless_null(map.next_value()?),
@@ -149,7 +153,7 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
                 "encrypted_data" => {
                     return Err(A::Error::custom(format!("the state {ENCRYPTED}, and no key is configured")));
                 }
-                _ => drop(reader.state.extra.insert(key.into_owned(), map.next_value()?)),
+                _ => drop(reader.state.extra.insert(key.0.into_owned(), map.next_value()?)),
             }
         }
         if has_version { Ok(()) } else { Err(A::Error::custom("there is no \"version\"")) }
@@ -239,15 +243,15 @@ impl<'de> Visitor<'de> for ResourceSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let reader = self.0;
         let mut resource = Resource::default();
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match &*key {
-                "module" => resource.module = reader.module(&map.next_value::<Cow<'de, str>>()?)?,
-                "mode" => resource.mode = Some(read_mode(&map.next_value::<Cow<'de, str>>()?)?),
-                "type" => resource.type_name = Some(reader.name(&map.next_value::<Cow<'de, str>>()?)),
-                "name" => resource.name = Some(reader.name(&map.next_value::<Cow<'de, str>>()?)),
-                "provider" => resource.provider = Some(reader.provider(&map.next_value::<Cow<'de, str>>()?)?),
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match &*key.0 {
+                "module" => resource.module = reader.module(&map.next_value::<Text<'de>>()?.0)?,
+                "mode" => resource.mode = Some(read_mode(&map.next_value::<Text<'de>>()?.0)?),
+                "type" => resource.type_name = Some(reader.name(&map.next_value::<Text<'de>>()?.0)),
+                "name" => resource.name = Some(reader.name(&map.next_value::<Text<'de>>()?.0)),
+                "provider" => resource.provider = Some(reader.provider(&map.next_value::<Text<'de>>()?.0)?),
                 "instances" => map.next_value_seed(InstancesSeed(reader, &mut resource.instances))?,
-                _ => drop(resource.extra.insert(key.into_owned(), map.next_value()?)),
+                _ => drop(resource.extra.insert(key.0.into_owned(), map.next_value()?)),
             }
         }
         add_resource(&mut reader.state, resource)
@@ -342,17 +346,17 @@ impl<'de> Visitor<'de> for InstanceSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Instance, A::Error> {
         let reader = self.0;
         let mut found = InstanceFields::default();
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match &*key {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match &*key.0 {
                 "index_key" => found.key = read_key(&map.next_value::<Box<RawValue>>()?)?,
                 "deposed" => found.deposed = read_deposed(map.next_value()?)?,
                 "instance_provider" => {
-                    let text = map.next_value::<Option<Cow<'de, str>>>()?.filter(|text| !text.is_empty());
-                    found.provider = text.map(|text| reader.provider(&text)).transpose()?;
+                    let text = map.next_value::<Option<Text<'de>>>()?.filter(|text| !text.0.is_empty());
+                    found.provider = text.map(|text| reader.provider(&text.0)).transpose()?;
                 }
-                "status" => found.status = read_status(map.next_value()?)?,
+                "status" => found.status = read_status(map.next_value::<Option<Text<'de>>>()?.as_ref())?,
                 "schema_version" => {
-                    found.schema_version = whole(&map.next_value::<Box<RawValue>>()?, "schema_version")?
+                    found.schema_version = whole(&map.next_value::<Box<RawValue>>()?, "schema_version")?;
                 }
                 "attributes" => found.attributes = unless_null(map.next_value()?),
                 "attributes_flat" => {
@@ -360,7 +364,7 @@ impl<'de> Visitor<'de> for InstanceSeed<'_> {
                     found.is_flat = true;
                 }
                 "sensitive_attributes" => {
-                    found.sensitive_paths = read_paths(&map.next_value::<Box<RawValue>>()?)?
+                    found.sensitive_paths = read_paths(&map.next_value::<Box<RawValue>>()?)?;
                 }
                 "identity_schema_version" => {
                     let version = unless_null(map.next_value()?);
@@ -372,7 +376,7 @@ impl<'de> Visitor<'de> for InstanceSeed<'_> {
                 "dependencies" => found.dependencies = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "create_before_destroy" => found.create_before_destroy = map.next_value()?,
                 ours::KEY => found.ours = map.next_value()?,
-                _ => drop(found.extra.insert(key.into_owned(), map.next_value()?)),
+                _ => drop(found.extra.insert(key.0.into_owned(), map.next_value()?)),
             }
         }
         found.finish()
@@ -445,12 +449,12 @@ fn read_key<E: Error>(raw: &RawValue) -> Result<Key, E> {
         .map_err(|_| E::custom("an instance key is neither a whole number nor a text"))
 }
 
-fn read_deposed<E: Error>(text: Option<Cow<'_, str>>) -> Result<Option<DeposedKey>, E> {
-    text.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(E::custom)).transpose()
+fn read_deposed<E: Error>(text: Option<Text<'_>>) -> Result<Option<DeposedKey>, E> {
+    text.filter(|text| !text.0.is_empty()).map(|text| text.0.parse().map_err(E::custom)).transpose()
 }
 
-fn read_status<E: Error>(text: Option<Cow<'_, str>>) -> Result<Status, E> {
-    match text.as_deref() {
+fn read_status<E: Error>(text: Option<&Text<'_>>) -> Result<Status, E> {
+    match text.map(|text| &*text.0) {
         None | Some("") => Ok(Status::Ready),
         Some("tainted") => Ok(Status::Tainted),
         Some(_) => Err(E::custom("an instance has a status that is not \"tainted\"")),
@@ -469,7 +473,7 @@ fn read_paths<E: Error>(raw: &RawValue) -> Result<Vec<Path>, E> {
 
 const NO_PATHS: &str = "\"sensitive_attributes\" is no list of paths";
 
-fn read_private<E: Error>(text: Option<Cow<'_, str>>) -> Result<Option<Vec<u8>>, E> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    STANDARD.decode(text.as_bytes()).map(Some).map_err(|_| E::custom("private bytes are no base64"))
+fn read_private<E: Error>(text: Option<Text<'_>>) -> Result<Option<Vec<u8>>, E> {
+    let Some(text) = text.filter(|text| !text.0.is_empty()) else { return Ok(None) };
+    STANDARD.decode(text.0.as_bytes()).map(Some).map_err(|_| E::custom("private bytes are no base64"))
 }

@@ -194,7 +194,7 @@ fn damage_has_a_place_and_no_secret() {
     let twice = "{\"schema_version\":0,\"attributes\":{}},{\"schema_version\":0,\"attributes\":{}}";
     let cases = [
         ("{\"version\": 4,".to_owned(), "line 1, column 14: EOF"),
-        ("".to_owned(), "line 1, column 0: EOF"),
+        (String::new(), "line 1, column 0: EOF"),
         ("{}".to_owned(), "there is no \"version\""),
         ("[]".to_owned(), "expected a state object"),
         ("{\"version\": 3}".to_owned(), "version 3 of the state format is from before Terraform 0.12"),

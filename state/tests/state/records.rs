@@ -133,7 +133,11 @@ pub(crate) fn options(files: &SimulatedFiles) -> StoreOptions {
 /// A store, or the code of why there is none.
 pub(crate) fn open(files: &SimulatedFiles) -> Result<Store, String> {
     Store::open(options(files)).map_err(|diagnostics| {
-        diagnostics.iter().map(|diagnostic| format!("{}: {}", diagnostic.code, diagnostic.detail)).collect()
+        diagnostics
+            .iter()
+            .map(|diagnostic| format!("{}: {}", diagnostic.code, diagnostic.detail))
+            .collect::<Vec<_>>()
+            .join("\n")
     })
 }
 

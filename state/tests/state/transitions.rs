@@ -11,7 +11,9 @@ fn situations() -> Vec<Folded> {
     idle.state.insert(key(0), object("zero"));
     let after = |records: &[Record]| {
         let mut folded = idle.clone();
-        records.iter().for_each(|record| fold(&mut folded, record).unwrap());
+        for record in records {
+            fold(&mut folded, record).unwrap();
+        }
         folded
     };
     vec![
@@ -122,7 +124,9 @@ fn no_object_is_lost_by_another_that_takes_its_place() {
 /// What stands after records, as `key=id status`.
 fn stands(records: &[Record]) -> String {
     let mut folded = situations().remove(1);
-    records.iter().for_each(|record| fold(&mut folded, record).unwrap());
+    for record in records {
+        fold(&mut folded, record).unwrap();
+    }
     let mut lines: Vec<String> = folded
         .state
         .objects()
