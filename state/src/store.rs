@@ -255,7 +255,7 @@ impl Store {
     fn write_snapshot(&self, folded: &Folded, run: &str) -> io::Result<()> {
         let path = &self.options.path;
         let serial = if self.has_snapshot { self.base_serial + 1 } else { self.base_serial.max(1) };
-        let bytes = format_v4::write(&folded.state, serial, run, &self.options.version).map_err(|diagnostic| io::Error::other(diagnostic.detail))?;
+        let bytes = format_v4::write(&folded.state, serial, run, &self.options.version).map_err(|diagnostic| io::Error::other(diagnostic.into_finding().detail))?;
         let files = &self.options.files;
         if let Some(before) = files.read(path)?.filter(|bytes| !bytes.is_empty()) {
             write_whole(files.as_ref(), &beside(path, ".backup"), &before)?;
