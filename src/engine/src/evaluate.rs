@@ -548,7 +548,7 @@ impl RowScope<'_, '_> {
         Some(self.evaluator.value(node, self.row))
     }
 
-    fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let cell = self.evaluator.resource(node, self.row);
         if let Some(place) = query.key.and_then(key_of).and_then(|key| cell.place(&key)) {
             self.note(Read::Instance(node, self.row, place));
@@ -562,7 +562,7 @@ impl RowScope<'_, '_> {
         let whole = cell.whole();
         match query.key {
             Some(key) => index_value(&whole, key, query.key_span.unwrap_or(query.span))
-                .map_err(|diagnostic| Box::new(self.name_instance(*diagnostic, query, &cell))),
+                .map_err(|diagnostic| self.name_instance(diagnostic, query, &cell)),
             None => Ok(whole),
         }
     }
@@ -576,7 +576,7 @@ impl RowScope<'_, '_> {
         diagnostic.value(query.subject.to_string(), statement)
     }
 
-    fn module_value(&self, call: &ArcStr, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn module_value(&self, call: &ArcStr, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let graph = self.evaluator.graph;
         let (Some(node), Some(child)) = (
             graph.find(self.module, NodeKind::Call(call.clone())),
@@ -647,7 +647,7 @@ pub fn key_of(value: &Value) -> Option<Key> {
 }
 
 impl Scope for RowScope<'_, '_> {
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let found = match query.subject {
             Subject::Variable(name) => self.node_value(NodeKind::Variable(name.clone())),
             Subject::Local(name) => self.node_value(NodeKind::Local(name.clone())),
@@ -669,7 +669,7 @@ impl Scope for RowScope<'_, '_> {
             Subject::Workspace => Some(Value::string(self.evaluator.workspace.as_str())),
             Subject::Applying => Some(Value::bool(self.evaluator.is_applying.get())),
         };
-        found.ok_or_else(|| Box::new(out_of_place(query)))
+        found.ok_or_else(|| out_of_place(query))
     }
 
     fn files(&self) -> &dyn Source {

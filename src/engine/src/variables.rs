@@ -185,16 +185,14 @@ pub fn settle(variable: &Variable, given: Option<Value>, span: Option<Span>) -> 
 struct NoScope;
 
 impl formwork_lang::Scope for NoScope {
-    fn resolve(&self, query: &formwork_lang::Query<'_>) -> Result<Value, Box<Diagnostic>> {
-        Err(Box::new(
-            Diagnostic::error(
+    fn resolve(&self, query: &formwork_lang::Query<'_>) -> Result<Value, Diagnostic> {
+        Err(Diagnostic::error(
                 "variables-not-allowed",
                 "Variables not allowed",
                 format!("{} cannot be named here.", query.subject),
             )
             .at(query.span)
-            .hint("Write the value itself."),
-        ))
+            .hint("Write the value itself."))
     }
 
     fn files(&self) -> &dyn Source {

@@ -200,7 +200,7 @@ impl Evaluator<'_> {
         let detail = format!("Call to function \"{}\" failed: {message}.", call.name);
         let diagnostic = Diagnostic::error("function", "Error in function call", detail).at(call.open);
         let behind: Vec<&Node> = call.arguments.iter().collect();
-        self.failed(Box::new(diagnostic), &behind)
+        self.failed(diagnostic, &behind)
     }
 
     fn wrong_count(

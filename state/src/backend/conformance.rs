@@ -23,7 +23,7 @@ fn holder(operation: &str) -> Holder {
 }
 
 fn entry(text: &str) -> Result<Vec<u8>, String> {
-    line::encode(&text).map_err(|diagnostic| diagnostic.detail)
+    line::encode(&text).map_err(|diagnostic| diagnostic.into_finding().detail)
 }
 
 fn must(holds: bool, statement: &str) -> Finding {
