@@ -78,15 +78,28 @@ impl Project {
     ///
     /// # Panics
     /// When there is no program: `cargo build` makes it.
-    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
     pub fn run(&self, line: &str) -> Finished {
-        let output = Command::new(program())
+        self.finish(&mut self.command(line))
+    }
+
+    /// The program with arguments as one line, to be started otherwise than by [`Project::run`].
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(program());
+        command
             .args(line.split(' ').filter(|word| !word.is_empty()))
             .current_dir(self.path())
             .env_remove("TF_LOG")
-            .env("NO_COLOR", "1")
-            .output()
-            .expect("the program, made by `cargo build -p formwork`");
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs any command to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
+    pub fn finish(&self, command: &mut Command) -> Finished {
+        let output = command.output().expect("the program, made by `cargo build -p formwork`");
         self.finished(&output)
     }
 
