@@ -2,7 +2,6 @@
 //!
 //! Invariant: whatever goes wrong is said with exit code 1, with what to do about it, and without a panic; nothing
 //! is made, and nothing that was made is lost.
-#![expect(clippy::unwrap_used, reason = "a test whose folder or process cannot be used cannot go on")]
 
 use formwork_tests::{Finished, Project, project};
 use std::io::{BufRead, BufReader};
