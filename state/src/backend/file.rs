@@ -84,7 +84,8 @@ impl FileBackend {
         let path = self.beside(".journal");
         let mut bytes = self.files.read(&path)?.unwrap_or_default();
         let name = path.display().to_string();
-        let lines = line::split(&name, &bytes).map_err(|diagnostic| BackendError::Damaged(Box::new(diagnostic)))?;
+        let lines =
+            line::split(&name, &bytes).map_err(|diagnostic| BackendError::Damaged(Box::new(diagnostic)))?;
         let (length, next_sequence) = (lines.good_length, lines.texts.len() as u64);
         // The good part was a part of what was read, so it fits.
         bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));
@@ -103,7 +104,8 @@ impl FileBackend {
             Some(appender) => appender,
             None => self.appender(journal.length)?,
         };
-        let written = appender.append(bytes).and_then(|()| if self.skip_flush { Ok(()) } else { appender.flush() });
+        let written =
+            appender.append(bytes).and_then(|()| if self.skip_flush { Ok(()) } else { appender.flush() });
         if let Err(error) = written {
             // Should this fail too, the next reader drops the tail and the next writer cuts it off.
             let _ = appender.truncate(journal.length);

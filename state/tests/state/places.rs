@@ -5,17 +5,28 @@ use formwork_state::backend::{Backend, Fence, FileBackend, Holder, Loaded, Memor
 use formwork_state::{Opening, RealFiles, Record, Store};
 use std::sync::Arc;
 
-/// A name, and two handles on one place of its own; the folder goes with it.
-fn places() -> Vec<(&'static str, Arc<dyn Backend>, Arc<dyn Backend>, Option<tempfile::TempDir>)> {
+/// Two handles on one place of its own; a folder goes with the last of them.
+struct Place {
+    name: &'static str,
+    first: Arc<dyn Backend>,
+    second: Arc<dyn Backend>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+fn places() -> Vec<Place> {
     let folder = tempfile::tempdir().unwrap();
     let file = || Arc::new(FileBackend::new(folder.path().join("terraform.tfstate"), Arc::new(RealFiles)));
     let memory = Arc::new(MemoryBackend::default());
-    vec![("memory", memory.clone(), memory, None), ("file", file(), file(), Some(folder))]
+    let (first, second): (Arc<dyn Backend>, Arc<dyn Backend>) = (file(), file());
+    vec![
+        Place { name: "memory", first: memory.clone(), second: memory, _folder: None },
+        Place { name: "file", first, second, _folder: Some(folder) },
+    ]
 }
 
 #[test]
 fn each_backend_keeps_the_contract() {
-    for (name, first, second, _folder) in places() {
+    for Place { name, first, second, _folder } in places() {
         conformance::check(&first, &second).unwrap_or_else(|finding| panic!("{name}: {finding}"));
     }
 }
@@ -28,7 +39,11 @@ fn the_kit_finds_a_backend_that_lets_an_ended_lease_write() {
         fn name(&self) -> String {
             self.0.name()
         }
-        fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, formwork_state::backend::BackendError> {
+        fn lease(
+            &self,
+            holder: &Holder,
+            timeout_ms: u64,
+        ) -> Result<Fence, formwork_state::backend::BackendError> {
             self.0.lease(holder, timeout_ms)
         }
         fn release(&self, fence: Fence) {
@@ -37,13 +52,23 @@ fn the_kit_finds_a_backend_that_lets_an_ended_lease_write() {
         fn load(&self) -> Result<Loaded, formwork_state::backend::BackendError> {
             self.0.load()
         }
-        fn append(&self, _: Fence, sequence: u64, bytes: &[u8]) -> Result<(), formwork_state::backend::BackendError> {
+        fn append(
+            &self,
+            _: Fence,
+            sequence: u64,
+            bytes: &[u8],
+        ) -> Result<(), formwork_state::backend::BackendError> {
             self.0.append(Fence::UNLOCKED, sequence, bytes)
         }
         fn seal(&self, fence: Fence) -> Result<(), formwork_state::backend::BackendError> {
             self.0.seal(fence)
         }
-        fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), formwork_state::backend::BackendError> {
+        fn snapshot(
+            &self,
+            fence: Fence,
+            expected: &str,
+            bytes: &[u8],
+        ) -> Result<(), formwork_state::backend::BackendError> {
             self.0.snapshot(fence, expected, bytes)
         }
     }
@@ -70,7 +95,7 @@ fn store(backend: &Arc<dyn Backend>) -> Store {
 
 #[test]
 fn a_run_is_the_same_on_each_backend() {
-    for (name, first, second, _folder) in places() {
+    for Place { name, first, second, _folder } in places() {
         let open = store(&first);
         let refused = Store::open_on(second.clone(), opening()).err().unwrap();
         assert_eq!(refused.iter().next().unwrap().code, "state-locked", "{name}");
@@ -79,7 +104,11 @@ fn a_run_is_the_same_on_each_backend() {
         }
         drop(open);
         let open = store(&second);
-        assert_eq!(open.folded().run.as_ref().unwrap().open[&key(0)].accepted.as_deref(), Some("id-0"), "{name}");
+        assert_eq!(
+            open.folded().run.as_ref().unwrap().open[&key(0)].accepted.as_deref(),
+            Some("id-0"),
+            "{name}"
+        );
         for record in [done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
             open.append(&record).wait().unwrap();
         }
