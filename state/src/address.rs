@@ -189,9 +189,19 @@ impl BlockAddress {
 
     /// The block's name without any keys, as `dependencies` in the v4 format has it.
     pub fn config_name(&self) -> String {
-        let modules: String = self.module.config_path().iter().map(|name| format!("module.{name}.")).collect();
-        let mode = if self.mode == Mode::Data { "data." } else { "" };
-        format!("{modules}{mode}{}.{}", self.type_name, self.name)
+        let mut name = String::new();
+        for module in self.module.config_path() {
+            name.push_str("module.");
+            name.push_str(&module);
+            name.push('.');
+        }
+        if self.mode == Mode::Data {
+            name.push_str("data.");
+        }
+        name.push_str(&self.type_name);
+        name.push('.');
+        name.push_str(&self.name);
+        name
     }
 }
 

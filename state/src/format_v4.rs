@@ -25,9 +25,9 @@ use std::sync::Arc;
 struct Ours {
     #[serde(default)]
     version: String,
-    /// The run that wrote it: its journal needs no second fold.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    run: String,
+    /// Digest of the snapshot that it follows, empty for none: the journal of that one is in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<String>,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     targets: IndexMap<String, Target>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -98,12 +98,12 @@ impl<'de> Visitor<'de> for ResourceVisitor {
     }
 }
 
-/// A snapshot as read: the state, and the run that wrote it.
+/// A snapshot as read: the state, and the snapshot that it follows.
 pub struct Snapshot {
     /// The state.
     pub state: State,
-    /// The run that wrote it, when it was one of ours.
-    pub run: String,
+    /// Digest of the snapshot that it follows, empty where that was the first; none where another engine wrote it.
+    pub follows: Option<String>,
 }
 
 struct Document(Snapshot);
@@ -125,7 +125,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut state = State::default();
-        let (mut version, mut run) = (None, String::new());
+        let (mut version, mut follows) = (None, None);
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match key.as_ref() {
                 "version" => version = Some(map.next_value::<u64>()?),
@@ -140,7 +140,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
                 "check_results" => state.check_results = map.next_value::<Option<Box<RawValue>>>()?.map(Arc::from),
                 "formwork" => {
                     let ours: Ours = map.next_value()?;
-                    run = ours.run;
+                    follows = ours.follows;
                     state.targets = ours.targets;
                     state.provider_configurations = ours.provider_configurations;
                     state.node_edges = ours.node_edges.into_iter().map(|(name, edges)| (name.into(), edges)).collect();
@@ -151,7 +151,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
             }
         }
         match version {
-            Some(4) => Ok(Document(Snapshot { state, run })),
+            Some(4) => Ok(Document(Snapshot { state, follows })),
             Some(other) => Err(A::Error::custom(format!("format version {other} is not supported"))),
             None => Err(A::Error::missing_field("version")),
         }
@@ -268,7 +268,7 @@ impl NodeBlocks<'_> {
 struct StateRef<'a> {
     state: &'a State,
     serial: u64,
-    run: &'a str,
+    follows: Option<&'a str>,
     version: &'a str,
 }
 
@@ -301,7 +301,7 @@ impl Serialize for StateRef<'_> {
         }
         let ours = Ours {
             version: self.version.to_owned(),
-            run: self.run.to_owned(),
+            follows: self.follows.map(str::to_owned),
             targets: state.targets.clone(),
             provider_configurations: state.provider_configurations.clone(),
             node_edges: state.node_edges.iter().map(|(name, edges)| (name.to_string(), edges.clone())).collect(),
@@ -315,9 +315,10 @@ fn is_same_block(left: &Address, right: &Address) -> bool {
     left.type_name() == right.type_name() && left.name() == right.name() && left.mode() == right.mode() && left.module() == right.module()
 }
 
-/// Writes a snapshot with a serial of its own: two spaces of indentation, OpenTofu's order of keys.
-pub fn write(state: &State, serial: u64, run: &str, version: &str) -> Result<Vec<u8>, Diagnostic> {
-    let compact = serde_json::to_string(&StateRef { state, serial, run, version })
+/// Writes a snapshot with a serial of its own and the digest of the one it follows: two spaces of indentation,
+/// OpenTofu's order of keys.
+pub fn write(state: &State, serial: u64, follows: Option<&str>, version: &str) -> Result<Vec<u8>, Diagnostic> {
+    let compact = serde_json::to_string(&StateRef { state, serial, follows, version })
         .map_err(|error| Diagnostic::error("state-unwritable", "State cannot be written", error.to_string()))?;
     let mut text = indent(&compact);
     text.push(b'\n');
@@ -417,14 +418,14 @@ mod tests {
     #[test]
     fn what_another_engine_wrote_survives() {
         let first = read("s", FOREIGN.as_bytes()).unwrap().state;
-        let written = write(&first, 7, "", "0").unwrap();
+        let written = write(&first, 7, None, "0").unwrap();
         let mut again: serde_json::Value = serde_json::from_slice(&written).unwrap();
         let mut expected: serde_json::Value = serde_json::from_str(FOREIGN).unwrap();
         again.as_object_mut().unwrap().remove("formwork");
         expected["terraform_version"] = LANGUAGE_VERSION.into();
         expected["resources"][0].as_object_mut().unwrap().remove("each");
         assert_eq!(again, expected);
-        assert_eq!(write(&read("s", &written).unwrap().state, 7, "", "0").unwrap(), written, "byte-stable");
+        assert_eq!(write(&read("s", &written).unwrap().state, 7, None, "0").unwrap(), written, "byte-stable");
     }
 
     #[test]

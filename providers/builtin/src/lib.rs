@@ -104,7 +104,7 @@ impl BuiltinConnection {
 
 impl Connection for BuiltinConnection {
     fn target(&self) -> Target {
-        Target { id: "terraform.io/builtin/terraform".to_owned(), words: "built in".to_owned() }
+        Target { id: "terraform.io/builtin/terraform".to_owned(), words: String::new() }
     }
 
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {

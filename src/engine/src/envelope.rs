@@ -25,7 +25,8 @@ pub fn outside(stage: &Stage, later: &Plan) -> Vec<String> {
     for change in &later.changes {
         match allowances.get_mut(&change.address.block()) {
             Some(allowance) => sentences.extend(allowance.judge(change)),
-            None if change.action == Action::NoOp => {}
+            // A data source that is read changes nothing.
+            None if matches!(change.action, Action::NoOp | Action::Read) => {}
             None => sentences.push(format!(
                 "{} would be {}, and the approved plan expects nothing from its block in this stage.",
                 subject(change),

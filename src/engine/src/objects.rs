@@ -71,6 +71,20 @@ pub struct StoredParts {
     pub create_before_destroy: bool,
 }
 
+impl StoredParts {
+    /// What a data source is stored with.
+    pub fn of_data(provider: ProviderConfigAddress) -> Self {
+        Self {
+            status: Status::Ready,
+            private: Vec::new(),
+            provider,
+            edges: Vec::new(),
+            provider_edges: Vec::new(),
+            create_before_destroy: false,
+        }
+    }
+}
+
 /// Encodes an object to be stored; the value's sensitive marks become sensitive paths.
 pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<Object, String> {
     let (plain, marks) = value.unmark_deep();

@@ -93,6 +93,12 @@ fn cut(text: &str) -> String {
     text[..end].to_owned()
 }
 
+/// Fails when anything differs; says how many were equal, for whoever counts.
+pub(crate) fn conclude(total: usize, differing: &[String]) {
+    println!("recorded: {} of {total} equal", total - differing.len());
+    assert!(differing.is_empty(), "{} of {total} differ:\n{}", differing.len(), differing.join("\n"));
+}
+
 impl Case {
     /// The schemas of the kinds in it.
     pub(crate) fn schemas(&self) -> Schemas {

@@ -200,7 +200,7 @@ impl Applier<'_> {
         if self.environment.is_interrupted() {
             return Some(StepEnd::Stopped);
         }
-        if elapsed_ms > act.kind.schema.time_limit_ms {
+        if elapsed_ms > time_limit_ms(act) {
             let detail = format!(
                 "After {} seconds the target still says: {words}. The wait is recorded; apply goes on with it.",
                 elapsed_ms / 1000
@@ -233,7 +233,7 @@ impl Applier<'_> {
         }
         let mut id = act.id.clone();
         if !is_delete {
-            let value = self.marked(act, &applied.object);
+            let value = marked(act, &applied.object);
             id = shown_id(&value).or(id);
             if act.key.deposed.is_none() {
                 self.set_value(&act.key.address, value);
@@ -259,10 +259,6 @@ impl Applier<'_> {
         }
     }
 
-    fn marked(&self, act: &Act, value: &Value) -> Value {
-        act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
-    }
-
     fn stored_object(&self, act: &Act, applied: &Applied) -> Result<formwork_state::Object, String> {
         self.encode_object(act, &applied.object, applied.private.clone(), Status::Ready)
     }
@@ -282,7 +278,7 @@ impl Applier<'_> {
             provider_edges: act.recipe.provider_edges.clone(),
             create_before_destroy: act.recipe.create_before_destroy,
         };
-        encode_object(&self.marked(act, &value.unknown_as_null()), &act.kind, parts)
+        encode_object(&marked(act, &value.unknown_as_null()), &act.kind, parts)
     }
 
     /// What the provider made must complete what it planned; the object is stored in any case.
@@ -362,6 +358,42 @@ impl Applier<'_> {
     }
 }
 
+/// How long an act may take: what its `timeouts` say, else the kind's own limit.
+fn time_limit_ms(act: &Act) -> u64 {
+    let name = match act.operation {
+        Operation::Create => "create",
+        Operation::Update => "update",
+        Operation::Delete => "delete",
+    };
+    let configuration =
+        if act.operation == Operation::Delete { &act.request.prior } else { &act.request.configuration };
+    let timeouts = configuration.get("timeouts");
+    let block = timeouts.and_then(|timeouts| timeouts.items().map_or(Some(timeouts), <[Value]>::first));
+    let given = block.and_then(|block| block.get(name)).and_then(Value::as_str);
+    given.and_then(|text| duration_ms(text)).unwrap_or(act.kind.schema.time_limit_ms)
+}
+
+/// A duration as the field writes it: `90s`, `1h30m`.
+fn duration_ms(text: &str) -> Option<u64> {
+    let mut total = 0u64;
+    let mut digits = String::new();
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            rest = &rest[1..];
+            continue;
+        }
+        let (unit, scale) = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+            .into_iter()
+            .find(|(unit, _)| rest.starts_with(unit))?;
+        total = total.checked_add(digits.parse::<u64>().ok()?.checked_mul(scale)?)?;
+        digits.clear();
+        rest = &rest[unit.len()..];
+    }
+    (digits.is_empty() && !text.is_empty()).then_some(total)
+}
+
 fn after_lost_reply(act: &Act, now: &Start) -> Start {
     match (now, act.kind.schema.recovery) {
         (Start::Poll { .. }, _) => now.clone(),
@@ -381,4 +413,28 @@ fn stored_operation(operation: Operation) -> formwork_state::Operation {
 /// The cursor of a recorded wait.
 pub(super) fn cursor(raw: &RawValue) -> serde_json::Value {
     serde_json::from_str(raw.get()).unwrap_or(serde_json::Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration_ms;
+
+    #[test]
+    fn durations() {
+        for (text, expected) in [
+            ("90s", Some(90_000)),
+            ("1h30m", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("", None),
+            ("5", None),
+            ("x", None),
+            ("5d", None),
+        ] {
+            assert_eq!(duration_ms(text), expected, "{text}");
+        }
+    }
+}
+
+fn marked(act: &Act, value: &Value) -> Value {
+    act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
 }

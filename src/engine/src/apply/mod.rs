@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::evaluate::Evaluator;
 use crate::graph::{Graph, NodeId};
 use crate::model::{Plan, Step, Work};
+use crate::ordinal::ordinal;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Module, Source};
 use formwork_state::{Address, DeposedKey, Record, Store};
@@ -77,6 +78,15 @@ pub(crate) struct Applier<'a> {
     pub(crate) deposed: RefCell<FxHashMap<Address, DeposedKey>>,
     pub(crate) configurations: RefCell<BTreeMap<String, Arc<serde_json::value::RawValue>>>,
     pub(crate) is_broken: Cell<bool>,
+    pub(crate) create_before_destroy: rustc_hash::FxHashSet<NodeId>,
+    pub(crate) planned_connections: RefCell<FxHashMap<NodeId, PlannedConnection>>,
+}
+
+/// A connection of what is made, with what its configuration read.
+#[derive(Clone)]
+pub(crate) struct PlannedConnection {
+    pub(crate) connection: Arc<dyn formwork_sdk::Connection>,
+    pub(crate) edges: Vec<formwork_state::Edge>,
 }
 
 /// How a step ended.
@@ -119,15 +129,17 @@ async fn with_applier(
         deposed: RefCell::default(),
         configurations: RefCell::default(),
         is_broken: Cell::new(false),
+        create_before_destroy: crate::order::spread_create_before_destroy(&graph),
+        planned_connections: RefCell::default(),
     };
     applier.evaluator.is_applying.set(true);
     applier.remember_deposed();
     work(&applier).await;
     let found = applier.evaluator.take_diagnostics();
     applier.diagnostics.borrow_mut().append(found);
-    let mut applied = applier.applied.into_inner();
-    applied.diagnostics = applier.diagnostics.into_inner();
-    applied
+    let mut outcome = applier.applied.into_inner();
+    outcome.diagnostics = applier.diagnostics.into_inner();
+    outcome
 }
 
 impl Applier<'_> {
@@ -169,7 +181,7 @@ impl Applier<'_> {
 
     /// Starts each step when those it waits for are done, as many at once as allowed.
     async fn run_steps(&self, steps: &[Step], finished: &BTreeSet<u32>, blocked: &BTreeSet<u32>) {
-        let mut waits: Vec<u32> = steps.iter().map(|step| step.after.len() as u32).collect();
+        let mut waits: Vec<u32> = steps.iter().map(|step| ordinal(step.after.len())).collect();
         let mut dependents: Vec<Vec<u32>> = vec![Vec::new(); steps.len()];
         for step in steps {
             for before in &step.after {
@@ -233,7 +245,8 @@ impl Applier<'_> {
         if self.is_broken.get() {
             return;
         }
-        let records = [self.outputs_record(), self.node_edges_record(), self.providers_record()];
+        let records =
+            [self.outputs_record(), self.data_record(), self.node_edges_record(), self.providers_record()];
         for record in records.into_iter().flatten() {
             if self.record(&record).await.is_err() {
                 return;

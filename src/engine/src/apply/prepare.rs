@@ -5,15 +5,17 @@ use crate::connections::Connections;
 use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVariables};
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{Action, Plan, RunMode, Work};
-use crate::objects::{decode_object, encode_output};
+use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
+use crate::ordinal::ordinal;
 use crate::plan::mode_of;
 use arcstr::ArcStr;
-use formwork_state::{Address, BlockAddress, Edge, ModuleInstance, OutputValue, Record};
+use formwork_state::{Address, BlockAddress, Edge, Mode, ModuleInstance, ObjectKey, OutputValue, Record};
 use formwork_value::{MarkKind, Value};
 use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// An evaluator whose resource blocks hold planned values where a step is still to come.
 pub(super) fn evaluator<'a>(
@@ -132,7 +134,7 @@ impl Applier<'_> {
             if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..)) {
                 continue;
             }
-            for row in 0..self.evaluator.row_count(node.module) as u32 {
+            for row in 0..ordinal(self.evaluator.row_count(node.module)) {
                 let reads = self.edges(&self.evaluator.reads(*id, row));
                 let leads_somewhere = reads.iter().any(|edge| match edge {
                     Edge::Node(name) => edges.contains_key(name),
@@ -182,6 +184,35 @@ impl Applier<'_> {
             }
         }
         (!outputs.is_empty()).then_some(Record::Outputs { outputs })
+    }
+
+    /// Data sources as they were read, where that differs from what is stored; those without a block are dropped.
+    pub(super) fn data_record(&self) -> Option<Record> {
+        let folded = self.input.store.folded();
+        let mut objects = Vec::new();
+        for data in &self.input.plan.data {
+            let Some(kind) =
+                self.connections.kind(&data.provider.provider, Mode::Data, data.address.type_name())
+            else {
+                continue;
+            };
+            let parts = StoredParts::of_data(data.provider.clone());
+            let Ok(object) = encode_object(&data.value, &kind, parts) else { continue };
+            let key = ObjectKey::current(data.address.clone());
+            let is_stored = folded
+                .state
+                .object(&key)
+                .is_some_and(|stored| is_same_json(&stored.attributes, &object.attributes));
+            if !is_stored {
+                objects.push((key, Some(Arc::new(object))));
+            }
+        }
+        let standing =
+            folded.state.objects().map(|(key, _)| key).filter(|key| key.address.mode() == Mode::Data);
+        let dropped = standing
+            .filter(|key| self.input.plan.mode == RunMode::Destroy || self.position(&key.address).is_none());
+        objects.extend(dropped.map(|key| (key.clone(), None)));
+        (!objects.is_empty()).then_some(Record::Refreshed { objects })
     }
 
     /// Where providers point and how they are configured, where that differs from what is stored.

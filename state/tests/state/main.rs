@@ -1,0 +1,10 @@
+//! The store as the engine sees it: through its door, over real and simulated disks.
+
+mod corpus;
+mod full_disk;
+mod locks;
+mod places;
+mod power_loss;
+mod records;
+mod sequences;
+mod transitions;
