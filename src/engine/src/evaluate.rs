@@ -4,6 +4,7 @@
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
+use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Condition, Expression, Query, Scope, Source, Subject, index_value};
@@ -236,7 +237,7 @@ impl<'a> Evaluator<'a> {
                 rows: vec![(Key::None, RowRepetition::default())],
             };
             self.expansions.borrow_mut().insert((call, 0), Rc::new(expansion));
-            self.child_rows.borrow_mut().insert((ModuleId(place as u32), 0, Key::None), 0);
+            self.child_rows.borrow_mut().insert((ModuleId(ordinal(place)), 0, Key::None), 0);
         }
     }
 
@@ -253,7 +254,7 @@ impl<'a> Evaluator<'a> {
     pub fn row_count(&self, module: ModuleId) -> usize {
         if let Some((parent, call)) = self.graph.modules[module.0 as usize].parent {
             for row in 0..self.row_count(parent) {
-                self.expansion(call, row as u32);
+                self.expansion(call, ordinal(row));
             }
         }
         self.module_rows.borrow()[module.0 as usize].len()
@@ -459,7 +460,7 @@ impl<'a> Evaluator<'a> {
         let mut rows = self.module_rows.borrow_mut();
         let mut places = self.child_rows.borrow_mut();
         for (key, repetition) in &expansion.rows {
-            let place = rows[child.0 as usize].len() as u32;
+            let place = ordinal(rows[child.0 as usize].len());
             let address = parent.child(call.clone(), key.clone());
             rows[child.0 as usize].push(Rc::new(ModuleRow {
                 address,
@@ -478,7 +479,7 @@ impl<'a> Evaluator<'a> {
             let rows: Vec<u32> = if node.module == module {
                 vec![row]
             } else {
-                (0..self.row_count(node.module) as u32).collect()
+                (0..ordinal(self.row_count(node.module))).collect()
             };
             for row in rows {
                 match node.kind {
@@ -562,18 +563,9 @@ impl RowScope<'_, '_> {
         let whole = cell.whole();
         match query.key {
             Some(key) => index_value(&whole, key, query.key_span.unwrap_or(query.span))
-                .map_err(|diagnostic| self.name_instance(diagnostic, query, &cell)),
+                .map_err(|diagnostic| name_instance(diagnostic, query, &cell)),
             None => Ok(whole),
         }
-    }
-
-    fn name_instance(&self, diagnostic: Diagnostic, query: &Query<'_>, cell: &ResourceCell) -> Diagnostic {
-        let statement = match cell.repetition {
-            Repetition::Single => "is one object: the block has no count and no for_each".to_owned(),
-            Repetition::Count => format!("has {} instances", cell.keys.len()),
-            Repetition::ForEach => format!("has instances with {} keys", cell.keys.len()),
-        };
-        diagnostic.value(query.subject.to_string(), statement)
     }
 
     fn module_value(&self, call: &ArcStr, query: &Query<'_>) -> Result<Value, Diagnostic> {
@@ -635,6 +627,16 @@ impl RowScope<'_, '_> {
         let outputs = graph.module(child).outputs.keys();
         Value::object(outputs.filter_map(|name| Some((name.clone(), value_of(name)?))).collect())
     }
+}
+
+/// Says beside a failed index how many instances the block has.
+fn name_instance(diagnostic: Diagnostic, query: &Query<'_>, cell: &ResourceCell) -> Diagnostic {
+    let statement = match cell.repetition {
+        Repetition::Single => "is one object: the block has no count and no for_each".to_owned(),
+        Repetition::Count => format!("has {} instances", cell.keys.len()),
+        Repetition::ForEach => format!("has instances with {} keys", cell.keys.len()),
+    };
+    diagnostic.value(query.subject.to_string(), statement)
 }
 
 /// The instance key of a value: a string, or a whole number from 0.

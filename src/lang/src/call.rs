@@ -285,7 +285,7 @@ impl Evaluator<'_> {
             return Err(FunctionError::argument(0, "templates render one another without end"));
         }
         let mut names: Vec<ArcStr> = Vec::with_capacity(entries.len());
-        for (name, _) in entries.iter() {
+        for (name, _) in entries {
             if !crate::lexer::is_identifier(name) {
                 let message = format!(
                     "invalid template variable name \"{name}\": must start with a letter, followed by zero or more letters, digits, and underscores"

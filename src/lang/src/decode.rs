@@ -200,7 +200,7 @@ impl Decoder<'_> {
                 }
             }
             Kind::Map(entries) | Kind::Object(entries) => {
-                for (key, item) in entries.iter() {
+                for (key, item) in entries {
                     self.expand(block, schema, (Value::string(key.clone()), item.clone()), decoded);
                 }
             }

@@ -233,7 +233,7 @@ impl Applier<'_> {
         }
         let mut id = act.id.clone();
         if !is_delete {
-            let value = self.marked(act, &applied.object);
+            let value = marked(act, &applied.object);
             id = shown_id(&value).or(id);
             if act.key.deposed.is_none() {
                 self.set_value(&act.key.address, value);
@@ -259,10 +259,6 @@ impl Applier<'_> {
         }
     }
 
-    fn marked(&self, act: &Act, value: &Value) -> Value {
-        act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
-    }
-
     fn stored_object(&self, act: &Act, applied: &Applied) -> Result<formwork_state::Object, String> {
         self.encode_object(act, &applied.object, applied.private.clone(), Status::Ready)
     }
@@ -282,7 +278,7 @@ impl Applier<'_> {
             provider_edges: act.recipe.provider_edges.clone(),
             create_before_destroy: act.recipe.create_before_destroy,
         };
-        encode_object(&self.marked(act, &value.unknown_as_null()), &act.kind, parts)
+        encode_object(&marked(act, &value.unknown_as_null()), &act.kind, parts)
     }
 
     /// What the provider made must complete what it planned; the object is stored in any case.
@@ -437,4 +433,8 @@ mod tests {
             assert_eq!(duration_ms(text), expected, "{text}");
         }
     }
+}
+
+fn marked(act: &Act, value: &Value) -> Value {
+    act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
 }

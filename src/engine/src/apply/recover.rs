@@ -77,9 +77,11 @@ impl Applier<'_> {
     async fn act_of(&self, open: &OpenStep) -> Result<Act, Option<Diagnostic>> {
         let intent = &open.intent;
         let damaged = |message: String| {
-            Some(Diagnostic::error("intent-unreadable", "Recorded act cannot be read", message)
+            Some(
+                Diagnostic::error("intent-unreadable", "Recorded act cannot be read", message)
                     .about(intent.key.to_string())
-                    .hint("Finish the run with the version of Formwork that began it."))
+                    .hint("Finish the run with the version of Formwork that began it."),
+            )
         };
         let recipe: Recipe =
             serde_json::from_str(intent.recipe.get()).map_err(|error| damaged(error.to_string()))?;

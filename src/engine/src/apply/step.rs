@@ -37,7 +37,7 @@ impl Applier<'_> {
             Work::Create { .. } => self.make(step, change, Operation::Create).await,
             Work::Update { .. } => self.make(step, change, Operation::Update).await,
             Work::Delete { .. } => self.unmake(step, change).await,
-            Work::Read { .. } => self.read(step, change).await,
+            Work::Read { .. } => self.read(change).await,
             Work::Forget { .. } => self.forget(step, change).await,
             Work::Barrier => Ok(StepEnd::Done),
         };
@@ -129,7 +129,7 @@ impl Applier<'_> {
     }
 
     /// A data source that could not be read before now.
-    async fn read(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
+    async fn read(&self, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let inputs = self.inputs(change).await?;
         let key = ObjectKey::current(change.address.clone());
         self.environment.observer.observe(Event::DataStart { key: key.clone() });
@@ -144,11 +144,7 @@ impl Applier<'_> {
         let value = match results.into_iter().next() {
             Some(Ok(value)) => inputs.kind.mark_sensitive(&value.mark_paths(&inputs.marks)),
             Some(Err(error)) => {
-                return Err(Some(error_diagnostic(
-                    &error,
-                    "Reading a data source failed",
-                    &key.to_string(),
-                )));
+                return Err(Some(error_diagnostic(&error, "Reading a data source failed", &key.to_string())));
             }
             None => return Err(Some(no_answer(&key))),
         };
@@ -158,24 +154,11 @@ impl Applier<'_> {
             id: shown_id(&value),
             elapsed_ms,
         });
-        let object = self.encode(&value, change, &inputs).map_err(|message| unreadable(&key, message))?;
+        let object = encode_data(&value, change, &inputs).map_err(|message| unreadable(&key, message))?;
         // Read again after a crash, so the record needs no intent; it rides on the next flush.
         drop(self.input.store.append(&Record::Refreshed { objects: vec![(key, Some(Arc::new(object)))] }));
         self.set_value(&change.address, value);
-        let _ = step;
         Ok(StepEnd::Done)
-    }
-
-    fn encode(&self, value: &Value, change: &Change, inputs: &Inputs) -> Result<Object, String> {
-        let parts = StoredParts {
-            status: Status::Ready,
-            private: Vec::new(),
-            provider: change.provider.clone(),
-            edges: inputs.edges.clone(),
-            provider_edges: inputs.provider_edges.clone(),
-            create_before_destroy: false,
-        };
-        encode_object(value, &inputs.kind, parts)
     }
 
     /// Puts an instance's value where expressions find it.
@@ -338,11 +321,7 @@ impl Applier<'_> {
         }
     }
 
-    fn prior(
-        &self,
-        key: &ObjectKey,
-        kind: &Rc<Kind>,
-    ) -> Result<Option<PriorObject>, Option<Diagnostic>> {
+    fn prior(&self, key: &ObjectKey, kind: &Rc<Kind>) -> Result<Option<PriorObject>, Option<Diagnostic>> {
         let Some(object) = self.input.store.folded().state.object(key).cloned() else { return Ok(None) };
         decode_object(&object, kind).map(Some).map_err(|message| unreadable(key, message))
     }
@@ -470,8 +449,10 @@ fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Diagnostic>> {
     reason = "the callers' error type has room for errors that were reported already"
 )]
 fn unreadable(key: &ObjectKey, message: String) -> Option<Diagnostic> {
-    Some(Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
-            .about(key.to_string()))
+    Some(
+        Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
+            .about(key.to_string()),
+    )
 }
 
 fn no_answer(key: &ObjectKey) -> Diagnostic {
@@ -496,4 +477,16 @@ fn inconsistent(address: &str, path: &str) -> Diagnostic {
     Diagnostic::error("inconsistent-final-plan", "Provider produced inconsistent final plan", format!("When expanding the plan for {address} to include new values learned so far during apply, the provider produced a plan that does not complete the approved one at {path}. Nothing was done to this object."))
         .about(address)
         .hint("Plan again: the approved plan no longer fits what is live.")
+}
+
+fn encode_data(value: &Value, change: &Change, inputs: &Inputs) -> Result<Object, String> {
+    let parts = StoredParts {
+        status: Status::Ready,
+        private: Vec::new(),
+        provider: change.provider.clone(),
+        edges: inputs.edges.clone(),
+        provider_edges: inputs.provider_edges.clone(),
+        create_before_destroy: false,
+    };
+    encode_object(value, &inputs.kind, parts)
 }
