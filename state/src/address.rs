@@ -158,7 +158,12 @@ pub struct BlockAddress {
 
 impl BlockAddress {
     /// A block from its parts.
-    pub fn new(module: ModuleInstance, mode: Mode, type_name: impl Into<ArcStr>, name: impl Into<ArcStr>) -> Self {
+    pub fn new(
+        module: ModuleInstance,
+        mode: Mode,
+        type_name: impl Into<ArcStr>,
+        name: impl Into<ArcStr>,
+    ) -> Self {
         Self { module, mode, type_name: type_name.into(), name: name.into() }
     }
 
@@ -347,7 +352,9 @@ impl FromStr for ObjectKey {
     type Err = AddressError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_suffix(')').and_then(|text| text.rsplit_once(" (deposed ")) {
-            Some((address, key)) => Ok(Self { address: address.parse()?, deposed: Some(DeposedKey(key.into())) }),
+            Some((address, key)) => {
+                Ok(Self { address: address.parse()?, deposed: Some(DeposedKey(key.into())) })
+            }
             None => Ok(Self::current(text.parse()?)),
         }
     }
@@ -442,9 +449,13 @@ mod tests {
 
     #[test]
     fn keys_sort_by_number() {
-        let mut addresses: Vec<Address> = ["a.b[10]", "a.b[9]", "a.b"].iter().map(|text| text.parse().unwrap()).collect();
+        let mut addresses: Vec<Address> =
+            ["a.b[10]", "a.b[9]", "a.b"].iter().map(|text| text.parse().unwrap()).collect();
         addresses.sort();
-        assert_eq!(addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.b", "a.b[9]", "a.b[10]"]);
+        assert_eq!(
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["a.b", "a.b[9]", "a.b[10]"]
+        );
     }
 
     #[test]

@@ -70,7 +70,11 @@ impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Held(Some(holder)) => {
-                write!(f, "process {} holds the lock for {} since {}", holder.pid, holder.operation, holder.since)
+                write!(
+                    f,
+                    "process {} holds the lock for {} since {}",
+                    holder.pid, holder.operation, holder.since
+                )
             }
             Self::Held(None) => f.write_str("another process holds the lock"),
             Self::Fenced => f.write_str("the lock was lost to another process"),

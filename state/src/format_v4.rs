@@ -4,7 +4,9 @@
 //! anyone else wrote is kept, unknown keys too. `dependencies` names the blocks that an object reads directly, so
 //! that the file stays linear in the number of objects.
 
-use crate::address::{Address, BlockAddress, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderConfigAddress};
+use crate::address::{
+    Address, BlockAddress, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderConfigAddress,
+};
 use crate::model::{LANGUAGE_VERSION, Object, OutputValue, State, Target};
 use crate::object_codec::{Extra, Instance, InstanceRef};
 use arcstr::ArcStr;
@@ -62,7 +64,8 @@ impl<'de> Visitor<'de> for ResourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Resource, A::Error> {
-        let (mut module, mut mode, mut type_name, mut name, mut provider) = (ModuleInstance::root(), None, None, None, None);
+        let (mut module, mut mode, mut type_name, mut name, mut provider) =
+            (ModuleInstance::root(), None, None, None, None);
         let (mut instances, mut extra) = (Vec::new(), Extra::new());
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match key.as_ref() {
@@ -132,18 +135,24 @@ impl<'de> Visitor<'de> for DocumentVisitor {
                 "terraform_version" => state.terraform_version = map.next_value()?,
                 "serial" => state.serial = map.next_value()?,
                 "lineage" => state.lineage = map.next_value()?,
-                "outputs" => state.outputs = map.next_value::<Option<IndexMap<ArcStr, OutputValue>>>()?.unwrap_or_default(),
+                "outputs" => {
+                    state.outputs =
+                        map.next_value::<Option<IndexMap<ArcStr, OutputValue>>>()?.unwrap_or_default()
+                }
                 "resources" => {
                     let resources: Option<Vec<Resource>> = map.next_value()?;
                     resources.into_iter().flatten().for_each(|resource| add_resource(&mut state, resource));
                 }
-                "check_results" => state.check_results = map.next_value::<Option<Box<RawValue>>>()?.map(Arc::from),
+                "check_results" => {
+                    state.check_results = map.next_value::<Option<Box<RawValue>>>()?.map(Arc::from)
+                }
                 "formwork" => {
                     let ours: Ours = map.next_value()?;
                     follows = ours.follows;
                     state.targets = ours.targets;
                     state.provider_configurations = ours.provider_configurations;
-                    state.node_edges = ours.node_edges.into_iter().map(|(name, edges)| (name.into(), edges)).collect();
+                    state.node_edges =
+                        ours.node_edges.into_iter().map(|(name, edges)| (name.into(), edges)).collect();
                 }
                 other => {
                     state.extra.insert(other.to_owned(), map.next_value()?);
@@ -174,10 +183,14 @@ fn add_resource(state: &mut State, resource: Resource) {
 /// Reads a snapshot. An empty text is no state.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Snapshot, Diagnostic> {
     let damaged = |detail: String| {
-        Diagnostic::error("state-unreadable", "State file cannot be read", format!("{name}: {detail}"))
-            .hint(format!("Nothing was changed. Restore the file from {name}.backup, or from where you keep copies."))
+        Diagnostic::error("state-unreadable", "State file cannot be read", format!("{name}: {detail}")).hint(
+            format!(
+                "Nothing was changed. Restore the file from {name}.backup, or from where you keep copies."
+            ),
+        )
     };
-    let text = std::str::from_utf8(bytes).map_err(|error| damaged(format!("it is not text at byte {}.", error.valid_up_to())))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| damaged(format!("it is not text at byte {}.", error.valid_up_to())))?;
     let document: Result<Document, serde_json::Error> = serde_json::from_str(text);
     match document {
         Ok(Document(snapshot)) => Ok(snapshot),
@@ -203,7 +216,8 @@ impl Serialize for ResourceRef<'_> {
         map.serialize_entry("type", self.block.type_name().as_str())?;
         map.serialize_entry("name", self.block.name().as_str())?;
         map.serialize_entry("provider", self.provider)?;
-        let dependencies: Vec<Vec<String>> = self.objects.iter().map(|(_, object)| self.nodes.dependencies(object)).collect();
+        let dependencies: Vec<Vec<String>> =
+            self.objects.iter().map(|(_, object)| self.nodes.dependencies(object)).collect();
         let instances: Vec<InstanceRef<'_>> = self
             .objects
             .iter()
@@ -292,7 +306,13 @@ impl Serialize for StateRef<'_> {
         let resources: Vec<ResourceRef<'_>> = groups
             .iter()
             .zip(&blocks)
-            .map(|(objects, block)| ResourceRef { block, provider: &objects[0].1.provider, objects, extra: state.block_extra.get(block), nodes: &nodes })
+            .map(|(objects, block)| ResourceRef {
+                block,
+                provider: &objects[0].1.provider,
+                objects,
+                extra: state.block_extra.get(block),
+                nodes: &nodes,
+            })
             .collect();
         map.serialize_entry("resources", &resources)?;
         map.serialize_entry("check_results", &state.check_results)?;
@@ -304,7 +324,11 @@ impl Serialize for StateRef<'_> {
             follows: self.follows.map(str::to_owned),
             targets: state.targets.clone(),
             provider_configurations: state.provider_configurations.clone(),
-            node_edges: state.node_edges.iter().map(|(name, edges)| (name.to_string(), edges.clone())).collect(),
+            node_edges: state
+                .node_edges
+                .iter()
+                .map(|(name, edges)| (name.to_string(), edges.clone()))
+                .collect(),
         };
         map.serialize_entry("formwork", &ours)?;
         map.end()
@@ -312,14 +336,23 @@ impl Serialize for StateRef<'_> {
 }
 
 fn is_same_block(left: &Address, right: &Address) -> bool {
-    left.type_name() == right.type_name() && left.name() == right.name() && left.mode() == right.mode() && left.module() == right.module()
+    left.type_name() == right.type_name()
+        && left.name() == right.name()
+        && left.mode() == right.mode()
+        && left.module() == right.module()
 }
 
 /// Writes a snapshot with a serial of its own and the digest of the one it follows: two spaces of indentation,
 /// OpenTofu's order of keys.
-pub fn write(state: &State, serial: u64, follows: Option<&str>, version: &str) -> Result<Vec<u8>, Diagnostic> {
-    let compact = serde_json::to_string(&StateRef { state, serial, follows, version })
-        .map_err(|error| Diagnostic::error("state-unwritable", "State cannot be written", error.to_string()))?;
+pub fn write(
+    state: &State,
+    serial: u64,
+    follows: Option<&str>,
+    version: &str,
+) -> Result<Vec<u8>, Diagnostic> {
+    let compact = serde_json::to_string(&StateRef { state, serial, follows, version }).map_err(|error| {
+        Diagnostic::error("state-unwritable", "State cannot be written", error.to_string())
+    })?;
     let mut text = indent(&compact);
     text.push(b'\n');
     Ok(text)
@@ -344,7 +377,10 @@ fn indent(compact: &str) -> Vec<u8> {
                 continue;
             }
             open @ (b'{' | b'[') => {
-                let next = bytes[at + 1..].iter().position(|byte| !byte.is_ascii_whitespace()).map_or(at + 1, |skip| at + 1 + skip);
+                let next = bytes[at + 1..]
+                    .iter()
+                    .position(|byte| !byte.is_ascii_whitespace())
+                    .map_or(at + 1, |skip| at + 1 + skip);
                 if matches!(bytes.get(next), Some(b'}' | b']')) {
                     out.extend([open, bytes[next]]);
                     at = next + 1;
@@ -430,12 +466,20 @@ mod tests {
 
     #[test]
     fn indentation_is_gos() {
-        assert_eq!(String::from_utf8(indent(r#"{"a":[],"b":{},"c":[1,{"d":"x:{,}\""}]}"#)).unwrap(), "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x:{,}\\\"\"\n    }\n  ]\n}");
+        assert_eq!(
+            String::from_utf8(indent(r#"{"a":[],"b":{},"c":[1,{"d":"x:{,}\""}]}"#)).unwrap(),
+            "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x:{,}\\\"\"\n    }\n  ]\n}"
+        );
     }
 
     #[test]
     fn damage_is_a_diagnostic_with_a_place() {
-        for (text, expected) in [("{\"version\": 4,", "line 1"), ("{\"version\": 3}", "version 3"), ("[]", "state object"), ("{\"version\":4,\"serial\":-1}", "column")] {
+        for (text, expected) in [
+            ("{\"version\": 4,", "line 1"),
+            ("{\"version\": 3}", "version 3"),
+            ("[]", "state object"),
+            ("{\"version\":4,\"serial\":-1}", "column"),
+        ] {
             let diagnostic = read("s", text.as_bytes()).err().unwrap();
             assert!(diagnostic.detail.contains(expected), "{}", diagnostic.detail);
         }

@@ -311,26 +311,38 @@ impl Record {
             | Self::Tainted { key }
             | Self::Untainted { key } => vec![key.clone()],
             Self::Restored { address, .. } => vec![ObjectKey::current(address.clone())],
-            Self::Moved { from, to } => vec![ObjectKey::current(from.clone()), ObjectKey::current(to.clone())],
+            Self::Moved { from, to } => {
+                vec![ObjectKey::current(from.clone()), ObjectKey::current(to.clone())]
+            }
             _ => Vec::new(),
         }
     }
 
     /// Where it puts an object: one that stands there already would be lost.
     fn destination(&self, state: &State) -> Option<ObjectKey> {
-        let set_aside = |address: &Address, deposed: &DeposedKey| ObjectKey { address: address.clone(), deposed: Some(deposed.clone()) };
+        let set_aside = |address: &Address, deposed: &DeposedKey| ObjectKey {
+            address: address.clone(),
+            deposed: Some(deposed.clone()),
+        };
         match self {
             Self::Imported { key, .. } => Some(key.clone()),
             Self::Moved { from, to } => state.current(from).map(|_| ObjectKey::current(to.clone())),
-            Self::Deposed { deposed, intent } => state.object(&intent.key).map(|_| set_aside(&intent.key.address, deposed)),
-            Self::Restored { address, deposed } => state.object(&set_aside(address, deposed)).map(|_| ObjectKey::current(address.clone())),
+            Self::Deposed { deposed, intent } => {
+                state.object(&intent.key).map(|_| set_aside(&intent.key.address, deposed))
+            }
+            Self::Restored { address, deposed } => {
+                state.object(&set_aside(address, deposed)).map(|_| ObjectKey::current(address.clone()))
+            }
             _ => None,
         }
     }
 
     fn token(&self) -> Option<&Token> {
         match self {
-            Self::Accepted { token, .. } | Self::Progress { token, .. } | Self::Done { token, .. } | Self::Failed { token, .. } => Some(token),
+            Self::Accepted { token, .. }
+            | Self::Progress { token, .. }
+            | Self::Done { token, .. }
+            | Self::Failed { token, .. } => Some(token),
             _ => None,
         }
     }
@@ -343,11 +355,19 @@ fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTransition> {
     let open = run.and_then(|run| record.keys().iter().find_map(|key| run.open.get(key)));
     match (rule, open) {
         (Transition::NoRun, _) if run.is_some() => return refuse("a run is open already".to_owned()),
-        (Transition::Closed | Transition::Open | Transition::AllClosed, _) if run.is_none() => return refuse("no run is open".to_owned()),
-        (Transition::Untouched | Transition::Closed, Some(open)) => return refuse(format!("{} has an open intent", open.intent.key)),
+        (Transition::Closed | Transition::Open | Transition::AllClosed, _) if run.is_none() => {
+            return refuse("no run is open".to_owned());
+        }
+        (Transition::Untouched | Transition::Closed, Some(open)) => {
+            return refuse(format!("{} has an open intent", open.intent.key));
+        }
         (Transition::Open, None) => return refuse("the object has no open intent".to_owned()),
-        (Transition::Open, Some(open)) if Some(&open.intent.token) != record.token() => return refuse("its token is not the open intent's".to_owned()),
-        (Transition::AllClosed, _) if run.is_some_and(|run| !run.open.is_empty()) => return refuse("acts are in flight".to_owned()),
+        (Transition::Open, Some(open)) if Some(&open.intent.token) != record.token() => {
+            return refuse("its token is not the open intent's".to_owned());
+        }
+        (Transition::AllClosed, _) if run.is_some_and(|run| !run.open.is_empty()) => {
+            return refuse("acts are in flight".to_owned());
+        }
         _ => {}
     }
     if let (Record::StageFinished { stage }, Some(run)) = (record, run)
@@ -393,7 +413,10 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
         Record::Deposed { deposed, intent } => {
             let state = &mut folded.state;
             if let Some(object) = state.remove(&intent.key) {
-                state.insert(ObjectKey { address: intent.key.address.clone(), deposed: Some(deposed.clone()) }, object);
+                state.insert(
+                    ObjectKey { address: intent.key.address.clone(), deposed: Some(deposed.clone()) },
+                    object,
+                );
             }
             open_step(folded, intent);
         }
@@ -499,6 +522,11 @@ fn set_status(state: &mut State, key: &ObjectKey, status: Status) {
 fn changes_state(record: &Record) -> bool {
     !matches!(
         record,
-        Record::Begin { .. } | Record::Intent(_) | Record::Accepted { .. } | Record::Progress { .. } | Record::StageFinished { .. } | Record::Finished { .. }
+        Record::Begin { .. }
+            | Record::Intent(_)
+            | Record::Accepted { .. }
+            | Record::Progress { .. }
+            | Record::StageFinished { .. }
+            | Record::Finished { .. }
     ) && !matches!(record, Record::Failed { object: None, .. })
 }

@@ -17,8 +17,8 @@ mod store;
 mod writer;
 
 pub use address::{
-    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress,
-    ProviderConfigAddress,
+    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey,
+    ProviderAddress, ProviderConfigAddress,
 };
 pub use files::{Appender, Files, RealFiles};
 pub use journal::{Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token};

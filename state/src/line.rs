@@ -7,7 +7,9 @@ const GUARD: usize = 18;
 
 /// The line of a record.
 pub(crate) fn encode(record: &impl serde::Serialize) -> Result<Vec<u8>, Diagnostic> {
-    let text = serde_json::to_vec(record).map_err(|error| Diagnostic::error("journal-unwritable", "Journal record cannot be written", error.to_string()))?;
+    let text = serde_json::to_vec(record).map_err(|error| {
+        Diagnostic::error("journal-unwritable", "Journal record cannot be written", error.to_string())
+    })?;
     let mut line = format!("{:08x} {:08x} ", text.len(), crc32fast::hash(&text)).into_bytes();
     line.extend(text);
     line.push(b'\n');
@@ -69,10 +71,18 @@ pub(crate) struct Header {
 }
 
 /// A header or a record from its line's text.
-pub(crate) fn decode<T: serde::de::DeserializeOwned>(name: &str, line: usize, text: &[u8]) -> Result<T, Diagnostic> {
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(
+    name: &str,
+    line: usize,
+    text: &[u8],
+) -> Result<T, Diagnostic> {
     serde_json::from_slice(text).map_err(|error| {
-        Diagnostic::error("journal-unreadable", "Journal cannot be read", format!("{name}: line {line}: {error}."))
-            .hint("It was written by another version; finish the run with the version that began it.")
+        Diagnostic::error(
+            "journal-unreadable",
+            "Journal cannot be read",
+            format!("{name}: line {line}: {error}."),
+        )
+        .hint("It was written by another version; finish the run with the version that began it.")
     })
 }
 
@@ -86,7 +96,14 @@ mod tests {
         let whole = lines.concat();
         for cut in 0..=whole.len() {
             let found = split("j", &whole[..cut]).unwrap();
-            let expected = lines.iter().scan(0, |sum, line| { *sum += line.len(); Some(*sum) }).filter(|end| *end <= cut).count();
+            let expected = lines
+                .iter()
+                .scan(0, |sum, line| {
+                    *sum += line.len();
+                    Some(*sum)
+                })
+                .filter(|end| *end <= cut)
+                .count();
             assert_eq!(found.texts.len(), expected, "cut at {cut}");
         }
         let mut damaged = whole.clone();

@@ -22,7 +22,12 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    pub(crate) fn take(path: &Path, info: &Path, holder: &Holder, timeout_ms: u64) -> Result<Self, BackendError> {
+    pub(crate) fn take(
+        path: &Path,
+        info: &Path,
+        holder: &Holder,
+        timeout_ms: u64,
+    ) -> Result<Self, BackendError> {
         let failed = |error: io::Error| BackendError::Failed(format!("{}: {error}", path.display()));
         let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
         let mut file = options.open(path).map_err(failed)?;
@@ -65,7 +70,8 @@ impl Drop for Lock {
 fn next_fence(file: &mut File, holder: &Holder) -> io::Result<(Fence, String)> {
     let mut before = String::new();
     file.read_to_string(&mut before)?;
-    let last: u64 = before.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default();
+    let last: u64 =
+        before.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default();
     let fence = Fence(last + 1);
     let text = format!("{} {}\n", fence.0, holder.pid);
     file.set_len(0)?;

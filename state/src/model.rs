@@ -172,7 +172,8 @@ impl State {
     /// Current instances of a block with their keys, in order of the keys.
     pub fn block_instances(&self, block: &BlockAddress) -> Vec<(Key, Arc<Object>)> {
         let keys = self.blocks.get(block).into_iter().flatten();
-        keys.filter_map(|key| Some((key.clone(), self.current(&block.instance(key.clone()))?.clone()))).collect()
+        keys.filter_map(|key| Some((key.clone(), self.current(&block.instance(key.clone()))?.clone())))
+            .collect()
     }
 
     /// Puts in an object; the one before it of the same key goes.
@@ -196,7 +197,11 @@ impl State {
 }
 
 /// Takes an entry out of an index; nothing empty stays.
-fn take<Group: Hash + Eq, Entry: Ord>(index: &mut FxHashMap<Group, BTreeSet<Entry>>, group: &Group, entry: &Entry) {
+fn take<Group: Hash + Eq, Entry: Ord>(
+    index: &mut FxHashMap<Group, BTreeSet<Entry>>,
+    group: &Group,
+    entry: &Entry,
+) {
     if let Some(entries) = index.get_mut(group) {
         entries.remove(entry);
         if entries.is_empty() {

@@ -56,7 +56,10 @@ impl Serialize for InstanceRef<'_> {
         }
         map.serialize_entry("schema_version", &object.schema_version)?;
         map.serialize_entry("attributes", &object.attributes)?;
-        map.serialize_entry("sensitive_attributes", &paths_json(&object.sensitive_paths).map_err(S::Error::custom)?)?;
+        map.serialize_entry(
+            "sensitive_attributes",
+            &paths_json(&object.sensitive_paths).map_err(S::Error::custom)?,
+        )?;
         if let Some(version) = object.identity_schema_version {
             map.serialize_entry("identity_schema_version", &version)?;
         }
@@ -96,7 +99,14 @@ fn paths_json(paths: &[Path]) -> Result<Vec<Box<RawValue>>, String> {
 
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        InstanceRef { key: None, deposed: None, object: self, dependencies: &self.dependencies, with_provider: true }.serialize(serializer)
+        InstanceRef {
+            key: None,
+            deposed: None,
+            object: self,
+            dependencies: &self.dependencies,
+            with_provider: true,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -124,7 +134,8 @@ impl<'de> Visitor<'de> for InstanceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Instance, A::Error> {
-        let mut instance = Instance { key: Key::None, deposed: None, object: Object::default(), provider: None };
+        let mut instance =
+            Instance { key: Key::None, deposed: None, object: Object::default(), provider: None };
         let object = &mut instance.object;
         let mut has_attributes = false;
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
@@ -134,7 +145,9 @@ impl<'de> Visitor<'de> for InstanceVisitor {
                     let status: String = map.next_value()?;
                     object.status = if status == "tainted" { Status::Tainted } else { Status::Ready };
                 }
-                "deposed" => instance.deposed = map.next_value::<Option<String>>()?.filter(|key| !key.is_empty()),
+                "deposed" => {
+                    instance.deposed = map.next_value::<Option<String>>()?.filter(|key| !key.is_empty())
+                }
                 "schema_version" => object.schema_version = map.next_value()?,
                 "attributes" => {
                     object.attributes = map.next_value::<Box<RawValue>>()?.into();
@@ -144,7 +157,9 @@ impl<'de> Visitor<'de> for InstanceVisitor {
                 "identity" => object.identity = map.next_value::<Option<Box<RawValue>>>()?.map(Arc::from),
                 "identity_schema_version" => object.identity_schema_version = map.next_value()?,
                 "private" => object.private = read_private::<A>(map.next_value()?)?,
-                "dependencies" => object.dependencies = map.next_value::<Option<Vec<String>>>()?.unwrap_or_default(),
+                "dependencies" => {
+                    object.dependencies = map.next_value::<Option<Vec<String>>>()?.unwrap_or_default()
+                }
                 "create_before_destroy" => object.create_before_destroy = map.next_value()?,
                 "provider" => instance.provider = Some(map.next_value()?),
                 "formwork" => {
@@ -168,7 +183,9 @@ fn index_key(value: &Value) -> Result<Key, String> {
     match value {
         Value::Null => Ok(Key::None),
         Value::String(text) => Ok(Key::Text(text.as_str().into())),
-        Value::Number(number) => number.as_u64().map(Key::Int).ok_or_else(|| format!("index_key {number} is no whole number")),
+        Value::Number(number) => {
+            number.as_u64().map(Key::Int).ok_or_else(|| format!("index_key {number} is no whole number"))
+        }
         other => Err(format!("index_key {other} is neither text nor a number")),
     }
 }

@@ -295,7 +295,8 @@ impl Files for SimulatedFiles {
     fn flush_folder(&self, folder: &Path) -> io::Result<()> {
         let mut disk = self.disk();
         if !disk.begin(Request::FlushFolder)? {
-            let is_inside = |change: &mut NameChange| change.iter().any(|(path, _)| path.parent() == Some(folder));
+            let is_inside =
+                |change: &mut NameChange| change.iter().any(|(path, _)| path.parent() == Some(folder));
             let flushed: Vec<NameChange> = disk.pending.extract_if(.., is_inside).collect();
             for change in flushed {
                 apply(&mut disk.durable_names, change);

@@ -215,7 +215,8 @@ impl Store {
                 _ => (0, line::encode(&self.base)?),
             };
             let (backend, fence) = (self.lease.backend.clone(), self.lease.fence);
-            *writer = Some(Writer::start(Task { backend, fence, sequence, header, faults: self.faults.clone() }));
+            *writer =
+                Some(Writer::start(Task { backend, fence, sequence, header, faults: self.faults.clone() }));
         }
         Ok(())
     }
@@ -266,7 +267,11 @@ fn read_base(name: &str, loaded: &Loaded, new_lineage: String) -> Result<Base, D
         }
         None => (State::new(new_lineage), None, String::new()),
     };
-    Ok(Base { header: Header { lineage: state.lineage.clone(), serial: state.serial, digest }, state, follows })
+    Ok(Base {
+        header: Header { lineage: state.lineage.clone(), serial: state.serial, digest },
+        state,
+        follows,
+    })
 }
 
 fn read_journal(

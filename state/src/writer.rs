@@ -59,7 +59,10 @@ fn writer_ended() -> BackendError {
 /// What is said when a record could not be made durable.
 pub(crate) fn unwritable(error: &BackendError) -> Diagnostic {
     let hint = match error {
-        BackendError::Fenced | BackendError::OutOfSequence { .. } | BackendError::Moved | BackendError::Held(_) => {
+        BackendError::Fenced
+        | BackendError::OutOfSequence { .. }
+        | BackendError::Moved
+        | BackendError::Held(_) => {
             "Let the other process end, then run apply again: it goes on where the journal stops."
         }
         BackendError::Failed(_) | BackendError::Damaged(_) => {

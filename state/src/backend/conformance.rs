@@ -19,7 +19,11 @@ pub fn check(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Finding {
 }
 
 fn holder(operation: &str) -> Holder {
-    Holder { pid: std::process::id(), operation: operation.to_owned(), since: "2026-01-02T03:04:05Z".to_owned() }
+    Holder {
+        pid: std::process::id(),
+        operation: operation.to_owned(),
+        since: "2026-01-02T03:04:05Z".to_owned(),
+    }
 }
 
 fn entry(text: &str) -> Result<Vec<u8>, String> {
@@ -54,13 +58,22 @@ fn journal(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, fence: Fence) ->
     done(first.append(fence, 0, &entries[0]), "append 0")?;
     done(first.append(fence, 1, &entries[1]), "append 1")?;
     let again = first.append(fence, 1, &entries[1]).err();
-    must(matches!(again, Some(BackendError::OutOfSequence { expected: 2, given: 1 })), "a number is used once")?;
+    must(
+        matches!(again, Some(BackendError::OutOfSequence { expected: 2, given: 1 })),
+        "a number is used once",
+    )?;
     let skipped = first.append(fence, 3, &entries[2]).err();
-    must(matches!(skipped, Some(BackendError::OutOfSequence { expected: 2, given: 3 })), "no number is left out")?;
+    must(
+        matches!(skipped, Some(BackendError::OutOfSequence { expected: 2, given: 3 })),
+        "no number is left out",
+    )?;
     done(first.append(fence, 2, &entries[2]), "append 2")?;
     for (handle, name) in [(first, "its own"), (second, "another")] {
         let loaded = done(handle.load(), "load")?;
-        must(loaded.journal == entries.concat(), &format!("{name} handle reads what was appended, in order"))?;
+        must(
+            loaded.journal == entries.concat(),
+            &format!("{name} handle reads what was appended, in order"),
+        )?;
         must(loaded.next_sequence == 3, &format!("{name} handle is told the next number"))?;
     }
     done(first.seal(fence), "seal")?;
@@ -74,7 +87,10 @@ fn journal(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, fence: Fence) ->
 fn snapshots(first: &Arc<dyn Backend>, fence: Fence) -> Finding {
     let stands = || done(first.load(), "load").map(|loaded| loaded.snapshot);
     let early = first.snapshot(fence, &digest(b"other"), b"one").err();
-    must(matches!(early, Some(BackendError::Moved)) && stands()?.is_none(), "a snapshot that is not there is not replaced")?;
+    must(
+        matches!(early, Some(BackendError::Moved)) && stands()?.is_none(),
+        "a snapshot that is not there is not replaced",
+    )?;
     done(first.snapshot(fence, "", b"one"), "first snapshot")?;
     let blind = first.snapshot(fence, "", b"two").err();
     must(matches!(blind, Some(BackendError::Moved)), "a snapshot that is there is not overwritten unseen")?;
@@ -93,7 +109,10 @@ fn ended_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, stale: Fenc
         (first.seal(stale), "seal"),
         (first.snapshot(stale, &digest(b"two"), b"late"), "snapshot"),
     ] {
-        must(matches!(outcome, Err(BackendError::Fenced)), &format!("{act} under an ended lease is refused"))?;
+        must(
+            matches!(outcome, Err(BackendError::Fenced)),
+            &format!("{act} under an ended lease is refused"),
+        )?;
     }
     first.release(stale);
     done(second.append(fence, 0, &entry("in time")?), "append of the second holder")?;

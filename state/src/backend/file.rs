@@ -103,7 +103,8 @@ impl FileBackend {
             Some(appender) => appender,
             None => self.appender(journal.length)?,
         };
-        let written = appender.append(bytes).and_then(|()| if self.skip_flush { Ok(()) } else { appender.flush() });
+        let written =
+            appender.append(bytes).and_then(|()| if self.skip_flush { Ok(()) } else { appender.flush() });
         if let Err(error) = written {
             // Should this fail too, the next reader drops the tail and the next writer cuts it off.
             let _ = appender.truncate(journal.length);

@@ -6,7 +6,12 @@ use formwork_state::simulated::{Request, SimulatedFiles};
 
 fn finish_first_run(files: &SimulatedFiles) {
     let store = open(files).unwrap();
-    for record in [begin("first"), intent(0, "a"), done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
+    for record in [
+        begin("first"),
+        intent(0, "a"),
+        done(0, "a", Some(object("zero"))),
+        Record::Finished { errored: false },
+    ] {
         store.append(&record).wait().unwrap();
     }
     store.finish().unwrap();
@@ -56,10 +61,13 @@ fn a_failure_that_nobody_waited_for_is_told_at_the_end() {
     assert_eq!(files.content(PATH), before);
 }
 
+/// Its name and how to bring it about.
+type Refusal = (&'static str, fn(&SimulatedFiles));
+
 /// Each kind of refusal, while the second snapshot is written.
 #[test]
 fn a_snapshot_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
-    let all: [(&str, fn(&SimulatedFiles)); 7] = [
+    let all: [Refusal; 7] = [
         ("no room at all", |files| files.limit_room(Some(0))),
         ("room for the backup alone", |files| {
             let room = files.content(PATH).unwrap().len() + 10;
@@ -76,7 +84,12 @@ fn a_snapshot_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
         finish_first_run(&files);
         let before = files.content(PATH).unwrap();
         let store = open(&files).unwrap();
-        for record in [begin("second"), intent(1, "b"), done(1, "b", Some(object("one"))), Record::Finished { errored: false }] {
+        for record in [
+            begin("second"),
+            intent(1, "b"),
+            done(1, "b", Some(object("one"))),
+            Record::Finished { errored: false },
+        ] {
             store.append(&record).wait().unwrap();
         }
         let expected = picture(&store.folded());
@@ -85,7 +98,8 @@ fn a_snapshot_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
         let codes: Vec<&str> = diagnostics.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
         assert_eq!(codes, ["state-unwritable"], "{name}");
         assert_eq!(files.content(PATH).unwrap(), before, "{name}");
-        let left: Vec<_> = files.names().into_iter().filter(|path| path.to_string_lossy().ends_with(".new")).collect();
+        let left: Vec<_> =
+            files.names().into_iter().filter(|path| path.to_string_lossy().ends_with(".new")).collect();
         assert!(left.is_empty(), "{name}: {left:?}");
         files.limit_room(None);
         files.refuse(None);
@@ -103,7 +117,12 @@ fn a_journal_that_cannot_be_removed_is_not_read_again() {
     for request in [Request::Remove, Request::FlushFolder] {
         let files = SimulatedFiles::default();
         let store = open(&files).unwrap();
-        for record in [begin("first"), intent(0, "a"), done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
+        for record in [
+            begin("first"),
+            intent(0, "a"),
+            done(0, "a", Some(object("zero"))),
+            Record::Finished { errored: false },
+        ] {
             store.append(&record).wait().unwrap();
         }
         let expected = picture(&store.folded());

@@ -74,7 +74,10 @@ fn the_second_is_told_who_holds_the_lock() {
     let other = Other::start(&path);
     let diagnostic = open(&path, true, 0).err().unwrap();
     assert_eq!(diagnostic.code, "state-locked");
-    let expected = format!("Process {} holds the lock on this state for apply since 2026-01-02T03:04:05Z.", other.child.id());
+    let expected = format!(
+        "Process {} holds the lock on this state for apply since 2026-01-02T03:04:05Z.",
+        other.child.id()
+    );
     assert_eq!(diagnostic.detail, expected);
     let started = Instant::now();
     assert_eq!(open(&path, true, 300).err().unwrap().code, "state-locked");
@@ -106,5 +109,8 @@ fn a_killed_holders_lock_is_free_at_once() {
     other.child.kill().unwrap();
     other.child.wait().unwrap();
     assert!(open(&path, true, 0).is_ok());
-    assert!(!folder.path().join("terraform.tfstate.lock.info").exists(), "its text goes with the next holder's");
+    assert!(
+        !folder.path().join("terraform.tfstate.lock.info").exists(),
+        "its text goes with the next holder's"
+    );
 }

@@ -6,7 +6,9 @@ use formwork_state::{Opening, RealFiles, Record, Store};
 use std::sync::Arc;
 
 /// A name, and two handles on one place of its own; the folder goes with it.
-fn places() -> Vec<(&'static str, Arc<dyn Backend>, Arc<dyn Backend>, Option<tempfile::TempDir>)> {
+type Place = (&'static str, Arc<dyn Backend>, Arc<dyn Backend>, Option<tempfile::TempDir>);
+
+fn places() -> Vec<Place> {
     let folder = tempfile::tempdir().unwrap();
     let file = || Arc::new(FileBackend::new(folder.path().join("terraform.tfstate"), Arc::new(RealFiles)));
     let memory = Arc::new(MemoryBackend::default());
@@ -28,7 +30,11 @@ fn the_kit_finds_a_backend_that_lets_an_ended_lease_write() {
         fn name(&self) -> String {
             self.0.name()
         }
-        fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, formwork_state::backend::BackendError> {
+        fn lease(
+            &self,
+            holder: &Holder,
+            timeout_ms: u64,
+        ) -> Result<Fence, formwork_state::backend::BackendError> {
             self.0.lease(holder, timeout_ms)
         }
         fn release(&self, fence: Fence) {
@@ -37,13 +43,23 @@ fn the_kit_finds_a_backend_that_lets_an_ended_lease_write() {
         fn load(&self) -> Result<Loaded, formwork_state::backend::BackendError> {
             self.0.load()
         }
-        fn append(&self, _: Fence, sequence: u64, bytes: &[u8]) -> Result<(), formwork_state::backend::BackendError> {
+        fn append(
+            &self,
+            _: Fence,
+            sequence: u64,
+            bytes: &[u8],
+        ) -> Result<(), formwork_state::backend::BackendError> {
             self.0.append(Fence::UNLOCKED, sequence, bytes)
         }
         fn seal(&self, fence: Fence) -> Result<(), formwork_state::backend::BackendError> {
             self.0.seal(fence)
         }
-        fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), formwork_state::backend::BackendError> {
+        fn snapshot(
+            &self,
+            fence: Fence,
+            expected: &str,
+            bytes: &[u8],
+        ) -> Result<(), formwork_state::backend::BackendError> {
             self.0.snapshot(fence, expected, bytes)
         }
     }
@@ -79,7 +95,11 @@ fn a_run_is_the_same_on_each_backend() {
         }
         drop(open);
         let open = store(&second);
-        assert_eq!(open.folded().run.as_ref().unwrap().open[&key(0)].accepted.as_deref(), Some("id-0"), "{name}");
+        assert_eq!(
+            open.folded().run.as_ref().unwrap().open[&key(0)].accepted.as_deref(),
+            Some("id-0"),
+            "{name}"
+        );
         for record in [done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
             open.append(&record).wait().unwrap();
         }

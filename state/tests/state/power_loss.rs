@@ -1,9 +1,9 @@
 //! Two whole runs with the power failing in every request to the disk in turn.
 
 use crate::records::*;
+use formwork_state::journal::fold;
 use formwork_state::simulated::{Loss, SimulatedFiles};
 use formwork_state::{Folded, Record, State, Store, StoreOptions};
-use formwork_state::journal::fold;
 
 enum Act {
     Append(Record),
@@ -69,7 +69,9 @@ impl Sweep {
 
     fn open(&self, files: &SimulatedFiles) -> Result<Store, String> {
         let options = StoreOptions { skip_flush: self.skip_flush, ..options(files) };
-        Store::open(options).map_err(|diagnostics| format!("{:?}", diagnostics.iter().map(|found| &found.detail).collect::<Vec<_>>()))
+        Store::open(options).map_err(|diagnostics| {
+            format!("{:?}", diagnostics.iter().map(|found| &found.detail).collect::<Vec<_>>())
+        })
     }
 
     /// Performs acts from one on, each acknowledged before the next; returns the first that was not.
@@ -102,7 +104,11 @@ impl Sweep {
         let store = self.open(&files).map_err(|error| format!("unreadable: {error}"))?;
         let found = picture(&store.folded());
         drop(store);
-        let last = self.pictures.iter().rposition(|picture| *picture == found).ok_or_else(|| format!("no prefix: {found}"))?;
+        let last = self
+            .pictures
+            .iter()
+            .rposition(|picture| *picture == found)
+            .ok_or_else(|| format!("no prefix: {found}"))?;
         if last < acknowledged {
             return Err(format!("{acknowledged} acts were acknowledged, {last} stand"));
         }
@@ -113,7 +119,9 @@ impl Sweep {
         }
         match files.content(PATH) {
             Some(bytes) if bytes == end => {}
-            other => return Err(format!("another end: {}", String::from_utf8_lossy(&other.unwrap_or_default()))),
+            other => {
+                return Err(format!("another end: {}", String::from_utf8_lossy(&other.unwrap_or_default())));
+            }
         }
         let backup = files.content(format!("{PATH}.backup")).ok_or("no backup")?;
         formwork_state::format_v4::read("backup", &backup).map_err(|error| error.into_finding().detail)?;
@@ -134,7 +142,10 @@ impl Sweep {
         let end = self.end();
         for after in 0.. {
             let loss = loss(after);
-            if !self.crash(after, loss, &end).map_err(|error| format!("request {after}, {loss:?}: {error}"))? {
+            if !self
+                .crash(after, loss, &end)
+                .map_err(|error| format!("request {after}, {loss:?}: {error}"))?
+            {
                 return Ok(after);
             }
         }

@@ -2,8 +2,8 @@
 
 use formwork_state::simulated::SimulatedFiles;
 use formwork_state::{
-    Address, DeposedKey, Folded, Intent, Object, ObjectKey, Operation, OutputValue, Record, Status, Store, StoreOptions,
-    Target, Token, format_v4,
+    Address, DeposedKey, Folded, Intent, Object, ObjectKey, Operation, OutputValue, Record, Status, Store,
+    StoreOptions, Target, Token, format_v4,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -85,7 +85,12 @@ pub(crate) fn accepted(number: u64, name: &str) -> Record {
 }
 
 pub(crate) fn progress(number: u64, name: &str, cursor: u32) -> Record {
-    Record::Progress { key: key(number), token: token(name), id: format!("id-{number}"), cursor: raw(&cursor.to_string()) }
+    Record::Progress {
+        key: key(number),
+        token: token(name),
+        id: format!("id-{number}"),
+        cursor: raw(&cursor.to_string()),
+    }
 }
 
 pub(crate) fn done(number: u64, name: &str, stands: Option<Arc<Object>>) -> Record {
@@ -97,7 +102,8 @@ pub(crate) fn failed(number: u64, name: &str, stands: Option<Arc<Object>>) -> Re
 }
 
 pub(crate) fn outputs(text: &str) -> Record {
-    let value = OutputValue { value: raw(&format!("\"{text}\"")), value_type: raw("\"string\""), sensitive: false };
+    let value =
+        OutputValue { value: raw(&format!("\"{text}\"")), value_type: raw("\"string\""), sensitive: false };
     Record::Outputs { outputs: vec![("name".into(), Some(value))] }
 }
 
@@ -127,7 +133,9 @@ pub(crate) fn options(files: &SimulatedFiles) -> StoreOptions {
 /// A store, or the code of why there is none.
 pub(crate) fn open(files: &SimulatedFiles) -> Result<Store, String> {
     Store::open(options(files)).map_err(|diagnostics| {
-        diagnostics.iter().map(|diagnostic| format!("{}: {}", diagnostic.code, diagnostic.detail)).collect()
+        let texts =
+            diagnostics.iter().map(|diagnostic| format!("{}: {}", diagnostic.code, diagnostic.detail));
+        texts.collect::<Vec<_>>().join("")
     })
 }
 

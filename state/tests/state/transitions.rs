@@ -11,7 +11,9 @@ fn situations() -> Vec<Folded> {
     idle.state.insert(key(0), object("zero"));
     let after = |records: &[Record]| {
         let mut folded = idle.clone();
-        records.iter().for_each(|record| fold(&mut folded, record).unwrap());
+        for record in records {
+            fold(&mut folded, record).unwrap();
+        }
         folded
     };
     vec![
@@ -79,9 +81,26 @@ fn the_table_has_every_record() {
     names.sort_unstable();
     names.dedup();
     let expected = [
-        "accepted", "begin", "checks", "deposed", "done", "failed", "finished", "forgotten", "imported", "intent",
-        "moved", "node-edges", "outputs", "progress", "providers", "refreshed", "restored", "stage-finished",
-        "tainted", "untainted",
+        "accepted",
+        "begin",
+        "checks",
+        "deposed",
+        "done",
+        "failed",
+        "finished",
+        "forgotten",
+        "imported",
+        "intent",
+        "moved",
+        "node-edges",
+        "outputs",
+        "progress",
+        "providers",
+        "refreshed",
+        "restored",
+        "stage-finished",
+        "tainted",
+        "untainted",
     ];
     assert_eq!(names, expected);
 }
@@ -105,7 +124,9 @@ fn no_object_is_lost_by_another_that_takes_its_place() {
 /// What stands after records, as `key=id status`.
 fn stands(records: &[Record]) -> String {
     let mut folded = situations().remove(1);
-    records.iter().for_each(|record| fold(&mut folded, record).unwrap());
+    for record in records {
+        fold(&mut folded, record).unwrap();
+    }
     let mut lines: Vec<String> = folded
         .state
         .objects()
@@ -153,7 +174,14 @@ fn a_run_remembers_what_is_finished_and_what_is_open() {
     let mut take = |record: Record| {
         fold(&mut folded, &record).unwrap();
         let run = folded.run.as_ref();
-        run.map(|run| format!("{} {:?} {:?}", run.stage, run.finished_steps, run.open.keys().map(ToString::to_string).collect::<Vec<_>>()))
+        run.map(|run| {
+            format!(
+                "{} {:?} {:?}",
+                run.stage,
+                run.finished_steps,
+                run.open.keys().map(ToString::to_string).collect::<Vec<_>>()
+            )
+        })
     };
     let at = |text: &str| Some(text.to_owned());
     assert_eq!(take(intent(1, "a")), at(r#"0 {} ["sim_machine.gpu[1]"]"#));
@@ -162,7 +190,11 @@ fn a_run_remembers_what_is_finished_and_what_is_open() {
     assert_eq!(take(done(2, "b", Some(object("x")))), at("0 {2} []"));
     assert_eq!(take(Record::Forgotten { key: key(0), step: Some(5) }), at("0 {2, 5} []"));
     assert_eq!(take(intent(3, "c")), at(r#"0 {2, 5} ["sim_machine.gpu[3]"]"#));
-    assert_eq!(take(Record::Forgotten { key: key(3), step: None }), at("0 {2, 5} []"), "forgotten while in flight");
+    assert_eq!(
+        take(Record::Forgotten { key: key(3), step: None }),
+        at("0 {2, 5} []"),
+        "forgotten while in flight"
+    );
     assert_eq!(take(Record::StageFinished { stage: 0 }), at("1 {} []"));
     assert_eq!(take(Record::Finished { errored: false }), None);
 }
@@ -174,7 +206,8 @@ fn deposed_objects_are_found_by_their_instance() {
     state.insert(set_aside(0), object("a"));
     state.insert(one.clone(), object("b"));
     state.insert(set_aside(1), object("c"));
-    let names = |state: &State| state.deposed(&address(0)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let names =
+        |state: &State| state.deposed(&address(0)).iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names(&state), ["00000001", "1a2b3c4d"]);
     state.remove(&one);
     assert_eq!(names(&state), ["1a2b3c4d"]);
