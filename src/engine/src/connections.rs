@@ -206,7 +206,7 @@ pub fn missing_provider(address: &ProviderAddress, environment: &Environment) ->
             ours.for_display()
         ));
     }
-    let names: Vec<String> = known.iter().map(|address| address.for_display()).collect();
+    let names: Vec<String> = known.iter().map(ProviderAddress::for_display).collect();
     diagnostic.hint(format!("Formwork has: {}.", names.join(", ")))
 }
 

@@ -89,7 +89,7 @@ fn read_plan(path: &Path) -> Result<Plan, Diagnostic> {
         )
         .hint("Give a file that plan -out=FILE wrote.")
     })?;
-    Ok(plan_file::read(&bytes)?)
+    plan_file::read(&bytes)
 }
 
 /// The plan of a run that was cut off when nothing changed since; else a new one, shown and approved.

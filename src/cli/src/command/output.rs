@@ -29,8 +29,7 @@ pub(super) fn run(arguments: &Output, terminal: Terminal) -> Result<Success, Fai
 
 /// One output by name: asked for so plainly, it is shown even when it is sensitive.
 fn one(arguments: &Output, name: &str, outputs: &[ShownOutput]) -> Result<String, Diagnostic> {
-    let output =
-        outputs.iter().find(|output| output.name == name).ok_or_else(|| unknown(name, outputs))?;
+    let output = outputs.iter().find(|output| output.name == name).ok_or_else(|| unknown(name, outputs))?;
     let value = output.value.reveal();
     if arguments.json {
         return Ok(format!("{}\n", state_json::plain(value)));
