@@ -232,11 +232,19 @@ fn kill_and_go_on(kill: usize, kills: usize) -> usize {
     // The lines that an apply says are twice its objects; the last of them come as it ends.
     let (line, delay) =
         (1 + kill * (2 * expected - 8) / kills, Duration::from_millis(kill as u64 * 7 % 5 * 4));
-    let cut = project.run_until_killed("apply -auto-approve", line, delay);
+    // Taken up as it was, by its plan file, or planned anew after a variable changed.
+    let apply = if kill % 3 == 1 { "apply saved" } else { "apply -auto-approve" };
+    if kill % 3 == 1 {
+        assert_code(&project.run("plan -out=saved"), 0);
+    }
+    let cut = project.run_until_killed(apply, line, delay);
     assert_eq!(cut.code, -1, "the apply ended before its kill at line {line}:\n{}", cut.out);
     let before = lab.owned();
+    if kill % 3 == 2 {
+        project.write("image.auto.tfvars", "image = \"busybox:musl\"\n").unwrap();
+    }
 
-    let resumed = project.run("apply -auto-approve");
+    let resumed = project.run(apply);
     assert_code(&resumed, 0);
     assert!(!resumed.out.contains("Enter a value"), "{}", resumed.out);
     let after = lab.owned();
