@@ -158,7 +158,12 @@ pub struct BlockAddress {
 
 impl BlockAddress {
     /// A block from its parts.
-    pub fn new(module: ModuleInstance, mode: Mode, type_name: impl Into<ArcStr>, name: impl Into<ArcStr>) -> Self {
+    pub fn new(
+        module: ModuleInstance,
+        mode: Mode,
+        type_name: impl Into<ArcStr>,
+        name: impl Into<ArcStr>,
+    ) -> Self {
         Self { module, mode, type_name: type_name.into(), name: name.into() }
     }
 
@@ -189,9 +194,19 @@ impl BlockAddress {
 
     /// The block's name without any keys, as `dependencies` in the v4 format has it.
     pub fn config_name(&self) -> String {
-        let modules: String = self.module.config_path().iter().map(|name| format!("module.{name}.")).collect();
-        let mode = if self.mode == Mode::Data { "data." } else { "" };
-        format!("{modules}{mode}{}.{}", self.type_name, self.name)
+        let mut name = String::new();
+        for module in self.module.config_path() {
+            name.push_str("module.");
+            name.push_str(&module);
+            name.push('.');
+        }
+        if self.mode == Mode::Data {
+            name.push_str("data.");
+        }
+        name.push_str(&self.type_name);
+        name.push('.');
+        name.push_str(&self.name);
+        name
     }
 }
 
@@ -337,7 +352,9 @@ impl FromStr for ObjectKey {
     type Err = AddressError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_suffix(')').and_then(|text| text.rsplit_once(" (deposed ")) {
-            Some((address, key)) => Ok(Self { address: address.parse()?, deposed: Some(DeposedKey(key.into())) }),
+            Some((address, key)) => {
+                Ok(Self { address: address.parse()?, deposed: Some(DeposedKey(key.into())) })
+            }
             None => Ok(Self::current(text.parse()?)),
         }
     }
@@ -386,8 +403,8 @@ macro_rules! text_codec {
         }
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                let text = crate::object_codec::Text::deserialize(deserializer)?;
+                text.0.parse().map_err(serde::de::Error::custom)
             }
         }
     )*};
@@ -432,9 +449,13 @@ mod tests {
 
     #[test]
     fn keys_sort_by_number() {
-        let mut addresses: Vec<Address> = ["a.b[10]", "a.b[9]", "a.b"].iter().map(|text| text.parse().unwrap()).collect();
+        let mut addresses: Vec<Address> =
+            ["a.b[10]", "a.b[9]", "a.b"].iter().map(|text| text.parse().unwrap()).collect();
         addresses.sort();
-        assert_eq!(addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.b", "a.b[9]", "a.b[10]"]);
+        assert_eq!(
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["a.b", "a.b[9]", "a.b[10]"]
+        );
     }
 
     #[test]

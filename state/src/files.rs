@@ -4,7 +4,7 @@
 //! not flushed at a crash.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// An open file that is written at its end.
@@ -48,7 +48,9 @@ impl Appender for RealAppender {
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.0.set_len(length)?;
+        // Else the next bytes of a file that was made here would stand behind a hole.
+        self.0.seek(SeekFrom::Start(length)).map(|_| ())
     }
 }
 

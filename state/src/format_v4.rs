@@ -4,9 +4,11 @@
 //! anyone else wrote is kept, unknown keys too. `dependencies` names the blocks that an object reads directly, so
 //! that the file stays linear in the number of objects.
 
-use crate::address::{Address, BlockAddress, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderConfigAddress};
+use crate::address::{
+    Address, BlockAddress, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderConfigAddress,
+};
 use crate::model::{LANGUAGE_VERSION, Object, OutputValue, State, Target};
-use crate::object_codec::{Extra, Instance, InstanceRef};
+use crate::object_codec::{Extra, Instance, InstanceRef, Text};
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostic;
 use indexmap::IndexMap;
@@ -15,7 +17,6 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -25,9 +26,9 @@ use std::sync::Arc;
 struct Ours {
     #[serde(default)]
     version: String,
-    /// The run that wrote it: its journal needs no second fold.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    run: String,
+    /// Digest of the snapshot that it follows, empty for none: the journal of that one is in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<String>,
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     targets: IndexMap<String, Target>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -62,13 +63,14 @@ impl<'de> Visitor<'de> for ResourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Resource, A::Error> {
-        let (mut module, mut mode, mut type_name, mut name, mut provider) = (ModuleInstance::root(), None, None, None, None);
+        let (mut module, mut mode, mut type_name, mut name, mut provider) =
+            (ModuleInstance::root(), None, None, None, None);
         let (mut instances, mut extra) = (Vec::new(), Extra::new());
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match key.as_ref() {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.0.as_ref() {
                 "module" => module = map.next_value()?,
                 "mode" => {
-                    mode = Some(match map.next_value::<Cow<'de, str>>()?.as_ref() {
+                    mode = Some(match map.next_value::<Text<'de>>()?.0.as_ref() {
                         "managed" => Mode::Managed,
                         "data" => Mode::Data,
                         other => return Err(A::Error::custom(format!("unknown mode {other:?}"))),
@@ -98,12 +100,12 @@ impl<'de> Visitor<'de> for ResourceVisitor {
     }
 }
 
-/// A snapshot as read: the state, and the run that wrote it.
+/// A snapshot as read: the state, and the snapshot that it follows.
 pub struct Snapshot {
     /// The state.
     pub state: State,
-    /// The run that wrote it, when it was one of ours.
-    pub run: String,
+    /// Digest of the snapshot that it follows, empty where that was the first; none where another engine wrote it.
+    pub follows: Option<String>,
 }
 
 struct Document(Snapshot);
@@ -125,25 +127,32 @@ impl<'de> Visitor<'de> for DocumentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut state = State::default();
-        let (mut version, mut run) = (None, String::new());
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match key.as_ref() {
+        let (mut version, mut follows) = (None, None);
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.0.as_ref() {
                 "version" => version = Some(map.next_value::<u64>()?),
                 "terraform_version" => state.terraform_version = map.next_value()?,
                 "serial" => state.serial = map.next_value()?,
                 "lineage" => state.lineage = map.next_value()?,
-                "outputs" => state.outputs = map.next_value::<Option<IndexMap<ArcStr, OutputValue>>>()?.unwrap_or_default(),
+                "outputs" => {
+                    let outputs: Option<IndexMap<ArcStr, OutputValue>> = map.next_value()?;
+                    state.outputs = outputs.unwrap_or_default();
+                }
                 "resources" => {
                     let resources: Option<Vec<Resource>> = map.next_value()?;
                     resources.into_iter().flatten().for_each(|resource| add_resource(&mut state, resource));
                 }
-                "check_results" => state.check_results = map.next_value::<Option<Box<RawValue>>>()?.map(Arc::from),
+                "check_results" => {
+                    let results: Option<Box<RawValue>> = map.next_value()?;
+                    state.check_results = results.map(Arc::from);
+                }
                 "formwork" => {
                     let ours: Ours = map.next_value()?;
-                    run = ours.run;
+                    follows = ours.follows;
                     state.targets = ours.targets;
                     state.provider_configurations = ours.provider_configurations;
-                    state.node_edges = ours.node_edges.into_iter().map(|(name, edges)| (name.into(), edges)).collect();
+                    state.node_edges =
+                        ours.node_edges.into_iter().map(|(name, edges)| (name.into(), edges)).collect();
                 }
                 other => {
                     state.extra.insert(other.to_owned(), map.next_value()?);
@@ -151,7 +160,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
             }
         }
         match version {
-            Some(4) => Ok(Document(Snapshot { state, run })),
+            Some(4) => Ok(Document(Snapshot { state, follows })),
             Some(other) => Err(A::Error::custom(format!("format version {other} is not supported"))),
             None => Err(A::Error::missing_field("version")),
         }
@@ -163,6 +172,7 @@ fn add_resource(state: &mut State, resource: Resource) {
     if !resource.extra.is_empty() {
         state.block_extra.insert(block.clone(), resource.extra);
     }
+    state.reserve(resource.instances.len());
     for instance in resource.instances {
         let address = block.instance(instance.key);
         let deposed = instance.deposed.map(|key| crate::address::DeposedKey(key.into()));
@@ -174,10 +184,14 @@ fn add_resource(state: &mut State, resource: Resource) {
 /// Reads a snapshot. An empty text is no state.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Snapshot, Diagnostic> {
     let damaged = |detail: String| {
-        Diagnostic::error("state-unreadable", "State file cannot be read", format!("{name}: {detail}"))
-            .hint(format!("Nothing was changed. Restore the file from {name}.backup, or from where you keep copies."))
+        Diagnostic::error("state-unreadable", "State file cannot be read", format!("{name}: {detail}")).hint(
+            format!(
+                "Nothing was changed. Restore the file from {name}.backup, or from where you keep copies."
+            ),
+        )
     };
-    let text = std::str::from_utf8(bytes).map_err(|error| damaged(format!("it is not text at byte {}.", error.valid_up_to())))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| damaged(format!("it is not text at byte {}.", error.valid_up_to())))?;
     let document: Result<Document, serde_json::Error> = serde_json::from_str(text);
     match document {
         Ok(Document(snapshot)) => Ok(snapshot),
@@ -203,7 +217,8 @@ impl Serialize for ResourceRef<'_> {
         map.serialize_entry("type", self.block.type_name().as_str())?;
         map.serialize_entry("name", self.block.name().as_str())?;
         map.serialize_entry("provider", self.provider)?;
-        let dependencies: Vec<Vec<String>> = self.objects.iter().map(|(_, object)| self.nodes.dependencies(object)).collect();
+        let dependencies: Vec<Vec<String>> =
+            self.objects.iter().map(|(_, object)| self.nodes.dependencies(object)).collect();
         let instances: Vec<InstanceRef<'_>> = self
             .objects
             .iter()
@@ -268,7 +283,7 @@ impl NodeBlocks<'_> {
 struct StateRef<'a> {
     state: &'a State,
     serial: u64,
-    run: &'a str,
+    follows: Option<&'a str>,
     version: &'a str,
 }
 
@@ -287,12 +302,19 @@ impl Serialize for StateRef<'_> {
         let same_resource = |left: &(&ObjectKey, &Arc<Object>), right: &(&ObjectKey, &Arc<Object>)| {
             is_same_block(&left.0.address, &right.0.address) && left.1.provider == right.1.provider
         };
-        let groups: Vec<&[(&ObjectKey, &Arc<Object>)]> = objects.chunk_by(same_resource).collect();
+        let mut groups: Vec<&[(&ObjectKey, &Arc<Object>)]> = objects.chunk_by(same_resource).collect();
+        groups.sort_by_cached_key(|group| place(&group[0].0.address));
         let blocks: Vec<BlockAddress> = groups.iter().map(|group| group[0].0.address.block()).collect();
         let resources: Vec<ResourceRef<'_>> = groups
             .iter()
             .zip(&blocks)
-            .map(|(objects, block)| ResourceRef { block, provider: &objects[0].1.provider, objects, extra: state.block_extra.get(block), nodes: &nodes })
+            .map(|(objects, block)| ResourceRef {
+                block,
+                provider: &objects[0].1.provider,
+                objects,
+                extra: state.block_extra.get(block),
+                nodes: &nodes,
+            })
             .collect();
         map.serialize_entry("resources", &resources)?;
         map.serialize_entry("check_results", &state.check_results)?;
@@ -301,24 +323,44 @@ impl Serialize for StateRef<'_> {
         }
         let ours = Ours {
             version: self.version.to_owned(),
-            run: self.run.to_owned(),
+            follows: self.follows.map(str::to_owned),
             targets: state.targets.clone(),
             provider_configurations: state.provider_configurations.clone(),
-            node_edges: state.node_edges.iter().map(|(name, edges)| (name.to_string(), edges.clone())).collect(),
+            node_edges: state
+                .node_edges
+                .iter()
+                .map(|(name, edges)| (name.to_string(), edges.clone()))
+                .collect(),
         };
         map.serialize_entry("formwork", &ours)?;
         map.end()
     }
 }
 
-fn is_same_block(left: &Address, right: &Address) -> bool {
-    left.type_name() == right.type_name() && left.name() == right.name() && left.mode() == right.mode() && left.module() == right.module()
+/// Where a resource stands in OpenTofu's order: modules by their text, data sources first.
+fn place(address: &Address) -> (String, bool, ArcStr, ArcStr) {
+    let is_managed = address.mode() == Mode::Managed;
+    (address.module().to_string(), is_managed, address.type_name().clone(), address.name().clone())
 }
 
-/// Writes a snapshot with a serial of its own: two spaces of indentation, OpenTofu's order of keys.
-pub fn write(state: &State, serial: u64, run: &str, version: &str) -> Result<Vec<u8>, Diagnostic> {
-    let compact = serde_json::to_string(&StateRef { state, serial, run, version })
-        .map_err(|error| Diagnostic::error("state-unwritable", "State cannot be written", error.to_string()))?;
+fn is_same_block(left: &Address, right: &Address) -> bool {
+    left.type_name() == right.type_name()
+        && left.name() == right.name()
+        && left.mode() == right.mode()
+        && left.module() == right.module()
+}
+
+/// Writes a snapshot with a serial of its own and the digest of the one it follows: two spaces of indentation,
+/// OpenTofu's order of keys.
+pub fn write(
+    state: &State,
+    serial: u64,
+    follows: Option<&str>,
+    version: &str,
+) -> Result<Vec<u8>, Diagnostic> {
+    let compact = serde_json::to_string(&StateRef { state, serial, follows, version }).map_err(|error| {
+        Diagnostic::error("state-unwritable", "State cannot be written", error.to_string())
+    })?;
     let mut text = indent(&compact);
     text.push(b'\n');
     Ok(text)
@@ -338,12 +380,15 @@ fn indent(compact: &str) -> Vec<u8> {
         match bytes[at] {
             b'"' => {
                 let end = string_end(bytes, at);
-                out.extend_from_slice(&bytes[at..end]);
+                escape_into(&mut out, &bytes[at..end]);
                 at = end;
                 continue;
             }
             open @ (b'{' | b'[') => {
-                let next = bytes[at + 1..].iter().position(|byte| !byte.is_ascii_whitespace()).map_or(at + 1, |skip| at + 1 + skip);
+                let next = bytes[at + 1..]
+                    .iter()
+                    .position(|byte| !byte.is_ascii_whitespace())
+                    .map_or(at + 1, |skip| at + 1 + skip);
                 if matches!(bytes.get(next), Some(b'}' | b']')) {
                     out.extend([open, bytes[next]]);
                     at = next + 1;
@@ -369,6 +414,26 @@ fn indent(compact: &str) -> Vec<u8> {
         at += 1;
     }
     out
+}
+
+/// Go's encoder writes these so that its text may stand in a web page.
+fn escape_into(out: &mut Vec<u8>, string: &[u8]) {
+    let mut rest = string;
+    let is_special = |byte: &u8| matches!(byte, b'<' | b'>' | b'&' | 0xe2);
+    while let Some(at) = rest.iter().position(is_special) {
+        out.extend_from_slice(&rest[..at]);
+        let (escaped, length): (&[u8], usize) = match &rest[at..] {
+            [b'<', ..] => (b"\\u003c", 1),
+            [b'>', ..] => (b"\\u003e", 1),
+            [b'&', ..] => (b"\\u0026", 1),
+            [0xe2, 0x80, 0xa8, ..] => (b"\\u2028", 3),
+            [0xe2, 0x80, 0xa9, ..] => (b"\\u2029", 3),
+            other => (&other[..1], 1),
+        };
+        out.extend_from_slice(escaped);
+        rest = &rest[at + length..];
+    }
+    out.extend_from_slice(rest);
 }
 
 fn string_end(bytes: &[u8], start: usize) -> usize {
@@ -417,24 +482,39 @@ mod tests {
     #[test]
     fn what_another_engine_wrote_survives() {
         let first = read("s", FOREIGN.as_bytes()).unwrap().state;
-        let written = write(&first, 7, "", "0").unwrap();
+        let written = write(&first, 7, None, "0").unwrap();
         let mut again: serde_json::Value = serde_json::from_slice(&written).unwrap();
         let mut expected: serde_json::Value = serde_json::from_str(FOREIGN).unwrap();
         again.as_object_mut().unwrap().remove("formwork");
         expected["terraform_version"] = LANGUAGE_VERSION.into();
         expected["resources"][0].as_object_mut().unwrap().remove("each");
         assert_eq!(again, expected);
-        assert_eq!(write(&read("s", &written).unwrap().state, 7, "", "0").unwrap(), written, "byte-stable");
+        assert_eq!(write(&read("s", &written).unwrap().state, 7, None, "0").unwrap(), written, "byte-stable");
     }
 
     #[test]
-    fn indentation_is_gos() {
-        assert_eq!(String::from_utf8(indent(r#"{"a":[],"b":{},"c":[1,{"d":"x:{,}\""}]}"#)).unwrap(), "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x:{,}\\\"\"\n    }\n  ]\n}");
+    fn indentation_and_escapes_are_gos() {
+        let cases = [
+            (
+                r#"{"a":[],"b":{},"c":[1,{"d":"x:{,}\""}]}"#,
+                "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x:{,}\\\"\"\n    }\n  ]\n}",
+            ),
+            (r#""<a> & é€\u003c""#, r#""\u003ca\u003e \u0026 é€\u003c""#),
+            ("\"\u{2028}\u{2029}\u{2027}\"", "\"\\u2028\\u2029\u{2027}\""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(String::from_utf8(indent(text)).unwrap(), expected);
+        }
     }
 
     #[test]
     fn damage_is_a_diagnostic_with_a_place() {
-        for (text, expected) in [("{\"version\": 4,", "line 1"), ("{\"version\": 3}", "version 3"), ("[]", "state object"), ("{\"version\":4,\"serial\":-1}", "column")] {
+        for (text, expected) in [
+            ("{\"version\": 4,", "line 1"),
+            ("{\"version\": 3}", "version 3"),
+            ("[]", "state object"),
+            ("{\"version\":4,\"serial\":-1}", "column"),
+        ] {
             let diagnostic = read("s", text.as_bytes()).err().unwrap();
             assert!(diagnostic.detail.contains(expected), "{}", diagnostic.detail);
         }

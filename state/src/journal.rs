@@ -255,11 +255,11 @@ impl std::error::Error for IllegalTransition {}
 enum Transition {
     /// No run is open.
     NoRun,
-    /// Nothing more.
-    InRun,
-    /// A run may be open or not: verbs that change the state alone.
+    /// A run may be open or not.
     Anywhere,
-    /// The object has no open intent.
+    /// A run may be open or not, and the objects have no open intent: verbs that change the state alone.
+    Untouched,
+    /// A run is open, and the object has no open intent.
     Closed,
     /// The object has an open intent with this very token.
     Open,
@@ -279,18 +279,18 @@ impl Record {
             Self::Failed { .. } => ("failed", Transition::Open),
             Self::Deposed { .. } => ("deposed", Transition::Closed),
             Self::Restored { .. } => ("restored", Transition::Closed),
-            Self::Moved { .. } => ("moved", Transition::Anywhere),
-            Self::Imported { .. } => ("imported", Transition::Anywhere),
+            Self::Moved { .. } => ("moved", Transition::Untouched),
+            Self::Imported { .. } => ("imported", Transition::Untouched),
             Self::Forgotten { .. } => ("forgotten", Transition::Anywhere),
-            Self::Tainted { .. } => ("tainted", Transition::Anywhere),
-            Self::Untainted { .. } => ("untainted", Transition::Anywhere),
+            Self::Tainted { .. } => ("tainted", Transition::Untouched),
+            Self::Untainted { .. } => ("untainted", Transition::Untouched),
             Self::Refreshed { .. } => ("refreshed", Transition::Anywhere),
             Self::Outputs { .. } => ("outputs", Transition::Anywhere),
             Self::NodeEdges { .. } => ("node-edges", Transition::Anywhere),
             Self::Providers { .. } => ("providers", Transition::Anywhere),
             Self::Checks { .. } => ("checks", Transition::Anywhere),
             Self::StageFinished { .. } => ("stage-finished", Transition::AllClosed),
-            Self::Finished { .. } => ("finished", Transition::InRun),
+            Self::Finished { .. } => ("finished", Transition::AllClosed),
         }
     }
 
@@ -299,26 +299,50 @@ impl Record {
         self.rule().0
     }
 
-    fn key(&self) -> Option<ObjectKey> {
+    /// The objects that it is about, where a rule asks.
+    fn keys(&self) -> Vec<ObjectKey> {
         match self {
-            Self::Intent(intent) => Some(intent.key.clone()),
-            Self::Deposed { intent, .. } => Some(intent.key.clone()),
+            Self::Intent(intent) | Self::Deposed { intent, .. } => vec![intent.key.clone()],
             Self::Accepted { key, .. }
             | Self::Progress { key, .. }
             | Self::Done { key, .. }
             | Self::Failed { key, .. }
             | Self::Imported { key, .. }
-            | Self::Forgotten { key, .. }
             | Self::Tainted { key }
-            | Self::Untainted { key } => Some(key.clone()),
-            Self::Restored { address, .. } => Some(ObjectKey::current(address.clone())),
+            | Self::Untainted { key } => vec![key.clone()],
+            Self::Restored { address, .. } => vec![ObjectKey::current(address.clone())],
+            Self::Moved { from, to } => {
+                vec![ObjectKey::current(from.clone()), ObjectKey::current(to.clone())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Where it puts an object: one that stands there already would be lost.
+    fn destination(&self, state: &State) -> Option<ObjectKey> {
+        let set_aside = |address: &Address, deposed: &DeposedKey| ObjectKey {
+            address: address.clone(),
+            deposed: Some(deposed.clone()),
+        };
+        match self {
+            Self::Imported { key, .. } => Some(key.clone()),
+            Self::Moved { from, to } => state.current(from).map(|_| ObjectKey::current(to.clone())),
+            Self::Deposed { deposed, intent } => {
+                state.object(&intent.key).map(|_| set_aside(&intent.key.address, deposed))
+            }
+            Self::Restored { address, deposed } => {
+                state.object(&set_aside(address, deposed)).map(|_| ObjectKey::current(address.clone()))
+            }
             _ => None,
         }
     }
 
     fn token(&self) -> Option<&Token> {
         match self {
-            Self::Accepted { token, .. } | Self::Progress { token, .. } | Self::Done { token, .. } | Self::Failed { token, .. } => Some(token),
+            Self::Accepted { token, .. }
+            | Self::Progress { token, .. }
+            | Self::Done { token, .. }
+            | Self::Failed { token, .. } => Some(token),
             _ => None,
         }
     }
@@ -328,23 +352,32 @@ fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTransition> {
     let (name, rule) = record.rule();
     let refuse = |reason: String| Err(IllegalTransition { record: name, reason });
     let run = folded.run.as_ref();
-    let open = record.key().and_then(|key| run.and_then(|run| run.open.get(&key)));
-    match rule {
-        Transition::Anywhere => Ok(()),
-        Transition::NoRun if run.is_some() => refuse("a run is open already".to_owned()),
-        Transition::NoRun => Ok(()),
-        _ if run.is_none() => refuse("no run is open".to_owned()),
-        Transition::Closed => match open {
-            Some(open) => refuse(format!("{} has an open intent", open.intent.key)),
-            None => Ok(()),
-        },
-        Transition::Open => match open {
-            Some(open) if Some(&open.intent.token) == record.token() => Ok(()),
-            Some(_) => refuse("its token is not the open intent's".to_owned()),
-            None => refuse("the object has no open intent".to_owned()),
-        },
-        Transition::AllClosed if run.is_some_and(|run| !run.open.is_empty()) => refuse("acts are in flight".to_owned()),
-        Transition::AllClosed | Transition::InRun => Ok(()),
+    let open = run.and_then(|run| record.keys().iter().find_map(|key| run.open.get(key)));
+    match (rule, open) {
+        (Transition::NoRun, _) if run.is_some() => return refuse("a run is open already".to_owned()),
+        (Transition::Closed | Transition::Open | Transition::AllClosed, _) if run.is_none() => {
+            return refuse("no run is open".to_owned());
+        }
+        (Transition::Untouched | Transition::Closed, Some(open)) => {
+            return refuse(format!("{} has an open intent", open.intent.key));
+        }
+        (Transition::Open, None) => return refuse("the object has no open intent".to_owned()),
+        (Transition::Open, Some(open)) if Some(&open.intent.token) != record.token() => {
+            return refuse("its token is not the open intent's".to_owned());
+        }
+        (Transition::AllClosed, _) if run.is_some_and(|run| !run.open.is_empty()) => {
+            return refuse("acts are in flight".to_owned());
+        }
+        _ => {}
+    }
+    if let (Record::StageFinished { stage }, Some(run)) = (record, run)
+        && *stage != run.stage
+    {
+        return refuse(format!("stage {} runs, not {stage}", run.stage));
+    }
+    match record.destination(&folded.state) {
+        Some(key) if folded.state.object(&key).is_some() => refuse(format!("{key} would be lost")),
+        _ => Ok(()),
     }
 }
 
@@ -380,7 +413,10 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
         Record::Deposed { deposed, intent } => {
             let state = &mut folded.state;
             if let Some(object) = state.remove(&intent.key) {
-                state.insert(ObjectKey { address: intent.key.address.clone(), deposed: Some(deposed.clone()) }, object);
+                state.insert(
+                    ObjectKey { address: intent.key.address.clone(), deposed: Some(deposed.clone()) },
+                    object,
+                );
             }
             open_step(folded, intent);
         }
@@ -414,8 +450,10 @@ fn fold_state(folded: &mut Folded, record: &Record) {
         Record::Imported { key, object } => state.insert(key.clone(), object.clone()),
         Record::Forgotten { key, step } => {
             state.remove(key);
-            if let (Some(step), Some(run)) = (step, &mut folded.run) {
-                run.finished_steps.insert(*step);
+            if let Some(run) = &mut folded.run {
+                // Whoever forgets an object in flight answers for it.
+                run.open.shift_remove(key);
+                run.finished_steps.extend(*step);
             }
         }
         Record::Tainted { key } => set_status(state, key, Status::Tainted),
@@ -484,6 +522,11 @@ fn set_status(state: &mut State, key: &ObjectKey, status: Status) {
 fn changes_state(record: &Record) -> bool {
     !matches!(
         record,
-        Record::Begin { .. } | Record::Intent(_) | Record::Accepted { .. } | Record::Progress { .. } | Record::StageFinished { .. } | Record::Finished { .. }
+        Record::Begin { .. }
+            | Record::Intent(_)
+            | Record::Accepted { .. }
+            | Record::Progress { .. }
+            | Record::StageFinished { .. }
+            | Record::Finished { .. }
     ) && !matches!(record, Record::Failed { object: None, .. })
 }

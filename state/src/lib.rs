@@ -4,6 +4,7 @@
 //! provider or reads configuration.
 
 pub mod address;
+pub mod backend;
 mod files;
 pub mod format_v4;
 pub mod journal;
@@ -11,13 +12,16 @@ mod line;
 mod lock;
 pub mod model;
 mod object_codec;
+pub mod simulated;
 mod store;
+mod writer;
 
 pub use address::{
-    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress,
-    ProviderConfigAddress,
+    Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey,
+    ProviderAddress, ProviderConfigAddress,
 };
 pub use files::{Appender, Files, RealFiles};
 pub use journal::{Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token};
 pub use model::{LANGUAGE_VERSION, Object, OutputValue, State, Status, Target};
-pub use store::{FaultHook, FaultPoint, Store, StoreOptions, Ticket, digest};
+pub use store::{FaultHook, FaultPoint, Opening, Store, StoreOptions, digest};
+pub use writer::Ticket;

@@ -1,6 +1,5 @@
 //! One record a line, guarded by its length and a checksum.
 
-use crate::journal::Record;
 use formwork_diagnostic::Diagnostic;
 
 /// What stands before each record: eight digits of length, a space, eight digits of checksum, a space.
@@ -8,7 +7,9 @@ const GUARD: usize = 18;
 
 /// The line of a record.
 pub(crate) fn encode(record: &impl serde::Serialize) -> Result<Vec<u8>, Diagnostic> {
-    let text = serde_json::to_vec(record).map_err(|error| Diagnostic::error("journal-unwritable", "Journal record cannot be written", error.to_string()))?;
+    let text = serde_json::to_vec(record).map_err(|error| {
+        Diagnostic::error("journal-unwritable", "Journal record cannot be written", error.to_string())
+    })?;
     let mut line = format!("{:08x} {:08x} ", text.len(), crc32fast::hash(&text)).into_bytes();
     line.extend(text);
     line.push(b'\n');
@@ -58,11 +59,30 @@ fn damaged(name: &str, line: usize) -> Diagnostic {
         .hint("Keep the file. Restore it from a copy, or move it away and import what the last run made; the line's neighbours say what that was.")
 }
 
-/// A record from its line's text.
-pub(crate) fn decode(name: &str, line: usize, text: &[u8]) -> Result<Record, Diagnostic> {
+/// The first line of a journal: the snapshot that its records follow.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Header {
+    /// Which line of states it belongs to.
+    pub(crate) lineage: String,
+    /// The snapshot's serial.
+    pub(crate) serial: u64,
+    /// The snapshot's digest; empty where there is none.
+    pub(crate) digest: String,
+}
+
+/// A header or a record from its line's text.
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(
+    name: &str,
+    line: usize,
+    text: &[u8],
+) -> Result<T, Diagnostic> {
     serde_json::from_slice(text).map_err(|error| {
-        Diagnostic::error("journal-unreadable", "Journal cannot be read", format!("{name}: line {line}: {error}."))
-            .hint("It was written by another version; finish the run with the version that began it.")
+        Diagnostic::error(
+            "journal-unreadable",
+            "Journal cannot be read",
+            format!("{name}: line {line}: {error}."),
+        )
+        .hint("It was written by another version; finish the run with the version that began it.")
     })
 }
 
@@ -76,7 +96,14 @@ mod tests {
         let whole = lines.concat();
         for cut in 0..=whole.len() {
             let found = split("j", &whole[..cut]).unwrap();
-            let expected = lines.iter().scan(0, |sum, line| { *sum += line.len(); Some(*sum) }).filter(|end| *end <= cut).count();
+            let expected = lines
+                .iter()
+                .scan(0, |sum, line| {
+                    *sum += line.len();
+                    Some(*sum)
+                })
+                .filter(|end| *end <= cut)
+                .count();
             assert_eq!(found.texts.len(), expected, "cut at {cut}");
         }
         let mut damaged = whole.clone();

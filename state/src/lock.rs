@@ -1,9 +1,11 @@
-//! The operating system's lock on a state, with a text beside it that says who holds it.
+//! The operating system's lock on a state in files, with a text beside it that says who holds it.
+//!
+//! Invariant: the lock's file holds the number of its last lease, which only ever rises.
 
-use crate::store::{StoreOptions, beside};
-use formwork_diagnostic::Diagnostic;
+use crate::backend::{BackendError, Fence, Holder};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::PathBuf;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How often a taken lock is tried again.
@@ -11,40 +13,48 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// A held lock; given back when dropped, and by the operating system when the process ends in whatever way.
 pub(crate) struct Lock {
+    /// Held for as long as it is open.
     _file: File,
+    path: PathBuf,
     info: PathBuf,
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Holder {
-    pid: u32,
-    operation: String,
-    since: String,
+    fence: Fence,
+    text: String,
 }
 
 impl Lock {
-    pub(crate) fn take(options: &StoreOptions) -> Result<Self, Diagnostic> {
-        let path = beside(&options.path, ".lock");
-        let info = beside(&options.path, ".lock.info");
-        let failed = |error: &dyn std::fmt::Display| {
-            Diagnostic::error("state-lock-failed", "State lock cannot be taken", format!("{}: {error}.", path.display())).hint("Check that the folder may be written.")
-        };
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| failed(&error))?;
-        let deadline = Instant::now() + Duration::from_millis(options.lock_timeout_ms);
+    pub(crate) fn take(
+        path: &Path,
+        info: &Path,
+        holder: &Holder,
+        timeout_ms: u64,
+    ) -> Result<Self, BackendError> {
+        let failed = |error: io::Error| BackendError::Failed(format!("{}: {error}", path.display()));
+        let options = OpenOptions::new().create(true).truncate(false).read(true).write(true).clone();
+        let mut file = options.open(path).map_err(failed)?;
+        let deadline = Instant::now() + Duration::from_millis(timeout_ms);
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(RETRY),
-                Err(TryLockError::WouldBlock) => return Err(held(&info)),
-                Err(TryLockError::Error(error)) => return Err(failed(&error)),
+                Err(TryLockError::WouldBlock) => return Err(BackendError::Held(read_holder(info))),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }
-        let holder = Holder { pid: std::process::id(), operation: options.operation.clone(), since: options.time.clone() };
-        if let Ok(text) = serde_json::to_vec(&holder) {
+        let (fence, text) = next_fence(&mut file, holder).map_err(failed)?;
+        if let Ok(text) = serde_json::to_vec(holder) {
             // The text only explains; the lock itself is held without it.
-            let _ = std::fs::write(&info, text);
+            let _ = std::fs::write(info, text);
         }
-        Ok(Self { _file: file, info })
+        Ok(Self { _file: file, path: path.to_owned(), info: info.to_owned(), fence, text })
+    }
+
+    pub(crate) fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// Whether this lease is the last: nobody removed the lock's file and took another.
+    pub(crate) fn is_held(&self, fence: Fence) -> bool {
+        self.fence == fence && std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.text)
     }
 }
 
@@ -55,11 +65,21 @@ impl Drop for Lock {
     }
 }
 
-fn held(info: &std::path::Path) -> Diagnostic {
-    let holder: Option<Holder> = std::fs::read(info).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let detail = match holder {
-        Some(holder) => format!("Process {} holds the lock on this state for {} since {}.", holder.pid, holder.operation, holder.since),
-        None => "Another process holds the lock on this state.".to_owned(),
-    };
-    Diagnostic::error("state-locked", "Error acquiring the state lock", detail).hint("Wait for it to end, or use -lock-timeout=60s to wait here.")
+/// Counts one further. The process stands behind the number, so that a lock file that was removed and made again
+/// does not pass for this one.
+fn next_fence(file: &mut File, holder: &Holder) -> io::Result<(Fence, String)> {
+    let mut before = String::new();
+    file.read_to_string(&mut before)?;
+    let last: u64 =
+        before.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default();
+    let fence = Fence(last + 1);
+    let text = format!("{} {}\n", fence.0, holder.pid);
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())?;
+    Ok((fence, text))
+}
+
+fn read_holder(info: &Path) -> Option<Holder> {
+    std::fs::read(info).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }

@@ -10,6 +10,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde_json::Map;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// The version of the OpenTofu language that is implemented; what `terraform_version` says.
@@ -129,6 +130,7 @@ pub struct State {
     pub block_extra: FxHashMap<BlockAddress, Map<String, serde_json::Value>>,
     objects: IndexMap<ObjectKey, Arc<Object>, FxBuildHasher>,
     blocks: FxHashMap<BlockAddress, BTreeSet<Key>>,
+    deposed: FxHashMap<Address, BTreeSet<DeposedKey>>,
 }
 
 impl State {
@@ -162,34 +164,53 @@ impl State {
         self.objects.get(&ObjectKey::current(address.clone()))
     }
 
-    /// Deposed objects of an instance.
+    /// Deposed objects of an instance, in order.
     pub fn deposed(&self, address: &Address) -> Vec<DeposedKey> {
-        let of_address = self.objects.keys().filter(|key| key.address == *address);
-        of_address.filter_map(|key| key.deposed.clone()).collect()
+        self.deposed.get(address).into_iter().flatten().cloned().collect()
     }
 
     /// Current instances of a block with their keys, in order of the keys.
     pub fn block_instances(&self, block: &BlockAddress) -> Vec<(Key, Arc<Object>)> {
         let keys = self.blocks.get(block).into_iter().flatten();
-        keys.filter_map(|key| Some((key.clone(), self.current(&block.instance(key.clone()))?.clone()))).collect()
+        keys.filter_map(|key| Some((key.clone(), self.current(&block.instance(key.clone()))?.clone())))
+            .collect()
+    }
+
+    /// Makes room for objects that are about to come.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.objects.reserve(more);
     }
 
     /// Puts in an object; the one before it of the same key goes.
     pub fn insert(&mut self, key: ObjectKey, object: Arc<Object>) {
-        if key.deposed.is_none() {
-            self.blocks.entry(key.address.block()).or_default().insert(key.address.key().clone());
-        }
+        match &key.deposed {
+            None => self.blocks.entry(key.address.block()).or_default().insert(key.address.key().clone()),
+            Some(deposed) => self.deposed.entry(key.address.clone()).or_default().insert(deposed.clone()),
+        };
         self.objects.insert(key, object);
     }
 
     /// Takes an object out. Constant time: the last object takes its place in the order.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Object>> {
         let removed = self.objects.swap_remove(key)?;
-        if key.deposed.is_none()
-            && let Some(keys) = self.blocks.get_mut(&key.address.block())
-        {
-            keys.remove(key.address.key());
+        match &key.deposed {
+            None => take(&mut self.blocks, &key.address.block(), key.address.key()),
+            Some(deposed) => take(&mut self.deposed, &key.address, deposed),
         }
         Some(removed)
+    }
+}
+
+/// Takes an entry out of an index; nothing empty stays.
+fn take<Group: Hash + Eq, Entry: Ord>(
+    index: &mut FxHashMap<Group, BTreeSet<Entry>>,
+    group: &Group,
+    entry: &Entry,
+) {
+    if let Some(entries) = index.get_mut(group) {
+        entries.remove(entry);
+        if entries.is_empty() {
+            index.remove(group);
+        }
     }
 }

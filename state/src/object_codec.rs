@@ -10,6 +10,7 @@ use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -56,7 +57,10 @@ impl Serialize for InstanceRef<'_> {
         }
         map.serialize_entry("schema_version", &object.schema_version)?;
         map.serialize_entry("attributes", &object.attributes)?;
-        map.serialize_entry("sensitive_attributes", &paths_json(&object.sensitive_paths).map_err(S::Error::custom)?)?;
+        map.serialize_entry(
+            "sensitive_attributes",
+            &paths_json(&object.sensitive_paths).map_err(S::Error::custom)?,
+        )?;
         if let Some(version) = object.identity_schema_version {
             map.serialize_entry("identity_schema_version", &version)?;
         }
@@ -96,7 +100,14 @@ fn paths_json(paths: &[Path]) -> Result<Vec<Box<RawValue>>, String> {
 
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        InstanceRef { key: None, deposed: None, object: self, dependencies: &self.dependencies, with_provider: true }.serialize(serializer)
+        InstanceRef {
+            key: None,
+            deposed: None,
+            object: self,
+            dependencies: &self.dependencies,
+            with_provider: true,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -124,17 +135,21 @@ impl<'de> Visitor<'de> for InstanceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Instance, A::Error> {
-        let mut instance = Instance { key: Key::None, deposed: None, object: Object::default(), provider: None };
+        let mut instance =
+            Instance { key: Key::None, deposed: None, object: Object::default(), provider: None };
         let object = &mut instance.object;
         let mut has_attributes = false;
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            match key.as_ref() {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.0.as_ref() {
                 "index_key" => instance.key = index_key(&map.next_value()?).map_err(A::Error::custom)?,
                 "status" => {
                     let status: String = map.next_value()?;
                     object.status = if status == "tainted" { Status::Tainted } else { Status::Ready };
                 }
-                "deposed" => instance.deposed = map.next_value::<Option<String>>()?.filter(|key| !key.is_empty()),
+                "deposed" => {
+                    let deposed: Option<String> = map.next_value()?;
+                    instance.deposed = deposed.filter(|key| !key.is_empty());
+                }
                 "schema_version" => object.schema_version = map.next_value()?,
                 "attributes" => {
                     object.attributes = map.next_value::<Box<RawValue>>()?.into();
@@ -144,7 +159,10 @@ impl<'de> Visitor<'de> for InstanceVisitor {
                 "identity" => object.identity = map.next_value::<Option<Box<RawValue>>>()?.map(Arc::from),
                 "identity_schema_version" => object.identity_schema_version = map.next_value()?,
                 "private" => object.private = read_private::<A>(map.next_value()?)?,
-                "dependencies" => object.dependencies = map.next_value::<Option<Vec<String>>>()?.unwrap_or_default(),
+                "dependencies" => {
+                    let dependencies: Option<Vec<String>> = map.next_value()?;
+                    object.dependencies = dependencies.unwrap_or_default();
+                }
                 "create_before_destroy" => object.create_before_destroy = map.next_value()?,
                 "provider" => instance.provider = Some(map.next_value()?),
                 "formwork" => {
@@ -168,7 +186,9 @@ fn index_key(value: &Value) -> Result<Key, String> {
     match value {
         Value::Null => Ok(Key::None),
         Value::String(text) => Ok(Key::Text(text.as_str().into())),
-        Value::Number(number) => number.as_u64().map(Key::Int).ok_or_else(|| format!("index_key {number} is no whole number")),
+        Value::Number(number) => {
+            number.as_u64().map(Key::Int).ok_or_else(|| format!("index_key {number} is no whole number"))
+        }
         other => Err(format!("index_key {other} is neither text nor a number")),
     }
 }
@@ -182,6 +202,10 @@ fn read_private<'de, A: MapAccess<'de>>(text: Option<String>) -> Result<Option<V
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     BASE64.decode(text).map(Some).map_err(|_| A::Error::custom("private is not base64"))
 }
+
+/// Text that is copied only where it is escaped.
+#[derive(Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Keys that are kept though nobody here knows them.
 pub(crate) type Extra = Map<String, Value>;

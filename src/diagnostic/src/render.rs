@@ -29,7 +29,11 @@ pub fn render_text(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> 
         Severity::Error => ("Error", "31"),
         Severity::Warning => ("Warning", "33"),
     };
-    let mut body = format!("{}{}\n", style.paint(&format!("1;{colour}"), &format!("{word}: ")), style.paint("1", &diagnostic.summary));
+    let mut body = format!(
+        "{}{}\n",
+        style.paint(&format!("1;{colour}"), &format!("{word}: ")),
+        style.paint("1", &diagnostic.summary)
+    );
     push_place(&mut body, diagnostic, sources, style);
     if !diagnostic.detail.is_empty() {
         body.push('\n');
@@ -79,14 +83,22 @@ const LINES_SHOWN: u32 = 8;
 
 fn push_snippet(body: &mut String, diagnostic: &Diagnostic, subject: Span, sources: &Sources, style: Style) {
     let Some(file) = sources.get(subject.file) else { return };
-    let shown = diagnostic.context.filter(|context| context.file == subject.file).map_or(subject, |context| context.join(subject));
-    let (first, last) = (file.position(shown.start).line, file.position(shown.end.max(shown.start + 1) - 1).line);
+    let shown = diagnostic
+        .context
+        .filter(|context| context.file == subject.file)
+        .map_or(subject, |context| context.join(subject));
+    let (first, last) =
+        (file.position(shown.start).line, file.position(shown.end.max(shown.start + 1) - 1).line);
     let (start, end) = (file.position(subject.start), file.position(subject.end));
     for line in first..=last.min(first + LINES_SHOWN - 1) {
         let text = file.line(line);
         let _ = writeln!(body, "  {line:>3}: {}", underline(text, line, start, end, style));
         if !style.colour && start.line == line && end.line == line && end.column > start.column {
-            let lead: String = text.graphemes(true).take(start.column as usize - 1).map(|cluster| if cluster == "\t" { "\t" } else { " " }).collect();
+            let lead: String = text
+                .graphemes(true)
+                .take(start.column as usize - 1)
+                .map(|cluster| if cluster == "\t" { "\t" } else { " " })
+                .collect();
             let _ = writeln!(body, "       {lead}{}", "^".repeat((end.column - start.column) as usize));
         }
     }
@@ -103,7 +115,12 @@ fn underline(text: &str, line: u32, start: crate::Position, end: crate::Position
     let clusters: Vec<&str> = text.graphemes(true).collect();
     let to = if line == end.line { end.column as usize - 1 } else { clusters.len() };
     let (from, to) = (from.min(clusters.len()), to.clamp(from.min(clusters.len()), clusters.len()));
-    format!("{}{}{}", clusters[..from].concat(), style.paint("4", &clusters[from..to].concat()), clusters[to..].concat())
+    format!(
+        "{}{}{}",
+        clusters[..from].concat(),
+        style.paint("4", &clusters[from..to].concat()),
+        clusters[to..].concat()
+    )
 }
 
 /// Wraps prose at the style's width; lines that begin with a space are kept as they are.
@@ -157,10 +174,19 @@ pub fn render_json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
 
 fn snippet_json(diagnostic: &Diagnostic, subject: Span, sources: &Sources) -> Value {
     let Some(file) = sources.get(subject.file) else { return Value::Null };
-    let shown = diagnostic.context.filter(|context| context.file == subject.file).map_or(subject, |context| context.join(subject));
-    let (first, last) = (file.position(shown.start).line, file.position(shown.end.max(shown.start + 1) - 1).line);
+    let shown = diagnostic
+        .context
+        .filter(|context| context.file == subject.file)
+        .map_or(subject, |context| context.join(subject));
+    let (first, last) =
+        (file.position(shown.start).line, file.position(shown.end.max(shown.start + 1) - 1).line);
     let code: Vec<&str> = (first..=last).map(|line| file.line(line)).collect();
-    let line_start = shown.start - file.text()[..shown.start as usize].bytes().rev().take_while(|byte| *byte != b'\n').fold(0, |n, _| n + 1);
+    let line_start = shown.start
+        - file.text()[..shown.start as usize]
+            .bytes()
+            .rev()
+            .take_while(|byte| *byte != b'\n')
+            .fold(0, |n, _| n + 1);
     json!({
         "context": diagnostic.block,
         "code": code.join("\n"),

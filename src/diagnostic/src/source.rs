@@ -64,7 +64,10 @@ impl SourceFile {
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
             let newlines = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-            #[expect(clippy::cast_possible_truncation, reason = "files are bounded to 4 GiB when they are added")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "files are bounded to 4 GiB when they are added"
+            )]
             std::iter::once(0).chain(newlines.map(|(at, _)| at as u32 + 1)).collect()
         })
     }
@@ -129,5 +132,13 @@ impl Sources {
     /// The text of a span, or nothing when it is out of range.
     pub fn text(&self, span: Span) -> Option<&str> {
         self.get(span.file)?.text().get(span.start as usize..span.end as usize)
+    }
+}
+
+impl<'a> IntoIterator for &'a Sources {
+    type Item = &'a SourceFile;
+    type IntoIter = std::slice::Iter<'a, SourceFile>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.files.iter()
     }
 }

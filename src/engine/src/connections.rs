@@ -19,12 +19,15 @@ const RETRIES_AT_MOST: u32 = 6;
 /// The first pause before a retry; each next one doubles, and a jitter of its half is taken off.
 const RETRY_PAUSE_MS: u64 = 200;
 
+type KindKey = (ProviderAddress, Mode, ArcStr);
+type Connected = (ProviderAddress, Value, Arc<dyn Connection>);
+
 /// All schemas and connections of a run.
 pub struct Connections {
     environment: Environment,
     schemas: RefCell<FxHashMap<ProviderAddress, Option<ProviderEntry>>>,
-    kinds: RefCell<FxHashMap<(ProviderAddress, Mode, ArcStr), Option<Rc<Kind>>>>,
-    connected: RefCell<Vec<(ProviderAddress, Value, Arc<dyn Connection>)>>,
+    kinds: RefCell<FxHashMap<KindKey, Option<Rc<Kind>>>>,
+    connected: RefCell<Vec<Connected>>,
     targets: RefCell<IndexMap<String, Target>>,
 }
 
@@ -50,7 +53,11 @@ impl Connections {
         if let Some(found) = self.schemas.borrow().get(address) {
             return found.clone();
         }
-        let made = self.environment.providers.provider(address).map(|provider| ProviderEntry { schema: provider.schema(), provider });
+        let made = self
+            .environment
+            .providers
+            .provider(address)
+            .map(|provider| ProviderEntry { schema: provider.schema(), provider });
         self.schemas.borrow_mut().insert(address.clone(), made.clone());
         made
     }
@@ -76,15 +83,15 @@ impl Connections {
         if let Some(found) = self.kinds.borrow().get(&key) {
             return found.clone();
         }
-        let made = self.entry(address).and_then(|entry| {
+        let found = self.entry(address).and_then(|entry| {
             let kinds = match mode {
                 Mode::Managed => &entry.schema.resources,
                 Mode::Data => &entry.schema.data_sources,
             };
             kinds.get(type_name.as_str()).map(|schema| Rc::new(Kind::new(type_name.clone(), schema.clone())))
         });
-        self.kinds.borrow_mut().insert(key, made.clone());
-        made
+        self.kinds.borrow_mut().insert(key, found.clone());
+        found
     }
 
     /// Names of all kinds of a provider, for suggestions.
@@ -96,17 +103,27 @@ impl Connections {
     }
 
     /// A connection with a configuration (marks off); the same configuration gives the same connection.
-    pub async fn connect(&self, address: &ProviderConfigAddress, configuration: &Value) -> Result<Arc<dyn Connection>, Diagnostics> {
+    pub async fn connect(
+        &self,
+        address: &ProviderConfigAddress,
+        configuration: &Value,
+    ) -> Result<Arc<dyn Connection>, Diagnostics> {
         let provider = &address.provider;
-        let found = self.connected.borrow().iter().find(|(other, value, _)| other == provider && value == configuration).map(|(_, _, connection)| connection.clone());
-        let connection = match found {
-            Some(connection) => connection,
-            None => {
-                let Some(entry) = self.entry(provider) else { return Err(missing_provider(provider, &self.environment).into()) };
-                let connection = entry.provider.configure(configuration.clone()).await?;
-                self.connected.borrow_mut().push((provider.clone(), configuration.clone(), connection.clone()));
-                connection
-            }
+        let found = self
+            .connected
+            .borrow()
+            .iter()
+            .find(|(other, value, _)| other == provider && value == configuration)
+            .map(|(_, _, connection)| connection.clone());
+        let connection = if let Some(connection) = found {
+            connection
+        } else {
+            let Some(entry) = self.entry(provider) else {
+                return Err(missing_provider(provider, &self.environment).into());
+            };
+            let connection = entry.provider.configure(configuration.clone()).await?;
+            self.connected.borrow_mut().push((provider.clone(), configuration.clone(), connection.clone()));
+            connection
         };
         self.note_target(address, connection.target());
         Ok(connection)
@@ -117,7 +134,9 @@ impl Connections {
         if target.id.is_empty() || self.targets.borrow().contains_key(&name) {
             return;
         }
-        self.environment.observer.observe(Event::Target { provider: name.clone(), words: target.words.clone() });
+        self.environment
+            .observer
+            .observe(Event::Target { provider: name.clone(), words: target.words.clone() });
         self.targets.borrow_mut().insert(name, target);
     }
 
@@ -155,7 +174,9 @@ fn response_error(response: &Response) -> Option<&ProviderError> {
         Response::Planned(result) => result.as_ref().err(),
         Response::Progress(result) => result.as_ref().err(),
         Response::Imported(result) => result.as_ref().err(),
-        Response::Data(results) => results.iter().find_map(|result| result.as_ref().err().filter(|error| error.is_retryable())),
+        Response::Data(results) => {
+            results.iter().find_map(|result| result.as_ref().err().filter(|error| error.is_retryable()))
+        }
         _ => None,
     }
 }
@@ -178,22 +199,22 @@ pub fn missing_provider(address: &ProviderAddress, environment: &Environment) ->
         "Provider not available",
         format!("There is no provider {address} here: providers of other registries cannot be hosted yet."),
     );
-    match ours {
-        Some(ours) => diagnostic.hint(format!(
+    if let Some(ours) = ours {
+        return diagnostic.hint(format!(
             "Formwork has one of that name: write {} = {{ source = \"{}\" }} under terraform {{ required_providers {{ ... }} }}.",
             ours.type_name,
             ours.for_display()
-        )),
-        None => {
-            let names: Vec<String> = known.iter().map(|address| address.for_display().to_string()).collect();
-            diagnostic.hint(format!("Formwork has: {}.", names.join(", ")))
-        }
+        ));
     }
+    let names: Vec<String> = known.iter().map(|address| address.for_display()).collect();
+    diagnostic.hint(format!("Formwork has: {}.", names.join(", ")))
 }
 
 /// A provider's error as a diagnostic about an object.
 pub fn error_diagnostic(error: &ProviderError, summary: &str, address: &str) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(&format!("provider-{}", kind_code(error)), summary, error.message.clone()).about(address);
+    let mut diagnostic =
+        Diagnostic::error(&format!("provider-{}", kind_code(error)), summary, error.message.clone())
+            .about(address);
     diagnostic.hint.clone_from(&error.hint);
     if let Some(path) = &error.path {
         diagnostic = diagnostic.attribute(path.to_string());

@@ -4,6 +4,7 @@
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
+use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Condition, Expression, Query, Scope, Source, Subject, index_value};
@@ -87,7 +88,14 @@ impl ResourceCell {
             Repetition::ForEach => (0u32..).zip(&keys).map(|(place, key)| (key.clone(), place)).collect(),
             _ => FxHashMap::default(),
         };
-        Self { repetition, keys, values: RefCell::new(values), is_undecided: false, places, whole: RefCell::new(None) }
+        Self {
+            repetition,
+            keys,
+            values: RefCell::new(values),
+            is_undecided: false,
+            places,
+            whole: RefCell::new(None),
+        }
     }
 
     /// A block whose instances wait for a later stage.
@@ -99,7 +107,9 @@ impl ResourceCell {
     pub fn place(&self, key: &Key) -> Option<u32> {
         match (self.repetition, key) {
             (Repetition::Single, Key::None) => (!self.keys.is_empty()).then_some(0),
-            (Repetition::Count, Key::Int(index)) => u32::try_from(*index).ok().filter(|place| (*place as usize) < self.keys.len()),
+            (Repetition::Count, Key::Int(index)) => {
+                u32::try_from(*index).ok().filter(|place| (*place as usize) < self.keys.len())
+            }
             (Repetition::ForEach, Key::Text(_)) => self.places.get(key).copied(),
             _ => None,
         }
@@ -123,7 +133,9 @@ impl ResourceCell {
         let whole = match self.repetition {
             Repetition::Single => values.first().cloned().unwrap_or_else(|| Value::unknown(Type::Dynamic)),
             Repetition::Count => Value::tuple(values.clone()),
-            Repetition::ForEach => Value::object(self.keys.iter().map(key_text).zip(values.iter().cloned()).collect()),
+            Repetition::ForEach => {
+                Value::object(self.keys.iter().map(key_text).zip(values.iter().cloned()).collect())
+            }
         };
         *self.whole.borrow_mut() = Some(whole.clone());
         whole
@@ -149,7 +161,8 @@ struct NodeCell {
 pub type RootVariables = IndexMap<ArcStr, Value>;
 
 /// Gives the cell of a resource block that nobody put in: from state, say.
-pub type ResourceSource<'a> = dyn Fn(NodeId, &ModuleInstance, &dyn Fn() -> Rc<Expansion>) -> ResourceCell + 'a;
+pub type ResourceSource<'a> =
+    dyn Fn(NodeId, &ModuleInstance, &dyn Fn() -> Rc<Expansion>) -> ResourceCell + 'a;
 
 /// Evaluates a module tree.
 pub struct Evaluator<'a> {
@@ -186,7 +199,8 @@ pub struct EvaluatorOptions<'a> {
 impl<'a> Evaluator<'a> {
     /// An evaluator with nothing evaluated. `missing` gives cells of resource blocks that nobody put in.
     pub fn new(graph: &'a Graph, options: EvaluatorOptions<'a>, missing: Box<ResourceSource<'a>>) -> Self {
-        let root = ModuleRow { address: ModuleInstance::root(), parent: 0, repetition: RowRepetition::default() };
+        let root =
+            ModuleRow { address: ModuleInstance::root(), parent: 0, repetition: RowRepetition::default() };
         let mut module_rows = vec![Vec::new(); graph.modules.len()];
         module_rows[0].push(Rc::new(root));
         Self {
@@ -214,12 +228,16 @@ impl<'a> Evaluator<'a> {
         let unknown = || Value::unknown(Type::Dynamic);
         for (place, node) in self.graph.modules.iter().enumerate().skip(1) {
             let Some((_, call)) = node.parent else { continue };
-            let repetition = RowRepetition { each: Some((Value::unknown(Type::String), unknown())), count: Some(0) };
+            let repetition =
+                RowRepetition { each: Some((Value::unknown(Type::String), unknown())), count: Some(0) };
             let address = ModuleInstance::root();
             rows[place].push(Rc::new(ModuleRow { address, parent: 0, repetition }));
-            let expansion = Expansion { repetition: Repetition::Single, rows: vec![(Key::None, RowRepetition::default())] };
+            let expansion = Expansion {
+                repetition: Repetition::Single,
+                rows: vec![(Key::None, RowRepetition::default())],
+            };
             self.expansions.borrow_mut().insert((call, 0), Rc::new(expansion));
-            self.child_rows.borrow_mut().insert((ModuleId(place as u32), 0, Key::None), 0);
+            self.child_rows.borrow_mut().insert((ModuleId(ordinal(place)), 0, Key::None), 0);
         }
     }
 
@@ -236,7 +254,7 @@ impl<'a> Evaluator<'a> {
     pub fn row_count(&self, module: ModuleId) -> usize {
         if let Some((parent, call)) = self.graph.modules[module.0 as usize].parent {
             for row in 0..self.row_count(parent) {
-                self.expansion(call, row as u32);
+                self.expansion(call, ordinal(row));
             }
         }
         self.module_rows.borrow()[module.0 as usize].len()
@@ -276,7 +294,9 @@ impl<'a> Evaluator<'a> {
 
     /// The instances of a resource block.
     pub fn resource(&self, node: NodeId, row: u32) -> Rc<ResourceCell> {
-        if let Some(cell) = self.resources.borrow()[node.0 as usize].get(row as usize).and_then(Option::as_ref) {
+        if let Some(cell) =
+            self.resources.borrow()[node.0 as usize].get(row as usize).and_then(Option::as_ref)
+        {
             return cell.clone();
         }
         let address = self.row(self.graph.node(node).module, row).address.clone();
@@ -287,7 +307,9 @@ impl<'a> Evaluator<'a> {
     /// What was read for a node's value.
     pub fn reads(&self, node: NodeId, row: u32) -> Rc<[Read]> {
         self.value(node, row);
-        self.cells.borrow()[node.0 as usize][row as usize].as_ref().map_or_else(|| Rc::from([]), |cell| cell.reads.clone())
+        self.cells.borrow()[node.0 as usize][row as usize]
+            .as_ref()
+            .map_or_else(|| Rc::from([]), |cell| cell.reads.clone())
     }
 
     /// The value of a variable, local or output in one module instance.
@@ -322,7 +344,8 @@ impl<'a> Evaluator<'a> {
                 self.check_all(&output.preconditions, &scope, "Module output value precondition failed");
                 let mut value = self.evaluate(&output.value, &scope);
                 if output.sensitive {
-                    value = value.with_marks(&Marks::one(Mark::new(MarkKind::Sensitive, self.graph.name(node))));
+                    value =
+                        value.with_marks(&Marks::one(Mark::new(MarkKind::Sensitive, self.graph.name(node))));
                 }
                 let mut reads = scope.into_reads();
                 for reference in &output.depends_on {
@@ -409,7 +432,10 @@ impl<'a> Evaluator<'a> {
             return found.clone();
         }
         let (count, for_each) = match &self.graph.node(node).kind {
-            NodeKind::Call(_) => self.graph.call(node).map_or((None, None), |call| (call.count.as_ref(), call.for_each.as_ref())),
+            NodeKind::Call(_) => self
+                .graph
+                .call(node)
+                .map_or((None, None), |call| (call.count.as_ref(), call.for_each.as_ref())),
             NodeKind::Resource(_) => {
                 let resource = self.graph.resource(node);
                 (resource.count.as_ref(), resource.for_each.as_ref())
@@ -434,9 +460,13 @@ impl<'a> Evaluator<'a> {
         let mut rows = self.module_rows.borrow_mut();
         let mut places = self.child_rows.borrow_mut();
         for (key, repetition) in &expansion.rows {
-            let place = rows[child.0 as usize].len() as u32;
+            let place = ordinal(rows[child.0 as usize].len());
             let address = parent.child(call.clone(), key.clone());
-            rows[child.0 as usize].push(Rc::new(ModuleRow { address, parent: row, repetition: repetition.clone() }));
+            rows[child.0 as usize].push(Rc::new(ModuleRow {
+                address,
+                parent: row,
+                repetition: repetition.clone(),
+            }));
             places.insert((child, row, key.clone()), place);
         }
     }
@@ -446,7 +476,11 @@ impl<'a> Evaluator<'a> {
         let mut reads = Vec::new();
         for target in targets {
             let node = self.graph.node(*target);
-            let rows: Vec<u32> = if node.module == module { vec![row] } else { (0..self.row_count(node.module) as u32).collect() };
+            let rows: Vec<u32> = if node.module == module {
+                vec![row]
+            } else {
+                (0..ordinal(self.row_count(node.module))).collect()
+            };
             for row in rows {
                 match node.kind {
                     NodeKind::Resource(_) => reads.push(Read::Block(*target, row)),
@@ -515,7 +549,7 @@ impl RowScope<'_, '_> {
         Some(self.evaluator.value(node, self.row))
     }
 
-    fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let cell = self.evaluator.resource(node, self.row);
         if let Some(place) = query.key.and_then(key_of).and_then(|key| cell.place(&key)) {
             self.note(Read::Instance(node, self.row, place));
@@ -528,21 +562,13 @@ impl RowScope<'_, '_> {
         }
         let whole = cell.whole();
         match query.key {
-            Some(key) => index_value(&whole, key, query.key_span.unwrap_or(query.span)).map_err(|diagnostic| Box::new(self.name_instance(*diagnostic, query, &cell))),
+            Some(key) => index_value(&whole, key, query.key_span.unwrap_or(query.span))
+                .map_err(|diagnostic| name_instance(diagnostic, query, &cell)),
             None => Ok(whole),
         }
     }
 
-    fn name_instance(&self, diagnostic: Diagnostic, query: &Query<'_>, cell: &ResourceCell) -> Diagnostic {
-        let statement = match cell.repetition {
-            Repetition::Single => "is one object: the block has no count and no for_each".to_owned(),
-            Repetition::Count => format!("has {} instances", cell.keys.len()),
-            Repetition::ForEach => format!("has instances with {} keys", cell.keys.len()),
-        };
-        diagnostic.value(query.subject.to_string(), statement)
-    }
-
-    fn module_value(&self, call: &ArcStr, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn module_value(&self, call: &ArcStr, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let graph = self.evaluator.graph;
         let (Some(node), Some(child)) = (
             graph.find(self.module, NodeKind::Call(call.clone())),
@@ -552,17 +578,26 @@ impl RowScope<'_, '_> {
         };
         self.note(Read::Node(node, self.row));
         if self.evaluator.is_validating.get() {
-            return Ok(query.output.map_or_else(|| Value::unknown(Type::Dynamic), |output| self.instance_outputs(child, 0, Some(output))));
+            return Ok(query.output.map_or_else(
+                || Value::unknown(Type::Dynamic),
+                |output| self.instance_outputs(child, 0, Some(output)),
+            ));
         }
         let expansion = self.evaluator.expansion(node, self.row);
         let key = query.key.and_then(key_of);
-        let key = if expansion.repetition == Repetition::Single && query.key.is_none() { Some(Key::None) } else { key };
-        let place = key.and_then(|key| self.evaluator.child_rows.borrow().get(&(child, self.row, key)).copied());
+        let key = if expansion.repetition == Repetition::Single && query.key.is_none() {
+            Some(Key::None)
+        } else {
+            key
+        };
+        let place =
+            key.and_then(|key| self.evaluator.child_rows.borrow().get(&(child, self.row, key)).copied());
         if let Some(row) = place {
             return Ok(self.instance_outputs(child, row, query.output));
         }
         let values = expansion.rows.iter().map(|(key, _)| {
-            let row = self.evaluator.child_rows.borrow().get(&(child, self.row, key.clone())).copied().unwrap_or(0);
+            let row =
+                self.evaluator.child_rows.borrow().get(&(child, self.row, key.clone())).copied().unwrap_or(0);
             (key_text(key), self.instance_outputs(child, row, None))
         });
         let whole = match expansion.repetition {
@@ -594,6 +629,16 @@ impl RowScope<'_, '_> {
     }
 }
 
+/// Says beside a failed index how many instances the block has.
+fn name_instance(diagnostic: Diagnostic, query: &Query<'_>, cell: &ResourceCell) -> Diagnostic {
+    let statement = match cell.repetition {
+        Repetition::Single => "is one object: the block has no count and no for_each".to_owned(),
+        Repetition::Count => format!("has {} instances", cell.keys.len()),
+        Repetition::ForEach => format!("has instances with {} keys", cell.keys.len()),
+    };
+    diagnostic.value(query.subject.to_string(), statement)
+}
+
 /// The instance key of a value: a string, or a whole number from 0.
 pub fn key_of(value: &Value) -> Option<Key> {
     match value.kind() {
@@ -604,7 +649,7 @@ pub fn key_of(value: &Value) -> Option<Key> {
 }
 
 impl Scope for RowScope<'_, '_> {
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let found = match query.subject {
             Subject::Variable(name) => self.node_value(NodeKind::Variable(name.clone())),
             Subject::Local(name) => self.node_value(NodeKind::Local(name.clone())),
@@ -626,7 +671,7 @@ impl Scope for RowScope<'_, '_> {
             Subject::Workspace => Some(Value::string(self.evaluator.workspace.as_str())),
             Subject::Applying => Some(Value::bool(self.evaluator.is_applying.get())),
         };
-        found.ok_or_else(|| Box::new(out_of_place(query)))
+        found.ok_or_else(|| out_of_place(query))
     }
 
     fn files(&self) -> &dyn Source {
@@ -648,9 +693,18 @@ impl Scope for RowScope<'_, '_> {
 
 fn out_of_place(query: &Query<'_>) -> Diagnostic {
     let (summary, detail) = match query.subject {
-        Subject::EachKey | Subject::EachValue => ("Reference to \"each\" in context without for_each", "The \"each\" object can be used only in blocks that have for_each set."),
-        Subject::CountIndex => ("Reference to \"count\" in non-counted context", "The \"count\" object can be used only in blocks that have count set."),
-        Subject::SelfObject => ("Invalid \"self\" reference", "The \"self\" object is not available here; it is in postconditions, provisioners and connections."),
+        Subject::EachKey | Subject::EachValue => (
+            "Reference to \"each\" in context without for_each",
+            "The \"each\" object can be used only in blocks that have for_each set.",
+        ),
+        Subject::CountIndex => (
+            "Reference to \"count\" in non-counted context",
+            "The \"count\" object can be used only in blocks that have count set.",
+        ),
+        Subject::SelfObject => (
+            "Invalid \"self\" reference",
+            "The \"self\" object is not available here; it is in postconditions, provisioners and connections.",
+        ),
         _ => ("Reference to undeclared object", "Nothing of this name is declared in this module."),
     };
     Diagnostic::error("reference-out-of-place", summary, detail).at(query.span)

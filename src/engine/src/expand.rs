@@ -10,8 +10,13 @@ use formwork_value::{Kind, MarkKind, Type, Value, convert};
 const INSTANCES_AT_MOST: i64 = 10_000_000;
 
 /// The instances that a block's `count` or `for_each` asks for. With errors there are none.
-pub fn expand(count: Option<&Expression>, for_each: Option<&Expression>, scope: &RowScope<'_, '_>) -> (Expansion, Diagnostics) {
-    let single = || Expansion { repetition: Repetition::Single, rows: vec![(Key::None, RowRepetition::default())] };
+pub fn expand(
+    count: Option<&Expression>,
+    for_each: Option<&Expression>,
+    scope: &RowScope<'_, '_>,
+) -> (Expansion, Diagnostics) {
+    let single =
+        || Expansion { repetition: Repetition::Single, rows: vec![(Key::None, RowRepetition::default())] };
     match (count, for_each) {
         (Some(count), _) => expand_count(count, scope),
         (None, Some(for_each)) => expand_for_each(for_each, scope),
@@ -54,7 +59,11 @@ fn expand_for_each(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expans
     match value.kind() {
         _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "for_each")),
         Kind::Unknown(..) => diagnostics.push(unknown(expression, "for_each")),
-        Kind::Null(_) => diagnostics.push(invalid(expression, "for_each", "The given \"for_each\" argument value is null. A map, or set of strings is allowed.".to_owned())),
+        Kind::Null(_) => diagnostics.push(invalid(
+            expression,
+            "for_each",
+            "The given \"for_each\" argument value is null. A map, or set of strings is allowed.".to_owned(),
+        )),
         Kind::Map(entries) | Kind::Object(entries) => {
             rows = entries.iter().map(|(key, value)| each(key, value)).collect();
         }
@@ -82,14 +91,25 @@ fn wrong_type(expression: &Expression, value: &Value) -> Diagnostic {
 }
 
 fn invalid(expression: &Expression, argument: &str, detail: String) -> Diagnostic {
-    Diagnostic::error("invalid-repetition", format!("Invalid {argument} argument"), detail).at(expression.span())
+    Diagnostic::error("invalid-repetition", format!("Invalid {argument} argument"), detail)
+        .at(expression.span())
 }
 
 fn unknown(expression: &Expression, argument: &str) -> Diagnostic {
-    let values = expression.references().iter().map(|reference| (reference.to_string(), "will be known only after apply"));
-    let diagnostic = invalid(expression, argument, format!("The \"{argument}\" value depends on resource attributes that cannot be determined until apply, so it cannot be said which instances there will be."));
-    values.fold(diagnostic, |diagnostic, (name, statement)| diagnostic.value(name, statement))
-        .hint("Use keys that are written in the configuration and put what is known only later into the values.")
+    let values = expression
+        .references()
+        .iter()
+        .map(|reference| (reference.to_string(), "will be known only after apply"));
+    let diagnostic = invalid(
+        expression,
+        argument,
+        format!(
+            "The \"{argument}\" value depends on resource attributes that cannot be determined until apply, so it cannot be said which instances there will be."
+        ),
+    );
+    values.fold(diagnostic, |diagnostic, (name, statement)| diagnostic.value(name, statement)).hint(
+        "Use keys that are written in the configuration and put what is known only later into the values.",
+    )
 }
 
 fn sensitive(expression: &Expression, argument: &str) -> Diagnostic {

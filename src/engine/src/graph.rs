@@ -4,9 +4,13 @@
 //! Invariant: it knows blocks only, never instances, so its size is that of the configuration's text. It calls
 //! nothing and evaluates nothing.
 
+use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
-use formwork_lang::{Expression, Local, Mode, Module, ModuleCall, Output, ProviderBlock, Reference, Resource, Subject, TraversalStep, Variable};
+use formwork_lang::{
+    Expression, Local, Mode, Module, ModuleCall, Output, ProviderBlock, Reference, Resource, Subject,
+    TraversalStep, Variable,
+};
 use formwork_state::{ProviderAddress, ProviderConfigAddress};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -84,7 +88,7 @@ impl Graph {
         let mut diagnostics = Diagnostics::new();
         graph.add_module(root, None);
         for index in 0..graph.nodes.len() {
-            graph.connect(NodeId(index as u32), &mut diagnostics);
+            graph.connect(NodeId(ordinal(index)), &mut diagnostics);
         }
         graph.sort(&mut diagnostics);
         (graph, diagnostics)
@@ -106,7 +110,13 @@ impl Graph {
     }
 
     /// The node of a resource block.
-    pub fn find_resource(&self, module: ModuleId, mode: Mode, type_name: &ArcStr, name: &ArcStr) -> Option<NodeId> {
+    pub fn find_resource(
+        &self,
+        module: ModuleId,
+        mode: Mode,
+        type_name: &ArcStr,
+        name: &ArcStr,
+    ) -> Option<NodeId> {
         self.resource_index.get(&(module, mode, type_name.clone(), name.clone())).copied()
     }
 
@@ -118,7 +128,9 @@ impl Graph {
     /// The resource block of a resource node.
     pub fn resource(&self, id: NodeId) -> &Resource {
         let node = self.node(id);
-        let NodeKind::Resource(index) = node.kind else { unreachable!("asked for the resource of another kind of node") };
+        let NodeKind::Resource(index) = node.kind else {
+            unreachable!("asked for the resource of another kind of node")
+        };
         &self.module(node.module).resources[index]
     }
 
@@ -169,24 +181,24 @@ impl Graph {
     }
 
     fn module_targets(&self, module: ModuleId, call: &ArcStr, steps: &[TraversalStep]) -> Vec<NodeId> {
-        let Some(child) = self.modules[module.0 as usize].children.get(call).copied() else { return Vec::new() };
+        let Some(child) = self.modules[module.0 as usize].children.get(call).copied() else {
+            return Vec::new();
+        };
         let output = steps.iter().take(2).find_map(|step| match step {
             TraversalStep::Attribute(name) => Some(name),
             TraversalStep::Index(_) => None,
         });
         let call_node = self.find(module, NodeKind::Call(call.clone()));
-        let outputs: Vec<NodeId> = match output.and_then(|name| self.find(child, NodeKind::Output(name.clone()))) {
+        let node_of = |name: &ArcStr| self.find(child, NodeKind::Output(name.clone()));
+        let outputs: Vec<NodeId> = match output.and_then(node_of) {
             Some(one) => vec![one],
-            None => {
-                let names = self.module(child).outputs.keys();
-                names.filter_map(|name| self.find(child, NodeKind::Output(name.clone()))).collect()
-            }
+            None => self.module(child).outputs.keys().filter_map(node_of).collect(),
         };
         outputs.into_iter().chain(call_node).collect()
     }
 
     fn add_module(&mut self, module: &Arc<Module>, parent: Option<(ModuleId, NodeId)>) -> ModuleId {
-        let id = ModuleId(self.modules.len() as u32);
+        let id = ModuleId(ordinal(self.modules.len()));
         self.modules.push(ModuleNode { module: module.clone(), parent, children: FxHashMap::default() });
         for name in module.variables.keys() {
             self.add(id, NodeKind::Variable(name.clone()));
@@ -202,7 +214,8 @@ impl Graph {
         }
         for (index, resource) in module.resources.iter().enumerate() {
             let node = self.add(id, NodeKind::Resource(index));
-            self.resource_index.insert((id, resource.mode, resource.type_name.clone(), resource.name.clone()), node);
+            self.resource_index
+                .insert((id, resource.mode, resource.type_name.clone(), resource.name.clone()), node);
         }
         for (name, call) in &module.calls {
             let node = self.add(id, NodeKind::Call(name.clone()));
@@ -213,7 +226,7 @@ impl Graph {
     }
 
     fn add(&mut self, module: ModuleId, kind: NodeKind) -> NodeId {
-        let id = NodeId(self.nodes.len() as u32);
+        let id = NodeId(ordinal(self.nodes.len()));
         self.by_key.insert((module, kind.clone()), id);
         self.nodes.push(Node { module, kind, reads: Vec::new(), provider: None, provider_address: None });
         id
@@ -231,7 +244,8 @@ impl Graph {
             reads.extend(provider);
         }
         if let NodeKind::Provider(name, alias) = self.node(node).kind.clone() {
-            self.nodes[node.0 as usize].provider_address = Some(self.configuration_address(module, &name, alias));
+            self.nodes[node.0 as usize].provider_address =
+                Some(self.configuration_address(module, &name, alias));
         }
         reads.sort_unstable();
         reads.dedup();
@@ -319,7 +333,14 @@ impl Graph {
         self.resolve_provider(module, &name, alias.as_ref(), span, diagnostics)
     }
 
-    fn resolve_provider(&mut self, module: ModuleId, name: &ArcStr, alias: Option<&ArcStr>, span: Span, diagnostics: &mut Diagnostics) -> Option<NodeId> {
+    fn resolve_provider(
+        &mut self,
+        module: ModuleId,
+        name: &ArcStr,
+        alias: Option<&ArcStr>,
+        span: Span,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<NodeId> {
         if let Some(found) = self.find(module, NodeKind::Provider(name.clone(), alias.cloned())) {
             return Some(found);
         }
@@ -331,11 +352,16 @@ impl Graph {
             return Some(self.implied_at_root(name));
         };
         let passed = self.call(call).and_then(|call| {
-            let found = call.providers.iter().find(|(inside, _)| inside.name == *name && inside.alias.as_ref() == alias);
+            let found = call
+                .providers
+                .iter()
+                .find(|(inside, _)| inside.name == *name && inside.alias.as_ref() == alias);
             found.map(|(_, outside)| (outside.name.clone(), outside.alias.clone(), outside.span))
         });
         match passed {
-            Some((name, alias, span)) => self.resolve_provider(parent, &name, alias.as_ref(), span, diagnostics),
+            Some((name, alias, span)) => {
+                self.resolve_provider(parent, &name, alias.as_ref(), span, diagnostics)
+            }
             None if alias.is_none() => {
                 let outer = self.local_name_in(parent, module, name);
                 self.resolve_provider(parent, &outer, None, span, diagnostics)
@@ -356,13 +382,27 @@ impl Graph {
     }
 
     fn missing_provider(&self, module: ModuleId, name: &str, alias: &str, span: Span) -> Diagnostic {
-        let known: Vec<String> = self.module(module).providers.iter().filter(|block| block.name == name).filter_map(|block| block.alias.as_ref().map(|alias| format!("{name}.{alias}"))).collect();
+        let known: Vec<String> = self
+            .module(module)
+            .providers
+            .iter()
+            .filter(|block| block.name == name)
+            .filter_map(|block| block.alias.as_ref().map(|alias| format!("{name}.{alias}")))
+            .collect();
         let hint = if known.is_empty() {
             format!("Add a block: provider \"{name}\" {{ alias = \"{alias}\" }}.")
         } else {
             format!("Declared here: {}.", known.join(", "))
         };
-        Diagnostic::error("provider-not-declared", "Provider configuration not present", format!("There is no provider configuration {name}.{alias} in this module, and none is passed to it.")).at(span).hint(hint)
+        Diagnostic::error(
+            "provider-not-declared",
+            "Provider configuration not present",
+            format!(
+                "There is no provider configuration {name}.{alias} in this module, and none is passed to it."
+            ),
+        )
+        .at(span)
+        .hint(hint)
     }
 
     fn implied_at_root(&mut self, name: &ArcStr) -> NodeId {
@@ -371,13 +411,23 @@ impl Graph {
             return found;
         }
         let id = self.add(ModuleId(0), key);
-        self.nodes[id.0 as usize].provider_address = Some(self.configuration_address(ModuleId(0), name, None));
+        self.nodes[id.0 as usize].provider_address =
+            Some(self.configuration_address(ModuleId(0), name, None));
         id
     }
 
-    fn configuration_address(&self, module: ModuleId, name: &str, alias: Option<ArcStr>) -> ProviderConfigAddress {
+    fn configuration_address(
+        &self,
+        module: ModuleId,
+        name: &str,
+        alias: Option<ArcStr>,
+    ) -> ProviderConfigAddress {
         let module = self.module(module);
-        ProviderConfigAddress { module_path: module.path.clone(), provider: provider_address(module, name), alias }
+        ProviderConfigAddress {
+            module_path: module.path.clone(),
+            provider: provider_address(module, name),
+            alias,
+        }
     }
 
     /// Sorts so that each node comes after what it reads; what stands in a cycle is reported and left out.
@@ -395,11 +445,12 @@ impl Graph {
         for component in kosaraju_scc(&graph) {
             let first = component[0];
             if component.len() > 1 || graph.contains_edge(first, first) {
-                let members: Vec<NodeId> = component.iter().map(|index| NodeId(index.index() as u32)).collect();
+                let members: Vec<NodeId> =
+                    component.iter().map(|index| NodeId(ordinal(index.index()))).collect();
                 diagnostics.push(self.cycle(&members));
                 continue;
             }
-            self.order.push(NodeId(first.index() as u32));
+            self.order.push(NodeId(ordinal(first.index())));
         }
     }
 
@@ -407,7 +458,12 @@ impl Graph {
         let mut sorted = members.to_vec();
         sorted.sort_unstable();
         let mut walk = vec![sorted[0]];
-        while let Some(next) = self.node(walk[walk.len() - 1]).reads.iter().find(|next| members.contains(next) && (walk.len() == 1 || !walk[1..].contains(next))) {
+        while let Some(next) = self
+            .node(walk[walk.len() - 1])
+            .reads
+            .iter()
+            .find(|next| members.contains(next) && (walk.len() == 1 || !walk[1..].contains(next)))
+        {
             walk.push(*next);
             if *next == sorted[0] {
                 break;
@@ -426,7 +482,7 @@ impl Graph {
     pub fn name(&self, id: NodeId) -> String {
         let node = self.node(id);
         let module = self.module(node.module);
-        let prefix: String = module.path.iter().map(|name| format!("module.{name}.")).collect();
+        let prefix = module_prefix(&module.path);
         match &node.kind {
             NodeKind::Variable(name) => format!("{prefix}var.{name}"),
             NodeKind::Local(name) => format!("{prefix}local.{name}"),
@@ -458,7 +514,10 @@ impl Graph {
             if std::mem::replace(&mut seen[at.0 as usize], true) {
                 continue;
             }
-            if at != id && matches!(self.node(at).kind, NodeKind::Resource(_)) && self.resource(at).mode == Mode::Managed {
+            if at != id
+                && matches!(self.node(at).kind, NodeKind::Resource(_))
+                && self.resource(at).mode == Mode::Managed
+            {
                 return true;
             }
             waiting.extend(&self.node(at).reads);
@@ -473,7 +532,13 @@ fn visit_resource(resource: &Resource, visit: &mut dyn FnMut(&Reference)) {
     let lifecycle = &resource.lifecycle;
     let conditions = lifecycle.preconditions.iter().chain(&lifecycle.postconditions);
     let in_conditions = conditions.flat_map(|condition| [&condition.condition, &condition.error_message]);
-    let expressions = resource.count.iter().chain(&resource.for_each).chain(&lifecycle.prevent_destroy).chain(&lifecycle.replace_triggered_by).chain(in_conditions);
+    let expressions = resource
+        .count
+        .iter()
+        .chain(&resource.for_each)
+        .chain(&lifecycle.prevent_destroy)
+        .chain(&lifecycle.replace_triggered_by)
+        .chain(in_conditions);
     for expression in expressions {
         expression.references().iter().for_each(&mut *visit);
     }
@@ -489,6 +554,18 @@ pub fn provider_address(module: &Module, name: &str) -> ProviderAddress {
     let source = module.settings.required_providers.get(name).and_then(|required| required.source.as_deref());
     match source {
         None if name == "terraform" => ProviderAddress::builtin(),
-        source => ProviderAddress::parse(source.unwrap_or(name)).unwrap_or_else(|_| ProviderAddress::hashicorp(name)),
+        source => ProviderAddress::parse(source.unwrap_or(name))
+            .unwrap_or_else(|_| ProviderAddress::hashicorp(name)),
     }
+}
+
+/// How names say which module something is in: `module.a.module.b.`, nothing for the root.
+pub(crate) fn module_prefix(path: &[ArcStr]) -> String {
+    let mut prefix = String::new();
+    for name in path {
+        prefix.push_str("module.");
+        prefix.push_str(name);
+        prefix.push('.');
+    }
+    prefix
 }

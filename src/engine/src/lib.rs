@@ -9,8 +9,8 @@
 
 pub mod apply;
 pub mod connections;
-pub mod environment;
 pub mod envelope;
+pub mod environment;
 pub mod evaluate;
 pub mod event;
 pub mod expand;
@@ -18,6 +18,7 @@ pub mod graph;
 pub mod model;
 pub mod objects;
 pub mod order;
+mod ordinal;
 pub mod plan;
 pub mod plan_file;
 pub mod proposed;

@@ -347,7 +347,11 @@ impl Plan {
     pub fn has_changes(&self) -> bool {
         !self.stages.is_empty()
             || !self.recover.is_empty()
-            || self.changes.iter().any(|change| change.action != Action::NoOp || change.importing.is_some() || change.previous_address.is_some())
+            || self.changes.iter().any(|change| {
+                change.action != Action::NoOp
+                    || change.importing.is_some()
+                    || change.previous_address.is_some()
+            })
             || self.outputs.iter().any(|output| output.action != Action::NoOp)
     }
 }

@@ -37,9 +37,13 @@ impl PriorObject {
 /// Decodes a stored object by today's schema.
 pub fn decode_object(object: &Arc<Object>, kind: &Rc<Kind>) -> Result<PriorObject, String> {
     if object.schema_version > kind.schema.version {
-        return Err(format!("It was stored with version {} of its schema, and this provider knows versions up to {}.", object.schema_version, kind.schema.version));
+        return Err(format!(
+            "It was stored with version {} of its schema, and this provider knows versions up to {}.",
+            object.schema_version, kind.schema.version
+        ));
     }
-    let value = json::decode(object.attributes.get(), &kind.value_type).map_err(|error| format!("Its attributes do not fit the schema of {}: {error}.", kind.name))?;
+    let value = json::decode(object.attributes.get(), &kind.value_type)
+        .map_err(|error| format!("Its attributes do not fit the schema of {}: {error}.", kind.name))?;
     let marks = object.sensitive_paths.iter().map(|path| (path.clone(), Marks::sensitive())).collect();
     Ok(PriorObject {
         object: object.clone(),
@@ -85,7 +89,8 @@ impl StoredParts {
 pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<Object, String> {
     let (plain, marks) = value.unmark_deep();
     let text = json::encode(&plain, &kind.value_type).map_err(|error| error.to_string())?;
-    let sensitive_paths = marks.into_iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path).collect();
+    let sensitive_paths =
+        marks.into_iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path).collect();
     Ok(Object {
         status: parts.status,
         schema_version: kind.schema.version,
@@ -129,7 +134,6 @@ pub fn shown_id(value: &Value) -> Option<(String, String)> {
     })
 }
 
-
 /// Provider configurations to be stored, by address.
 pub fn encode_configurations(
     configurations: &[(ProviderConfigAddress, Value)],
@@ -152,7 +156,8 @@ pub fn readings_record(plan: &Plan, state: &State, connections: &Connections) ->
             None => None,
             Some(value) => {
                 let address = &reading.key.address;
-                let kind = connections.kind(&stored.provider.provider, address.mode(), address.type_name())?;
+                let kind =
+                    connections.kind(&stored.provider.provider, address.mode(), address.type_name())?;
                 let text = json::encode(value, &kind.value_type).ok()?;
                 let private = (!reading.private.is_empty()).then(|| reading.private.clone());
                 Some(Arc::new(Object { attributes: raw(text).ok()?, private, ..(**stored).clone() }))

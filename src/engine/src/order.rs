@@ -7,6 +7,7 @@
 use crate::evaluate::Read;
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::{Action, Step, Work};
+use crate::ordinal::ordinal;
 use crate::plan::Planner;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostic;
@@ -17,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Blocks whose replacements are made before the old object goes: those that say so, and everything they read.
 pub fn spread_create_before_destroy(graph: &Graph) -> FxHashSet<NodeId> {
-    let all = (0..graph.nodes.len() as u32).map(NodeId);
+    let all = (0..ordinal(graph.nodes.len())).map(NodeId);
     let mut waiting: Vec<NodeId> = all
         .filter(|id| matches!(graph.node(*id).kind, NodeKind::Resource(_)))
         .filter(|id| graph.resource(*id).lifecycle.create_before_destroy == Some(true))
@@ -35,7 +36,13 @@ pub fn spread_create_before_destroy(graph: &Graph) -> FxHashSet<NodeId> {
 
 /// All steps of a plan, in an order that apply may follow.
 pub(crate) fn steps(planner: &Planner<'_>) -> Result<Vec<Step>, Diagnostic> {
-    let mut order = Order { planner, steps: Vec::new(), make: Vec::new(), unmake: Vec::new(), barriers: FxHashMap::default() };
+    let mut order = Order {
+        planner,
+        steps: Vec::new(),
+        make: Vec::new(),
+        unmake: Vec::new(),
+        barriers: FxHashMap::default(),
+    };
     order.add_work();
     if order.steps.is_empty() {
         return Ok(Vec::new());
@@ -57,7 +64,7 @@ struct Order<'a, 'p> {
 
 impl Order<'_, '_> {
     fn push(&mut self, work: Work, after: Vec<u32>) -> u32 {
-        let id = self.steps.len() as u32;
+        let id = ordinal(self.steps.len());
         self.steps.push(Step { id, work, after });
         id
     }
@@ -90,11 +97,21 @@ impl Order<'_, '_> {
     fn wait_for_reads(&mut self) {
         let planner = self.planner;
         for ((node, _), rows) in planner.rows.borrow().iter() {
-            let provider = planner.graph.node(*node).provider.and_then(|id| planner.providers.borrow().get(&id).cloned());
+            let provider = planner
+                .graph
+                .node(*node)
+                .provider
+                .and_then(|id| planner.providers.borrow().get(&id).cloned());
             for row in rows.iter() {
                 let Some(make) = row.change.and_then(|change| self.make[change as usize]) else { continue };
                 let provider_reads = provider.iter().flat_map(|provider| provider.reads.iter());
-                let after: Vec<u32> = row.reads.iter().chain(provider_reads).filter_map(|read| self.made_by(*read)).filter(|id| *id != make).collect();
+                let after: Vec<u32> = row
+                    .reads
+                    .iter()
+                    .chain(provider_reads)
+                    .filter_map(|read| self.made_by(*read))
+                    .filter(|id| *id != make)
+                    .collect();
                 self.steps[make as usize].after.extend(after);
             }
         }
@@ -126,7 +143,7 @@ impl Order<'_, '_> {
             }
             Read::Block(node, row) => {
                 let rows = planner.rows.borrow().get(&(node, row)).map_or(0, |rows| rows.len());
-                (0..rows as u32).map(|place| Read::Instance(node, row, place)).collect()
+                (0..ordinal(rows)).map(|place| Read::Instance(node, row, place)).collect()
             }
         };
         let mut after: Vec<u32> = below.into_iter().filter_map(|read| self.made_by(read)).collect();
@@ -182,7 +199,7 @@ impl Order<'_, '_> {
                 return Err(self.cycle(&component));
             }
             let id = component[0].index();
-            place[id] = sorted.len() as u32;
+            place[id] = ordinal(sorted.len());
             sorted.push(self.steps[id].clone());
         }
         for step in &mut sorted {
@@ -199,12 +216,16 @@ impl Order<'_, '_> {
             .filter_map(|index| {
                 let work = &self.steps[index.index()].work;
                 let change = &changes[work.change()? as usize];
-                let word = if matches!(work, Work::Delete { .. }) { "destroy" } else { "apply" };
-                Some(format!("{} ({word})", change.address))
+                let verb = if matches!(work, Work::Delete { .. }) { "destroy" } else { "apply" };
+                Some(format!("{} ({verb})", change.address))
             })
             .collect();
-        Diagnostic::error("step-cycle", "Cycle", format!("These changes wait for each other in a circle:\n  {}", names.join("\n  ")))
-            .hint("Apply in two steps, or set create_before_destroy on the object that is replaced.")
+        Diagnostic::error(
+            "step-cycle",
+            "Cycle",
+            format!("These changes wait for each other in a circle:\n  {}", names.join("\n  ")),
+        )
+        .hint("Apply in two steps, or set create_before_destroy on the object that is replaced.")
     }
 }
 
@@ -231,9 +252,14 @@ impl Releases {
         let mut releases = Self::default();
         let mut release_of: FxHashMap<ObjectKey, (u32, bool)> = FxHashMap::default();
         for (index, change) in order.planner.changes.borrow().iter().enumerate() {
-            let step = order.unmake[index].map(|step| (step, false)).or_else(|| order.make[index].map(|step| (step, true)));
+            let step = order.unmake[index]
+                .map(|step| (step, false))
+                .or_else(|| order.make[index].map(|step| (step, true)));
             if let Some(step) = step {
-                release_of.insert(ObjectKey { address: change.address.clone(), deposed: change.deposed.clone() }, step);
+                release_of.insert(
+                    ObjectKey { address: change.address.clone(), deposed: change.deposed.clone() },
+                    step,
+                );
             }
         }
         let state = order.planner.input.state;
@@ -296,7 +322,8 @@ impl Releases {
         }
         self.barriers.insert(key.clone(), None);
         let readers = self.of_nodes.get(node).cloned().unwrap_or_default();
-        let mut steps = stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || self.steps_of(order, readers, keeps_updates));
+        let mut steps =
+            stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || self.steps_of(order, readers, keeps_updates));
         let joined = order.join(&mut steps);
         self.barriers.insert(key, joined);
         joined
@@ -305,7 +332,7 @@ impl Releases {
 
 /// The block's name without any keys, as `dependencies` in the v4 format has it.
 fn config_block(address: &Address) -> String {
-    let modules: String = address.module().config_path().iter().map(|name| format!("module.{name}.")).collect();
+    let modules = crate::graph::module_prefix(&address.module().config_path());
     let mode = if address.mode() == formwork_state::Mode::Data { "data." } else { "" };
     format!("{modules}{mode}{}.{}", address.type_name(), address.name())
 }

@@ -44,7 +44,9 @@ fn proposed_nested(nested: &NestedBlock, before: Option<&Value>, given: &Value) 
     if given.is_null() || !given.is_known() {
         return given.clone();
     }
-    let inner = |before: Option<&Value>, given: &Value| proposed_block(&nested.block, before.unwrap_or(&nothing), given);
+    let inner = |before: Option<&Value>, given: &Value| {
+        proposed_block(&nested.block, before.unwrap_or(&nothing), given)
+    };
     match (nested.nesting, given.kind()) {
         (Nesting::Single | Nesting::Group, _) => inner(before, given),
         (Nesting::List, Kind::List(items) | Kind::Tuple(items)) => {
@@ -53,8 +55,10 @@ fn proposed_nested(nested: &NestedBlock, before: Option<&Value>, given: &Value) 
             sequence_like(given, merged)
         }
         (Nesting::Map, Kind::Map(entries) | Kind::Object(entries)) => {
-            let merged: Vec<(ArcStr, Value)> =
-                entries.iter().map(|(key, item)| (key.clone(), inner(before.and_then(|before| before.get(key)), item))).collect();
+            let merged: Vec<(ArcStr, Value)> = entries
+                .iter()
+                .map(|(key, item)| (key.clone(), inner(before.and_then(|before| before.get(key)), item)))
+                .collect();
             match given.value_type() {
                 Type::Map(element) => Value::map((*element).clone(), merged),
                 _ => Value::object(merged),
@@ -79,7 +83,8 @@ fn proposed_set(nested: &NestedBlock, before: Option<&Value>, items: &[Value], s
     let mut used = vec![false; prior.len()];
     let nothing = Value::null(Type::Dynamic);
     let merged = items.iter().map(|item| {
-        let found = (0..prior.len()).find(|at| !used[*at] && differs_only_in_computed(&nested.block, &prior[*at], item));
+        let found = (0..prior.len())
+            .find(|at| !used[*at] && differs_only_in_computed(&nested.block, &prior[*at], item));
         let before = found.map_or(&nothing, |at| {
             used[at] = true;
             &prior[at]
@@ -100,13 +105,25 @@ fn differs_only_in_computed(block: &Block, prior: &Value, given: &Value) -> bool
 
 /// Where a planned value breaks the protocol's promise: each planned leaf must be the configuration's, or the prior
 /// one, or computed. Returns the paths at fault with a sentence each.
-pub fn plan_faults(block: &Block, prior: &Value, configuration: &Value, planned: &Value) -> Vec<(Path, String)> {
+pub fn plan_faults(
+    block: &Block,
+    prior: &Value,
+    configuration: &Value,
+    planned: &Value,
+) -> Vec<(Path, String)> {
     let mut faults = Vec::new();
     check_block(block, prior, configuration, planned, &Path::root(), &mut faults);
     faults
 }
 
-fn check_block(block: &Block, prior: &Value, configuration: &Value, planned: &Value, at: &Path, faults: &mut Vec<(Path, String)>) {
+fn check_block(
+    block: &Block,
+    prior: &Value,
+    configuration: &Value,
+    planned: &Value,
+    at: &Path,
+    faults: &mut Vec<(Path, String)>,
+) {
     for (name, attribute) in &block.attributes {
         let (Some(given), Some(after)) = (configuration.get(name), planned.get(name)) else { continue };
         if given.is_same_node(after) {
@@ -116,10 +133,17 @@ fn check_block(block: &Block, prior: &Value, configuration: &Value, planned: &Va
         let is_allowed = if attribute.write_only {
             after.is_null()
         } else {
-            after == given || (given.is_null() && attribute.is_computed()) || (before == Some(after) && !given.is_null()) || !given.is_wholly_known()
+            after == given
+                || (given.is_null() && attribute.is_computed())
+                || (before == Some(after) && !given.is_null())
+                || !given.is_wholly_known()
         };
         if !is_allowed {
-            let sentence = if attribute.write_only { "a write-only attribute must be planned as null" } else { "the planned value is neither the configured one nor the prior one" };
+            let sentence = if attribute.write_only {
+                "a write-only attribute must be planned as null"
+            } else {
+                "the planned value is neither the configured one nor the prior one"
+            };
             faults.push((at.clone().attribute(name.clone()), sentence.to_owned()));
         }
     }
@@ -135,11 +159,17 @@ fn check_block(block: &Block, prior: &Value, configuration: &Value, planned: &Va
             Nesting::List => {
                 let (Some(given), Some(after)) = (given.items(), after.items()) else { continue };
                 if given.len() != after.len() {
-                    faults.push((below, "the number of blocks planned differs from the number configured".to_owned()));
+                    faults.push((
+                        below,
+                        "the number of blocks planned differs from the number configured".to_owned(),
+                    ));
                     continue;
                 }
                 for (index, (given, after)) in (0u64..).zip(given.iter().zip(after)) {
-                    let before = before.items().and_then(|items| items.get(usize::try_from(index).ok()?)).unwrap_or(&nothing);
+                    let before = before
+                        .items()
+                        .and_then(|items| items.get(usize::try_from(index).ok()?))
+                        .unwrap_or(&nothing);
                     check_block(&nested.block, before, given, after, &below.clone().index(index), faults);
                 }
             }
@@ -203,16 +233,37 @@ mod tests {
     #[test]
     fn configuration_wins_and_computed_stays() {
         let null = |kind| Value::null(kind);
-        let prior = object(&[("id", "a".into()), ("name", "x".into()), ("size", 3.into()), ("note", "old".into())]);
-        let given = object(&[("id", null(Type::String)), ("name", "y".into()), ("size", null(Type::Number)), ("note", null(Type::String))]);
-        let expected = object(&[("id", "a".into()), ("name", "y".into()), ("size", 3.into()), ("note", null(Type::String))]);
+        let prior =
+            object(&[("id", "a".into()), ("name", "x".into()), ("size", 3.into()), ("note", "old".into())]);
+        let given = object(&[
+            ("id", null(Type::String)),
+            ("name", "y".into()),
+            ("size", null(Type::Number)),
+            ("note", null(Type::String)),
+        ]);
+        let expected = object(&[
+            ("id", "a".into()),
+            ("name", "y".into()),
+            ("size", 3.into()),
+            ("note", null(Type::String)),
+        ]);
         assert_eq!(proposed(&block(), &prior, &given), expected);
     }
 
     #[test]
     fn a_changed_configured_leaf_is_a_fault() {
-        let given = object(&[("id", Value::null(Type::String)), ("name", "y".into()), ("size", 1.into()), ("note", "n".into())]);
-        let planned = object(&[("id", Value::unknown(Type::String)), ("name", "z".into()), ("size", 1.into()), ("note", "n".into())]);
+        let given = object(&[
+            ("id", Value::null(Type::String)),
+            ("name", "y".into()),
+            ("size", 1.into()),
+            ("note", "n".into()),
+        ]);
+        let planned = object(&[
+            ("id", Value::unknown(Type::String)),
+            ("name", "z".into()),
+            ("size", 1.into()),
+            ("note", "n".into()),
+        ]);
         let faults = plan_faults(&block(), &Value::null(Type::Dynamic), &given, &planned);
         assert_eq!(faults.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), [".name"]);
     }

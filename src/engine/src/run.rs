@@ -69,9 +69,14 @@ pub fn load(files: &Arc<dyn Source>) -> (Configuration, Diagnostics) {
 }
 
 /// Decides the root variables from what was given.
-pub fn decide_variables(configuration: &mut Configuration, given: &IndexMap<ArcStr, GivenVariable>) -> Diagnostics {
-    let (variables, diagnostics) = crate::variables::decide(&configuration.root, given, &mut configuration.sources);
-    configuration.defaulted = configuration.root.variables.keys().filter(|name| !given.contains_key(*name)).cloned().collect();
+pub fn decide_variables(
+    configuration: &mut Configuration,
+    given: &IndexMap<ArcStr, GivenVariable>,
+) -> Diagnostics {
+    let (variables, diagnostics) =
+        crate::variables::decide(&configuration.root, given, &mut configuration.sources);
+    configuration.defaulted =
+        configuration.root.variables.keys().filter(|name| !given.contains_key(*name)).cloned().collect();
     configuration.variables = variables;
     diagnostics
 }
@@ -82,12 +87,23 @@ pub fn validate(environment: &Environment, configuration: &Configuration) -> Dia
 }
 
 /// Plans.
-pub async fn plan(environment: &Environment, configuration: &Configuration, folded: &Folded, options: &PlanOptions) -> Planning {
+pub async fn plan(
+    environment: &Environment,
+    configuration: &Configuration,
+    folded: &Folded,
+    options: &PlanOptions,
+) -> Planning {
     let connections = Connections::new(environment.clone());
     plan_with(environment, configuration, folded, options, &connections).await
 }
 
-async fn plan_with(environment: &Environment, configuration: &Configuration, folded: &Folded, options: &PlanOptions, connections: &Connections) -> Planning {
+async fn plan_with(
+    environment: &Environment,
+    configuration: &Configuration,
+    folded: &Folded,
+    options: &PlanOptions,
+    connections: &Connections,
+) -> Planning {
     let recording = RecordingSource::new(configuration.files.as_ref());
     let input = PlanInput {
         root: configuration.root.clone(),
@@ -154,10 +170,15 @@ pub fn is_open_plan(folded: &Folded, plan: &Plan) -> bool {
 
 /// Whether configuration and variables are still those of a plan.
 pub fn is_unchanged(configuration: &Configuration, plan: &Plan) -> bool {
-    let are_files_same = configuration.recorded.iter().all(|(path, bytes)| plan.files.get(path) == Some(bytes));
-    let are_none_missing = plan.files.iter().all(|(path, bytes)| configuration.files.read(path).ok().as_ref() == Some(bytes));
+    let are_files_same =
+        configuration.recorded.iter().all(|(path, bytes)| plan.files.get(path) == Some(bytes));
+    let are_none_missing =
+        plan.files.iter().all(|(path, bytes)| configuration.files.read(path).ok().as_ref() == Some(bytes));
     let are_variables_same = plan.variables.len() == configuration.variables.len()
-        && plan.variables.iter().all(|(name, planned)| configuration.variables.get(name) == Some(&planned.value));
+        && plan
+            .variables
+            .iter()
+            .all(|(name, planned)| configuration.variables.get(name) == Some(&planned.value));
     are_files_same && are_none_missing && are_variables_same
 }
 
@@ -177,9 +198,20 @@ pub fn check_stale(folded: &Folded, plan: &Plan) -> Result<(), Diagnostic> {
 }
 
 /// Performs an approved plan, through all its stages. An open run of the same plan goes on where it was cut off.
-pub async fn apply(environment: &Environment, store: &Store, plan: &Plan, run: &str, workspace: &str) -> Outcome {
+pub async fn apply(
+    environment: &Environment,
+    store: &Store,
+    plan: &Plan,
+    run: &str,
+    workspace: &str,
+) -> Outcome {
     let (configuration, diagnostics) = recorded_configuration(plan);
-    let mut outcome = Outcome { diagnostics, counts: Counts::default(), sources: configuration.sources.clone(), unapproved: None };
+    let mut outcome = Outcome {
+        diagnostics,
+        counts: Counts::default(),
+        sources: configuration.sources.clone(),
+        unapproved: None,
+    };
     if outcome.diagnostics.has_errors() {
         return outcome;
     }
@@ -189,7 +221,14 @@ pub async fn apply(environment: &Environment, store: &Store, plan: &Plan, run: &
         outcome.diagnostics.push(diagnostic);
         return outcome;
     }
-    let mut performer = Performer { environment, store, configuration: &configuration, workspace, connections, outcome: &mut outcome };
+    let mut performer = Performer {
+        environment,
+        store,
+        configuration: &configuration,
+        workspace,
+        connections,
+        outcome: &mut outcome,
+    };
     let is_whole = performer.stages(plan, is_continuing).await;
     close(store, !is_whole || outcome.diagnostics.has_errors(), &mut outcome.diagnostics).await;
     outcome
@@ -198,13 +237,20 @@ pub async fn apply(environment: &Environment, store: &Store, plan: &Plan, run: &
 /// Takes up what an open run left in flight, from its own plan, and closes the run; performs no further step.
 pub async fn recover(environment: &Environment, store: &Store, plan: &Plan, workspace: &str) -> Outcome {
     let (configuration, diagnostics) = recorded_configuration(plan);
-    let mut outcome = Outcome { diagnostics, counts: Counts::default(), sources: configuration.sources.clone(), unapproved: None };
+    let mut outcome = Outcome {
+        diagnostics,
+        counts: Counts::default(),
+        sources: configuration.sources.clone(),
+        unapproved: None,
+    };
     if outcome.diagnostics.has_errors() {
         return outcome;
     }
     let connections = Connections::new(environment.clone());
-    let (run, stage) = store.folded().run.as_ref().map(|run| (run.run.clone(), run.stage)).unwrap_or_default();
-    let input = apply_input(plan, &configuration, store, run, workspace, stage, recorded_finished(store, plan));
+    let (run, stage) =
+        store.folded().run.as_ref().map(|run| (run.run.clone(), run.stage)).unwrap_or_default();
+    let input =
+        apply_input(plan, &configuration, store, run, workspace, stage, recorded_finished(store, plan));
     let applied = apply::recover(environment, &input, &connections).await;
     outcome.diagnostics.append(applied.diagnostics);
     close(store, true, &mut outcome.diagnostics).await;
@@ -218,21 +264,40 @@ fn recorded_finished(store: &Store, plan: &Plan) -> BTreeSet<u32> {
 }
 
 fn finished_steps(store: &Store) -> BTreeSet<u32> {
-    store.folded().run.as_ref().filter(|run| run.stage == 0).map_or_else(BTreeSet::new, |run| run.finished_steps.clone())
+    store
+        .folded()
+        .run
+        .as_ref()
+        .filter(|run| run.stage == 0)
+        .map_or_else(BTreeSet::new, |run| run.finished_steps.clone())
 }
 
 /// Loads the configuration that a plan carries.
 fn recorded_configuration(plan: &Plan) -> (Configuration, Diagnostics) {
     let files: Arc<dyn Source> = Arc::new(MemorySource(plan.files.clone()));
     let (mut configuration, diagnostics) = load(&files);
-    configuration.variables = plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
-    configuration.defaulted = plan.variables.iter().filter(|(_, variable)| variable.is_default).map(|(name, _)| name.clone()).collect();
+    configuration.variables =
+        plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
+    configuration.defaulted = plan
+        .variables
+        .iter()
+        .filter(|(_, variable)| variable.is_default)
+        .map(|(name, _)| name.clone())
+        .collect();
     configuration.recorded.clone_from(&plan.files);
     (configuration, diagnostics)
 }
 
-async fn begin(environment: &Environment, store: &Store, plan: &Plan, run: &str, connections: &Connections) -> Result<(), Diagnostic> {
-    let raw = plan_file::to_raw(plan).map_err(|error| Diagnostic::error("plan-unwritable", "Plan cannot be recorded", error.to_string()))?;
+async fn begin(
+    environment: &Environment,
+    store: &Store,
+    plan: &Plan,
+    run: &str,
+    connections: &Connections,
+) -> Result<(), Diagnostic> {
+    let raw = plan_file::to_raw(plan).map_err(|error| {
+        Diagnostic::error("plan-unwritable", "Plan cannot be recorded", error.to_string())
+    })?;
     let record = Record::Begin {
         run: run.to_owned(),
         lineage: store.folded().state.lineage.clone(),
@@ -261,7 +326,15 @@ async fn close(store: &Store, errored: bool, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn apply_input<'a>(plan: &'a Plan, configuration: &'a Configuration, store: &'a Store, run: String, workspace: &str, stage: u32, finished: BTreeSet<u32>) -> ApplyInput<'a> {
+fn apply_input<'a>(
+    plan: &'a Plan,
+    configuration: &'a Configuration,
+    store: &'a Store,
+    run: String,
+    workspace: &str,
+    stage: u32,
+    finished: BTreeSet<u32>,
+) -> ApplyInput<'a> {
     ApplyInput {
         plan,
         root: configuration.root.clone(),
@@ -291,7 +364,15 @@ impl Performer<'_> {
         let mut current = approved.clone();
         if is_continuing && stage > 0 {
             // The recorded plan is the first stage's: what is in flight is taken up by it, the rest planned again.
-            let input = apply_input(approved, self.configuration, self.store, self.run_id(), self.workspace, stage, recorded_finished(self.store, approved));
+            let input = apply_input(
+                approved,
+                self.configuration,
+                self.store,
+                self.run_id(),
+                self.workspace,
+                stage,
+                recorded_finished(self.store, approved),
+            );
             let applied = apply::recover(self.environment, &input, &self.connections).await;
             self.take(applied);
             match self.next_stage(approved, stage).await {
@@ -301,7 +382,15 @@ impl Performer<'_> {
         }
         let mut finished = finished_steps(self.store);
         loop {
-            let input = apply_input(&current, self.configuration, self.store, self.run_id(), self.workspace, stage, std::mem::take(&mut finished));
+            let input = apply_input(
+                &current,
+                self.configuration,
+                self.store,
+                self.run_id(),
+                self.workspace,
+                stage,
+                std::mem::take(&mut finished),
+            );
             let applied = apply::apply(self.environment, &input, &self.connections).await;
             if !self.take(applied) {
                 return false;
@@ -345,16 +434,24 @@ impl Performer<'_> {
 
     /// Plans the next stage with what is known by now and holds it against the envelope.
     async fn next_stage(&mut self, before: &Plan, stage: u32) -> Option<Plan> {
-        let options = PlanOptions { mode: before.mode, refresh: false, timestamp: before.timestamp.clone(), workspace: self.workspace.to_owned(), accepted_targets: Vec::new() };
+        let options = PlanOptions {
+            mode: before.mode,
+            refresh: false,
+            timestamp: before.timestamp.clone(),
+            workspace: self.workspace.to_owned(),
+            accepted_targets: Vec::new(),
+        };
         let folded = Folded { state: self.store.folded().state.clone(), run: None, is_changed: false };
-        let planning = plan_with(self.environment, self.configuration, &folded, &options, &self.connections).await;
+        let planning =
+            plan_with(self.environment, self.configuration, &folded, &options, &self.connections).await;
         let is_errored = planning.diagnostics.has_errors();
         self.outcome.diagnostics.append(planning.diagnostics);
         if is_errored {
             return None;
         }
         let plan = planning.plan;
-        let outside = before.stages.first().map_or_else(Vec::new, |allowed| envelope::outside(allowed, &plan));
+        let outside =
+            before.stages.first().map_or_else(Vec::new, |allowed| envelope::outside(allowed, &plan));
         if outside.is_empty() {
             return Some(plan);
         }
@@ -369,6 +466,10 @@ impl Performer<'_> {
 
 fn no_progress(plan: &Plan) -> Diagnostic {
     let awaits = plan.stages.first().map_or("", |stage| stage.awaits.as_str());
-    Diagnostic::error("stage-waits", "Later stage cannot begin", format!("{awaits}, and nothing in this configuration brings it about."))
-        .hint("Make what it waits for part of the configuration, or create it first.")
+    Diagnostic::error(
+        "stage-waits",
+        "Later stage cannot begin",
+        format!("{awaits}, and nothing in this configuration brings it about."),
+    )
+    .hint("Make what it waits for part of the configuration, or create it first.")
 }

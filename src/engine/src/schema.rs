@@ -50,7 +50,8 @@ impl Kind {
 }
 
 fn has_sensitive(block: &Block) -> bool {
-    block.attributes.values().any(|attribute| attribute.sensitive) || block.blocks.values().any(|nested| has_sensitive(&nested.block))
+    block.attributes.values().any(|attribute| attribute.sensitive)
+        || block.blocks.values().any(|nested| has_sensitive(&nested.block))
 }
 
 fn sensitive_paths(block: &Block, value: &Value, at: &Path, found: &mut Vec<Path>) {
@@ -113,7 +114,9 @@ pub fn decode_schema(block: &Block) -> lang::BlockSchema {
 /// Whether a path leads to, or into, an attribute of the block that is write-only.
 pub fn is_write_only(block: &Block, path: &Path) -> bool {
     match path.steps().first() {
-        Some(PathStep::Attribute(name)) => block.attributes.get(name).is_some_and(|attribute| attribute.write_only),
+        Some(PathStep::Attribute(name)) => {
+            block.attributes.get(name).is_some_and(|attribute| attribute.write_only)
+        }
         _ => false,
     }
 }

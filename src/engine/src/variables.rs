@@ -81,7 +81,12 @@ pub fn read_file(name: &str, text: &str, sources: &mut Sources) -> (FileValues, 
     (values, diagnostics)
 }
 
-fn read_text(variable: &Variable, text: &str, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Value> {
+fn read_text(
+    variable: &Variable,
+    text: &str,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
     let wanted = &variable.constraint.value_type;
     if wanted.is_primitive() || *wanted == Type::Dynamic {
         return Some(Value::string(text));
@@ -97,23 +102,36 @@ fn read_text(variable: &Variable, text: &str, sources: &mut Sources, diagnostics
 }
 
 fn undeclared(module: &Module, name: &str, given: &GivenVariable) -> Option<Diagnostic> {
-    let detail = format!("A value for {name:?} was given by {}, but the root module does not declare a variable of that name.", given.origin);
+    let detail = format!(
+        "A value for {name:?} was given by {}, but the root module does not declare a variable of that name.",
+        given.origin
+    );
     let hint = match formwork_lang::nearest(name, module.variables.keys().map(ArcStr::as_str)) {
         Some(close) => format!("Did you mean {close:?}?"),
         None => format!("Declare it with a variable {name:?} block, or leave the value out."),
     };
     match &given.given {
         _ if given.origin.starts_with("TF_VAR_") => None,
-        Given::Value(_, span) => Some(Diagnostic::warning("undeclared-variable", "Value for undeclared variable", detail).at(*span).hint(hint)),
-        Given::Text(_) => Some(Diagnostic::error("undeclared-variable", "Value for undeclared variable", detail).hint(hint)),
+        Given::Value(_, span) => Some(
+            Diagnostic::warning("undeclared-variable", "Value for undeclared variable", detail)
+                .at(*span)
+                .hint(hint),
+        ),
+        Given::Text(_) => {
+            Some(Diagnostic::error("undeclared-variable", "Value for undeclared variable", detail).hint(hint))
+        }
     }
 }
 
 fn missing(variable: &Variable) -> Diagnostic {
     let name = &variable.name;
-    Diagnostic::error("missing-variable", "No value for required variable", format!("The root module input variable {name:?} is not set, and has no default value."))
-        .at(variable.span)
-        .hint(format!("Use -var '{name}=...', a variables file, or the environment variable TF_VAR_{name}."))
+    Diagnostic::error(
+        "missing-variable",
+        "No value for required variable",
+        format!("The root module input variable {name:?} is not set, and has no default value."),
+    )
+    .at(variable.span)
+    .hint(format!("Use -var '{name}=...', a variables file, or the environment variable TF_VAR_{name}."))
 }
 
 /// The final value of a variable from what was given: default, null rule, conversion, marks.
@@ -129,8 +147,12 @@ pub fn settle(variable: &Variable, given: Option<Value>, span: Option<Span>) -> 
         Ok(value) => value,
         Err(message) => {
             let name = &variable.name;
-            let mut diagnostic = Diagnostic::error("invalid-variable-value", "Invalid value for input variable", format!("The given value is not suitable for var.{name}: {message}."))
-                .hint(format!("It must be of type {}.", variable.constraint.value_type));
+            let mut diagnostic = Diagnostic::error(
+                "invalid-variable-value",
+                "Invalid value for input variable",
+                format!("The given value is not suitable for var.{name}: {message}."),
+            )
+            .hint(format!("It must be of type {}.", variable.constraint.value_type));
             if let Some(span) = span {
                 diagnostic = diagnostic.at(span);
             }
@@ -139,7 +161,12 @@ pub fn settle(variable: &Variable, given: Option<Value>, span: Option<Span>) -> 
         }
     };
     if value.is_null() && !variable.nullable {
-        let mut diagnostic = Diagnostic::error("null-variable", "Required variable not set", format!("Unsuitable value for var.{}: required variable may not be set to null.", variable.name)).at(span.unwrap_or(variable.span));
+        let mut diagnostic = Diagnostic::error(
+            "null-variable",
+            "Required variable not set",
+            format!("Unsuitable value for var.{}: required variable may not be set to null.", variable.name),
+        )
+        .at(span.unwrap_or(variable.span));
         diagnostic.hint = Some("Give it a value, or set nullable = true.".to_owned());
         diagnostics.push(diagnostic);
         value = Value::unknown(variable.constraint.value_type.without_optional());
@@ -158,23 +185,25 @@ pub fn settle(variable: &Variable, given: Option<Value>, span: Option<Span>) -> 
 struct NoScope;
 
 impl formwork_lang::Scope for NoScope {
-    fn resolve(&self, query: &formwork_lang::Query<'_>) -> Result<Value, Box<Diagnostic>> {
-        Err(Box::new(
-            Diagnostic::error("variables-not-allowed", "Variables not allowed", format!("{} cannot be named here.", query.subject))
-                .at(query.span)
-                .hint("Write the value itself."),
-        ))
+    fn resolve(&self, query: &formwork_lang::Query<'_>) -> Result<Value, Diagnostic> {
+        Err(Diagnostic::error(
+            "variables-not-allowed",
+            "Variables not allowed",
+            format!("{} cannot be named here.", query.subject),
+        )
+        .at(query.span)
+        .hint("Write the value itself."))
     }
 
     fn files(&self) -> &dyn Source {
         &NO_FILES
     }
 
-    fn module_directory(&self) -> &str {
+    fn module_directory(&self) -> &'static str {
         "."
     }
 
-    fn plan_timestamp(&self) -> &str {
+    fn plan_timestamp(&self) -> &'static str {
         ""
     }
 }

@@ -36,16 +36,7 @@ pub fn index(collection: &Value, key: &Value) -> Outcome {
         Type::List(element) => in_sequence(&bare, &key, |_| (*element).clone(), Type::clone(&element))?,
         Type::Tuple(elements) => in_sequence(&bare, &key, |at| elements[at].clone(), Type::Dynamic)?,
         Type::Map(element) => in_map(&bare, &key, &element)?,
-        Type::Object(object) => {
-            let Some(name) = text_key(&key)? else { return Ok(Value::unknown(Type::Dynamic)) };
-            let Some(kind) = object.get(&name) else {
-                return Err(OperationError {
-                    operand: Some(Operand::Right),
-                    message: format!("{NO_SUCH_ELEMENT}."),
-                });
-            };
-            bare.get(&name).cloned().unwrap_or_else(|| Value::unknown(kind.clone()))
-        }
+        Type::Object(_) => in_object(&bare, &key)?,
         Type::Set(_) => {
             let message = "Elements of a set are identified only by their value and don't have any separate index \
                            or key to select with, so it's only possible to perform operations across all elements \

@@ -147,6 +147,13 @@ impl BigFloat {
         }
     }
 
+    /// As [`BigFloat::positive`], without zeros at the end of the mantissa: less to multiply and to divide.
+    fn reduced(&self) -> Option<Positive> {
+        let Positive { mantissa, exponent } = self.positive()?;
+        let zeros = mantissa.trailing_zeros().unwrap_or(0);
+        Some(Positive { mantissa: mantissa >> zeros, exponent: exponent.saturating_add_unsigned(zeros) })
+    }
+
     /// Whether it is finite and whole.
     pub(crate) fn is_integer(&self) -> bool {
         match &self.magnitude {
@@ -183,9 +190,8 @@ impl BigFloat {
         match (&self.magnitude, &other.magnitude) {
             (Magnitude::Infinite, Magnitude::Infinite) if self.negative != other.negative => None,
             (Magnitude::Infinite, _) => Some(self.clone()),
-            (_, Magnitude::Infinite) => Some(other.clone()),
             (Magnitude::Zero, Magnitude::Zero) => Some(Self::zero(self.negative && other.negative)),
-            (Magnitude::Zero, _) => Some(other.clone()),
+            (_, Magnitude::Infinite) | (Magnitude::Zero, _) => Some(other.clone()),
             (_, Magnitude::Zero) => Some(self.clone()),
             (Magnitude::Finite { .. }, Magnitude::Finite { .. }) => self.add_finite(other),
         }
@@ -220,7 +226,7 @@ impl BigFloat {
     /// The product.
     pub(crate) fn multiply(&self, other: &Self) -> Option<Self> {
         let negative = self.negative != other.negative;
-        if let (Some(left), Some(right)) = (self.positive(), other.positive()) {
+        if let (Some(left), Some(right)) = (self.reduced(), other.reduced()) {
             return Some(Self::from_positive(negative, left.times(&right, PRECISION), false));
         }
         match (self.is_infinite() || other.is_infinite(), self.is_zero() || other.is_zero()) {
@@ -233,7 +239,7 @@ impl BigFloat {
     /// The quotient; infinite where a number other than zero is divided by zero.
     pub(crate) fn divide(&self, other: &Self) -> Option<Self> {
         let negative = self.negative != other.negative;
-        if let (Some(left), Some(right)) = (self.positive(), other.positive()) {
+        if let (Some(left), Some(right)) = (self.reduced(), other.reduced()) {
             let (quotient, inexact) = left.over(&right);
             return Some(Self::from_positive(negative, quotient, inexact));
         }

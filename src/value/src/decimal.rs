@@ -5,6 +5,7 @@
 use crate::big_float::{BigFloat, PRECISION, Positive};
 use num_bigint::BigUint;
 use num_traits::Zero;
+use std::fmt::Write;
 
 /// Bits to which Go rounds powers of five while it reads a number.
 const POWER_PRECISION: u64 = PRECISION + 64;
@@ -84,50 +85,66 @@ fn power_of_five(exponent: u64) -> Positive {
     result
 }
 
-/// Decimal digits with the place of the point: 0.`digits` × 10^`point`; no zeros at the end.
+/// Digits that tell apart any two neighbours of 512 bits, with room for the place of the point.
+const DIGITS_OF_PRECISION: i64 = 160;
+
+/// Leading decimal digits with the place of the point: 0.`digits` × 10^`point`; no zeros at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decimal {
     digits: Vec<u8>,
     point: i64,
+    /// Whether digits other than zero follow.
+    has_more: bool,
 }
 
 impl Decimal {
-    /// All digits of a number.
-    fn exact(mut mantissa: BigUint, exponent: i64) -> Self {
-        if mantissa.is_zero() {
-            return Self { digits: Vec::new(), point: 0 };
+    /// So many leading digits, or one more or less, of a number other than zero.
+    fn leading(value: &Positive, wanted: i64) -> Self {
+        let Positive { mantissa, exponent } = value;
+        let magnitude = exponent.saturating_add_unsigned(mantissa.bits());
+        // log10(2) from below or above: the number of digits may come out one off.
+        let scale =
+            wanted - (i128::from(magnitude) * 30_102_999_566 / 100_000_000_000).try_into().unwrap_or(0_i64);
+        let power = BigUint::from(10_u32).pow(u32::try_from(scale.unsigned_abs()).unwrap_or(u32::MAX));
+        let (whole, has_more) = match (scale >= 0, *exponent >= 0) {
+            (true, true) => ((mantissa * power) << exponent.unsigned_abs(), false),
+            (true, false) => {
+                let scaled = mantissa * power;
+                let below = exponent.unsigned_abs();
+                let has_more = scaled.trailing_zeros().is_some_and(|zeros| zeros < below);
+                (scaled >> below, has_more)
+            }
+            (false, is_whole) => {
+                let shift = exponent.unsigned_abs();
+                let (numerator, denominator) =
+                    if is_whole { (mantissa << shift, power) } else { (mantissa.clone(), power << shift) };
+                let whole = &numerator / &denominator;
+                let has_more = &whole * &denominator != numerator;
+                (whole, has_more)
+            }
+        };
+        let digits = whole.to_str_radix(10).into_bytes();
+        let point = (digits.len() as u64).cast_signed() - scale;
+        let mut decimal = Self { digits, point, has_more };
+        if !has_more {
+            decimal.trim();
         }
-        let zeros = mantissa.trailing_zeros().unwrap_or(0);
-        mantissa >>= zeros;
-        let exponent = exponent.saturating_add_unsigned(zeros);
-        let mut point = 0;
-        if exponent >= 0 {
-            mantissa <<= exponent.unsigned_abs();
-        } else {
-            // m × 2^-n is m × 5^n × 10^-n.
-            mantissa *= BigUint::from(5_u32).pow(u32::try_from(exponent.unsigned_abs()).unwrap_or(u32::MAX));
-            point = exponent;
-        }
-        let digits = mantissa.to_str_radix(10).into_bytes();
-        point = point.saturating_add_unsigned(digits.len() as u64);
-        let mut decimal = Self { digits, point };
-        decimal.trim();
         decimal
     }
 
     /// The fewest digits that read back as the same number of 512 bits.
     pub(crate) fn shortest(value: &Positive) -> Self {
-        let mut decimal = Self::exact(value.mantissa.clone(), value.exponent);
+        let mut decimal = Self::leading(value, DIGITS_OF_PRECISION);
         // One bit more than the mantissa has, so that one is half a unit in the last place.
         let doubled: BigUint = &value.mantissa << 1_u32;
         let exponent = value.exponent.saturating_sub(1);
-        let lower = Self::exact(&doubled - 1_u32, exponent);
-        let upper = Self::exact(&doubled + 1_u32, exponent);
+        let lower = Self::leading(&Positive { mantissa: &doubled - 1_u32, exponent }, DIGITS_OF_PRECISION);
+        let upper = Self::leading(&Positive { mantissa: &doubled + 1_u32, exponent }, DIGITS_OF_PRECISION);
         let inclusive = !value.mantissa.bit(0);
         for at in 0..decimal.digits.len() {
             let (low, middle, high) = (lower.at(at), decimal.at(at), upper.at(at));
-            let down = low != middle || inclusive && at + 1 == lower.digits.len();
-            let up = middle != high && (inclusive || middle + 1 < high || at + 1 < upper.digits.len());
+            let down = low != middle || inclusive && lower.ends_at(at + 1);
+            let up = middle != high && (inclusive || middle + 1 < high || !upper.ends_by(at + 1));
             match (down, up) {
                 (true, true) => decimal.round(at + 1),
                 (true, false) => decimal.round_down(at + 1),
@@ -137,6 +154,14 @@ impl Decimal {
             break;
         }
         decimal
+    }
+
+    fn ends_at(&self, count: usize) -> bool {
+        !self.has_more && self.digits.len() == count
+    }
+
+    fn ends_by(&self, count: usize) -> bool {
+        !self.has_more && self.digits.len() <= count
     }
 
     fn at(&self, at: usize) -> u8 {
@@ -156,7 +181,7 @@ impl Decimal {
         if count >= self.digits.len() {
             return;
         }
-        let half = self.digits[count] == b'5' && count + 1 == self.digits.len();
+        let half = self.digits[count] == b'5' && self.ends_at(count + 1);
         let up = if half {
             // Exactly half way: to the even digit.
             count > 0 && (self.digits[count - 1] - b'0') & 1 != 0
@@ -167,21 +192,22 @@ impl Decimal {
     }
 
     fn round_up(&mut self, count: usize) {
+        self.has_more = false;
         let mut count = count.min(self.digits.len());
         while count > 0 && self.digits[count - 1] == b'9' {
             count -= 1;
         }
         self.digits.truncate(count);
-        match self.digits.last_mut() {
-            Some(last) => *last += 1,
-            None => {
-                self.digits.push(b'1');
-                self.point += 1;
-            }
+        if let Some(last) = self.digits.last_mut() {
+            *last += 1;
+        } else {
+            self.digits.push(b'1');
+            self.point += 1;
         }
     }
 
     fn round_down(&mut self, count: usize) {
+        self.has_more = false;
         self.digits.truncate(count);
         self.trim();
     }
@@ -210,15 +236,29 @@ impl Decimal {
             out.extend(self.digits.iter().skip(1).map(|digit| char::from(*digit)));
         }
         let sign = if exponent < 0 { '-' } else { '+' };
-        out.push_str(&format!("e{sign}{:02}", exponent.unsigned_abs()));
+        let written = write!(out, "e{sign}{:02}", exponent.unsigned_abs());
+        debug_assert!(written.is_ok(), "writing to a string does not fail");
     }
+}
+
+/// The decimal of few digits that reads back as the number, where there is one: it is the only one, and the shortest.
+fn few_digits(number: &BigFloat, value: &Positive) -> Option<Decimal> {
+    const DIGITS: u16 = 17;
+    let mut decimal = Decimal::leading(value, i64::from(DIGITS) + 3);
+    decimal.round(usize::from(DIGITS));
+    let mantissa = BigUint::parse_bytes(&decimal.digits, 10)?;
+    let exponent = decimal.point - (decimal.digits.len() as u64).cast_signed();
+    let read = apply_fives(number.is_negative(), Positive { mantissa, exponent }, exponent);
+    (read == *number).then_some(decimal)
 }
 
 /// The shortest decimal that reads back, as Go's `Text('f', -1)`.
 pub(crate) fn plain_text(number: &BigFloat) -> String {
     let mut out = String::from(if number.is_negative() { "-" } else { "" });
     match number.positive() {
-        Some(value) => Decimal::shortest(&value).write_plain(&mut out),
+        Some(value) => {
+            few_digits(number, &value).unwrap_or_else(|| Decimal::shortest(&value)).write_plain(&mut out);
+        }
         None if number.is_zero() => out.push('0'),
         None if number.is_negative() => out.push_str("Inf"),
         None => out.push_str("+Inf"),
@@ -228,13 +268,13 @@ pub(crate) fn plain_text(number: &BigFloat) -> String {
 
 /// Ten significant digits, as Go's `Text('g', 10)`: what cty's set order is made from.
 pub(crate) fn general_text(number: &BigFloat) -> String {
-    const DIGITS: usize = 10;
+    const DIGITS: u16 = 10;
     let Some(value) = number.positive() else { return plain_text(number) };
-    let mut decimal = Decimal::exact(value.mantissa, value.exponent);
-    decimal.round(DIGITS);
+    let mut decimal = Decimal::leading(&value, i64::from(DIGITS) + 3);
+    decimal.round(usize::from(DIGITS));
     let mut out = String::from(if number.is_negative() { "-" } else { "" });
     let exponent = decimal.point - 1;
-    let mut limit = DIGITS;
+    let mut limit = usize::from(DIGITS);
     let shown = decimal.digits.len();
     if limit > shown && i64::try_from(shown).unwrap_or(i64::MAX) >= decimal.point {
         limit = shown;

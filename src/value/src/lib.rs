@@ -6,11 +6,15 @@
 //! knows what configuration is.
 
 mod access;
+#[cfg(test)]
+mod arbitrary;
 mod big_float;
 mod codec;
 mod convert;
 mod decimal;
 pub mod json;
+#[cfg(test)]
+mod laws;
 mod marks;
 mod mismatch;
 mod msgpack;
@@ -18,6 +22,8 @@ mod number;
 mod operations;
 mod path;
 mod set;
+#[cfg(test)]
+mod tables;
 mod types;
 mod unify;
 mod unknown;

@@ -76,8 +76,8 @@ fn objects(got: &ObjectType, want: &ObjectType) -> String {
         [one] => format!("attribute {one:?} is required"),
         [one, two] => format!("attributes {one:?} and {two:?} are required"),
         [most @ .., last] => {
-            let most: String = most.iter().map(|name| format!("{name:?}, ")).collect();
-            format!("attributes {most}and {last:?} are required")
+            let most: Vec<String> = most.iter().map(|name| format!("{name:?}")).collect();
+            format!("attributes {}, and {last:?} are required", most.join(", "))
         }
     }
 }

@@ -190,14 +190,12 @@ struct Comparison {
 fn compare(left: &Value, right: &Value, comparison: Comparison) -> Outcome {
     let (left, right, marks) = operands(left, right, &Type::Number)?;
     let (low, high) = if comparison.swapped { (&right, &left) } else { (&left, &right) };
-    let known = match (low.as_number(), high.as_number()) {
-        (Some(low), Some(high)) => Some(low < high || comparison.or_equal && low == high),
-        _ => {
-            let less = is_range_less(&low.range(), &high.range());
-            match (less, comparison.or_equal) {
-                (Some(false), true) => equals(low, high).as_bool(),
-                (less, _) => less,
-            }
+    let known = if let (Some(low), Some(high)) = (low.as_number(), high.as_number()) {
+        Some(low < high || comparison.or_equal && low == high)
+    } else {
+        match (is_range_less(&low.range(), &high.range()), comparison.or_equal) {
+            (Some(false), true) => equals(low, high).as_bool(),
+            (less, _) => less,
         }
     };
     Ok(known.map_or_else(|| unknown_of(Type::Bool), Value::bool).with_marks(&marks))

@@ -13,7 +13,8 @@ impl Value {
     /// dropped and marks, also those deeper in the items, move to the set.
     pub fn set(element: Type, items: Vec<Value>) -> Self {
         if !items.iter().any(Self::has_marks) {
-            return Self::set_from_ordered(element.clone(), arrange(&element, items));
+            let arranged = arrange(&element, items);
+            return Self::set_from_ordered(element, arranged);
         }
         let mut marks = Marks::NONE;
         let mut bare = Vec::with_capacity(items.len());
@@ -21,7 +22,8 @@ impl Value {
             marks = marks.union(&item.gather_marks());
             bare.push(item.unmark_deep().0);
         }
-        Self::set_from_ordered(element.clone(), arrange(&element, bare)).with_marks(&marks)
+        let arranged = arrange(&element, bare);
+        Self::set_from_ordered(element, arranged).with_marks(&marks)
     }
 }
 
@@ -83,7 +85,7 @@ fn write_key(value: &Value, out: &mut String) {
         Kind::String(text) => write_quoted(text, out),
         Kind::Map(entries) => {
             out.push('{');
-            for (name, item) in entries.iter() {
+            for (name, item) in entries {
                 write_quoted(name, out);
                 out.push(':');
                 write_key(item, out);

@@ -231,21 +231,9 @@ fn preference_order(types: &[Type]) -> Vec<usize> {
 /// Which of two types is preferred as the common one: the lesser.
 fn preference(left: &Type, right: &Type) -> Ordering {
     match (left, right) {
-        (Type::Dynamic, Type::Dynamic) => Ordering::Equal,
-        (Type::Dynamic, _) => Ordering::Greater,
-        (_, Type::Dynamic) => Ordering::Less,
-        (Type::String, Type::String) => Ordering::Equal,
-        (Type::String, Type::Bool | Type::Number) => Ordering::Less,
-        (Type::Bool | Type::Number, Type::String) => Ordering::Greater,
         (Type::List(left), Type::List(right))
         | (Type::Set(left), Type::Set(right))
         | (Type::Map(left), Type::Map(right)) => preference(left, right),
-        (Type::List(_) | Type::Tuple(_), Type::Set(_))
-        | (Type::List(_), Type::Tuple(_))
-        | (Type::Map(_), Type::Object(_)) => Ordering::Less,
-        (Type::Set(_), Type::List(_) | Type::Tuple(_))
-        | (Type::Tuple(_), Type::List(_))
-        | (Type::Object(_), Type::Map(_)) => Ordering::Greater,
         (Type::Object(left), Type::Object(right)) => {
             let (left, right) = (left.attributes(), right.attributes());
             if left.len() != right.len() || left.iter().zip(right).any(|(one, other)| one.0 != other.0) {
@@ -256,7 +244,22 @@ fn preference(left: &Type, right: &Type) -> Ordering {
         (Type::Tuple(left), Type::Tuple(right)) if left.len() == right.len() => {
             joint(left.iter().zip(right.iter()).map(|(one, other)| preference(one, other)))
         }
+        _ if is_preferred(left, right) => Ordering::Less,
+        _ if is_preferred(right, left) => Ordering::Greater,
         _ => Ordering::Equal,
+    }
+}
+
+/// Whether a type of one kind takes in all of another kind.
+fn is_preferred(left: &Type, right: &Type) -> bool {
+    match (left, right) {
+        (Type::Dynamic, _) => false,
+        (_, Type::Dynamic)
+        | (Type::String, Type::Bool | Type::Number)
+        | (Type::List(_), Type::Tuple(_) | Type::Set(_))
+        | (Type::Tuple(_), Type::Set(_))
+        | (Type::Map(_), Type::Object(_)) => true,
+        _ => false,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What is known of an unknown value.
 
+use crate::value::normalize;
 use crate::{Kind, Name, Number, Type, Value};
 use std::cmp::Ordering;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Bounds that the final value is promised to keep.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -51,6 +53,12 @@ pub(crate) struct UnknownNode {
 /// Unknown lists of a promised length become lists of unknowns up to this length.
 const COLLAPSE_MAXIMUM: u64 = 65_536;
 
+/// Characters that no following one changes.
+const CLOSED_CHARACTERS: [&str; 30] = [
+    "-", "_", ":", ";", "/", "\\", ",", ".", "(", ")", "{", "}", "[", "]", "|", "?", "!", "~", " ", "\t",
+    "@", "#", "$", "%", "^", "&", "*", "+", "\"", "'",
+];
+
 impl Refinements {
     /// With the promise that it is at least `bound`.
     #[must_use]
@@ -89,6 +97,16 @@ impl Refinements {
             self.prefix = Some(prefix);
         }
         self
+    }
+
+    /// As [`Refinements::with_prefix`] for text that goes on with something unknown: without the last character where
+    /// what follows could still change it (cty's `SafeKnownPrefix`).
+    #[must_use]
+    pub fn with_open_prefix(self, prefix: &str) -> Self {
+        let prefix = normalize(prefix.into());
+        let last = prefix.graphemes(true).next_back().unwrap_or("");
+        let kept = if CLOSED_CHARACTERS.contains(&last) { prefix.len() } else { prefix.len() - last.len() };
+        self.with_prefix(&prefix[..kept])
     }
 
     /// With the promise that it has at least `minimum` elements, and at most `maximum` where one is given.

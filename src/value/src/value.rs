@@ -121,6 +121,15 @@ impl Entries {
     }
 }
 
+impl<'a> IntoIterator for &'a Entries {
+    type Item = &'a (Name, Value);
+    type IntoIter = std::slice::Iter<'a, (Name, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// What a value is, seen from outside. Marks come first: whoever reads a value must meet them.
 pub enum Kind<'a> {
     /// Null of a type.

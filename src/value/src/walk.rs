@@ -192,7 +192,7 @@ fn walk_at(path: &mut Path, value: &Value, visit: &mut dyn FnMut(&Path, &Value) 
         }
         Kind::Set(items) => items.iter().for_each(|item| under(PathStep::Element(item.clone()), item)),
         Kind::Map(entries) => {
-            entries.iter().for_each(|(name, item)| under(PathStep::Key(name.clone()), item))
+            entries.iter().for_each(|(name, item)| under(PathStep::Key(name.clone()), item));
         }
         Kind::Object(entries) => {
             entries.iter().for_each(|(name, item)| under(PathStep::Attribute(name.clone()), item));
@@ -240,13 +240,12 @@ fn mark_under(value: &Value, all: &[(&[PathStep], &Marks)]) -> Value {
     let mut placed: FxHashMap<u64, Vec<(&[PathStep], &Marks)>> = FxHashMap::default();
     for (steps, marks) in all {
         match steps.split_first() {
-            None => here = here.union(marks),
+            // Elements of a set cannot be marked alone.
+            None | Some((PathStep::Element(_), _)) => here = here.union(marks),
             Some((PathStep::Attribute(name) | PathStep::Key(name), rest)) => {
                 named.entry(name.as_str()).or_default().push((rest, marks));
             }
             Some((PathStep::Index(at), rest)) => placed.entry(*at).or_default().push((rest, marks)),
-            // Elements of a set cannot be marked alone.
-            Some((PathStep::Element(_), _)) => here = here.union(marks),
         }
     }
     let bare = value.reveal_node();

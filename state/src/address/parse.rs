@@ -74,7 +74,9 @@ impl<'a> Cursor<'a> {
         while let Some((at, character)) = characters.next() {
             match character {
                 '"' => {
-                    let Some(rest) = text[at + 1..].strip_prefix(']') else { return self.fail("a bracket is not closed") };
+                    let Some(rest) = text[at + 1..].strip_prefix(']') else {
+                        return self.fail("a bracket is not closed");
+                    };
                     self.rest = rest;
                     return Ok(Key::Text(ArcStr::from(key)));
                 }

@@ -39,16 +39,19 @@ impl ProviderAddress {
     /// Reads `[[host/]namespace/]type`.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let parts: Vec<&str> = text.split('/').collect();
-        let is_name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "-_.:".contains(c));
+        let is_name =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "-_.:".contains(c));
         if !parts.iter().all(|part| is_name(part)) {
             return Err(AddressError::new(text, "a provider is [[host/]namespace/]type"));
         }
         let lower = |part: &str| ArcStr::from(part.to_lowercase());
         match parts.as_slice() {
             [type_name] => Ok(Self::hashicorp(&type_name.to_lowercase())),
-            [namespace, type_name] => {
-                Ok(Self { host: DEFAULT_HOST.into(), namespace: lower(namespace), type_name: lower(type_name) })
-            }
+            [namespace, type_name] => Ok(Self {
+                host: DEFAULT_HOST.into(),
+                namespace: lower(namespace),
+                type_name: lower(type_name),
+            }),
             [host, namespace, type_name] => {
                 Ok(Self { host: lower(host), namespace: lower(namespace), type_name: lower(type_name) })
             }
@@ -58,7 +61,11 @@ impl ProviderAddress {
 
     /// The short form for people: `formwork/sim`.
     pub fn for_display(&self) -> String {
-        if self.host == DEFAULT_HOST { format!("{}/{}", self.namespace, self.type_name) } else { self.to_string() }
+        if self.host == DEFAULT_HOST {
+            format!("{}/{}", self.namespace, self.type_name)
+        } else {
+            self.to_string()
+        }
     }
 }
 

@@ -9,7 +9,10 @@ use crate::proposed::completion_faults;
 use crate::recipe::Recipe;
 use crate::schema::Kind;
 use formwork_diagnostic::Diagnostic;
-use formwork_sdk::{Applied, ApplyRequest, Connection, Operation, Outcome, Progress, ProviderError, Recovery, Request, Response, WaitRequest};
+use formwork_sdk::{
+    Applied, ApplyRequest, Connection, Operation, Outcome, Progress, ProviderError, Recovery, Request,
+    Response, WaitRequest,
+};
 use formwork_state::{DeposedKey, Intent, ObjectKey, Record, Status, Token};
 use formwork_value::Value;
 use serde_json::value::RawValue;
@@ -75,7 +78,11 @@ impl Applier<'_> {
             if self.record_intent(act).await.is_err() {
                 return StepEnd::Failed;
             }
-            self.environment.observer.observe(Event::ApplyStart { key: act.key.clone(), action: act.action, id: act.id.clone() });
+            self.environment.observer.observe(Event::ApplyStart {
+                key: act.key.clone(),
+                action: act.action,
+                id: act.id.clone(),
+            });
             next = Start::Call;
         }
         let mut is_accepted = matches!(next, Start::Poll { .. });
@@ -97,10 +104,13 @@ impl Applier<'_> {
                     next = Start::Poll { id, cursor };
                 }
                 Err(error) => {
-                    let pause_ms = retry_pause_ms(Some(&error), attempt).filter(|_| !self.environment.is_interrupted());
+                    let pause_ms =
+                        retry_pause_ms(Some(&error), attempt).filter(|_| !self.environment.is_interrupted());
                     attempt += 1;
                     match (&error.outcome, pause_ms) {
-                        (Outcome::Unknown, _) if act.kind.schema.recovery == Recovery::Ask => return self.leave_open(act, &error),
+                        (Outcome::Unknown, _) if act.kind.schema.recovery == Recovery::Ask => {
+                            return self.leave_open(act, &error);
+                        }
                         (Outcome::Unknown, Some(pause_ms)) => {
                             is_outcome_unknown = true;
                             self.environment.clock.sleep(pause_ms).await;
@@ -108,7 +118,9 @@ impl Applier<'_> {
                         }
                         (Outcome::Unknown, None) => return self.leave_open(act, &error),
                         (Outcome::NotDone, Some(pause_ms)) => self.environment.clock.sleep(pause_ms).await,
-                        (Outcome::NotDone, None) if !was_call && is_outcome_unknown && !is_accepted => return self.leave_open(act, &error),
+                        (Outcome::NotDone, None) if !was_call && is_outcome_unknown && !is_accepted => {
+                            return self.leave_open(act, &error);
+                        }
                         _ => return self.fail_act(act, &error).await,
                     }
                 }
@@ -120,7 +132,11 @@ impl Applier<'_> {
         let request = match next {
             Start::Begin | Start::Call => Request::Apply(Box::new(act.request.clone())),
             Start::Find => Request::Find(Box::new(act.request.clone())),
-            Start::Poll { id, cursor } => Request::Poll(Box::new(WaitRequest { apply: act.request.clone(), id: id.clone(), cursor: cursor.clone() })),
+            Start::Poll { id, cursor } => Request::Poll(Box::new(WaitRequest {
+                apply: act.request.clone(),
+                id: id.clone(),
+                cursor: cursor.clone(),
+            })),
         };
         match act.connection.call(request).await {
             Response::Progress(result) => result,
@@ -150,25 +166,48 @@ impl Applier<'_> {
         self.record(&record).await
     }
 
-    async fn record_wait(&self, act: &Act, id: &str, cursor: &serde_json::Value, is_accepted: &mut bool) -> Result<(), ()> {
+    async fn record_wait(
+        &self,
+        act: &Act,
+        id: &str,
+        cursor: &serde_json::Value,
+        is_accepted: &mut bool,
+    ) -> Result<(), ()> {
         let token = Token(act.token.as_str().into());
         if !std::mem::replace(is_accepted, true) {
-            self.record(&Record::Accepted { key: act.key.clone(), token: token.clone(), id: id.to_owned() }).await?;
+            self.record(&Record::Accepted { key: act.key.clone(), token: token.clone(), id: id.to_owned() })
+                .await?;
         }
         let Ok(cursor) = serde_json::value::to_raw_value(cursor) else { return Err(()) };
-        self.record(&Record::Progress { key: act.key.clone(), token, id: id.to_owned(), cursor: Arc::from(cursor) }).await
+        self.record(&Record::Progress {
+            key: act.key.clone(),
+            token,
+            id: id.to_owned(),
+            cursor: Arc::from(cursor),
+        })
+        .await
     }
 
     /// Waits as long as the target said; ends the step where somebody asked to stop or the time is up.
     async fn wait(&self, act: &Act, ask_again_after_ms: u64, words: String) -> Option<StepEnd> {
         let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
-        self.environment.observer.observe(Event::ApplyProgress { key: act.key.clone(), action: act.action, elapsed_ms, words: words.clone() });
+        self.environment.observer.observe(Event::ApplyProgress {
+            key: act.key.clone(),
+            action: act.action,
+            elapsed_ms,
+            words: words.clone(),
+        });
         if self.environment.is_interrupted() {
             return Some(StepEnd::Stopped);
         }
         if elapsed_ms > time_limit_ms(act) {
-            let detail = format!("After {} seconds the target still says: {words}. The wait is recorded; apply goes on with it.", elapsed_ms / 1000);
-            self.report(Diagnostic::error("time-limit", "Time limit reached", detail).about(act.key.to_string()));
+            let detail = format!(
+                "After {} seconds the target still says: {words}. The wait is recorded; apply goes on with it.",
+                elapsed_ms / 1000
+            );
+            self.report(
+                Diagnostic::error("time-limit", "Time limit reached", detail).about(act.key.to_string()),
+            );
             return Some(StepEnd::Failed);
         }
         self.environment.clock.sleep(ask_again_after_ms).await;
@@ -181,7 +220,10 @@ impl Applier<'_> {
             (true, _) => None,
             (false, Ok(object)) => Some(Arc::new(object)),
             (false, Err(message)) => {
-                self.report(Diagnostic::error("object-unstorable", "Object cannot be stored", message).about(act.key.to_string()));
+                self.report(
+                    Diagnostic::error("object-unstorable", "Object cannot be stored", message)
+                        .about(act.key.to_string()),
+                );
                 return StepEnd::Failed;
             }
         };
@@ -191,7 +233,7 @@ impl Applier<'_> {
         }
         let mut id = act.id.clone();
         if !is_delete {
-            let value = self.marked(act, &applied.object);
+            let value = marked(act, &applied.object);
             id = shown_id(&value).or(id);
             if act.key.deposed.is_none() {
                 self.set_value(&act.key.address, value);
@@ -199,7 +241,12 @@ impl Applier<'_> {
         }
         self.count(act.operation);
         let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
-        self.environment.observer.observe(Event::ApplyComplete { key: act.key.clone(), action: act.action, id, elapsed_ms });
+        self.environment.observer.observe(Event::ApplyComplete {
+            key: act.key.clone(),
+            action: act.action,
+            id,
+            elapsed_ms,
+        });
         self.check_result(act, &applied)
     }
 
@@ -212,15 +259,17 @@ impl Applier<'_> {
         }
     }
 
-    fn marked(&self, act: &Act, value: &Value) -> Value {
-        act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
-    }
-
     fn stored_object(&self, act: &Act, applied: &Applied) -> Result<formwork_state::Object, String> {
         self.encode_object(act, &applied.object, applied.private.clone(), Status::Ready)
     }
 
-    fn encode_object(&self, act: &Act, value: &Value, private: Vec<u8>, status: Status) -> Result<formwork_state::Object, String> {
+    fn encode_object(
+        &self,
+        act: &Act,
+        value: &Value,
+        private: Vec<u8>,
+        status: Status,
+    ) -> Result<formwork_state::Object, String> {
         let parts = StoredParts {
             status,
             private,
@@ -229,7 +278,7 @@ impl Applier<'_> {
             provider_edges: act.recipe.provider_edges.clone(),
             create_before_destroy: act.recipe.create_before_destroy,
         };
-        encode_object(&self.marked(act, &value.unknown_as_null()), &act.kind, parts)
+        encode_object(&marked(act, &value.unknown_as_null()), &act.kind, parts)
     }
 
     /// What the provider made must complete what it planned; the object is stored in any case.
@@ -239,7 +288,10 @@ impl Applier<'_> {
         }
         let faults = completion_faults(&act.request.planned, &applied.object);
         let is_whole = applied.object.is_wholly_known();
-        let Some(path) = faults.first().map(ToString::to_string).or_else(|| (!is_whole).then(String::new)) else { return StepEnd::Done };
+        let Some(path) = faults.first().map(ToString::to_string).or_else(|| (!is_whole).then(String::new))
+        else {
+            return StepEnd::Done;
+        };
         self.report(
             Diagnostic::error("inconsistent-result", "Provider produced inconsistent result after apply", format!("When applying changes to {}, the provider made something else than it planned at {path}. The object is in the state as it was made. This is a fault of the provider.", act.key))
                 .about(act.key.to_string()),
@@ -254,7 +306,9 @@ impl Applier<'_> {
             _ => None,
         };
         let status = if act.operation == Operation::Create { Status::Tainted } else { Status::Ready };
-        let object = partial.and_then(|object| self.encode_object(act, object, act.request.private.clone(), status).ok()).map(Arc::new);
+        let object = partial
+            .and_then(|object| self.encode_object(act, object, act.request.private.clone(), status).ok())
+            .map(Arc::new);
         let is_nothing_there = object.is_none();
         let record = Record::Failed { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
         let recorded = self.record(&record).await;
@@ -280,7 +334,11 @@ impl Applier<'_> {
 
     fn errored(&self, act: &Act, error: &ProviderError, more: &str) {
         let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
-        self.environment.observer.observe(Event::ApplyErrored { key: act.key.clone(), action: act.action, elapsed_ms });
+        self.environment.observer.observe(Event::ApplyErrored {
+            key: act.key.clone(),
+            action: act.action,
+            elapsed_ms,
+        });
         let word = match act.operation {
             Operation::Create => "Creating an object failed",
             Operation::Update => "Changing an object failed",
@@ -290,7 +348,11 @@ impl Applier<'_> {
         diagnostic.detail.push_str(more);
         if let Some((node, _, _)) = self.position(&act.key.address) {
             let body = &self.graph.resource(node).body;
-            diagnostic.subject = error.path.as_ref().and_then(|path| body.span_of(path)).or_else(|| Some(self.graph.resource(node).span));
+            diagnostic.subject = error
+                .path
+                .as_ref()
+                .and_then(|path| body.span_of(path))
+                .or_else(|| Some(self.graph.resource(node).span));
         }
         self.report(diagnostic);
     }
@@ -303,7 +365,8 @@ fn time_limit_ms(act: &Act) -> u64 {
         Operation::Update => "update",
         Operation::Delete => "delete",
     };
-    let configuration = if act.operation == Operation::Delete { &act.request.prior } else { &act.request.configuration };
+    let configuration =
+        if act.operation == Operation::Delete { &act.request.prior } else { &act.request.configuration };
     let timeouts = configuration.get("timeouts");
     let block = timeouts.and_then(|timeouts| timeouts.items().map_or(Some(timeouts), <[Value]>::first));
     let given = block.and_then(|block| block.get(name)).and_then(Value::as_str);
@@ -321,7 +384,9 @@ fn duration_ms(text: &str) -> Option<u64> {
             rest = &rest[1..];
             continue;
         }
-        let (unit, scale) = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)].into_iter().find(|(unit, _)| rest.starts_with(unit))?;
+        let (unit, scale) = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+            .into_iter()
+            .find(|(unit, _)| rest.starts_with(unit))?;
         total = total.checked_add(digits.parse::<u64>().ok()?.checked_mul(scale)?)?;
         digits.clear();
         rest = &rest[unit.len()..];
@@ -356,8 +421,20 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, expected) in [("90s", Some(90_000)), ("1h30m", Some(5_400_000)), ("250ms", Some(250)), ("", None), ("5", None), ("x", None), ("5d", None)] {
+        for (text, expected) in [
+            ("90s", Some(90_000)),
+            ("1h30m", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("", None),
+            ("5", None),
+            ("x", None),
+            ("5d", None),
+        ] {
             assert_eq!(duration_ms(text), expected, "{text}");
         }
     }
+}
+
+fn marked(act: &Act, value: &Value) -> Value {
+    act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
 }

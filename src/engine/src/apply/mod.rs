@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::evaluate::Evaluator;
 use crate::graph::{Graph, NodeId};
 use crate::model::{Plan, Step, Work};
+use crate::ordinal::ordinal;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Module, Source};
 use formwork_state::{Address, DeposedKey, Record, Store};
@@ -105,12 +106,18 @@ pub async fn apply(environment: &Environment, input: &ApplyInput<'_>, connection
 }
 
 /// Prepares an applier and lets it do what is asked.
-async fn with_applier(environment: &Environment, input: &ApplyInput<'_>, connections: &Connections, work: impl AsyncFnOnce(&Applier<'_>)) -> Applied {
+async fn with_applier(
+    environment: &Environment,
+    input: &ApplyInput<'_>,
+    connections: &Connections,
+    work: impl AsyncFnOnce(&Applier<'_>),
+) -> Applied {
     let (graph, diagnostics) = Graph::build(&input.root);
     if diagnostics.has_errors() {
         return Applied { diagnostics, ..Applied::default() };
     }
-    let variables = input.plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
+    let variables =
+        input.plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
     let applier = Applier {
         environment: environment.clone(),
         input,
@@ -130,9 +137,9 @@ async fn with_applier(environment: &Environment, input: &ApplyInput<'_>, connect
     work(&applier).await;
     let found = applier.evaluator.take_diagnostics();
     applier.diagnostics.borrow_mut().append(found);
-    let mut applied = applier.applied.into_inner();
-    applied.diagnostics = applier.diagnostics.into_inner();
-    applied
+    let mut outcome = applier.applied.into_inner();
+    outcome.diagnostics = applier.diagnostics.into_inner();
+    outcome
 }
 
 impl Applier<'_> {
@@ -150,8 +157,21 @@ impl Applier<'_> {
 
     /// Objects that an earlier part of this run set aside.
     fn remember_deposed(&self) {
-        for change in self.input.plan.changes.iter().filter(|change| change.action == crate::model::Action::CreateThenDelete) {
-            let own: Vec<_> = self.input.plan.changes.iter().filter(|other| other.address == change.address).filter_map(|other| other.deposed.clone()).collect();
+        for change in self
+            .input
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action == crate::model::Action::CreateThenDelete)
+        {
+            let own: Vec<_> = self
+                .input
+                .plan
+                .changes
+                .iter()
+                .filter(|other| other.address == change.address)
+                .filter_map(|other| other.deposed.clone())
+                .collect();
             let standing = self.input.store.folded().state.deposed(&change.address);
             if let Some(key) = standing.into_iter().find(|key| !own.contains(key)) {
                 self.deposed.borrow_mut().insert(change.address.clone(), key);
@@ -161,14 +181,15 @@ impl Applier<'_> {
 
     /// Starts each step when those it waits for are done, as many at once as allowed.
     async fn run_steps(&self, steps: &[Step], finished: &BTreeSet<u32>, blocked: &BTreeSet<u32>) {
-        let mut waits: Vec<u32> = steps.iter().map(|step| step.after.len() as u32).collect();
+        let mut waits: Vec<u32> = steps.iter().map(|step| ordinal(step.after.len())).collect();
         let mut dependents: Vec<Vec<u32>> = vec![Vec::new(); steps.len()];
         for step in steps {
             for before in &step.after {
                 dependents[*before as usize].push(step.id);
             }
         }
-        let mut ready: VecDeque<u32> = steps.iter().filter(|step| step.after.is_empty()).map(|step| step.id).collect();
+        let mut ready: VecDeque<u32> =
+            steps.iter().filter(|step| step.after.is_empty()).map(|step| step.id).collect();
         let mut running = FuturesUnordered::new();
         let limit = self.environment.parallelism.max(1);
         loop {
@@ -224,7 +245,8 @@ impl Applier<'_> {
         if self.is_broken.get() {
             return;
         }
-        let records = [self.outputs_record(), self.data_record(), self.node_edges_record(), self.providers_record()];
+        let records =
+            [self.outputs_record(), self.data_record(), self.node_edges_record(), self.providers_record()];
         for record in records.into_iter().flatten() {
             if self.record(&record).await.is_err() {
                 return;

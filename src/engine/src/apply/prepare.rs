@@ -6,6 +6,7 @@ use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVaria
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{Action, Plan, RunMode, Work};
 use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
+use crate::ordinal::ordinal;
 use crate::plan::mode_of;
 use arcstr::ArcStr;
 use formwork_state::{Address, BlockAddress, Edge, Mode, ModuleInstance, ObjectKey, OutputValue, Record};
@@ -17,21 +18,41 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// An evaluator whose resource blocks hold planned values where a step is still to come.
-pub(super) fn evaluator<'a>(graph: &'a Graph, input: &'a ApplyInput<'_>, variables: &'a RootVariables, connections: &'a Connections) -> Evaluator<'a> {
-    let options = EvaluatorOptions { files: input.files, timestamp: input.plan.timestamp.clone(), workspace: input.workspace.clone(), variables };
+pub(super) fn evaluator<'a>(
+    graph: &'a Graph,
+    input: &'a ApplyInput<'_>,
+    variables: &'a RootVariables,
+    connections: &'a Connections,
+) -> Evaluator<'a> {
+    let options = EvaluatorOptions {
+        files: input.files,
+        timestamp: input.plan.timestamp.clone(),
+        workspace: input.workspace.clone(),
+        variables,
+    };
     let planned = planned_values(input);
-    let data: Rc<FxHashMap<Address, Value>> = Rc::new(input.plan.data.iter().map(|data| (data.address.clone(), data.value.clone())).collect());
+    let data: Rc<FxHashMap<Address, Value>> =
+        Rc::new(input.plan.data.iter().map(|data| (data.address.clone(), data.value.clone())).collect());
     Evaluator::new(
         graph,
         options,
         Box::new(move |node, module, expand| {
             let expansion = expand();
             let resource = graph.resource(node);
-            let block = BlockAddress::new(module.clone(), mode_of(resource.mode), resource.type_name.clone(), resource.name.clone());
+            let block = BlockAddress::new(
+                module.clone(),
+                mode_of(resource.mode),
+                resource.type_name.clone(),
+                resource.name.clone(),
+            );
             let mut values = Vec::with_capacity(expansion.rows.len());
             for (key, _) in &expansion.rows {
                 let address = block.instance(key.clone());
-                let value = planned.get(&address).or_else(|| data.get(&address)).cloned().or_else(|| stored_value(input, connections, &address));
+                let value = planned
+                    .get(&address)
+                    .or_else(|| data.get(&address))
+                    .cloned()
+                    .or_else(|| stored_value(input, connections, &address));
                 values.push(value.unwrap_or_else(|| Value::unknown(formwork_value::Type::Dynamic)));
             }
             let keys = expansion.rows.iter().map(|(key, _)| key.clone()).collect();
@@ -43,9 +64,13 @@ pub(super) fn evaluator<'a>(graph: &'a Graph, input: &'a ApplyInput<'_>, variabl
 /// Planned values of instances whose making step is not finished.
 fn planned_values(input: &ApplyInput<'_>) -> FxHashMap<Address, Value> {
     let plan: &Plan = input.plan;
-    let pending = plan.steps.iter().filter(|step| !input.finished.contains(&step.id)).filter_map(|step| match step.work {
-        Work::Create { change } | Work::Update { change } | Work::Read { change } => plan.changes.get(change as usize),
-        _ => None,
+    let pending = plan.steps.iter().filter(|step| !input.finished.contains(&step.id)).filter_map(|step| {
+        match step.work {
+            Work::Create { change } | Work::Update { change } | Work::Read { change } => {
+                plan.changes.get(change as usize)
+            }
+            _ => None,
+        }
     });
     pending.map(|change| (change.address.clone(), change.after.clone())).collect()
 }
@@ -100,7 +125,8 @@ impl Applier<'_> {
     /// What every value in between reads, for those that lead to an object.
     pub(super) fn node_edges_record(&self) -> Option<Record> {
         if self.input.plan.mode != RunMode::Normal {
-            return (!self.input.store.folded().state.node_edges.is_empty()).then(|| Record::NodeEdges { edges: BTreeMap::new() });
+            return (!self.input.store.folded().state.node_edges.is_empty())
+                .then(|| Record::NodeEdges { edges: BTreeMap::new() });
         }
         let mut edges = BTreeMap::new();
         for id in &self.graph.order {
@@ -108,7 +134,7 @@ impl Applier<'_> {
             if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..)) {
                 continue;
             }
-            for row in 0..self.evaluator.row_count(node.module) as u32 {
+            for row in 0..ordinal(self.evaluator.row_count(node.module)) {
                 let reads = self.edges(&self.evaluator.reads(*id, row));
                 let leads_somewhere = reads.iter().any(|edge| match edge {
                     Edge::Node(name) => edges.contains_key(name),
@@ -131,19 +157,30 @@ impl Applier<'_> {
                 outputs.push((change.name.clone(), None));
                 continue;
             }
-            let Some(node) = self.graph.find(ModuleId(0), NodeKind::Output(change.name.clone())) else { continue };
+            let Some(node) = self.graph.find(ModuleId(0), NodeKind::Output(change.name.clone())) else {
+                continue;
+            };
             let value = self.evaluator.value(node, 0);
             if !value.is_wholly_known() || value.has_mark_deep(MarkKind::Ephemeral) {
                 continue;
             }
             match encode_output(&value, change.sensitive) {
                 Ok(output) => {
-                    let is_same = state.state.outputs.get(&change.name).is_some_and(|stored| is_same_json(&stored.value, &output.value) && stored.sensitive == output.sensitive);
+                    let is_same = state.state.outputs.get(&change.name).is_some_and(|stored| {
+                        is_same_json(&stored.value, &output.value) && stored.sensitive == output.sensitive
+                    });
                     if !is_same {
                         outputs.push((change.name.clone(), Some(output)));
                     }
                 }
-                Err(message) => self.report(formwork_diagnostic::Diagnostic::error("output-unstorable", "Output cannot be stored", message).about(format!("output.{}", change.name))),
+                Err(message) => self.report(
+                    formwork_diagnostic::Diagnostic::error(
+                        "output-unstorable",
+                        "Output cannot be stored",
+                        message,
+                    )
+                    .about(format!("output.{}", change.name)),
+                ),
             }
         }
         (!outputs.is_empty()).then_some(Record::Outputs { outputs })
@@ -154,17 +191,26 @@ impl Applier<'_> {
         let folded = self.input.store.folded();
         let mut objects = Vec::new();
         for data in &self.input.plan.data {
-            let Some(kind) = self.connections.kind(&data.provider.provider, Mode::Data, data.address.type_name()) else { continue };
+            let Some(kind) =
+                self.connections.kind(&data.provider.provider, Mode::Data, data.address.type_name())
+            else {
+                continue;
+            };
             let parts = StoredParts::of_data(data.provider.clone());
             let Ok(object) = encode_object(&data.value, &kind, parts) else { continue };
             let key = ObjectKey::current(data.address.clone());
-            let is_stored = folded.state.object(&key).is_some_and(|stored| is_same_json(&stored.attributes, &object.attributes));
+            let is_stored = folded
+                .state
+                .object(&key)
+                .is_some_and(|stored| is_same_json(&stored.attributes, &object.attributes));
             if !is_stored {
                 objects.push((key, Some(Arc::new(object))));
             }
         }
-        let standing = folded.state.objects().map(|(key, _)| key).filter(|key| key.address.mode() == Mode::Data);
-        let dropped = standing.filter(|key| self.input.plan.mode == RunMode::Destroy || self.position(&key.address).is_none());
+        let standing =
+            folded.state.objects().map(|(key, _)| key).filter(|key| key.address.mode() == Mode::Data);
+        let dropped = standing
+            .filter(|key| self.input.plan.mode == RunMode::Destroy || self.position(&key.address).is_none());
         objects.extend(dropped.map(|key| (key.clone(), None)));
         (!objects.is_empty()).then_some(Record::Refreshed { objects })
     }
@@ -172,10 +218,18 @@ impl Applier<'_> {
     /// Where providers point and how they are configured, where that differs from what is stored.
     pub(super) fn providers_record(&self) -> Option<Record> {
         let state = self.input.store.folded();
-        let targets: indexmap::IndexMap<String, formwork_state::Target> = self.connections.targets().into_iter().map(|(name, target)| (name, formwork_state::Target { id: target.id, words: target.words })).collect();
+        let targets: indexmap::IndexMap<String, formwork_state::Target> = self
+            .connections
+            .targets()
+            .into_iter()
+            .map(|(name, target)| (name, formwork_state::Target { id: target.id, words: target.words }))
+            .collect();
         let configurations = self.configurations.borrow().clone();
-        let is_configuration_same = configurations.iter().all(|(name, text)| state.state.provider_configurations.get(name).is_some_and(|stored| is_same_json(stored, text)));
-        let is_target_same = targets.iter().all(|(name, target)| state.state.targets.get(name) == Some(target));
+        let is_configuration_same = configurations.iter().all(|(name, text)| {
+            state.state.provider_configurations.get(name).is_some_and(|stored| is_same_json(stored, text))
+        });
+        let is_target_same =
+            targets.iter().all(|(name, target)| state.state.targets.get(name) == Some(target));
         (!(is_configuration_same && is_target_same)).then_some(Record::Providers { targets, configurations })
     }
 }

@@ -18,7 +18,11 @@ use std::collections::BTreeSet;
 pub type Recovered = super::Applied;
 
 /// Takes up every act in flight of the open run, and performs no further step.
-pub async fn recover(environment: &Environment, input: &super::ApplyInput<'_>, connections: &Connections) -> Recovered {
+pub async fn recover(
+    environment: &Environment,
+    input: &super::ApplyInput<'_>,
+    connections: &Connections,
+) -> Recovered {
     super::with_applier(environment, input, connections, async |applier| {
         applier.take_up_open().await;
     })
@@ -29,7 +33,8 @@ impl Applier<'_> {
     /// Takes up open acts in the order of their steps, so that a provider configured from an object in flight comes
     /// after that object. Returns the steps that are still open.
     pub(super) async fn take_up_open(&self) -> BTreeSet<u32> {
-        let mut open: Vec<OpenStep> = self.input.store.folded().run.iter().flat_map(|run| run.open.values().cloned()).collect();
+        let mut open: Vec<OpenStep> =
+            self.input.store.folded().run.iter().flat_map(|run| run.open.values().cloned()).collect();
         open.sort_by_key(|step| step.intent.step);
         let mut blocked = BTreeSet::new();
         for step in open {
@@ -45,13 +50,15 @@ impl Applier<'_> {
             Ok(act) => act,
             Err(diagnostic) => {
                 if let Some(diagnostic) = diagnostic {
-                    self.report(*diagnostic);
+                    self.report(diagnostic);
                 }
                 return StepEnd::Failed;
             }
         };
         let (start, words) = match (&open.accepted, &open.cursor) {
-            (Some(id), Some(raw)) => (Start::Poll { id: id.clone(), cursor: cursor(raw) }, "resumes the wait"),
+            (Some(id), Some(raw)) => {
+                (Start::Poll { id: id.clone(), cursor: cursor(raw) }, "resumes the wait")
+            }
             _ => match act.recipe.recovery {
                 Recovery::Replay => (Start::Call, "sends the call again with its token"),
                 Recovery::Find | Recovery::NaturalKey => (Start::Find, "looks for what was made"),
@@ -61,16 +68,23 @@ impl Applier<'_> {
                 }
             },
         };
-        self.environment.observer.observe(Event::Recovering { key: act.key.clone(), words: words.to_owned() });
+        self.environment
+            .observer
+            .observe(Event::Recovering { key: act.key.clone(), words: words.to_owned() });
         self.drive(&act, start).await
     }
 
-    async fn act_of(&self, open: &OpenStep) -> Result<Act, Option<Box<Diagnostic>>> {
+    async fn act_of(&self, open: &OpenStep) -> Result<Act, Option<Diagnostic>> {
         let intent = &open.intent;
         let damaged = |message: String| {
-            Some(Box::new(Diagnostic::error("intent-unreadable", "Recorded act cannot be read", message).about(intent.key.to_string()).hint("Finish the run with the version of Formwork that began it.")))
+            Some(
+                Diagnostic::error("intent-unreadable", "Recorded act cannot be read", message)
+                    .about(intent.key.to_string())
+                    .hint("Finish the run with the version of Formwork that began it."),
+            )
         };
-        let recipe: Recipe = serde_json::from_str(intent.recipe.get()).map_err(|error| damaged(error.to_string()))?;
+        let recipe: Recipe =
+            serde_json::from_str(intent.recipe.get()).map_err(|error| damaged(error.to_string()))?;
         let (operation, action) = match intent.operation {
             formwork_state::Operation::Create => (Operation::Create, Action::Create),
             formwork_state::Operation::Update => (Operation::Update, Action::Update),
@@ -79,8 +93,13 @@ impl Applier<'_> {
         };
         let request = recipe.request(operation, &intent.token.0).map_err(damaged)?;
         let address = &intent.key.address;
-        let Some(kind) = self.connections.kind(&recipe.provider.provider, address.mode(), address.type_name()) else {
-            return Err(Some(Box::new(crate::connections::missing_provider(&recipe.provider.provider, &self.environment))));
+        let Some(kind) =
+            self.connections.kind(&recipe.provider.provider, address.mode(), address.type_name())
+        else {
+            return Err(Some(crate::connections::missing_provider(
+                &recipe.provider.provider,
+                &self.environment,
+            )));
         };
         let connection = if recipe.through_prior {
             self.prior_connection(&recipe.provider).await?

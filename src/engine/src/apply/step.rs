@@ -29,48 +29,67 @@ struct Inputs {
 
 impl Applier<'_> {
     pub(super) async fn perform(&self, step: &Step) -> StepEnd {
-        let Some(change) = step.work.change().and_then(|change| self.input.plan.changes.get(change as usize)) else { return StepEnd::Done };
+        let Some(change) = step.work.change().and_then(|change| self.input.plan.changes.get(change as usize))
+        else {
+            return StepEnd::Done;
+        };
         let result = match step.work {
             Work::Create { .. } => self.make(step, change, Operation::Create).await,
             Work::Update { .. } => self.make(step, change, Operation::Update).await,
             Work::Delete { .. } => self.unmake(step, change).await,
-            Work::Read { .. } => self.read(step, change).await,
+            Work::Read { .. } => self.read(change).await,
             Work::Forget { .. } => self.forget(step, change).await,
             Work::Barrier => Ok(StepEnd::Done),
         };
         result.unwrap_or_else(|diagnostic| {
             if let Some(diagnostic) = diagnostic {
-                self.report(*diagnostic);
+                self.report(diagnostic);
             }
             StepEnd::Failed
         })
     }
 
-    async fn make(&self, step: &Step, change: &Change, operation: Operation) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    async fn make(
+        &self,
+        step: &Step,
+        change: &Change,
+        operation: Operation,
+    ) -> Result<StepEnd, Option<Diagnostic>> {
         let inputs = self.inputs(change).await?;
         let key = ObjectKey::current(change.address.clone());
         let prior = if operation == Operation::Update { self.prior(&key, &inputs.kind)? } else { None };
         let planned = self.plan_again(change, &inputs, prior.as_ref()).await?;
-        let prior_value = prior.as_ref().map_or_else(|| Value::null(inputs.kind.value_type.clone()), |prior| prior.value.clone());
+        let prior_value = prior
+            .as_ref()
+            .map_or_else(|| Value::null(inputs.kind.value_type.clone()), |prior| prior.value.clone());
         if operation == Operation::Update && planned.planned == prior_value {
             // The values that were unknown came out as they were: nothing to change.
             return Ok(StepEnd::Done);
         }
-        let deposed = if change.action == Action::CreateThenDelete { self.deposed_key(&key, step) } else { None };
+        let deposed =
+            if change.action == Action::CreateThenDelete { self.deposed_key(&key, step) } else { None };
         let recipe = self.recipe(change, &inputs, &prior_value, &planned, deposed)?;
-        let act = self.act(step, change, key, operation, inputs.connection.clone(), inputs.kind.clone(), recipe)?;
+        let act =
+            self.act(step, change, key, operation, inputs.connection.clone(), inputs.kind.clone(), recipe)?;
         Ok(self.drive(&act, Start::Begin).await)
     }
 
-    async fn unmake(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    async fn unmake(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let deposed = match change.action {
             Action::CreateThenDelete => self.deposed.borrow().get(&change.address).cloned(),
             _ => change.deposed.clone(),
         };
         let key = ObjectKey { address: change.address.clone(), deposed };
-        let Some(object) = self.input.store.folded().state.object(&key).cloned() else { return Ok(StepEnd::Done) };
-        let Some(kind) = self.connections.kind(&object.provider.provider, key.address.mode(), key.address.type_name()) else {
-            return Err(Some(Box::new(crate::connections::missing_provider(&object.provider.provider, &self.environment))));
+        let Some(object) = self.input.store.folded().state.object(&key).cloned() else {
+            return Ok(StepEnd::Done);
+        };
+        let Some(kind) =
+            self.connections.kind(&object.provider.provider, key.address.mode(), key.address.type_name())
+        else {
+            return Err(Some(crate::connections::missing_provider(
+                &object.provider.provider,
+                &self.environment,
+            )));
         };
         let connection = self.prior_connection(&object.provider).await?;
         let prior = decode_object(&object, &kind).map_err(|message| unreadable(&key, message))?;
@@ -83,7 +102,11 @@ impl Applier<'_> {
             prior: pack(&prior.value, &key)?,
             planned: pack(&null, &key)?,
             configuration: pack(&null, &key)?,
-            private: private_text(if change.action == Action::Delete { &change.private } else { &prior.private }),
+            private: private_text(if change.action == Action::Delete {
+                &change.private
+            } else {
+                &prior.private
+            }),
             sensitive: Vec::new(),
             owner: self.input.owner.clone(),
             edges: Vec::new(),
@@ -95,7 +118,7 @@ impl Applier<'_> {
         Ok(self.drive(&act, Start::Begin).await)
     }
 
-    async fn forget(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    async fn forget(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let key = ObjectKey { address: change.address.clone(), deposed: change.deposed.clone() };
         let recorded = self.record(&Record::Forgotten { key, step: Some(step.id) }).await;
         if recorded.is_err() {
@@ -106,40 +129,36 @@ impl Applier<'_> {
     }
 
     /// A data source that could not be read before now.
-    async fn read(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    async fn read(&self, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let inputs = self.inputs(change).await?;
         let key = ObjectKey::current(change.address.clone());
         self.environment.observer.observe(Event::DataStart { key: key.clone() });
         let started = self.environment.clock.monotonic_ms();
-        let request = Request::ReadData { kind: inputs.kind.name.to_string(), configurations: vec![inputs.configuration.clone()] };
+        let request = Request::ReadData {
+            kind: inputs.kind.name.to_string(),
+            configurations: vec![inputs.configuration.clone()],
+        };
         let Response::Data(results) = self.connections.ask(&inputs.connection, request).await else {
-            return Err(Some(Box::new(no_answer(&key))));
+            return Err(Some(no_answer(&key)));
         };
         let value = match results.into_iter().next() {
             Some(Ok(value)) => inputs.kind.mark_sensitive(&value.mark_paths(&inputs.marks)),
-            Some(Err(error)) => return Err(Some(Box::new(error_diagnostic(&error, "Reading a data source failed", &key.to_string())))),
-            None => return Err(Some(Box::new(no_answer(&key)))),
+            Some(Err(error)) => {
+                return Err(Some(error_diagnostic(&error, "Reading a data source failed", &key.to_string())));
+            }
+            None => return Err(Some(no_answer(&key))),
         };
         let elapsed_ms = self.environment.clock.monotonic_ms() - started;
-        self.environment.observer.observe(Event::DataComplete { key: key.clone(), id: shown_id(&value), elapsed_ms });
-        let object = self.encode(&value, change, &inputs).map_err(|message| unreadable(&key, message))?;
+        self.environment.observer.observe(Event::DataComplete {
+            key: key.clone(),
+            id: shown_id(&value),
+            elapsed_ms,
+        });
+        let object = encode_data(&value, change, &inputs).map_err(|message| unreadable(&key, message))?;
         // Read again after a crash, so the record needs no intent; it rides on the next flush.
         drop(self.input.store.append(&Record::Refreshed { objects: vec![(key, Some(Arc::new(object)))] }));
         self.set_value(&change.address, value);
-        let _ = step;
         Ok(StepEnd::Done)
-    }
-
-    fn encode(&self, value: &Value, change: &Change, inputs: &Inputs) -> Result<Object, String> {
-        let parts = StoredParts {
-            status: Status::Ready,
-            private: Vec::new(),
-            provider: change.provider.clone(),
-            edges: inputs.edges.clone(),
-            provider_edges: inputs.provider_edges.clone(),
-            create_before_destroy: false,
-        };
-        encode_object(value, &inputs.kind, parts)
     }
 
     /// Puts an instance's value where expressions find it.
@@ -149,18 +168,26 @@ impl Applier<'_> {
         }
     }
 
-    async fn inputs(&self, change: &Change) -> Result<Inputs, Option<Box<Diagnostic>>> {
+    async fn inputs(&self, change: &Change) -> Result<Inputs, Option<Diagnostic>> {
         let address = &change.address;
         let Some((node, row, place)) = self.position(address) else {
-            return Err(Some(Box::new(bug(address, "its block is not in the plan's configuration"))));
+            return Err(Some(bug(address, "its block is not in the plan's configuration")));
         };
         let graph_node = self.graph.node(node);
         let resource = self.graph.resource(node);
-        let Some(kind) = self.connections.kind(&change.provider.provider, crate::plan::mode_of(resource.mode), &resource.type_name) else {
-            return Err(Some(Box::new(crate::connections::missing_provider(&change.provider.provider, &self.environment))));
+        let Some(kind) = self.connections.kind(
+            &change.provider.provider,
+            crate::plan::mode_of(resource.mode),
+            &resource.type_name,
+        ) else {
+            return Err(Some(crate::connections::missing_provider(
+                &change.provider.provider,
+                &self.environment,
+            )));
         };
         let expansion = self.evaluator.expansion(node, row);
-        let repetition = expansion.rows.get(place as usize).map(|(_, repetition)| repetition.clone()).unwrap_or_default();
+        let repetition =
+            expansion.rows.get(place as usize).map(|(_, repetition)| repetition.clone()).unwrap_or_default();
         let scope = self.evaluator.scope(graph_node.module, row, repetition);
         let (value, mut diagnostics) = resource.body.decode(&kind.decode, &scope);
         let mut reads = scope.into_reads();
@@ -174,20 +201,37 @@ impl Applier<'_> {
         }
         let (configuration, marks) = value.unmark_deep();
         if !configuration.is_wholly_known() {
-            return Err(Some(Box::new(bug(address, "a value in its configuration is still unknown though everything it reads is done"))));
+            return Err(Some(bug(
+                address,
+                "a value in its configuration is still unknown though everything it reads is done",
+            )));
         }
         let planned = self.planned_connection(graph_node.provider, address).await?;
-        Ok(Inputs { configuration, marks, edges: self.edges(&reads), provider_edges: planned.edges, connection: planned.connection, kind })
+        Ok(Inputs {
+            configuration,
+            marks,
+            edges: self.edges(&reads),
+            provider_edges: planned.edges,
+            connection: planned.connection,
+            kind,
+        })
     }
 
     /// The connection of what is made: the provider's configuration over what stands by then.
-    pub(super) async fn planned_connection(&self, provider: Option<crate::graph::NodeId>, address: &formwork_state::Address) -> Result<PlannedConnection, Option<Box<Diagnostic>>> {
-        let node = provider.ok_or_else(|| Some(Box::new(bug(address, "its block has no provider"))))?;
+    pub(super) async fn planned_connection(
+        &self,
+        provider: Option<crate::graph::NodeId>,
+        address: &formwork_state::Address,
+    ) -> Result<PlannedConnection, Option<Diagnostic>> {
+        let node = provider.ok_or_else(|| Some(bug(address, "its block has no provider")))?;
         if let Some(known) = self.planned_connections.borrow().get(&node) {
             return Ok(known.clone());
         }
-        let Some(config_address) = self.graph.node(node).provider_address.clone() else { return Err(Some(Box::new(bug(address, "its provider has no address")))) };
-        let (configuration, reads, diagnostics) = evaluate_configuration(self.graph, node, &self.evaluator, self.connections);
+        let Some(config_address) = self.graph.node(node).provider_address.clone() else {
+            return Err(Some(bug(address, "its provider has no address")));
+        };
+        let (configuration, reads, diagnostics) =
+            evaluate_configuration(self.graph, node, &self.evaluator, self.connections);
         let has_errors = diagnostics.has_errors();
         self.diagnostics.borrow_mut().append(diagnostics);
         if has_errors {
@@ -195,7 +239,7 @@ impl Applier<'_> {
         }
         let (plain, _) = configuration.unmark_deep();
         if !plain.is_wholly_known() {
-            return Err(Some(Box::new(bug(address, "its provider's configuration is still unknown"))));
+            return Err(Some(bug(address, "its provider's configuration is still unknown")));
         }
         self.remember_configuration(&config_address, &plain);
         match self.connections.connect(&config_address, &plain).await {
@@ -217,28 +261,56 @@ impl Applier<'_> {
             return;
         }
         let Some(block) = self.connections.configuration_block(&address.provider) else { return };
-        let text = formwork_value::json::encode(configuration, &block.implied_type()).ok().and_then(|text| crate::objects::raw(text).ok());
+        let text = formwork_value::json::encode(configuration, &block.implied_type())
+            .ok()
+            .and_then(|text| crate::objects::raw(text).ok());
         let Some(text) = text else { return };
         self.configurations.borrow_mut().insert(name.clone(), text.clone());
-        let stored = self.input.store.folded().state.provider_configurations.get(&name).map(|stored| stored.get().to_owned());
+        let stored = self
+            .input
+            .store
+            .folded()
+            .state
+            .provider_configurations
+            .get(&name)
+            .map(|stored| stored.get().to_owned());
         if stored.as_deref() != Some(text.get()) {
             // It stands before the first intent under it, and becomes durable with that intent's flush: a run that
             // is cut off leaves no object whose configuration nobody knows.
-            drop(self.input.store.append(&formwork_state::Record::Providers { targets: indexmap::IndexMap::new(), configurations: [(name, text)].into() }));
+            drop(self.input.store.append(&formwork_state::Record::Providers {
+                targets: indexmap::IndexMap::new(),
+                configurations: [(name, text)].into(),
+            }));
         }
     }
 
     /// The connection of what is removed: the configuration that the state was read with.
-    pub(super) async fn prior_connection(&self, address: &ProviderConfigAddress) -> Result<Arc<dyn Connection>, Option<Box<Diagnostic>>> {
-        let planned = self.input.plan.prior_configurations.iter().find(|(other, _)| other == address).map(|(_, value)| value.clone());
+    pub(super) async fn prior_connection(
+        &self,
+        address: &ProviderConfigAddress,
+    ) -> Result<Arc<dyn Connection>, Option<Diagnostic>> {
+        let planned = self
+            .input
+            .plan
+            .prior_configurations
+            .iter()
+            .find(|(other, _)| other == address)
+            .map(|(_, value)| value.clone());
         let stored = || {
             let block = self.connections.configuration_block(&address.provider)?;
-            let text = self.input.store.folded().state.provider_configurations.get(&address.to_string()).cloned()?;
+            let text =
+                self.input.store.folded().state.provider_configurations.get(&address.to_string()).cloned()?;
             formwork_value::json::decode(text.get(), &block.implied_type()).ok()
         };
         let Some(configuration) = planned.or_else(stored) else {
-            let diagnostic = Diagnostic::error("provider-configuration-missing", "Provider configuration not present", format!("{address} is needed to remove an object, and neither the plan nor the state has its configuration."));
-            return Err(Some(Box::new(diagnostic)));
+            let diagnostic = Diagnostic::error(
+                "provider-configuration-missing",
+                "Provider configuration not present",
+                format!(
+                    "{address} is needed to remove an object, and neither the plan nor the state has its configuration."
+                ),
+            );
+            return Err(Some(diagnostic));
         };
         match self.connections.connect(address, &configuration).await {
             Ok(connection) => Ok(connection),
@@ -249,18 +321,26 @@ impl Applier<'_> {
         }
     }
 
-    fn prior(&self, key: &ObjectKey, kind: &Rc<Kind>) -> Result<Option<PriorObject>, Option<Box<Diagnostic>>> {
+    fn prior(&self, key: &ObjectKey, kind: &Rc<Kind>) -> Result<Option<PriorObject>, Option<Diagnostic>> {
         let Some(object) = self.input.store.folded().state.object(key).cloned() else { return Ok(None) };
         decode_object(&object, kind).map(Some).map_err(|message| unreadable(key, message))
     }
 
     /// Plans the instance with what is known by now and requires the planned value to be completed by it.
-    async fn plan_again(&self, change: &Change, inputs: &Inputs, prior: Option<&PriorObject>) -> Result<Planned, Option<Box<Diagnostic>>> {
-        let prior_value = prior.map_or_else(|| Value::null(inputs.kind.value_type.clone()), |prior| prior.value.clone());
+    async fn plan_again(
+        &self,
+        change: &Change,
+        inputs: &Inputs,
+        prior: Option<&PriorObject>,
+    ) -> Result<Planned, Option<Diagnostic>> {
+        let prior_value =
+            prior.map_or_else(|| Value::null(inputs.kind.value_type.clone()), |prior| prior.value.clone());
         let position = self.position(&change.address);
         let ignored = position.map(|(node, _, _)| &self.graph.resource(node).lifecycle.ignore_changes);
         let configuration = match (ignored, prior) {
-            (Some(ignored), Some(prior)) => crate::plan::ignore_changes(ignored, &prior.value, &inputs.configuration, &inputs.kind),
+            (Some(ignored), Some(prior)) => {
+                crate::plan::ignore_changes(ignored, &prior.value, &inputs.configuration, &inputs.kind)
+            }
             _ => inputs.configuration.clone(),
         };
         let request = PlanRequest {
@@ -274,8 +354,10 @@ impl Applier<'_> {
         let address = change.address.to_string();
         let planned = match self.connections.ask(&inputs.connection, Request::Plan(Box::new(request))).await {
             Response::Planned(Ok(planned)) => *planned,
-            Response::Planned(Err(error)) => return Err(Some(Box::new(error_diagnostic(&error, "Planning failed", &address)))),
-            _ => return Err(Some(Box::new(bug(&change.address, "the provider does not plan this kind")))),
+            Response::Planned(Err(error)) => {
+                return Err(Some(error_diagnostic(&error, "Planning failed", &address)));
+            }
+            _ => return Err(Some(bug(&change.address, "the provider does not plan this kind"))),
         };
         if planned.diagnostics.has_errors() {
             let mut found = planned.diagnostics;
@@ -286,17 +368,25 @@ impl Applier<'_> {
         let faults = completion_faults(&change.after.unmark_deep().0, &planned.planned);
         let is_replacing = !planned.requires_replace.is_empty() && prior.is_some();
         if let (Some(path), false) = (faults.first(), planned.lenient) {
-            return Err(Some(Box::new(inconsistent(&address, &path.to_string()))));
+            return Err(Some(inconsistent(&address, &path.to_string())));
         }
         if is_replacing {
-            return Err(Some(Box::new(inconsistent(&address, " (it would be replaced)"))));
+            return Err(Some(inconsistent(&address, " (it would be replaced)")));
         }
         Ok(planned)
     }
 
-    fn recipe(&self, change: &Change, inputs: &Inputs, prior: &Value, planned: &Planned, deposed: Option<formwork_state::DeposedKey>) -> Result<Recipe, Option<Box<Diagnostic>>> {
+    fn recipe(
+        &self,
+        change: &Change,
+        inputs: &Inputs,
+        prior: &Value,
+        planned: &Planned,
+        deposed: Option<formwork_state::DeposedKey>,
+    ) -> Result<Recipe, Option<Diagnostic>> {
         let key = ObjectKey::current(change.address.clone());
-        let sensitive = inputs.marks.iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path);
+        let sensitive =
+            inputs.marks.iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path);
         let node = self.position(&change.address).map(|(node, _, _)| node);
         Ok(Recipe {
             kind: inputs.kind.name.to_string(),
@@ -317,7 +407,16 @@ impl Applier<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "an act is made of exactly these parts, once")]
-    fn act(&self, step: &Step, change: &Change, key: ObjectKey, operation: Operation, connection: Arc<dyn Connection>, kind: Rc<Kind>, recipe: Recipe) -> Result<Act, Option<Box<Diagnostic>>> {
+    fn act(
+        &self,
+        step: &Step,
+        change: &Change,
+        key: ObjectKey,
+        operation: Operation,
+        connection: Arc<dyn Connection>,
+        kind: Rc<Kind>,
+        recipe: Recipe,
+    ) -> Result<Act, Option<Diagnostic>> {
         let token = self.token(&key, operation);
         let request = recipe.request(operation, &token).map_err(|message| unreadable(&key, message))?;
         let action = match operation {
@@ -325,29 +424,69 @@ impl Applier<'_> {
             Operation::Update => Action::Update,
             Operation::Delete => Action::Delete,
         };
-        Ok(Act { id: shown_id(&change.before), key, token, operation, action, step: step.id, connection, kind, recipe, request, started_ms: self.environment.clock.monotonic_ms() })
+        Ok(Act {
+            id: shown_id(&change.before),
+            key,
+            token,
+            operation,
+            action,
+            step: step.id,
+            connection,
+            kind,
+            recipe,
+            request,
+            started_ms: self.environment.clock.monotonic_ms(),
+        })
     }
 }
 
-fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Box<Diagnostic>>> {
+fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Diagnostic>> {
     Packed::pack(value).map_err(|message| unreadable(key, message))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the callers' error type has room for errors that were reported already")]
-fn unreadable(key: &ObjectKey, message: String) -> Option<Box<Diagnostic>> {
-    Some(Box::new(Diagnostic::error("object-unreadable", "Object cannot be stored or read", message).about(key.to_string())))
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the callers' error type has room for errors that were reported already"
+)]
+fn unreadable(key: &ObjectKey, message: String) -> Option<Diagnostic> {
+    Some(
+        Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
+            .about(key.to_string()),
+    )
 }
 
 fn no_answer(key: &ObjectKey) -> Diagnostic {
-    Diagnostic::error("read-unanswered", "Provider did not answer", "The provider does not read this data source.").about(key.to_string())
+    Diagnostic::error(
+        "read-unanswered",
+        "Provider did not answer",
+        "The provider does not read this data source.",
+    )
+    .about(key.to_string())
 }
 
 fn bug(address: &formwork_state::Address, what: &str) -> Diagnostic {
-    Diagnostic::error("apply-inconsistent", "Step cannot be performed", format!("{address}: {what}. This is a fault of Formwork; nothing was done to this object.")).about(address.to_string())
+    Diagnostic::error(
+        "apply-inconsistent",
+        "Step cannot be performed",
+        format!("{address}: {what}. This is a fault of Formwork; nothing was done to this object."),
+    )
+    .about(address.to_string())
 }
 
 fn inconsistent(address: &str, path: &str) -> Diagnostic {
     Diagnostic::error("inconsistent-final-plan", "Provider produced inconsistent final plan", format!("When expanding the plan for {address} to include new values learned so far during apply, the provider produced a plan that does not complete the approved one at {path}. Nothing was done to this object."))
         .about(address)
         .hint("Plan again: the approved plan no longer fits what is live.")
+}
+
+fn encode_data(value: &Value, change: &Change, inputs: &Inputs) -> Result<Object, String> {
+    let parts = StoredParts {
+        status: Status::Ready,
+        private: Vec::new(),
+        provider: change.provider.clone(),
+        edges: inputs.edges.clone(),
+        provider_edges: inputs.provider_edges.clone(),
+        create_before_destroy: false,
+    };
+    encode_object(value, &inputs.kind, parts)
 }

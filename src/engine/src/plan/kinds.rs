@@ -4,6 +4,7 @@ use crate::connections::{Connections, missing_provider};
 use crate::environment::Environment;
 use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables, RowRepetition};
 use crate::graph::{Graph, NodeId, NodeKind};
+use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Module, Source};
 use formwork_state::Mode;
@@ -20,12 +21,18 @@ pub fn mode_of(mode: formwork_lang::Mode) -> Mode {
 }
 
 /// Finds the provider and kind of every resource block; what is missing is reported once a provider or type.
-pub(crate) fn check_kinds(graph: &Graph, connections: &Connections, environment: &Environment) -> Diagnostics {
+pub(crate) fn check_kinds(
+    graph: &Graph,
+    connections: &Connections,
+    environment: &Environment,
+) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let mut reported = FxHashSet::default();
     for (id, node) in (0..).map(NodeId).zip(&graph.nodes) {
         let provider = match node.kind {
-            NodeKind::Resource(_) => node.provider.and_then(|provider| graph.node(provider).provider_address.clone()),
+            NodeKind::Resource(_) => {
+                node.provider.and_then(|provider| graph.node(provider).provider_address.clone())
+            }
             NodeKind::Provider(..) => node.provider_address.clone(),
             _ => None,
         };
@@ -45,7 +52,13 @@ pub(crate) fn check_kinds(graph: &Graph, connections: &Connections, environment:
     diagnostics
 }
 
-fn check_kind(graph: &Graph, id: NodeId, connections: &Connections, provider: &formwork_state::ProviderAddress, diagnostics: &mut Diagnostics) {
+fn check_kind(
+    graph: &Graph,
+    id: NodeId,
+    connections: &Connections,
+    provider: &formwork_state::ProviderAddress,
+    diagnostics: &mut Diagnostics,
+) {
     let resource = graph.resource(id);
     let mode = mode_of(resource.mode);
     if connections.kind(provider, mode, &resource.type_name).is_some() {
@@ -53,15 +66,19 @@ fn check_kind(graph: &Graph, id: NodeId, connections: &Connections, provider: &f
     }
     let word = if mode == Mode::Managed { "resource" } else { "data source" };
     let names = connections.kind_names(provider, mode);
-    let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(|name| name.as_str())) {
+    let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(ArcStr::as_str)) {
         Some(close) => format!("Did you mean {close:?}?"),
-        None => format!("It has: {}.", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+        None => format!("It has: {}.", names.iter().map(ArcStr::as_str).collect::<Vec<_>>().join(", ")),
     };
     diagnostics.push(
         Diagnostic::error(
             "invalid-resource-type",
             format!("Invalid {word} type"),
-            format!("The provider {} does not support {word} type {:?}.", provider.for_display(), resource.type_name),
+            format!(
+                "The provider {} does not support {word} type {:?}.",
+                provider.for_display(),
+                resource.type_name
+            ),
         )
         .at(resource.span)
         .hint(hint),
@@ -70,7 +87,11 @@ fn check_kind(graph: &Graph, id: NodeId, connections: &Connections, provider: &f
 
 /// Checks a whole configuration with nothing known: every reference, every body by its schema, every provider's own
 /// checks. No target is asked.
-pub fn validate_configuration(environment: &Environment, root: &Arc<Module>, files: &dyn Source) -> Diagnostics {
+pub fn validate_configuration(
+    environment: &Environment,
+    root: &Arc<Module>,
+    files: &dyn Source,
+) -> Diagnostics {
     let (graph, mut diagnostics) = Graph::build(root);
     let connections = Connections::new(environment.clone());
     diagnostics.append(check_kinds(&graph, &connections, environment));
@@ -80,9 +101,16 @@ pub fn validate_configuration(environment: &Environment, root: &Arc<Module>, fil
     let variables: RootVariables = root
         .variables
         .iter()
-        .map(|(name, variable)| (name.clone(), Value::unknown(variable.constraint.value_type.without_optional())))
+        .map(|(name, variable)| {
+            (name.clone(), Value::unknown(variable.constraint.value_type.without_optional()))
+        })
         .collect();
-    let options = EvaluatorOptions { files, timestamp: String::new(), workspace: "default".to_owned(), variables: &variables };
+    let options = EvaluatorOptions {
+        files,
+        timestamp: String::new(),
+        workspace: "default".to_owned(),
+        variables: &variables,
+    };
     let evaluator = Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided()));
     evaluator.assume_nothing();
     for id in &graph.order {
@@ -92,19 +120,28 @@ pub fn validate_configuration(environment: &Environment, root: &Arc<Module>, fil
     diagnostics
 }
 
-fn validate_node(id: NodeId, graph: &Graph, evaluator: &Evaluator<'_>, connections: &Connections, diagnostics: &mut Diagnostics) {
+fn validate_node(
+    id: NodeId,
+    graph: &Graph,
+    evaluator: &Evaluator<'_>,
+    connections: &Connections,
+    diagnostics: &mut Diagnostics,
+) {
     let node = graph.node(id);
     match &node.kind {
         NodeKind::Resource(_) => validate_resource(id, graph, evaluator, connections, diagnostics),
         NodeKind::Provider(..) => {
-            let (Some(address), Some(block)) = (&node.provider_address, graph.provider_block(id)) else { return };
+            let (Some(address), Some(block)) = (&node.provider_address, graph.provider_block(id)) else {
+                return;
+            };
             let Some(schema) = connections.configuration_block(&address.provider) else { return };
             let scope = evaluator.scope(node.module, 0, RowRepetition::default());
             let (value, found) = block.body.decode(&crate::schema::decode_schema(&schema), &scope);
             let is_sound = !found.has_errors();
             diagnostics.append(found);
             if let Some(provider) = connections.provider(&address.provider).filter(|_| is_sound) {
-                diagnostics.append(place(provider.validate_configuration(&value.unmark_deep().0), &block.body));
+                diagnostics
+                    .append(place(provider.validate_configuration(&value.unmark_deep().0), &block.body));
             }
         }
         NodeKind::Call(_) => {}
@@ -114,12 +151,22 @@ fn validate_node(id: NodeId, graph: &Graph, evaluator: &Evaluator<'_>, connectio
     }
 }
 
-fn validate_resource(id: NodeId, graph: &Graph, evaluator: &Evaluator<'_>, connections: &Connections, diagnostics: &mut Diagnostics) {
+fn validate_resource(
+    id: NodeId,
+    graph: &Graph,
+    evaluator: &Evaluator<'_>,
+    connections: &Connections,
+    diagnostics: &mut Diagnostics,
+) {
     let node = graph.node(id);
     let resource = graph.resource(id);
     let address = node.provider.and_then(|provider| graph.node(provider).provider_address.as_ref());
     let Some(provider_address) = address else { return };
-    let Some(kind) = connections.kind(&provider_address.provider, mode_of(resource.mode), &resource.type_name) else { return };
+    let Some(kind) =
+        connections.kind(&provider_address.provider, mode_of(resource.mode), &resource.type_name)
+    else {
+        return;
+    };
     let unknown = || Value::unknown(Type::Dynamic);
     let repetition = RowRepetition {
         each: resource.for_each.is_some().then(|| (Value::unknown(Type::String), unknown())),

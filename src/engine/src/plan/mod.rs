@@ -1,30 +1,39 @@
 //! From configuration, variables, state and fresh readings to a plan.
 //!
 //! A resource's life passes through here in this order: [`kinds`] finds its schema, [`refresh`] reads what is live,
-//! [`instances`] evaluates each instance and asks its provider for the planned value, [`orphans`] finds what is no
-//! longer in the configuration, [`crate::order`] turns all changes into steps.
+//! [`instances`] evaluates each instance and asks its provider for the planned value, [`data`] reads data sources,
+//! [`deferral`] puts off what a later stage plans, [`orphans`] finds what is no longer in the configuration,
+//! [`crate::order`] turns all changes into steps.
 //!
 //! Invariant: nothing is changed, neither in a target nor in the state.
 
+mod data;
+mod deferral;
+mod ignored;
 mod instances;
 mod kinds;
 mod orphans;
 mod provider;
 mod refresh;
 
+pub(crate) use ignored::ignore_changes;
 pub use instances::PlannedRow;
-pub(crate) use instances::{add_static_reads, ignore_changes};
+pub(crate) use instances::add_static_reads;
 pub use kinds::{mode_of, validate_configuration};
-pub(crate) use provider::evaluate_configuration;
 pub use provider::ProviderNode;
+pub(crate) use provider::evaluate_configuration;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
 use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables};
 use crate::graph::{Graph, NodeId, NodeKind};
-use crate::model::{Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage, StoredReading};
+use crate::model::{
+    Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage,
+    StoredReading,
+};
 use crate::objects::PriorObject;
 use crate::order;
+use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Module, Source};
@@ -37,6 +46,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// The rows of each block in each row of its module.
+type PlannedRows = FxHashMap<(NodeId, u32), Rc<[PlannedRow]>>;
 
 /// What to plan.
 pub struct PlanInput<'a> {
@@ -95,7 +107,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) refused_targets: RefCell<FxHashSet<String>>,
     pub(crate) providers: RefCell<FxHashMap<NodeId, Rc<ProviderNode>>>,
     pub(crate) deferred_nodes: RefCell<FxHashSet<NodeId>>,
-    pub(crate) rows: RefCell<FxHashMap<(NodeId, u32), Rc<[PlannedRow]>>>,
+    pub(crate) rows: RefCell<PlannedRows>,
     pub(crate) changes: RefCell<Vec<Change>>,
     pub(crate) drift: RefCell<Vec<Change>>,
     pub(crate) envelope: RefCell<Vec<EnvelopeEntry>>,
@@ -114,7 +126,12 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
     if diagnostics.has_errors() {
         return Planning { plan: empty_plan(input, true), diagnostics };
     }
-    let options = EvaluatorOptions { files: input.files, timestamp: input.timestamp.clone(), workspace: input.workspace.clone(), variables: &input.variables };
+    let options = EvaluatorOptions {
+        files: input.files,
+        timestamp: input.timestamp.clone(),
+        workspace: input.workspace.clone(),
+        variables: &input.variables,
+    };
     let planner = Planner {
         environment: environment.clone(),
         input,
@@ -243,7 +260,14 @@ impl Planner<'_> {
         let mut level_of = vec![0usize; self.graph.nodes.len()];
         let mut levels: Vec<Vec<NodeId>> = Vec::new();
         for id in &self.graph.order {
-            let level = self.graph.node(*id).reads.iter().map(|read| level_of[read.0 as usize] + 1).max().unwrap_or(0);
+            let level = self
+                .graph
+                .node(*id)
+                .reads
+                .iter()
+                .map(|read| level_of[read.0 as usize] + 1)
+                .max()
+                .unwrap_or(0);
             level_of[id.0 as usize] = level;
             if levels.len() <= level {
                 levels.resize_with(level + 1, Vec::new);
@@ -257,7 +281,8 @@ impl Planner<'_> {
     fn inherit_deferral(&self, id: NodeId) {
         let node = self.graph.node(id);
         let is_deferred = node.reads.iter().any(|read| {
-            self.deferred_nodes.borrow().contains(read) && !(matches!(node.kind, NodeKind::Resource(_)) && Some(*read) == node.provider)
+            self.deferred_nodes.borrow().contains(read)
+                && !(matches!(node.kind, NodeKind::Resource(_)) && Some(*read) == node.provider)
         });
         if is_deferred {
             self.deferred_nodes.borrow_mut().insert(id);
@@ -267,9 +292,9 @@ impl Planner<'_> {
     fn evaluate_rows(&self, id: NodeId) {
         let rows = self.evaluator.row_count(self.graph.node(id).module);
         for row in 0..rows {
-            self.evaluator.value(id, row as u32);
+            self.evaluator.value(id, ordinal(row));
             if self.graph.node(id).module.0 != 0 {
-                self.evaluator.validate_variable(id, row as u32);
+                self.evaluator.validate_variable(id, ordinal(row));
             }
         }
         self.take_evaluation_diagnostics(None);
@@ -309,13 +334,15 @@ impl Planner<'_> {
         let mut outputs = Vec::new();
         let is_destroy = self.input.mode == RunMode::Destroy;
         for (name, output) in root.outputs.iter().filter(|_| !is_destroy) {
-            let Some(id) = self.graph.find(crate::graph::ModuleId(0), NodeKind::Output(name.clone())) else { continue };
+            let Some(id) = self.graph.find(crate::graph::ModuleId(0), NodeKind::Output(name.clone())) else {
+                continue;
+            };
             let after = self.evaluator.value(id, 0);
             if after.has_mark_deep(formwork_value::MarkKind::Sensitive) && !output.sensitive {
                 self.report(sensitive_output(name, output));
             }
             let stored = self.input.state.outputs.get(name);
-            let before = stored.map_or_else(|| Value::null(Type::Dynamic), |stored| crate::objects::decode_output(stored));
+            let before = stored.map_or_else(|| Value::null(Type::Dynamic), crate::objects::decode_output);
             let action = match stored {
                 None if after.is_null() => continue,
                 None => Action::Create,
@@ -323,12 +350,24 @@ impl Planner<'_> {
                 Some(_) if after.is_null() => Action::Delete,
                 Some(_) => Action::Update,
             };
-            outputs.push(OutputChange { name: name.clone(), action, before, after, sensitive: output.sensitive });
+            outputs.push(OutputChange {
+                name: name.clone(),
+                action,
+                before,
+                after,
+                sensitive: output.sensitive,
+            });
         }
         for (name, stored) in &self.input.state.outputs {
             if is_destroy || !root.outputs.contains_key(name) {
                 let before = crate::objects::decode_output(stored);
-                outputs.push(OutputChange { name: name.clone(), action: Action::Delete, before, after: Value::null(Type::Dynamic), sensitive: stored.sensitive });
+                outputs.push(OutputChange {
+                    name: name.clone(),
+                    action: Action::Delete,
+                    before,
+                    after: Value::null(Type::Dynamic),
+                    sensitive: stored.sensitive,
+                });
             }
         }
         outputs
@@ -344,5 +383,9 @@ fn sensitive_output(name: &str, output: &formwork_lang::Output) -> Diagnostic {
 
 /// Says that somebody asked to stop.
 pub(crate) fn interrupted() -> Diagnostic {
-    Diagnostic::error("interrupted", "Execution halted", "The run was asked to stop before it was finished; nothing that was done is lost.")
+    Diagnostic::error(
+        "interrupted",
+        "Execution halted",
+        "The run was asked to stop before it was finished; nothing that was done is lost.",
+    )
 }

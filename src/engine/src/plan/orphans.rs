@@ -4,7 +4,6 @@
 use super::Planner;
 use super::refresh::nothing;
 use crate::evaluate::Repetition;
-use crate::graph::NodeId;
 use crate::model::{Action, ActionReason, Change, RunMode};
 use crate::objects::PriorObject;
 use crate::schema::Kind;
@@ -23,7 +22,11 @@ impl Planner<'_> {
                 self.check_prevented(address);
                 orphans.push((ObjectKey { address: address.clone(), deposed: None }, prior.clone(), None));
             } else if let Some(reason) = self.orphan_reason(address) {
-                orphans.push((ObjectKey { address: address.clone(), deposed: None }, prior.clone(), Some(reason)));
+                orphans.push((
+                    ObjectKey { address: address.clone(), deposed: None },
+                    prior.clone(),
+                    Some(reason),
+                ));
             }
         }
         for (key, prior) in &*self.deposed.borrow() {
@@ -37,24 +40,29 @@ impl Planner<'_> {
 
     /// Why an object is not wanted; none when it is.
     fn orphan_reason(&self, address: &Address) -> Option<ActionReason> {
-        let Some(module) = self.graph.find_module(&address.module().config_path()) else { return Some(ActionReason::DeleteBecauseNoModule) };
-        let Some(node) = self.graph.find_resource(module, formwork_lang::Mode::Managed, address.type_name(), address.name()) else {
+        let Some(module) = self.graph.find_module(&address.module().config_path()) else {
+            return Some(ActionReason::DeleteBecauseNoModule);
+        };
+        let Some(node) = self.graph.find_resource(
+            module,
+            formwork_lang::Mode::Managed,
+            address.type_name(),
+            address.name(),
+        ) else {
             return Some(ActionReason::DeleteBecauseNoResourceConfig);
         };
-        let Some(row) = self.evaluator.find_row(module, address.module()) else { return Some(ActionReason::DeleteBecauseNoModule) };
+        let Some(row) = self.evaluator.find_row(module, address.module()) else {
+            return Some(ActionReason::DeleteBecauseNoModule);
+        };
+        // Instances of a deferred block stay as they are until its stage comes.
         if self.deferred_nodes.borrow().contains(&node) {
-            return self.deferred_orphan_reason(node, row, address);
+            return None;
         }
         let cell = self.evaluator.resource(node, row);
         if cell.is_undecided || cell.place(address.key()).is_some() {
             return None;
         }
         Some(key_reason(cell.repetition, address.key()))
-    }
-
-    /// Instances of a deferred block stay as they are until its stage comes.
-    fn deferred_orphan_reason(&self, _node: NodeId, _row: u32, _address: &Address) -> Option<ActionReason> {
-        None
     }
 
     async fn plan_removal(&self, key: &ObjectKey, prior: &Rc<PriorObject>, reason: Option<ActionReason>) {
@@ -80,14 +88,25 @@ impl Planner<'_> {
                     found.iter_mut().for_each(|diagnostic| diagnostic.address = Some(key.to_string()));
                     self.diagnostics.borrow_mut().append(found);
                 }
-                Response::Planned(Err(error)) => self.report(crate::connections::error_diagnostic(&error, "Planning failed", &key.to_string())),
+                Response::Planned(Err(error)) => self.report(crate::connections::error_diagnostic(
+                    &error,
+                    "Planning failed",
+                    &key.to_string(),
+                )),
                 _ => {}
             }
         }
         self.push_removal(key, prior, Action::Delete, reason, private);
     }
 
-    pub(super) fn push_removal(&self, key: &ObjectKey, prior: &PriorObject, action: Action, reason: Option<ActionReason>, private: Vec<u8>) {
+    pub(super) fn push_removal(
+        &self,
+        key: &ObjectKey,
+        prior: &PriorObject,
+        action: Action,
+        reason: Option<ActionReason>,
+        private: Vec<u8>,
+    ) {
         self.changes.borrow_mut().push(Change {
             address: key.address.clone(),
             deposed: key.deposed.clone(),
@@ -113,7 +132,13 @@ impl Planner<'_> {
             let Some(prior) = self.priors.borrow().get(address).cloned() else { continue };
             let action = if kind.schema.dies_with_container { Action::Forget } else { Action::Delete };
             let key = ObjectKey { address: address.clone(), deposed: None };
-            self.push_removal(&key, &prior, action, Some(ActionReason::ReplaceBecauseContainerReplaced), prior.private.clone());
+            self.push_removal(
+                &key,
+                &prior,
+                action,
+                Some(ActionReason::ReplaceBecauseContainerReplaced),
+                prior.private.clone(),
+            );
         }
     }
 
@@ -122,7 +147,14 @@ impl Planner<'_> {
             return;
         }
         let Some(module) = self.graph.find_module(&address.module().config_path()) else { return };
-        let Some(node) = self.graph.find_resource(module, formwork_lang::Mode::Managed, address.type_name(), address.name()) else { return };
+        let Some(node) = self.graph.find_resource(
+            module,
+            formwork_lang::Mode::Managed,
+            address.type_name(),
+            address.name(),
+        ) else {
+            return;
+        };
         let Some(expression) = &self.graph.resource(node).lifecycle.prevent_destroy else { return };
         let scope = self.evaluator.scope(module, 0, crate::evaluate::RowRepetition::default());
         if expression.evaluate(&scope).0.unmark().0.as_bool() == Some(true) {

@@ -4,6 +4,7 @@ use super::Planner;
 use crate::evaluate::{Evaluator, EvaluatorOptions, Read, Repetition, ResourceCell, RowRepetition};
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::Action;
+use crate::ordinal::ordinal;
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::Connection;
 use formwork_state::{Address, BlockAddress, Key, Mode, ModuleInstance, ProviderConfigAddress, State};
@@ -34,12 +35,17 @@ impl Planner<'_> {
         if self.evaluator.row_count(node.module) == 0 || !self.is_used(id) {
             return;
         }
-        let (configuration, reads, diagnostics) = evaluate_configuration(self.graph, id, &self.evaluator, self.connections);
+        let (configuration, reads, diagnostics) =
+            evaluate_configuration(self.graph, id, &self.evaluator, self.connections);
         let is_sound = !diagnostics.has_errors();
         self.diagnostics.borrow_mut().append(diagnostics);
         self.take_evaluation_diagnostics(None);
-        let mut planned = ProviderNode { address, configuration, reads, connection: None, is_source_replaced: false };
-        let takes_unknowns = self.connections.provider(&planned.address.provider).is_some_and(|provider| provider.configures_with_unknowns());
+        let mut planned =
+            ProviderNode { address, configuration, reads, connection: None, is_source_replaced: false };
+        let takes_unknowns = self
+            .connections
+            .provider(&planned.address.provider)
+            .is_some_and(|provider| provider.configures_with_unknowns());
         if !is_sound {
             self.providers.borrow_mut().insert(id, Rc::new(planned));
             return;
@@ -51,7 +57,8 @@ impl Planner<'_> {
                     planned.connection = Some(connection);
                 }
                 Err(mut diagnostics) => {
-                    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.subject.is_none()) {
+                    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.subject.is_none())
+                    {
                         diagnostic.subject = self.graph.span(id);
                     }
                     self.diagnostics.borrow_mut().append(diagnostics);
@@ -81,7 +88,11 @@ impl Planner<'_> {
                 format!("{address}, which is {word} first")
             })
             .collect();
-        let from = if words.is_empty() { "values that are known only after apply".to_owned() } else { words.join(" and ") };
+        let from = if words.is_empty() {
+            "values that are known only after apply".to_owned()
+        } else {
+            words.join(" and ")
+        };
         self.awaits.borrow_mut().push(format!("{} is configured from {from}", self.graph.name(id)));
         self.deferred_nodes.borrow_mut().insert(id);
     }
@@ -98,13 +109,17 @@ impl Planner<'_> {
             match read {
                 Read::Node(node, row) => waiting.extend(self.evaluator.reads(node, row).iter()),
                 Read::Instance(node, row, place) => {
-                    if let Some(row) = self.rows.borrow().get(&(node, row)).and_then(|rows| rows.get(place as usize)) {
-                        found.extend(row.change.map(|change| (row.address.clone(), self.changes.borrow()[change as usize].action)));
+                    if let Some(row) =
+                        self.rows.borrow().get(&(node, row)).and_then(|rows| rows.get(place as usize))
+                    {
+                        found.extend(row.change.map(|change| {
+                            (row.address.clone(), self.changes.borrow()[change as usize].action)
+                        }));
                     }
                 }
                 Read::Block(node, row) => {
                     let places = self.rows.borrow().get(&(node, row)).map_or(0, |rows| rows.len());
-                    waiting.extend((0..places as u32).map(|place| Read::Instance(node, row, place)));
+                    waiting.extend((0..ordinal(places)).map(|place| Read::Instance(node, row, place)));
                 }
             }
         }
@@ -114,13 +129,17 @@ impl Planner<'_> {
 
     /// The configuration under which an object of the state is read and removed: its expressions over the state as
     /// it stands; where those no longer say, what is stored.
-    pub(super) fn prior_configuration(&self, address: &ProviderConfigAddress, prior: &Evaluator<'_>) -> Option<Value> {
+    pub(super) fn prior_configuration(
+        &self,
+        address: &ProviderConfigAddress,
+        prior: &Evaluator<'_>,
+    ) -> Option<Value> {
         let node = self.graph.find_module(&address.module_path).and_then(|module| {
             let is_it = |id: &NodeId| {
                 let node = self.graph.node(*id);
                 node.module == module && node.provider_address.as_ref() == Some(address)
             };
-            (0..self.graph.nodes.len() as u32).map(NodeId).find(is_it)
+            (0..ordinal(self.graph.nodes.len())).map(NodeId).find(is_it)
         });
         if let Some(id) = node {
             let (value, _, diagnostics) = evaluate_configuration(self.graph, id, prior, self.connections);
@@ -133,7 +152,9 @@ impl Planner<'_> {
         let stored = self.input.state.provider_configurations.get(&address.to_string());
         match stored {
             Some(stored) => formwork_value::json::decode(stored.get(), &block.implied_type()).ok(),
-            None if block.attributes.is_empty() && block.blocks.is_empty() => Some(null_configuration(&block)),
+            None if block.attributes.is_empty() && block.blocks.is_empty() => {
+                Some(null_configuration(&block))
+            }
             None => None,
         }
     }
@@ -141,15 +162,34 @@ impl Planner<'_> {
 
 fn null_configuration(block: &formwork_sdk::Block) -> Value {
     let formwork_value::Type::Object(object) = block.implied_type() else { return Value::object(Vec::new()) };
-    Value::object(object.attributes().iter().map(|(name, value_type)| (name.clone(), Value::null(value_type.clone()))).collect())
+    Value::object(
+        object
+            .attributes()
+            .iter()
+            .map(|(name, value_type)| (name.clone(), Value::null(value_type.clone())))
+            .collect(),
+    )
 }
 
 /// A provider block's value, with what it read.
-pub(crate) fn evaluate_configuration(graph: &Graph, id: NodeId, evaluator: &Evaluator<'_>, connections: &crate::connections::Connections) -> (Value, Vec<Read>, Diagnostics) {
+pub(crate) fn evaluate_configuration(
+    graph: &Graph,
+    id: NodeId,
+    evaluator: &Evaluator<'_>,
+    connections: &crate::connections::Connections,
+) -> (Value, Vec<Read>, Diagnostics) {
     let node = graph.node(id);
-    let block = node.provider_address.as_ref().and_then(|address| connections.configuration_block(&address.provider)).unwrap_or_default();
-    let Some(written) = graph.provider_block(id) else { return (null_configuration(&block), Vec::new(), Diagnostics::new()) };
-    let NodeKind::Provider(name, _) = &node.kind else { return (null_configuration(&block), Vec::new(), Diagnostics::new()) };
+    let block = node
+        .provider_address
+        .as_ref()
+        .and_then(|address| connections.configuration_block(&address.provider))
+        .unwrap_or_default();
+    let Some(written) = graph.provider_block(id) else {
+        return (null_configuration(&block), Vec::new(), Diagnostics::new());
+    };
+    let NodeKind::Provider(name, _) = &node.kind else {
+        return (null_configuration(&block), Vec::new(), Diagnostics::new());
+    };
     let scope = evaluator.scope(node.module, 0, RowRepetition::default());
     let (value, mut diagnostics) = written.body.decode(&crate::schema::decode_schema(&block), &scope);
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {
@@ -161,9 +201,13 @@ pub(crate) fn evaluate_configuration(graph: &Graph, id: NodeId, evaluator: &Eval
 /// An evaluator over the state as it stands.
 pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
     let input = planner.input;
-    let options = EvaluatorOptions { files: input.files, timestamp: input.timestamp.clone(), workspace: input.workspace.clone(), variables: &input.variables };
-    let evaluator = Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)));
-    evaluator
+    let options = EvaluatorOptions {
+        files: input.files,
+        timestamp: input.timestamp.clone(),
+        workspace: input.workspace.clone(),
+        variables: &input.variables,
+    };
+    Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)))
 }
 
 fn state_cell(planner: &Planner<'_>, node: NodeId, module: &ModuleInstance) -> ResourceCell {
@@ -171,13 +215,15 @@ fn state_cell(planner: &Planner<'_>, node: NodeId, module: &ModuleInstance) -> R
     if resource.mode == formwork_lang::Mode::Data {
         return data_cell(planner, node, module);
     }
-    let block = BlockAddress::new(module.clone(), Mode::Managed, resource.type_name.clone(), resource.name.clone());
+    let block =
+        BlockAddress::new(module.clone(), Mode::Managed, resource.type_name.clone(), resource.name.clone());
     cell_from_state(planner, planner.input.state, &block)
 }
 
 fn data_cell(planner: &Planner<'_>, node: NodeId, module: &ModuleInstance) -> ResourceCell {
     let resource = planner.graph.resource(node);
-    let block = BlockAddress::new(module.clone(), Mode::Data, resource.type_name.clone(), resource.name.clone());
+    let block =
+        BlockAddress::new(module.clone(), Mode::Data, resource.type_name.clone(), resource.name.clone());
     cell_from_state(planner, planner.input.state, &block)
 }
 
@@ -186,7 +232,9 @@ fn cell_from_state(planner: &Planner<'_>, state: &State, block: &BlockAddress) -
     let mut values = Vec::new();
     for (key, object) in state.block_instances(block) {
         let kind = planner.connections.kind(&object.provider.provider, block.mode(), block.type_name());
-        let Some(value) = kind.and_then(|kind| crate::objects::decode_object(&object, &kind).ok()) else { continue };
+        let Some(value) = kind.and_then(|kind| crate::objects::decode_object(&object, &kind).ok()) else {
+            continue;
+        };
         keys.push(key);
         values.push(value.marked());
     }

@@ -44,7 +44,9 @@ impl Planner<'_> {
             if key.address.mode() == Mode::Data || open.is_some_and(|open| open.contains_key(key)) {
                 continue;
             }
-            let Some(kind) = self.connections.kind(&object.provider.provider, Mode::Managed, key.address.type_name()) else {
+            let Some(kind) =
+                self.connections.kind(&object.provider.provider, Mode::Managed, key.address.type_name())
+            else {
                 self.report(unknown_kind(key, &object.provider, self));
                 continue;
             };
@@ -56,7 +58,10 @@ impl Planner<'_> {
         batches
     }
 
-    async fn connect_priors(&self, batches: &Batches) -> IndexMap<ProviderConfigAddress, Arc<dyn Connection>> {
+    async fn connect_priors(
+        &self,
+        batches: &Batches,
+    ) -> IndexMap<ProviderConfigAddress, Arc<dyn Connection>> {
         let mut connections = IndexMap::new();
         let prior = provider::prior_evaluator(self);
         for (address, _) in batches.keys() {
@@ -86,7 +91,11 @@ impl Planner<'_> {
         let name = address.to_string();
         let Some(stored) = self.input.state.targets.get(&name) else { return };
         let found = connection.target();
-        let is_accepted = self.input.accepted_targets.iter().any(|accepted| *accepted == name || *accepted == address.provider.type_name.as_str());
+        let is_accepted = self
+            .input
+            .accepted_targets
+            .iter()
+            .any(|accepted| *accepted == name || *accepted == address.provider.type_name.as_str());
         if stored.id == found.id || is_accepted || self.accepted_once(&name) {
             return;
         }
@@ -104,7 +113,12 @@ impl Planner<'_> {
         !self.refused_targets.borrow_mut().insert(name.to_owned())
     }
 
-    async fn read_batch(&self, connection: Option<Arc<dyn Connection>>, kind: String, objects: Vec<(ObjectKey, Rc<PriorObject>)>) {
+    async fn read_batch(
+        &self,
+        connection: Option<Arc<dyn Connection>>,
+        kind: String,
+        objects: Vec<(ObjectKey, Rc<PriorObject>)>,
+    ) {
         let connection = connection.filter(|_| self.input.refresh);
         let Some(connection) = connection else {
             for (key, prior) in objects {
@@ -113,9 +127,13 @@ impl Planner<'_> {
             return;
         };
         for (key, prior) in &objects {
-            self.environment.observer.observe(Event::RefreshStart { key: key.clone(), id: shown_id(&prior.marked()) });
+            self.environment
+                .observer
+                .observe(Event::RefreshStart { key: key.clone(), id: shown_id(&prior.marked()) });
         }
-        let requests = objects.iter().map(|(_, prior)| ReadRequest { prior: prior.value.clone(), private: prior.private.clone() });
+        let requests = objects
+            .iter()
+            .map(|(_, prior)| ReadRequest { prior: prior.value.clone(), private: prior.private.clone() });
         let request = Request::Read { kind, objects: requests.collect() };
         let Response::Read(mut readings) = self.connections.ask(&connection, request).await else {
             for (key, prior) in objects {
@@ -130,7 +148,14 @@ impl Planner<'_> {
             self.take_reading(key, prior, reading);
         }
         for ((key, _), _) in objects.iter().zip(answered).filter(|(_, answered)| !answered) {
-            self.report(Diagnostic::error("read-unanswered", "Provider did not answer", "The provider ended its answer without saying whether this object is there.").about(key.to_string()));
+            self.report(
+                Diagnostic::error(
+                    "read-unanswered",
+                    "Provider did not answer",
+                    "The provider ended its answer without saying whether this object is there.",
+                )
+                .about(key.to_string()),
+            );
         }
     }
 
@@ -149,15 +174,25 @@ impl Planner<'_> {
                 if fresh.value != prior.value {
                     self.note_drift(key, prior, fresh.marked());
                 }
-                self.environment.observer.observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&fresh.marked()) });
+                self.environment
+                    .observer
+                    .observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&fresh.marked()) });
                 self.keep(key.clone(), fresh);
             }
             Reading::Gone => {
                 self.note_drift(key, prior, Value::null(prior.kind.value_type.clone()));
-                self.readings.borrow_mut().push(StoredReading { key: key.clone(), object: None, private: Vec::new() });
-                self.environment.observer.observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&prior.marked()) });
+                self.readings.borrow_mut().push(StoredReading {
+                    key: key.clone(),
+                    object: None,
+                    private: Vec::new(),
+                });
+                self.environment
+                    .observer
+                    .observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&prior.marked()) });
             }
-            Reading::Failed(error) => self.report(error_diagnostic(&error, "Reading an object failed", &key.to_string())),
+            Reading::Failed(error) => {
+                self.report(error_diagnostic(&error, "Reading an object failed", &key.to_string()));
+            }
         }
     }
 
@@ -191,8 +226,14 @@ impl Planner<'_> {
 
 fn unknown_kind(key: &ObjectKey, provider: &ProviderConfigAddress, planner: &Planner<'_>) -> Diagnostic {
     if planner.connections.has_provider(&provider.provider) {
-        let detail = format!("The state holds an object of type {:?}, which the provider {} does not have.", key.address.type_name().as_str(), provider.provider.for_display());
-        return Diagnostic::error("state-unknown-type", "Unknown resource type in state", detail).about(key.to_string()).hint("Use the provider version that made it, or remove it from the state.");
+        let detail = format!(
+            "The state holds an object of type {:?}, which the provider {} does not have.",
+            key.address.type_name().as_str(),
+            provider.provider.for_display()
+        );
+        return Diagnostic::error("state-unknown-type", "Unknown resource type in state", detail)
+            .about(key.to_string())
+            .hint("Use the provider version that made it, or remove it from the state.");
     }
     crate::connections::missing_provider(&provider.provider, &planner.environment).about(key.to_string())
 }

@@ -12,7 +12,9 @@ fn quickstart() -> World {
     let mut world = World::new("");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     world.files.clear();
-    for (folder, prefix) in [(root.join("stacks/quickstart"), String::new())].into_iter().chain(modules(&root)) {
+    for (folder, prefix) in
+        [(root.join("stacks/quickstart"), String::new())].into_iter().chain(modules(&root))
+    {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "tf") {
@@ -27,7 +29,10 @@ fn quickstart() -> World {
 
 fn modules(root: &Path) -> Vec<(PathBuf, String)> {
     let entries = std::fs::read_dir(root.join("modules")).unwrap();
-    entries.map(|entry| entry.unwrap().path()).map(|path| (path.clone(), format!("../../modules/{}/", path.file_name().unwrap().to_string_lossy()))).collect()
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), format!("../../modules/{}/", path.file_name().unwrap().to_string_lossy())))
+        .collect()
 }
 
 #[test]
@@ -42,8 +47,14 @@ fn applies_in_one_go_and_then_has_nothing_to_do() {
     world.var("rtx6000_nodes", "3");
     let plan = world.plan();
     let changed = actions(&plan);
-    assert!(changed.len() <= 5 && changed.iter().filter(|action| action.ends_with("Create")).count() >= 1, "{changed:?}");
-    assert!(changed.iter().all(|action| action.ends_with("Create") || action.ends_with("Update")), "{changed:?}");
+    assert!(
+        changed.len() <= 5 && changed.iter().filter(|action| action.ends_with("Create")).count() >= 1,
+        "{changed:?}"
+    );
+    assert!(
+        changed.iter().all(|action| action.ends_with("Create") || action.ends_with("Update")),
+        "{changed:?}"
+    );
     world.apply();
     assert!(!world.plan().has_changes());
     world.destroy();
@@ -68,7 +79,11 @@ fn a_replaced_cluster_takes_its_objects_along() {
 
 /// The folder as it was at one moment: what a crash then would have left.
 pub(crate) fn copy(from: &Path, to: &Path) {
-    let mut names: Vec<PathBuf> = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    let mut names: Vec<PathBuf> = std::fs::read_dir(from)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
     // The world first: what the journal says is done must be in it.
     names.sort_by_key(|path| !path.to_string_lossy().contains("sim-world"));
     for name in names {

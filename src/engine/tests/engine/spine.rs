@@ -34,7 +34,10 @@ fn creates_and_then_has_nothing_to_do() {
     assert_eq!(plan.summary().add, 4);
     let outcome = world.apply();
     assert_eq!(outcome.counts.added, 4);
-    assert_eq!(world.addresses(), ["terraform_data.a[0]", "terraform_data.a[1]", "terraform_data.b[0]", "terraform_data.b[1]"]);
+    assert_eq!(
+        world.addresses(),
+        ["terraform_data.a[0]", "terraform_data.a[1]", "terraform_data.b[0]", "terraform_data.b[1]"]
+    );
     assert_eq!(world.folded().state.outputs["last"].value.get(), "\"machine-1\"");
     let again = world.plan();
     assert!(!again.has_changes(), "{:?}", actions(&again));
@@ -100,7 +103,11 @@ resource "terraform_data" "b" {{ input = terraform_data.a.id }}
     };
     for (lifecycle, first, second) in [
         ("", "delete terraform_data.a", "create terraform_data.a"),
-        ("lifecycle {\n    create_before_destroy = true\n  }", "create terraform_data.a", "delete terraform_data.a"),
+        (
+            "lifecycle {\n    create_before_destroy = true\n  }",
+            "create terraform_data.a",
+            "delete terraform_data.a",
+        ),
     ] {
         let mut world = World::new(&config("1", lifecycle));
         world.apply();
@@ -145,8 +152,12 @@ output "label" { value = terraform_data.x.output }
         .to_vec(),
     );
     world.apply();
-    assert_eq!(world.addresses(), ["module.site[\"one\"].terraform_data.x", "module.site[\"two\"].terraform_data.x"]);
-    let ids: serde_json::Value = serde_json::from_str(world.folded().state.outputs["ids"].value.get()).unwrap();
+    assert_eq!(
+        world.addresses(),
+        ["module.site[\"one\"].terraform_data.x", "module.site[\"two\"].terraform_data.x"]
+    );
+    let ids: serde_json::Value =
+        serde_json::from_str(world.folded().state.outputs["ids"].value.get()).unwrap();
     assert_eq!(ids, serde_json::json!({"one": "ONE-1", "two": "TWO-2"}));
     assert!(!world.plan().has_changes());
     world.destroy();

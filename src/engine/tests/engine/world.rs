@@ -8,8 +8,10 @@ use formwork_engine::{Clock, Environment, Plan, ProviderSource, RunMode, Silent}
 use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
-use formwork_sdk::Provider;
+use formwork_sdk::{Connection, Provider, Request};
 use formwork_state::{FaultHook, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
+use formwork_value::Value;
+use futures::future::BoxFuture;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,9 +31,48 @@ impl Clock for JumpingClock {
         self.0.load(Ordering::SeqCst)
     }
 
-    fn sleep(&self, milliseconds: u64) -> futures::future::BoxFuture<'static, ()> {
+    fn sleep(&self, milliseconds: u64) -> BoxFuture<'static, ()> {
         self.0.fetch_add(milliseconds, Ordering::SeqCst);
         Box::pin(async {})
+    }
+}
+
+/// Sends every call on with another token than the engine's.
+struct Salted {
+    inner: Arc<dyn Provider>,
+    salt: &'static str,
+}
+
+struct SaltedConnection {
+    inner: Arc<dyn Connection>,
+    salt: &'static str,
+}
+
+impl Provider for Salted {
+    fn schema(&self) -> Arc<formwork_sdk::ProviderSchema> {
+        self.inner.schema()
+    }
+
+    fn configure(&self, configuration: Value) -> BoxFuture<'_, Result<Arc<dyn Connection>, Diagnostics>> {
+        Box::pin(async move {
+            let inner = self.inner.configure(configuration).await?;
+            Ok(Arc::new(SaltedConnection { inner, salt: self.salt }) as Arc<dyn Connection>)
+        })
+    }
+}
+
+impl Connection for SaltedConnection {
+    fn target(&self) -> formwork_sdk::Target {
+        self.inner.target()
+    }
+
+    fn call(&self, mut request: Request) -> BoxFuture<'_, formwork_sdk::Response> {
+        match &mut request {
+            Request::Apply(apply) | Request::Find(apply) => apply.token.0.push_str(self.salt),
+            Request::Poll(wait) => wait.apply.token.0.push_str(self.salt),
+            _ => {}
+        }
+        self.inner.call(request)
     }
 }
 
@@ -60,13 +101,21 @@ pub(crate) struct World {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) given: IndexMap<ArcStr, GivenVariable>,
     pub(crate) hook: Option<FaultHook>,
+    pub(crate) token_salt: Option<&'static str>,
     runs: u32,
 }
 
 impl World {
     pub(crate) fn new(main: &str) -> Self {
         let files = BTreeMap::from([("main.tf".to_owned(), main.as_bytes().to_vec())]);
-        Self { folder: tempfile::tempdir().unwrap(), files, given: IndexMap::new(), hook: None, runs: 0 }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            files,
+            given: IndexMap::new(),
+            hook: None,
+            token_salt: None,
+            runs: 0,
+        }
     }
 
     pub(crate) fn main(&mut self, text: &str) -> &mut Self {
@@ -81,11 +130,14 @@ impl World {
     }
 
     pub(crate) fn environment(&self) -> Environment {
+        let sim: Arc<dyn Provider> =
+            Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default()));
+        let sim = match self.token_salt {
+            Some(salt) => Arc::new(Salted { inner: sim, salt }),
+            None => sim,
+        };
         Environment {
-            providers: Arc::new(Providers {
-                builtin: Arc::new(BuiltinProvider::new()),
-                sim: Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default())),
-            }),
+            providers: Arc::new(Providers { builtin: Arc::new(BuiltinProvider::new()), sim }),
             clock: Arc::new(JumpingClock::default()),
             observer: Arc::new(Silent),
             parallelism: 10,
@@ -132,7 +184,8 @@ impl World {
     pub(crate) fn plan_mode(&self, mode: RunMode) -> Result<Plan, String> {
         let configuration = self.configuration();
         let store = self.store();
-        let planning = block(run::plan(&self.environment(), &configuration, &store.folded(), &Self::options(mode)));
+        let planning =
+            block(run::plan(&self.environment(), &configuration, &store.folded(), &Self::options(mode)));
         if planning.diagnostics.has_errors() {
             return Err(text(&planning.diagnostics, &configuration.sources));
         }
@@ -146,7 +199,8 @@ impl World {
     pub(crate) fn apply_plan(&mut self, plan: &Plan) -> Outcome {
         self.runs += 1;
         let store = self.store();
-        let outcome = block(run::apply(&self.environment(), &store, plan, &format!("run-{}", self.runs), "default"));
+        let outcome =
+            block(run::apply(&self.environment(), &store, plan, &format!("run-{}", self.runs), "default"));
         store.finish().unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"));
         outcome
     }
@@ -177,7 +231,8 @@ impl World {
     }
 
     pub(crate) fn addresses(&self) -> Vec<String> {
-        let mut addresses: Vec<String> = self.folded().state.objects().map(|(key, _)| key.to_string()).collect();
+        let mut addresses: Vec<String> =
+            self.folded().state.objects().map(|(key, _)| key.to_string()).collect();
         addresses.sort();
         addresses
     }
@@ -185,7 +240,8 @@ impl World {
 
 /// `address action` for each change, sorted.
 pub(crate) fn actions(plan: &Plan) -> Vec<String> {
-    let mut actions: Vec<String> = plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect();
+    let mut actions: Vec<String> =
+        plan.changes.iter().map(|change| format!("{} {:?}", change.address, change.action)).collect();
     actions.sort();
     actions
 }
@@ -211,7 +267,9 @@ pub(crate) fn order(plan: &Plan) -> Vec<String> {
 /// Whether one step comes before another, through whatever lies between.
 pub(crate) fn is_before(plan: &Plan, first: &str, second: &str) -> bool {
     let order = order(plan);
-    let place = |name: &str| order.iter().position(|step| step == name).unwrap_or_else(|| panic!("{name} is not in {order:?}"));
+    let place = |name: &str| {
+        order.iter().position(|step| step == name).unwrap_or_else(|| panic!("{name} is not in {order:?}"))
+    };
     place(first) < place(second)
 }
 

@@ -257,7 +257,7 @@ impl<'a> Reader<'a> {
                         known.length_between(0, Some(length))
                     };
                 }
-                KEY_IS_NULL..=KEY_LENGTH_MAXIMUM => return Err(fault("it does not fit the type")),
+                KEY_PREFIX..=KEY_LENGTH_MAXIMUM => return Err(fault("it does not fit the type")),
                 // Keys to come: their values cannot be skipped without knowing them, and what is known so far holds.
                 _ => break,
             }

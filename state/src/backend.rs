@@ -1,0 +1,121 @@
+//! Where a state is kept: the few operations that a store asks of a place.
+//!
+//! Invariant: every write carries the fencing number of the lease it is made under, and a place refuses one that is
+//! not the last holder's. A backend keeps bytes; it never decodes a snapshot.
+
+pub mod conformance;
+mod file;
+mod memory;
+
+pub use file::FileBackend;
+pub use memory::MemoryBackend;
+
+use formwork_diagnostic::Diagnostic;
+use std::fmt;
+
+/// The number of a lease; each lease of a place has a higher one than those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fence(pub u64);
+
+impl Fence {
+    /// No lease: the user asked for none (`-lock=false`), so nothing is checked.
+    pub const UNLOCKED: Self = Self(0);
+}
+
+/// Who holds a lease, for others to read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// What it does: `apply`.
+    pub operation: String,
+    /// RFC 3339.
+    pub since: String,
+}
+
+/// What a place holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// The snapshot; none where nothing was ever written.
+    pub snapshot: Option<Vec<u8>>,
+    /// The journal's entries in their order; one that a crash cut off is left out.
+    pub journal: Vec<u8>,
+    /// The number that the next entry has.
+    pub next_sequence: u64,
+}
+
+/// Why a place did not do what it was asked.
+#[derive(Debug, Clone)]
+pub enum BackendError {
+    /// Another process holds the lease, and did for as long as was waited.
+    Held(Option<Holder>),
+    /// The lease is over: somebody else has one.
+    Fenced,
+    /// The entry is not the next one: somebody else wrote.
+    OutOfSequence {
+        /// The number that the next entry has.
+        expected: u64,
+        /// The number that was given.
+        given: u64,
+    },
+    /// The snapshot is not the one that was expected: somebody else wrote.
+    Moved,
+    /// What is kept cannot be understood.
+    Damaged(Diagnostic),
+    /// The place answered with an error.
+    Failed(String),
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(Some(holder)) => {
+                write!(
+                    f,
+                    "process {} holds the lock for {} since {}",
+                    holder.pid, holder.operation, holder.since
+                )
+            }
+            Self::Held(None) => f.write_str("another process holds the lock"),
+            Self::Fenced => f.write_str("the lock was lost to another process"),
+            Self::OutOfSequence { expected, given } => {
+                write!(f, "another process wrote to the journal: entry {expected} comes next, not {given}")
+            }
+            Self::Moved => f.write_str("another process replaced the snapshot"),
+            Self::Damaged(diagnostic) => f.write_str(&diagnostic.detail),
+            Self::Failed(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for BackendError {}
+
+impl From<std::io::Error> for BackendError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// One place that keeps one state. Calls block; a store makes those of the journal from a thread of its own.
+pub trait Backend: Send + Sync {
+    /// What people call it: a path, a URL.
+    fn name(&self) -> String;
+
+    /// Takes the lease, waiting for it at most so long.
+    fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, BackendError>;
+
+    /// Gives a lease back; nothing happens when it is over already.
+    fn release(&self, fence: Fence);
+
+    /// What is there.
+    fn load(&self) -> Result<Loaded, BackendError>;
+
+    /// Adds one entry to the journal: durable when this returns, and not there at all when it fails.
+    fn append(&self, fence: Fence, sequence: u64, bytes: &[u8]) -> Result<(), BackendError>;
+
+    /// Ends the journal, whose entries are in the snapshot; the next entry has number 0.
+    fn seal(&self, fence: Fence) -> Result<(), BackendError>;
+
+    /// Replaces the snapshot whose [`digest`](crate::digest) is `expected` (empty: there is none), whole or not at all.
+    fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), BackendError>;
+}

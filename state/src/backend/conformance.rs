@@ -1,0 +1,124 @@
+//! What every backend must do, as one test that each runs on a place of its own.
+//!
+//! Invariant: nothing here knows which backend it looks at.
+
+use super::{Backend, BackendError, Fence, Holder};
+use crate::line;
+use crate::store::digest;
+use std::sync::Arc;
+
+type Finding = Result<(), String>;
+
+/// Looks at one empty place through two handles, as two processes would have them. The first thing that is not as it
+/// must be comes back in words.
+pub fn check(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Finding {
+    let fence = leases(first, second)?;
+    journal(first, second, fence)?;
+    snapshots(first, fence)?;
+    ended_leases(first, second, fence)
+}
+
+fn holder(operation: &str) -> Holder {
+    Holder {
+        pid: std::process::id(),
+        operation: operation.to_owned(),
+        since: "2026-01-02T03:04:05Z".to_owned(),
+    }
+}
+
+fn entry(text: &str) -> Result<Vec<u8>, String> {
+    line::encode(&text).map_err(|diagnostic| diagnostic.into_finding().detail)
+}
+
+fn must(holds: bool, statement: &str) -> Finding {
+    if holds { Ok(()) } else { Err(format!("does not hold: {statement}")) }
+}
+
+fn done<T>(outcome: Result<T, BackendError>, act: &str) -> Result<T, String> {
+    outcome.map_err(|error| format!("{act}: {error}"))
+}
+
+fn leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Result<Fence, String> {
+    let empty = done(first.load(), "load of an empty place")?;
+    must(empty == super::Loaded::default(), "an empty place is empty")?;
+    let fence = done(first.lease(&holder("apply"), 0), "first lease")?;
+    must(fence > Fence::UNLOCKED, "a lease has a number")?;
+    let refused = second.lease(&holder("plan"), 20).err();
+    let told = matches!(&refused, Some(BackendError::Held(Some(other))) if *other == holder("apply"));
+    must(told, "a second lease is refused and told who holds the first")?;
+    first.release(fence);
+    let next = done(second.lease(&holder("plan"), 0), "lease after release")?;
+    must(next > fence, "the number of a lease rises")?;
+    second.release(next);
+    done(first.lease(&holder("apply"), 0), "lease after both")
+}
+
+fn journal(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, fence: Fence) -> Finding {
+    let entries = [entry("one")?, entry("two")?, entry("three")?];
+    done(first.append(fence, 0, &entries[0]), "append 0")?;
+    done(first.append(fence, 1, &entries[1]), "append 1")?;
+    let again = first.append(fence, 1, &entries[1]).err();
+    must(
+        matches!(again, Some(BackendError::OutOfSequence { expected: 2, given: 1 })),
+        "a number is used once",
+    )?;
+    let skipped = first.append(fence, 3, &entries[2]).err();
+    must(
+        matches!(skipped, Some(BackendError::OutOfSequence { expected: 2, given: 3 })),
+        "no number is left out",
+    )?;
+    done(first.append(fence, 2, &entries[2]), "append 2")?;
+    for (handle, name) in [(first, "its own"), (second, "another")] {
+        let loaded = done(handle.load(), "load")?;
+        must(
+            loaded.journal == entries.concat(),
+            &format!("{name} handle reads what was appended, in order"),
+        )?;
+        must(loaded.next_sequence == 3, &format!("{name} handle is told the next number"))?;
+    }
+    done(first.seal(fence), "seal")?;
+    let loaded = done(first.load(), "load after seal")?;
+    must(loaded.journal.is_empty() && loaded.next_sequence == 0, "a sealed journal is empty")?;
+    done(first.append(fence, 0, &entries[2]), "append after seal")?;
+    done(first.seal(fence), "seal again")?;
+    done(first.seal(fence), "seal of an empty journal")
+}
+
+fn snapshots(first: &Arc<dyn Backend>, fence: Fence) -> Finding {
+    let stands = || done(first.load(), "load").map(|loaded| loaded.snapshot);
+    let early = first.snapshot(fence, &digest(b"other"), b"one").err();
+    must(
+        matches!(early, Some(BackendError::Moved)) && stands()?.is_none(),
+        "a snapshot that is not there is not replaced",
+    )?;
+    done(first.snapshot(fence, "", b"one"), "first snapshot")?;
+    let blind = first.snapshot(fence, "", b"two").err();
+    must(matches!(blind, Some(BackendError::Moved)), "a snapshot that is there is not overwritten unseen")?;
+    must(stands()?.as_deref() == Some(b"one"), "a refused snapshot changes nothing")?;
+    done(first.snapshot(fence, &digest(b"one"), b"two"), "second snapshot")?;
+    must(stands()?.as_deref() == Some(b"two"), "a snapshot replaces the one before")
+}
+
+fn ended_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, stale: Fence) -> Finding {
+    first.release(stale);
+    first.release(stale);
+    let fence = done(second.lease(&holder("apply"), 0), "lease of a second holder")?;
+    let late = entry("late")?;
+    for (outcome, act) in [
+        (first.append(stale, 0, &late), "append"),
+        (first.seal(stale), "seal"),
+        (first.snapshot(stale, &digest(b"two"), b"late"), "snapshot"),
+    ] {
+        must(
+            matches!(outcome, Err(BackendError::Fenced)),
+            &format!("{act} under an ended lease is refused"),
+        )?;
+    }
+    first.release(stale);
+    done(second.append(fence, 0, &entry("in time")?), "append of the second holder")?;
+    let loaded = done(second.load(), "load")?;
+    must(loaded.journal == entry("in time")?, "only the holder's entries stand")?;
+    done(second.seal(fence), "seal of the second holder")?;
+    second.release(fence);
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The thread that appends records, and the tickets of those who wait for them.
+//!
+//! Invariant: records are appended in the order they were handed on; after the first failure nothing more is.
+
+use crate::backend::{Backend, BackendError, Fence};
+use crate::store::{FaultHook, FaultPoint};
+use formwork_diagnostic::Diagnostic;
+use futures::channel::oneshot;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+type Answer = Result<(), BackendError>;
+
+/// Resolves when a record is durable.
+pub struct Ticket(Result<oneshot::Receiver<Answer>, Option<Diagnostic>>);
+
+impl Future for Ticket {
+    type Output = Result<(), Diagnostic>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Err(diagnostic) => Poll::Ready(refusal(diagnostic.take())),
+            Ok(receiver) => Pin::new(receiver).poll(context).map(answer),
+        }
+    }
+}
+
+impl Ticket {
+    /// Waits in this thread.
+    pub fn wait(self) -> Result<(), Diagnostic> {
+        match self.0 {
+            Err(diagnostic) => refusal(diagnostic),
+            Ok(receiver) => answer(futures::executor::block_on(receiver)),
+        }
+    }
+
+    /// Of a record that was not taken.
+    pub(crate) fn refused(diagnostic: Diagnostic) -> Self {
+        Self(Err(Some(diagnostic)))
+    }
+}
+
+fn refusal(diagnostic: Option<Diagnostic>) -> Result<(), Diagnostic> {
+    diagnostic.map_or(Ok(()), Err)
+}
+
+fn answer(received: Result<Answer, oneshot::Canceled>) -> Result<(), Diagnostic> {
+    received.unwrap_or_else(|_| Err(writer_ended())).map_err(|error| unwritable(&error))
+}
+
+fn writer_ended() -> BackendError {
+    BackendError::Failed("the writer ended".to_owned())
+}
+
+/// What is said when a record could not be made durable.
+pub(crate) fn unwritable(error: &BackendError) -> Diagnostic {
+    let hint = match error {
+        BackendError::Fenced
+        | BackendError::OutOfSequence { .. }
+        | BackendError::Moved
+        | BackendError::Held(_) => {
+            "Let the other process end, then run apply again: it goes on where the journal stops."
+        }
+        BackendError::Failed(_) | BackendError::Damaged(_) => {
+            "Make room or repair the disk, then run apply again: it goes on where this run stopped."
+        }
+    };
+    let detail =
+        format!("What was about to be done could not be recorded, so nothing more was started: {error}.");
+    Diagnostic::error("journal-unwritable", "Journal cannot be written", detail).hint(hint)
+}
+
+struct Entry {
+    bytes: Vec<u8>,
+    kind: &'static str,
+    sender: oneshot::Sender<Answer>,
+}
+
+/// What the thread works on.
+pub(crate) struct Task {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) fence: Fence,
+    /// The number of the next entry.
+    pub(crate) sequence: u64,
+    /// What stands before the first record.
+    pub(crate) header: Vec<u8>,
+    pub(crate) faults: Option<FaultHook>,
+}
+
+/// Appends records in a thread of its own; all that wait share one entry, and so one flush.
+pub(crate) struct Writer {
+    sender: Sender<Entry>,
+    thread: JoinHandle<Answer>,
+}
+
+impl Writer {
+    pub(crate) fn start(task: Task) -> Self {
+        let (sender, receiver) = channel();
+        Self { sender, thread: std::thread::spawn(move || write_all(task, &receiver)) }
+    }
+
+    pub(crate) fn send(&self, bytes: Vec<u8>, kind: &'static str) -> Ticket {
+        let (sender, receiver) = oneshot::channel();
+        match self.sender.send(Entry { bytes, kind, sender }) {
+            Ok(()) => Ticket(Ok(receiver)),
+            Err(_) => Ticket::refused(unwritable(&writer_ended())),
+        }
+    }
+
+    /// Waits for the last record, and says whether all became durable.
+    pub(crate) fn stop(self) -> Answer {
+        drop(self.sender);
+        self.thread.join().unwrap_or_else(|_| Err(writer_ended()))
+    }
+}
+
+fn write_all(mut task: Task, receiver: &Receiver<Entry>) -> Answer {
+    let mut outcome = Ok(());
+    while let Ok(first) = receiver.recv() {
+        let mut batch = vec![first];
+        batch.extend(receiver.try_iter());
+        if outcome.is_ok() {
+            task.pass(FaultPoint::BeforeFlush, &batch);
+            outcome = task.append(&batch);
+        }
+        if outcome.is_ok() {
+            task.pass(FaultPoint::AfterFlush, &batch);
+        }
+        for entry in batch {
+            // Nobody waits for a record whose ticket was dropped.
+            let _ = entry.sender.send(outcome.clone());
+        }
+    }
+    outcome
+}
+
+impl Task {
+    fn append(&mut self, batch: &[Entry]) -> Answer {
+        let mut bytes = std::mem::take(&mut self.header);
+        for entry in batch {
+            bytes.extend_from_slice(&entry.bytes);
+        }
+        self.backend.append(self.fence, self.sequence, &bytes)?;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    fn pass(&self, point: FaultPoint, batch: &[Entry]) {
+        if let Some(hook) = &self.faults {
+            for entry in batch {
+                hook(point, entry.kind);
+            }
+        }
+    }
+}

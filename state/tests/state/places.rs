@@ -1,0 +1,155 @@
+//! The backends against their contract, and the store on each.
+
+use crate::records::*;
+use formwork_state::backend::{Backend, Fence, FileBackend, Holder, Loaded, MemoryBackend, conformance};
+use formwork_state::{Opening, RealFiles, Record, Store};
+use std::sync::Arc;
+
+/// Two handles on one place of its own; a folder goes with the last of them.
+struct Place {
+    name: &'static str,
+    first: Arc<dyn Backend>,
+    second: Arc<dyn Backend>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+fn places() -> Vec<Place> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = || Arc::new(FileBackend::new(folder.path().join("terraform.tfstate"), Arc::new(RealFiles)));
+    let memory = Arc::new(MemoryBackend::default());
+    let (first, second): (Arc<dyn Backend>, Arc<dyn Backend>) = (file(), file());
+    vec![
+        Place { name: "memory", first: memory.clone(), second: memory, _folder: None },
+        Place { name: "file", first, second, _folder: Some(folder) },
+    ]
+}
+
+#[test]
+fn each_backend_keeps_the_contract() {
+    for Place { name, first, second, _folder } in places() {
+        conformance::check(&first, &second).unwrap_or_else(|finding| panic!("{name}: {finding}"));
+    }
+}
+
+/// The kit itself: a backend that forgets to look at the fencing number does not pass.
+#[test]
+fn the_kit_finds_a_backend_that_lets_an_ended_lease_write() {
+    struct Careless(MemoryBackend);
+    impl Backend for Careless {
+        fn name(&self) -> String {
+            self.0.name()
+        }
+        fn lease(
+            &self,
+            holder: &Holder,
+            timeout_ms: u64,
+        ) -> Result<Fence, formwork_state::backend::BackendError> {
+            self.0.lease(holder, timeout_ms)
+        }
+        fn release(&self, fence: Fence) {
+            self.0.release(fence);
+        }
+        fn load(&self) -> Result<Loaded, formwork_state::backend::BackendError> {
+            self.0.load()
+        }
+        fn append(
+            &self,
+            _: Fence,
+            sequence: u64,
+            bytes: &[u8],
+        ) -> Result<(), formwork_state::backend::BackendError> {
+            self.0.append(Fence::UNLOCKED, sequence, bytes)
+        }
+        fn seal(&self, fence: Fence) -> Result<(), formwork_state::backend::BackendError> {
+            self.0.seal(fence)
+        }
+        fn snapshot(
+            &self,
+            fence: Fence,
+            expected: &str,
+            bytes: &[u8],
+        ) -> Result<(), formwork_state::backend::BackendError> {
+            self.0.snapshot(fence, expected, bytes)
+        }
+    }
+    let careless: Arc<dyn Backend> = Arc::new(Careless(MemoryBackend::default()));
+    let finding = conformance::check(&careless, &careless).unwrap_err();
+    assert!(finding.contains("append under an ended lease"), "{finding}");
+}
+
+fn opening() -> Opening {
+    Opening {
+        lock: true,
+        lock_timeout_ms: 0,
+        operation: "apply".to_owned(),
+        time: "2026-01-02T03:04:05Z".to_owned(),
+        version: "0.1.0".to_owned(),
+        new_lineage: LINEAGE.to_owned(),
+        faults: None,
+    }
+}
+
+fn store(backend: &Arc<dyn Backend>) -> Store {
+    Store::open_on(backend.clone(), opening()).unwrap_or_else(|diagnostics| panic!("{diagnostics:?}"))
+}
+
+#[test]
+fn a_run_is_the_same_on_each_backend() {
+    for Place { name, first, second, _folder } in places() {
+        let open = store(&first);
+        let refused = Store::open_on(second.clone(), opening()).err().unwrap();
+        assert_eq!(refused.iter().next().unwrap().code, "state-locked", "{name}");
+        for record in [begin("r"), intent(0, "a"), accepted(0, "a")] {
+            open.append(&record).wait().unwrap();
+        }
+        drop(open);
+        let open = store(&second);
+        assert_eq!(
+            open.folded().run.as_ref().unwrap().open[&key(0)].accepted.as_deref(),
+            Some("id-0"),
+            "{name}"
+        );
+        for record in [done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
+            open.append(&record).wait().unwrap();
+        }
+        open.finish().unwrap();
+        let loaded = first.load().unwrap();
+        assert!(loaded.journal.is_empty() && loaded.snapshot.is_some(), "{name}");
+        let open = store(&first);
+        assert_eq!((open.base_serial(), open.folded().state.len()), (1, 1), "{name}");
+    }
+}
+
+/// Somebody removed the lock's file under the holder and took a lock of his own.
+#[test]
+fn a_holder_whose_lock_was_removed_writes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("terraform.tfstate");
+    let backend: Arc<dyn Backend> = Arc::new(FileBackend::new(&path, Arc::new(RealFiles)));
+    let open = store(&backend);
+    open.append(&begin("r")).wait().unwrap();
+    std::fs::write(folder.path().join("terraform.tfstate.lock"), "1 1\n").unwrap();
+    let diagnostic = open.append(&intent(0, "a")).wait().unwrap_err();
+    assert!(diagnostic.detail.contains("the lock was lost"), "{}", diagnostic.detail);
+    assert!(open.finish().is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("terraform.tfstate");
+    let backend: Arc<dyn Backend> = Arc::new(FileBackend::new(&path, Arc::new(RealFiles)));
+    for text in ["one", "two"] {
+        let open = store(&backend);
+        open.append(&outputs(text)).wait().unwrap();
+        let journal = std::fs::metadata(folder.path().join("terraform.tfstate.journal")).unwrap();
+        assert_eq!(journal.permissions().mode() & 0o777, 0o600);
+        open.finish().unwrap();
+    }
+    for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
