@@ -18,10 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         state.insert(key(number), object(number)?);
     }
     let (bytes, took) = timed(|| format_v4::write(&state, 1, None, "0.1.0"));
-    let bytes = bytes.map_err(|diagnostic| diagnostic.detail)?;
+    let bytes = bytes.map_err(|diagnostic| diagnostic.into_finding().detail)?;
     println!("write {count} instances: {took:.3} s, {} bytes", bytes.len());
     let (snapshot, took) = timed(|| format_v4::read("state", &bytes));
-    let snapshot = snapshot.map_err(|diagnostic| diagnostic.detail)?;
+    let snapshot = snapshot.map_err(|diagnostic| diagnostic.into_finding().detail)?;
     println!("read: {took:.3} s, {} objects", snapshot.state.len());
     let (digest, took) = timed(|| formwork_state::digest(&bytes));
     println!("digest: {took:.3} s, {}", &digest[..8]);

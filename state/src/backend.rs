@@ -61,7 +61,7 @@ pub enum BackendError {
     /// The snapshot is not the one that was expected: somebody else wrote.
     Moved,
     /// What is kept cannot be understood.
-    Damaged(Box<Diagnostic>),
+    Damaged(Diagnostic),
     /// The place answered with an error.
     Failed(String),
 }

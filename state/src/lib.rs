@@ -2,7 +2,6 @@
 //!
 //! State is a snapshot with the journal folded in by one pure function ([`journal::fold`]). Nothing here calls a
 //! provider or reads configuration.
-#![expect(clippy::result_large_err, reason = "a diagnostic is made once, on the way out")]
 
 pub mod address;
 pub mod backend;

@@ -142,7 +142,8 @@ mod tests {
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x20;
-            let found = split("j", &damaged).map(|lines| lines.texts.len()).map_err(|error| error.code);
+            let found =
+                split("j", &damaged).map(|lines| lines.texts.len()).map_err(|error| error.code.clone());
             // Nobody is left to say that the last line was durable.
             let expected = if at < ends[3] { Err("journal-damaged".to_owned()) } else { Ok(3) };
             assert_eq!(found, expected, "damage at {at}");

@@ -337,7 +337,7 @@ fn not_leased(error: &BackendError) -> Diagnostic {
 
 fn unreadable(name: &str, error: BackendError) -> Diagnostic {
     match error {
-        BackendError::Damaged(diagnostic) => *diagnostic,
+        BackendError::Damaged(diagnostic) => diagnostic,
         other => Diagnostic::error("state-unreadable", "State cannot be read", format!("{name}: {other}."))
             .hint("Check that the file is there for this user to read."),
     }

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 type Answer = Result<(), BackendError>;
 
 /// Resolves when a record is durable.
-pub struct Ticket(Result<oneshot::Receiver<Answer>, Option<Box<Diagnostic>>>);
+pub struct Ticket(Result<oneshot::Receiver<Answer>, Option<Diagnostic>>);
 
 impl Future for Ticket {
     type Output = Result<(), Diagnostic>;
@@ -41,12 +41,12 @@ impl Ticket {
 
     /// Of a record that was not taken.
     pub(crate) fn refused(diagnostic: Diagnostic) -> Self {
-        Self(Err(Some(Box::new(diagnostic))))
+        Self(Err(Some(diagnostic)))
     }
 }
 
-fn refusal(diagnostic: Option<Box<Diagnostic>>) -> Result<(), Diagnostic> {
-    diagnostic.map_or(Ok(()), |diagnostic| Err(*diagnostic))
+fn refusal(diagnostic: Option<Diagnostic>) -> Result<(), Diagnostic> {
+    diagnostic.map_or(Ok(()), Err)
 }
 
 fn answer(received: Result<Answer, oneshot::Canceled>) -> Result<(), Diagnostic> {

@@ -1,7 +1,9 @@
 //! A folder with a configuration in it, and the program run there.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A folder that is removed at the end.
@@ -78,15 +80,56 @@ impl Project {
     ///
     /// # Panics
     /// When there is no program: `cargo build` makes it.
-    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
     pub fn run(&self, line: &str) -> Finished {
-        let output = Command::new(program())
+        self.finish(&mut self.command(line))
+    }
+
+    /// Runs the program and kills it, as a power cut would, once it has said `lines` lines with "complete" or
+    /// "ing..." in them and `delay` has passed; says how it ended.
+    ///
+    /// # Panics
+    /// When there is no program.
+    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
+    pub fn run_until_killed(&self, line: &str, lines: usize, delay: Duration) -> Finished {
+        let mut command = self.command(line);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program, made by `cargo build -p formwork`");
+        let mut reader = BufReader::new(child.stdout.take().expect("its output"));
+        let (mut said, mut seen) = (Vec::new(), 0);
+        while seen < lines {
+            let from = said.len();
+            if reader.read_until(b'\n', &mut said).expect("a line of the program") == 0 {
+                break;
+            }
+            let text = String::from_utf8_lossy(&said[from..]);
+            seen += usize::from(text.contains(" complete after ") || text.trim_end().ends_with("ing..."));
+        }
+        std::thread::sleep(delay);
+        child.kill().expect("a process to kill");
+        reader.read_to_end(&mut said).expect("the rest of its output");
+        let mut output = child.wait_with_output().expect("the end of the program");
+        output.stdout = said;
+        self.finished(&output)
+    }
+
+    /// The program with arguments as one line, to be started otherwise than by [`Project::run`].
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(program());
+        command
             .args(line.split(' ').filter(|word| !word.is_empty()))
             .current_dir(self.path())
             .env_remove("TF_LOG")
-            .env("NO_COLOR", "1")
-            .output()
-            .expect("the program, made by `cargo build -p formwork`");
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs any command to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
+    pub fn finish(&self, command: &mut Command) -> Finished {
+        let output = command.output().expect("the program, made by `cargo build -p formwork`");
         self.finished(&output)
     }
 
@@ -129,7 +172,7 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// The program under test: `FORMWORK_PROGRAM`, else the one that stands beside the tests.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("FORMWORK_PROGRAM") {
         return PathBuf::from(path);
     }

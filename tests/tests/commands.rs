@@ -68,6 +68,30 @@ fn a_saved_plan_is_applied_once() {
 }
 
 #[test]
+fn a_plan_that_got_nowhere_offers_nothing() {
+    let refused = r#"
+resource "terraform_data" "a" {
+  input = 1
+  lifecycle {
+    precondition {
+      condition     = false
+      error_message = "Not today."
+    }
+  }
+}
+output "a" {
+  value = terraform_data.a.output
+}
+"#;
+    let plan = project().file("main.tf", refused).build().run("plan");
+    assert_code(&plan, 1);
+    assert_says(&plan, &["Planning failed.", "Not today."]);
+    for offer in ["Changes to Outputs", "You can apply this plan"] {
+        assert!(!plan.out.contains(offer), "{}", plan.out);
+    }
+}
+
+#[test]
 fn what_was_made_can_be_looked_at() {
     let project = made();
     assert_eq!(project.run("state list").out, "terraform_data.a[0]\nterraform_data.a[1]\nterraform_data.b\n");

@@ -68,7 +68,7 @@ impl BuiltinConnection {
         if self.schema.resources.contains_key(kind) {
             return Ok(());
         }
-        Err(ProviderError::invalid(unknown_kind(kind).detail))
+        Err(ProviderError::invalid(unknown_kind(kind).into_finding().detail))
     }
 
     fn answer(&self, request: Request) -> Response {

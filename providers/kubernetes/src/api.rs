@@ -252,7 +252,9 @@ fn is_before_sending(error: &kube::Error) -> bool {
 
 /// An error with its causes, none said twice.
 pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let whole = error.to_string();
+    // How the client names its layers tells a user nothing.
+    let mut text = whole.strip_prefix("ServiceError: ").unwrap_or(&whole).to_owned();
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();

@@ -55,7 +55,8 @@ impl KubernetesConnection {
             Err(refusal) => return Err(unnamed(&host, &words, refusal)),
         };
         let version = version["gitVersion"].as_str().unwrap_or("of unknown version");
-        let target = Target { id, words: format!("{words}, Kubernetes {version}") };
+        let server = server_words(&words, &host);
+        let target = Target { id, words: format!("{words}{server}, Kubernetes {version}") };
         Ok(Self { session: Arc::new(Session::new(api, target)), schema })
     }
 
@@ -89,6 +90,12 @@ impl KubernetesConnection {
             }
         }
     }
+}
+
+/// The server's address, where the words do not name it: a context of one name may lead to two clusters.
+fn server_words(words: &str, host: &str) -> String {
+    let address = host.trim_end_matches('/');
+    if words.contains(address) { String::new() } else { format!(", server {address}") }
 }
 
 /// The API server gave no usable answer to the first request.

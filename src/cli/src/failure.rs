@@ -35,12 +35,6 @@ impl From<Diagnostic> for Failure {
     }
 }
 
-impl From<Box<Diagnostic>> for Failure {
-    fn from(diagnostic: Box<Diagnostic>) -> Self {
-        (*diagnostic).into()
-    }
-}
-
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::new(diagnostics, Sources::new())

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Starts logging where the environment asks for it; else costs nothing.
-pub(crate) fn start() -> Result<(), Box<Diagnostic>> {
+pub(crate) fn start() -> Result<(), Diagnostic> {
     let Some(level) = std::env::var("TF_LOG").ok().filter(|level| !level.is_empty()) else { return Ok(()) };
     let (filter, is_json) = match level.to_ascii_uppercase().as_str() {
         "JSON" => (LevelFilter::TRACE, true),
@@ -32,7 +32,7 @@ pub(crate) fn start() -> Result<(), Box<Diagnostic>> {
         if is_json { builder.json().try_init() } else { builder.try_init() }
     };
     done.map_err(|error| {
-        Box::new(Diagnostic::error("log-not-started", "Logging could not be started", format!("{error}.")))
+        Diagnostic::error("log-not-started", "Logging could not be started", format!("{error}."))
     })
 }
 

@@ -180,7 +180,7 @@ impl Observer for Watcher {
                 }
                 return;
             }
-            Event::Diagnostic(diagnostic) => return screen.show(&(**diagnostic).clone().into()),
+            Event::Diagnostic(diagnostic) => return screen.show(&diagnostic.clone().into()),
             Event::ApplyComplete { key, .. }
             | Event::ApplyErrored { key, .. }
             | Event::DataComplete { key, .. } => screen.end(key),

@@ -28,9 +28,15 @@ pub struct ExpressionValue {
     pub statement: String,
 }
 
-/// One finding with its place and its cure.
+/// One finding with its place and its cure: a [`Finding`] behind one pointer, so that a result that may carry one
+/// stays as small as its value.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Diagnostic {
+#[serde(transparent)]
+pub struct Diagnostic(Box<Finding>);
+
+/// What a finding says. Reached through [`Diagnostic`], which keeps it behind one pointer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Finding {
     /// Error or warning.
     pub severity: Severity,
     /// A stable name for the kind of finding, for tests and documentation: `unknown-variable`.
@@ -55,6 +61,19 @@ pub struct Diagnostic {
     pub attribute: Option<String>,
 }
 
+impl std::ops::Deref for Diagnostic {
+    type Target = Finding;
+    fn deref(&self) -> &Finding {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Diagnostic {
+    fn deref_mut(&mut self) -> &mut Finding {
+        &mut self.0
+    }
+}
+
 impl Diagnostic {
     /// An error with a code, summary and detail.
     pub fn error(code: &str, summary: impl Into<String>, detail: impl Into<String>) -> Self {
@@ -67,7 +86,7 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, code: &str, summary: String, detail: String) -> Self {
-        Self {
+        Self(Box::new(Finding {
             severity,
             code: code.to_owned(),
             summary,
@@ -79,7 +98,7 @@ impl Diagnostic {
             hint: None,
             address: None,
             attribute: None,
-        }
+        }))
     }
 
     /// Sets the text at fault.
@@ -129,6 +148,11 @@ impl Diagnostic {
     pub fn value(mut self, traversal: impl Into<String>, statement: impl Into<String>) -> Self {
         self.values.push(ExpressionValue { traversal: traversal.into(), statement: statement.into() });
         self
+    }
+
+    /// What it says, to take its parts out.
+    pub fn into_finding(self) -> Finding {
+        *self.0
     }
 
     /// Whether the work cannot be finished.
@@ -209,6 +233,14 @@ impl<'a> IntoIterator for &'a Diagnostics {
     type IntoIter = std::slice::Iter<'a, Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Diagnostics {
+    type Item = &'a mut Diagnostic;
+    type IntoIter = std::slice::IterMut<'a, Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter_mut()
     }
 }
 

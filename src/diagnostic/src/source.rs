@@ -134,3 +134,11 @@ impl Sources {
         self.get(span.file)?.text().get(span.start as usize..span.end as usize)
     }
 }
+
+impl<'a> IntoIterator for &'a Sources {
+    type Item = &'a SourceFile;
+    type IntoIter = std::slice::Iter<'a, SourceFile>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.files.iter()
+    }
+}

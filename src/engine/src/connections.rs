@@ -19,12 +19,15 @@ const RETRIES_AT_MOST: u32 = 6;
 /// The first pause before a retry; each next one doubles, and a jitter of its half is taken off.
 const RETRY_PAUSE_MS: u64 = 200;
 
+type KindKey = (ProviderAddress, Mode, ArcStr);
+type Connected = (ProviderAddress, Value, Arc<dyn Connection>);
+
 /// All schemas and connections of a run.
 pub struct Connections {
     environment: Environment,
     schemas: RefCell<FxHashMap<ProviderAddress, Option<ProviderEntry>>>,
-    kinds: RefCell<FxHashMap<(ProviderAddress, Mode, ArcStr), Option<Rc<Kind>>>>,
-    connected: RefCell<Vec<(ProviderAddress, Value, Arc<dyn Connection>)>>,
+    kinds: RefCell<FxHashMap<KindKey, Option<Rc<Kind>>>>,
+    connected: RefCell<Vec<Connected>>,
     targets: RefCell<IndexMap<String, Target>>,
 }
 
@@ -80,15 +83,15 @@ impl Connections {
         if let Some(found) = self.kinds.borrow().get(&key) {
             return found.clone();
         }
-        let made = self.entry(address).and_then(|entry| {
+        let found = self.entry(address).and_then(|entry| {
             let kinds = match mode {
                 Mode::Managed => &entry.schema.resources,
                 Mode::Data => &entry.schema.data_sources,
             };
             kinds.get(type_name.as_str()).map(|schema| Rc::new(Kind::new(type_name.clone(), schema.clone())))
         });
-        self.kinds.borrow_mut().insert(key, made.clone());
-        made
+        self.kinds.borrow_mut().insert(key, found.clone());
+        found
     }
 
     /// Names of all kinds of a provider, for suggestions.
@@ -112,20 +115,15 @@ impl Connections {
             .iter()
             .find(|(other, value, _)| other == provider && value == configuration)
             .map(|(_, _, connection)| connection.clone());
-        let connection = match found {
-            Some(connection) => connection,
-            None => {
-                let Some(entry) = self.entry(provider) else {
-                    return Err(missing_provider(provider, &self.environment).into());
-                };
-                let connection = entry.provider.configure(configuration.clone()).await?;
-                self.connected.borrow_mut().push((
-                    provider.clone(),
-                    configuration.clone(),
-                    connection.clone(),
-                ));
-                connection
-            }
+        let connection = if let Some(connection) = found {
+            connection
+        } else {
+            let Some(entry) = self.entry(provider) else {
+                return Err(missing_provider(provider, &self.environment).into());
+            };
+            let connection = entry.provider.configure(configuration.clone()).await?;
+            self.connected.borrow_mut().push((provider.clone(), configuration.clone(), connection.clone()));
+            connection
         };
         self.note_target(address, connection.target());
         Ok(connection)
@@ -201,17 +199,15 @@ pub fn missing_provider(address: &ProviderAddress, environment: &Environment) ->
         "Provider not available",
         format!("There is no provider {address} here: providers of other registries cannot be hosted yet."),
     );
-    match ours {
-        Some(ours) => diagnostic.hint(format!(
+    if let Some(ours) = ours {
+        return diagnostic.hint(format!(
             "Formwork has one of that name: write {} = {{ source = \"{}\" }} under terraform {{ required_providers {{ ... }} }}.",
             ours.type_name,
             ours.for_display()
-        )),
-        None => {
-            let names: Vec<String> = known.iter().map(|address| address.for_display().to_string()).collect();
-            diagnostic.hint(format!("Formwork has: {}.", names.join(", ")))
-        }
+        ));
     }
+    let names: Vec<String> = known.iter().map(ProviderAddress::for_display).collect();
+    diagnostic.hint(format!("Formwork has: {}.", names.join(", ")))
 }
 
 /// A provider's error as a diagnostic about an object.

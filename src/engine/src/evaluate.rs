@@ -4,6 +4,7 @@
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
+use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Condition, Expression, Query, Scope, Source, Subject, index_value};
@@ -236,7 +237,7 @@ impl<'a> Evaluator<'a> {
                 rows: vec![(Key::None, RowRepetition::default())],
             };
             self.expansions.borrow_mut().insert((call, 0), Rc::new(expansion));
-            self.child_rows.borrow_mut().insert((ModuleId(place as u32), 0, Key::None), 0);
+            self.child_rows.borrow_mut().insert((ModuleId(ordinal(place)), 0, Key::None), 0);
         }
     }
 
@@ -253,7 +254,7 @@ impl<'a> Evaluator<'a> {
     pub fn row_count(&self, module: ModuleId) -> usize {
         if let Some((parent, call)) = self.graph.modules[module.0 as usize].parent {
             for row in 0..self.row_count(parent) {
-                self.expansion(call, row as u32);
+                self.expansion(call, ordinal(row));
             }
         }
         self.module_rows.borrow()[module.0 as usize].len()
@@ -459,7 +460,7 @@ impl<'a> Evaluator<'a> {
         let mut rows = self.module_rows.borrow_mut();
         let mut places = self.child_rows.borrow_mut();
         for (key, repetition) in &expansion.rows {
-            let place = rows[child.0 as usize].len() as u32;
+            let place = ordinal(rows[child.0 as usize].len());
             let address = parent.child(call.clone(), key.clone());
             rows[child.0 as usize].push(Rc::new(ModuleRow {
                 address,
@@ -478,7 +479,7 @@ impl<'a> Evaluator<'a> {
             let rows: Vec<u32> = if node.module == module {
                 vec![row]
             } else {
-                (0..self.row_count(node.module) as u32).collect()
+                (0..ordinal(self.row_count(node.module))).collect()
             };
             for row in rows {
                 match node.kind {
@@ -548,7 +549,7 @@ impl RowScope<'_, '_> {
         Some(self.evaluator.value(node, self.row))
     }
 
-    fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let cell = self.evaluator.resource(node, self.row);
         if let Some(place) = query.key.and_then(key_of).and_then(|key| cell.place(&key)) {
             self.note(Read::Instance(node, self.row, place));
@@ -562,21 +563,12 @@ impl RowScope<'_, '_> {
         let whole = cell.whole();
         match query.key {
             Some(key) => index_value(&whole, key, query.key_span.unwrap_or(query.span))
-                .map_err(|diagnostic| Box::new(self.name_instance(*diagnostic, query, &cell))),
+                .map_err(|diagnostic| name_instance(diagnostic, query, &cell)),
             None => Ok(whole),
         }
     }
 
-    fn name_instance(&self, diagnostic: Diagnostic, query: &Query<'_>, cell: &ResourceCell) -> Diagnostic {
-        let statement = match cell.repetition {
-            Repetition::Single => "is one object: the block has no count and no for_each".to_owned(),
-            Repetition::Count => format!("has {} instances", cell.keys.len()),
-            Repetition::ForEach => format!("has instances with {} keys", cell.keys.len()),
-        };
-        diagnostic.value(query.subject.to_string(), statement)
-    }
-
-    fn module_value(&self, call: &ArcStr, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn module_value(&self, call: &ArcStr, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let graph = self.evaluator.graph;
         let (Some(node), Some(child)) = (
             graph.find(self.module, NodeKind::Call(call.clone())),
@@ -637,6 +629,16 @@ impl RowScope<'_, '_> {
     }
 }
 
+/// Says beside a failed index how many instances the block has.
+fn name_instance(diagnostic: Diagnostic, query: &Query<'_>, cell: &ResourceCell) -> Diagnostic {
+    let statement = match cell.repetition {
+        Repetition::Single => "is one object: the block has no count and no for_each".to_owned(),
+        Repetition::Count => format!("has {} instances", cell.keys.len()),
+        Repetition::ForEach => format!("has instances with {} keys", cell.keys.len()),
+    };
+    diagnostic.value(query.subject.to_string(), statement)
+}
+
 /// The instance key of a value: a string, or a whole number from 0.
 pub fn key_of(value: &Value) -> Option<Key> {
     match value.kind() {
@@ -647,7 +649,7 @@ pub fn key_of(value: &Value) -> Option<Key> {
 }
 
 impl Scope for RowScope<'_, '_> {
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let found = match query.subject {
             Subject::Variable(name) => self.node_value(NodeKind::Variable(name.clone())),
             Subject::Local(name) => self.node_value(NodeKind::Local(name.clone())),
@@ -669,7 +671,7 @@ impl Scope for RowScope<'_, '_> {
             Subject::Workspace => Some(Value::string(self.evaluator.workspace.as_str())),
             Subject::Applying => Some(Value::bool(self.evaluator.is_applying.get())),
         };
-        found.ok_or_else(|| Box::new(out_of_place(query)))
+        found.ok_or_else(|| out_of_place(query))
     }
 
     fn files(&self) -> &dyn Source {

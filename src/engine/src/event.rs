@@ -90,7 +90,7 @@ pub enum Event {
         awaits: String,
     },
     /// A finding that should be shown at once.
-    Diagnostic(Box<Diagnostic>),
+    Diagnostic(Diagnostic),
     /// One line that says where a provider points, above the plan.
     Target {
         /// The provider configuration.

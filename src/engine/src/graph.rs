@@ -4,6 +4,7 @@
 //! Invariant: it knows blocks only, never instances, so its size is that of the configuration's text. It calls
 //! nothing and evaluates nothing.
 
+use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_lang::{
@@ -87,7 +88,7 @@ impl Graph {
         let mut diagnostics = Diagnostics::new();
         graph.add_module(root, None);
         for index in 0..graph.nodes.len() {
-            graph.connect(NodeId(index as u32), &mut diagnostics);
+            graph.connect(NodeId(ordinal(index)), &mut diagnostics);
         }
         graph.sort(&mut diagnostics);
         (graph, diagnostics)
@@ -188,19 +189,16 @@ impl Graph {
             TraversalStep::Index(_) => None,
         });
         let call_node = self.find(module, NodeKind::Call(call.clone()));
-        let outputs: Vec<NodeId> =
-            match output.and_then(|name| self.find(child, NodeKind::Output(name.clone()))) {
-                Some(one) => vec![one],
-                None => {
-                    let names = self.module(child).outputs.keys();
-                    names.filter_map(|name| self.find(child, NodeKind::Output(name.clone()))).collect()
-                }
-            };
+        let node_of = |name: &ArcStr| self.find(child, NodeKind::Output(name.clone()));
+        let outputs: Vec<NodeId> = match output.and_then(node_of) {
+            Some(one) => vec![one],
+            None => self.module(child).outputs.keys().filter_map(node_of).collect(),
+        };
         outputs.into_iter().chain(call_node).collect()
     }
 
     fn add_module(&mut self, module: &Arc<Module>, parent: Option<(ModuleId, NodeId)>) -> ModuleId {
-        let id = ModuleId(self.modules.len() as u32);
+        let id = ModuleId(ordinal(self.modules.len()));
         self.modules.push(ModuleNode { module: module.clone(), parent, children: FxHashMap::default() });
         for name in module.variables.keys() {
             self.add(id, NodeKind::Variable(name.clone()));
@@ -228,7 +226,7 @@ impl Graph {
     }
 
     fn add(&mut self, module: ModuleId, kind: NodeKind) -> NodeId {
-        let id = NodeId(self.nodes.len() as u32);
+        let id = NodeId(ordinal(self.nodes.len()));
         self.by_key.insert((module, kind.clone()), id);
         self.nodes.push(Node { module, kind, reads: Vec::new(), provider: None, provider_address: None });
         id
@@ -448,11 +446,11 @@ impl Graph {
             let first = component[0];
             if component.len() > 1 || graph.contains_edge(first, first) {
                 let members: Vec<NodeId> =
-                    component.iter().map(|index| NodeId(index.index() as u32)).collect();
+                    component.iter().map(|index| NodeId(ordinal(index.index()))).collect();
                 diagnostics.push(self.cycle(&members));
                 continue;
             }
-            self.order.push(NodeId(first.index() as u32));
+            self.order.push(NodeId(ordinal(first.index())));
         }
     }
 
@@ -484,7 +482,7 @@ impl Graph {
     pub fn name(&self, id: NodeId) -> String {
         let node = self.node(id);
         let module = self.module(node.module);
-        let prefix: String = module.path.iter().map(|name| format!("module.{name}.")).collect();
+        let prefix = module_prefix(&module.path);
         match &node.kind {
             NodeKind::Variable(name) => format!("{prefix}var.{name}"),
             NodeKind::Local(name) => format!("{prefix}local.{name}"),
@@ -559,4 +557,15 @@ pub fn provider_address(module: &Module, name: &str) -> ProviderAddress {
         source => ProviderAddress::parse(source.unwrap_or(name))
             .unwrap_or_else(|_| ProviderAddress::hashicorp(name)),
     }
+}
+
+/// How names say which module something is in: `module.a.module.b.`, nothing for the root.
+pub(crate) fn module_prefix(path: &[ArcStr]) -> String {
+    let mut prefix = String::new();
+    for name in path {
+        prefix.push_str("module.");
+        prefix.push_str(name);
+        prefix.push('.');
+    }
+    prefix
 }

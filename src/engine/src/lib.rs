@@ -18,6 +18,7 @@ pub mod graph;
 pub mod model;
 pub mod objects;
 pub mod order;
+mod ordinal;
 pub mod plan;
 pub mod plan_file;
 pub mod proposed;

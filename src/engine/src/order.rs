@@ -7,6 +7,7 @@
 use crate::evaluate::Read;
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::{Action, Step, Work};
+use crate::ordinal::ordinal;
 use crate::plan::Planner;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostic;
@@ -17,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Blocks whose replacements are made before the old object goes: those that say so, and everything they read.
 pub fn spread_create_before_destroy(graph: &Graph) -> FxHashSet<NodeId> {
-    let all = (0..graph.nodes.len() as u32).map(NodeId);
+    let all = (0..ordinal(graph.nodes.len())).map(NodeId);
     let mut waiting: Vec<NodeId> = all
         .filter(|id| matches!(graph.node(*id).kind, NodeKind::Resource(_)))
         .filter(|id| graph.resource(*id).lifecycle.create_before_destroy == Some(true))
@@ -63,7 +64,7 @@ struct Order<'a, 'p> {
 
 impl Order<'_, '_> {
     fn push(&mut self, work: Work, after: Vec<u32>) -> u32 {
-        let id = self.steps.len() as u32;
+        let id = ordinal(self.steps.len());
         self.steps.push(Step { id, work, after });
         id
     }
@@ -142,7 +143,7 @@ impl Order<'_, '_> {
             }
             Read::Block(node, row) => {
                 let rows = planner.rows.borrow().get(&(node, row)).map_or(0, |rows| rows.len());
-                (0..rows as u32).map(|place| Read::Instance(node, row, place)).collect()
+                (0..ordinal(rows)).map(|place| Read::Instance(node, row, place)).collect()
             }
         };
         let mut after: Vec<u32> = below.into_iter().filter_map(|read| self.made_by(read)).collect();
@@ -198,7 +199,7 @@ impl Order<'_, '_> {
                 return Err(self.cycle(&component));
             }
             let id = component[0].index();
-            place[id] = sorted.len() as u32;
+            place[id] = ordinal(sorted.len());
             sorted.push(self.steps[id].clone());
         }
         for step in &mut sorted {
@@ -215,8 +216,8 @@ impl Order<'_, '_> {
             .filter_map(|index| {
                 let work = &self.steps[index.index()].work;
                 let change = &changes[work.change()? as usize];
-                let word = if matches!(work, Work::Delete { .. }) { "destroy" } else { "apply" };
-                Some(format!("{} ({word})", change.address))
+                let verb = if matches!(work, Work::Delete { .. }) { "destroy" } else { "apply" };
+                Some(format!("{} ({verb})", change.address))
             })
             .collect();
         Diagnostic::error(
@@ -331,8 +332,7 @@ impl Releases {
 
 /// The block's name without any keys, as `dependencies` in the v4 format has it.
 fn config_block(address: &Address) -> String {
-    let modules: String =
-        address.module().config_path().iter().map(|name| format!("module.{name}.")).collect();
+    let modules = crate::graph::module_prefix(&address.module().config_path());
     let mode = if address.mode() == formwork_state::Mode::Data { "data." } else { "" };
     format!("{modules}{mode}{}.{}", address.type_name(), address.name())
 }

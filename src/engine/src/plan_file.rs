@@ -44,7 +44,6 @@ pub fn write(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Reads a plan.
-#[expect(clippy::result_large_err, reason = "made once a run, and a plan is larger")]
 pub fn read(bytes: &[u8]) -> Result<Plan, Diagnostic> {
     let bytes = bytes.trim_ascii_end();
     if bytes.starts_with(b"PK\x03\x04") {
@@ -77,7 +76,6 @@ pub fn to_raw(plan: &Plan) -> io::Result<Box<RawValue>> {
 }
 
 /// Reads what [`to_raw`] made.
-#[expect(clippy::result_large_err, reason = "made once a run, and a plan is larger")]
 pub fn from_raw(raw: &RawValue) -> Result<Plan, Diagnostic> {
     read(raw.get().as_bytes())
 }

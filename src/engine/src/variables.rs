@@ -185,27 +185,25 @@ pub fn settle(variable: &Variable, given: Option<Value>, span: Option<Span>) -> 
 struct NoScope;
 
 impl formwork_lang::Scope for NoScope {
-    fn resolve(&self, query: &formwork_lang::Query<'_>) -> Result<Value, Box<Diagnostic>> {
-        Err(Box::new(
-            Diagnostic::error(
-                "variables-not-allowed",
-                "Variables not allowed",
-                format!("{} cannot be named here.", query.subject),
-            )
-            .at(query.span)
-            .hint("Write the value itself."),
-        ))
+    fn resolve(&self, query: &formwork_lang::Query<'_>) -> Result<Value, Diagnostic> {
+        Err(Diagnostic::error(
+            "variables-not-allowed",
+            "Variables not allowed",
+            format!("{} cannot be named here.", query.subject),
+        )
+        .at(query.span)
+        .hint("Write the value itself."))
     }
 
     fn files(&self) -> &dyn Source {
         &NO_FILES
     }
 
-    fn module_directory(&self) -> &str {
+    fn module_directory(&self) -> &'static str {
         "."
     }
 
-    fn plan_timestamp(&self) -> &str {
+    fn plan_timestamp(&self) -> &'static str {
         ""
     }
 }

@@ -41,7 +41,7 @@ struct CorpusScope {
 }
 
 impl Scope for CorpusScope {
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let found = match query.subject {
             Subject::Variable(name) => self.variables.get(name.as_str()).cloned(),
             Subject::PathModule => Some(Value::from(".")),
@@ -59,9 +59,7 @@ impl Scope for CorpusScope {
             }
             _ => {}
         }
-        found.ok_or_else(|| {
-            Box::new(Diagnostic::error("unknown", "Unknown variable", "No such variable.").at(span))
-        })
+        found.ok_or_else(|| Diagnostic::error("unknown", "Unknown variable", "No such variable.").at(span))
     }
 
     fn files(&self) -> &dyn Source {

@@ -200,7 +200,7 @@ impl Evaluator<'_> {
         let detail = format!("Call to function \"{}\" failed: {message}.", call.name);
         let diagnostic = Diagnostic::error("function", "Error in function call", detail).at(call.open);
         let behind: Vec<&Node> = call.arguments.iter().collect();
-        self.failed(Box::new(diagnostic), &behind)
+        self.failed(diagnostic, &behind)
     }
 
     fn wrong_count(
@@ -285,7 +285,7 @@ impl Evaluator<'_> {
             return Err(FunctionError::argument(0, "templates render one another without end"));
         }
         let mut names: Vec<ArcStr> = Vec::with_capacity(entries.len());
-        for (name, _) in entries.iter() {
+        for (name, _) in entries {
             if !crate::lexer::is_identifier(name) {
                 let message = format!(
                     "invalid template variable name \"{name}\": must start with a letter, followed by zero or more letters, digits, and underscores"

@@ -29,14 +29,12 @@ fn compile_with(expression: &Expr, locals: &[ArcStr], is_closed: bool) -> Expres
 }
 
 /// The reference that an expression is, where it is nothing else: for `depends_on` and its like.
-pub(crate) fn as_reference(expression: &Expr) -> Result<Reference, Box<Diagnostic>> {
+pub(crate) fn as_reference(expression: &Expr) -> Result<Reference, Diagnostic> {
     let (base, steps) = flatten(expression);
     let ExprKind::Root(root) = &base.kind else {
         let detail =
             "A single static reference is required: only attribute access and indexing with constant keys.";
-        return Err(Box::new(
-            Diagnostic::error("invalid-reference", "Invalid expression", detail).at(expression.span),
-        ));
+        return Err(Diagnostic::error("invalid-reference", "Invalid expression", detail).at(expression.span));
     };
     let (subject, taken) = bind(root, base.span, &steps)?;
     let (steps, span) = static_steps(&steps, taken, base.span);
@@ -88,7 +86,7 @@ fn flatten(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
 }
 
 /// What a root name with its first steps names, and how many steps that takes.
-fn bind(root: &ArcStr, span: Span, steps: &[Step<'_>]) -> Result<(Subject, usize), Box<Diagnostic>> {
+fn bind(root: &ArcStr, span: Span, steps: &[Step<'_>]) -> Result<(Subject, usize), Diagnostic> {
     let attribute = |at: usize| match steps.get(at) {
         Some(Step::Attribute { name, .. }) => Some((*name).clone()),
         _ => None,
@@ -154,8 +152,8 @@ fn bind(root: &ArcStr, span: Span, steps: &[Step<'_>]) -> Result<(Subject, usize
     Ok((subject, 1))
 }
 
-fn invalid(detail: String, span: Span) -> Box<Diagnostic> {
-    Box::new(Diagnostic::error("invalid-reference", "Invalid reference", detail).at(span))
+fn invalid(detail: String, span: Span) -> Diagnostic {
+    Diagnostic::error("invalid-reference", "Invalid reference", detail).at(span)
 }
 
 /// The static steps that follow a subject, and the span from the root through the last of them.
@@ -252,8 +250,8 @@ impl Compiler {
         self.locals.iter().rposition(Option::is_none).unwrap_or(0)
     }
 
-    fn problem(&mut self, diagnostic: Box<Diagnostic>) -> NodeKind {
-        self.problems.push((*diagnostic).clone());
+    fn problem(&mut self, diagnostic: Diagnostic) -> NodeKind {
+        self.problems.push(diagnostic.clone());
         NodeKind::Invalid(diagnostic)
     }
 
@@ -276,7 +274,7 @@ impl Compiler {
             let detail = format!("This template is given no variable \"{root}\".");
             let names = self.locals.iter().flatten().map(ArcStr::as_str);
             let mut diagnostic =
-                Box::new(Diagnostic::error("unknown-variable", "Unknown variable", detail).at(base.span));
+                Diagnostic::error("unknown-variable", "Unknown variable", detail).at(base.span);
             diagnostic.hint = suggest::hint(root, names);
             let kind = self.problem(diagnostic);
             return Node { kind, span: expression.span, start: expression.span };
@@ -343,7 +341,7 @@ impl Compiler {
             let detail = "If this expression is intended to be a reference, wrap it in parentheses. If it's instead intended as a literal name containing periods, wrap it in quotes to create a string literal.";
             let diagnostic =
                 Diagnostic::error("ambiguous-key", "Ambiguous attribute key", detail).at(key.span);
-            let kind = self.problem(Box::new(diagnostic));
+            let kind = self.problem(diagnostic);
             return Node { kind, span: key.span, start: key.span };
         }
         self.node(key)
@@ -379,10 +377,9 @@ impl Compiler {
     }
 }
 
-fn callee(name: &str) -> Result<Callee, Box<Diagnostic>> {
+fn callee(name: &str) -> Result<Callee, Diagnostic> {
     let plain = name.strip_prefix("core::").unwrap_or(name);
-    let unknown =
-        |detail: String| Box::new(Diagnostic::error("unknown-function", "Call to unknown function", detail));
+    let unknown = |detail: String| Diagnostic::error("unknown-function", "Call to unknown function", detail);
     if let Some(rest) = plain.strip_prefix("provider::") {
         return match rest.split_once("::") {
             Some((provider, function)) if !function.contains("::") => {

@@ -20,7 +20,7 @@ impl Body {
         let mut decoder = Decoder { scope, locals: Vec::new(), diagnostics: Diagnostics::new() };
         let value = decoder.body(self, schema);
         if !self.title().is_empty() {
-            for diagnostic in decoder.diagnostics.iter_mut() {
+            for diagnostic in &mut decoder.diagnostics {
                 diagnostic.block.get_or_insert_with(|| self.title().to_owned());
             }
         }
@@ -200,7 +200,7 @@ impl Decoder<'_> {
                 }
             }
             Kind::Map(entries) | Kind::Object(entries) => {
-                for (key, item) in entries.iter() {
+                for (key, item) in entries {
                     self.expand(block, schema, (Value::string(key.clone()), item.clone()), decoded);
                 }
             }

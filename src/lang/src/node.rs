@@ -63,7 +63,7 @@ pub(crate) enum NodeKind {
     For(Box<ForNode>),
     Call(Box<CallNode>),
     /// Known to fail: what it says when it is evaluated.
-    Invalid(Box<Diagnostic>),
+    Invalid(Diagnostic),
 }
 
 /// A reference with the part of it that one question to the scope takes.

@@ -146,7 +146,7 @@ pub struct Query<'a> {
 /// Answers an expression's questions.
 pub trait Scope {
     /// The value asked for, or a diagnostic that says why there is none.
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>>;
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic>;
 
     /// The files that file functions read.
     fn files(&self) -> &dyn Source;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 struct TestScope(MemorySource);
 
 impl Scope for TestScope {
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let value = match (query.subject, query.key, query.output) {
             (Subject::Variable(name), ..) => match name.as_str() {
                 "text" => Value::from("hello"),
@@ -20,7 +20,7 @@ impl Scope for TestScope {
                     Value::object(vec![("a".into(), Value::from(1)), ("name".into(), Value::from("x"))])
                 }
                 "nothing" => Value::null(Type::String),
-                _ => return Err(Box::new(Diagnostic::error("unknown", "No such variable", ""))),
+                _ => return Err(Diagnostic::error("unknown", "No such variable", "")),
             },
             (subject, key, output) => Value::from(format!("{subject}|{key:?}|{output:?}")),
         };

@@ -27,7 +27,7 @@ fn holder(operation: &str) -> Holder {
 }
 
 fn entry(text: &str) -> Result<Vec<u8>, String> {
-    let text = line::encode(&text).map_err(|diagnostic| diagnostic.detail)?;
+    let text = line::encode(&text).map_err(|diagnostic| diagnostic.into_finding().detail)?;
     let mut entry = Vec::new();
     line::write(&mut entry, 0, &text);
     Ok(entry)

@@ -84,8 +84,7 @@ impl FileBackend {
         let path = self.beside(".journal");
         let mut bytes = self.files.read(&path)?.unwrap_or_default();
         let name = path.display().to_string();
-        let lines =
-            line::split(&name, &bytes).map_err(|diagnostic| BackendError::Damaged(Box::new(diagnostic)))?;
+        let lines = line::split(&name, &bytes).map_err(BackendError::Damaged)?;
         let (length, next_sequence) = (lines.good_length, lines.texts.len() as u64);
         // The good part was a part of what was read, so it fits.
         bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));

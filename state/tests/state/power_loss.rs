@@ -124,7 +124,7 @@ impl Sweep {
             }
         }
         let backup = files.content(format!("{PATH}.backup")).ok_or("no backup")?;
-        formwork_state::format_v4::read("backup", &backup).map_err(|error| error.detail)?;
+        formwork_state::format_v4::read("backup", &backup).map_err(|error| error.into_finding().detail)?;
         if files.content(JOURNAL).is_some() {
             return Err("the journal stayed".to_owned());
         }

@@ -60,7 +60,7 @@ enum Ready {
 
 /// A plan file that fits the state as it stands, or that an open run performs.
 fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure> {
-    let plan = read_plan(path).map_err(|diagnostic| session.refused(*diagnostic))?;
+    let plan = read_plan(path).map_err(|diagnostic| session.refused(diagnostic))?;
     let folded = store.folded();
     if run::is_open_plan(&folded, &plan) {
         session.screen.text("The run of this plan was cut off and goes on where it ended.\n\n");
@@ -80,7 +80,7 @@ fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure>
     Ok(plan)
 }
 
-fn read_plan(path: &Path) -> Result<Plan, Box<Diagnostic>> {
+fn read_plan(path: &Path) -> Result<Plan, Diagnostic> {
     let bytes = std::fs::read(path).map_err(|error| {
         Diagnostic::error(
             "plan-unreadable",
@@ -89,7 +89,7 @@ fn read_plan(path: &Path) -> Result<Plan, Box<Diagnostic>> {
         )
         .hint("Give a file that plan -out=FILE wrote.")
     })?;
-    Ok(plan_file::read(&bytes)?)
+    plan_file::read(&bytes)
 }
 
 /// The plan of a run that was cut off when nothing changed since; else a new one, shown and approved.

@@ -21,22 +21,21 @@ pub(super) fn run(arguments: &Output, terminal: Terminal) -> Result<Success, Fai
             return Ok(Success::Done);
         }
         None => state_text::outputs(&outputs),
-        Some(name) => one(arguments, name, &outputs).map_err(|diagnostic| session.refused(*diagnostic))?,
+        Some(name) => one(arguments, name, &outputs).map_err(|diagnostic| session.refused(diagnostic))?,
     };
     print(&text);
     Ok(Success::Done)
 }
 
 /// One output by name: asked for so plainly, it is shown even when it is sensitive.
-fn one(arguments: &Output, name: &str, outputs: &[ShownOutput]) -> Result<String, Box<Diagnostic>> {
-    let output =
-        outputs.iter().find(|output| output.name == name).ok_or_else(|| Box::new(unknown(name, outputs)))?;
+fn one(arguments: &Output, name: &str, outputs: &[ShownOutput]) -> Result<String, Diagnostic> {
+    let output = outputs.iter().find(|output| output.name == name).ok_or_else(|| unknown(name, outputs))?;
     let value = output.value.reveal();
     if arguments.json {
         return Ok(format!("{}\n", state_json::plain(value)));
     }
     if arguments.raw {
-        return raw(value).ok_or_else(|| Box::new(not_raw(name, value)));
+        return raw(value).ok_or_else(|| not_raw(name, value));
     }
     let mut text = String::new();
     value_text::write(&mut text, value, 0);

@@ -26,11 +26,11 @@ struct Shown<'a> {
 impl PlanText<'_> {
     /// The whole plan, from drift to outputs.
     pub(crate) fn render(&self, plan: &Plan) -> String {
-        let shown = Shown {
-            changes: shown_changes(plan),
-            drift: shown_drift(plan),
-            outputs: self.outputs(&plan.outputs),
-        };
+        let changes = shown_changes(plan);
+        // Outputs of a plan that got nowhere say nothing but that their values were not found.
+        let got_nowhere = plan.errored && changes.is_empty();
+        let outputs = if got_nowhere { String::new() } else { self.outputs(&plan.outputs) };
+        let shown = Shown { changes, drift: shown_drift(plan), outputs };
         let mut out = String::new();
         self.drift(&mut out, plan, &shown.drift);
         if shown.changes.is_empty()
@@ -223,7 +223,7 @@ impl PlanText<'_> {
         }
         let _ = write!(out, "\nChanges to Outputs:\n{}", shown.outputs);
         let only_outputs = shown.changes.iter().all(|change| change.action == Action::NoOp);
-        if only_outputs && plan.stages.is_empty() {
+        if only_outputs && plan.stages.is_empty() && !plan.errored {
             let words = "\nYou can apply this plan to save these new output values to the Formwork state, without changing any real infrastructure.";
             let _ = writeln!(out, "{}", self.layout.wrapped(words));
         }

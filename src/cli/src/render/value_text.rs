@@ -72,7 +72,7 @@ fn sequence(out: &mut String, items: &[Value], (open, close): (&str, &str), inde
 
 fn mapping(out: &mut String, entries: &Entries, (open, close): (&str, &str), indent: usize) {
     out.push_str(open);
-    for (name, value) in entries.iter() {
+    for (name, value) in entries {
         let _ = write!(out, "\n{}{} = ", " ".repeat(indent + 2), quoted(name));
         write(out, value, indent + 2);
     }

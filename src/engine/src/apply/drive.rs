@@ -216,24 +216,25 @@ impl Applier<'_> {
 
     pub(super) async fn finish_act(&self, act: &Act, applied: Applied) -> StepEnd {
         let is_delete = act.operation == Operation::Delete;
-        let object = match (is_delete, self.stored_object(act, &applied)) {
-            (true, _) => None,
-            (false, Ok(object)) => Some(Arc::new(object)),
-            (false, Err(message)) => {
-                self.report(
-                    Diagnostic::error("object-unstorable", "Object cannot be stored", message)
-                        .about(act.key.to_string()),
-                );
-                return StepEnd::Failed;
-            }
-        };
+        let object =
+            match (is_delete, encode_act(act, &applied.object, applied.private.clone(), Status::Ready)) {
+                (true, _) => None,
+                (false, Ok(object)) => Some(Arc::new(object)),
+                (false, Err(message)) => {
+                    self.report(
+                        Diagnostic::error("object-unstorable", "Object cannot be stored", message)
+                            .about(act.key.to_string()),
+                    );
+                    return StepEnd::Failed;
+                }
+            };
         let record = Record::Done { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
         if self.record(&record).await.is_err() {
             return StepEnd::Failed;
         }
         let mut id = act.id.clone();
         if !is_delete {
-            let value = self.marked(act, &applied.object);
+            let value = marked(act, &applied.object);
             id = shown_id(&value).or(id);
             if act.key.deposed.is_none() {
                 self.set_value(&act.key.address, value);
@@ -257,32 +258,6 @@ impl Applier<'_> {
             Operation::Update => applied.changed += 1,
             Operation::Delete => applied.destroyed += 1,
         }
-    }
-
-    fn marked(&self, act: &Act, value: &Value) -> Value {
-        act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
-    }
-
-    fn stored_object(&self, act: &Act, applied: &Applied) -> Result<formwork_state::Object, String> {
-        self.encode_object(act, &applied.object, applied.private.clone(), Status::Ready)
-    }
-
-    fn encode_object(
-        &self,
-        act: &Act,
-        value: &Value,
-        private: Vec<u8>,
-        status: Status,
-    ) -> Result<formwork_state::Object, String> {
-        let parts = StoredParts {
-            status,
-            private,
-            provider: act.recipe.provider.clone(),
-            edges: act.recipe.edges.clone(),
-            provider_edges: act.recipe.provider_edges.clone(),
-            create_before_destroy: act.recipe.create_before_destroy,
-        };
-        encode_object(&self.marked(act, &value.unknown_as_null()), &act.kind, parts)
     }
 
     /// What the provider made must complete what it planned; the object is stored in any case.
@@ -311,7 +286,7 @@ impl Applier<'_> {
         };
         let status = if act.operation == Operation::Create { Status::Tainted } else { Status::Ready };
         let object = partial
-            .and_then(|object| self.encode_object(act, object, act.request.private.clone(), status).ok())
+            .and_then(|object| encode_act(act, object, act.request.private.clone(), status).ok())
             .map(Arc::new);
         let is_nothing_there = object.is_none();
         let record = Record::Failed { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
@@ -412,6 +387,27 @@ fn stored_operation(operation: Operation) -> formwork_state::Operation {
         Operation::Update => formwork_state::Operation::Update,
         Operation::Delete => formwork_state::Operation::Delete,
     }
+}
+
+fn marked(act: &Act, value: &Value) -> Value {
+    act.kind.mark_sensitive(&value.mark_paths(&act.recipe.marks()))
+}
+
+fn encode_act(
+    act: &Act,
+    value: &Value,
+    private: Vec<u8>,
+    status: Status,
+) -> Result<formwork_state::Object, String> {
+    let parts = StoredParts {
+        status,
+        private,
+        provider: act.recipe.provider.clone(),
+        edges: act.recipe.edges.clone(),
+        provider_edges: act.recipe.provider_edges.clone(),
+        create_before_destroy: act.recipe.create_before_destroy,
+    };
+    encode_object(&marked(act, &value.unknown_as_null()), &act.kind, parts)
 }
 
 /// The cursor of a recorded wait.

@@ -16,6 +16,7 @@ use crate::environment::Environment;
 use crate::evaluate::Evaluator;
 use crate::graph::{Graph, NodeId};
 use crate::model::{Plan, Step, Work};
+use crate::ordinal::ordinal;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Module, Source};
 use formwork_state::{Address, DeposedKey, Record, Store};
@@ -136,9 +137,9 @@ async fn with_applier(
     work(&applier).await;
     let found = applier.evaluator.take_diagnostics();
     applier.diagnostics.borrow_mut().append(found);
-    let mut applied = applier.applied.into_inner();
-    applied.diagnostics = applier.diagnostics.into_inner();
-    applied
+    let mut outcome = applier.applied.into_inner();
+    outcome.diagnostics = applier.diagnostics.into_inner();
+    outcome
 }
 
 impl Applier<'_> {
@@ -180,7 +181,7 @@ impl Applier<'_> {
 
     /// Starts each step when those it waits for are done, as many at once as allowed.
     async fn run_steps(&self, steps: &[Step], finished: &BTreeSet<u32>, blocked: &BTreeSet<u32>) {
-        let mut waits: Vec<u32> = steps.iter().map(|step| step.after.len() as u32).collect();
+        let mut waits: Vec<u32> = steps.iter().map(|step| ordinal(step.after.len())).collect();
         let mut dependents: Vec<Vec<u32>> = vec![Vec::new(); steps.len()];
         for step in steps {
             for before in &step.after {

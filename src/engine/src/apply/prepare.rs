@@ -6,6 +6,7 @@ use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVaria
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{Action, Plan, RunMode, Work};
 use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
+use crate::ordinal::ordinal;
 use crate::plan::mode_of;
 use arcstr::ArcStr;
 use formwork_state::{Address, BlockAddress, Edge, Mode, ModuleInstance, ObjectKey, OutputValue, Record};
@@ -133,7 +134,7 @@ impl Applier<'_> {
             if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..)) {
                 continue;
             }
-            for row in 0..self.evaluator.row_count(node.module) as u32 {
+            for row in 0..ordinal(self.evaluator.row_count(node.module)) {
                 let reads = self.edges(&self.evaluator.reads(*id, row));
                 let leads_somewhere = reads.iter().any(|edge| match edge {
                     Edge::Node(name) => edges.contains_key(name),

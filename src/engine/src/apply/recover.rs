@@ -50,7 +50,7 @@ impl Applier<'_> {
             Ok(act) => act,
             Err(diagnostic) => {
                 if let Some(diagnostic) = diagnostic {
-                    self.report(*diagnostic);
+                    self.report(diagnostic);
                 }
                 return StepEnd::Failed;
             }
@@ -74,14 +74,14 @@ impl Applier<'_> {
         self.drive(&act, start).await
     }
 
-    async fn act_of(&self, open: &OpenStep) -> Result<Act, Option<Box<Diagnostic>>> {
+    async fn act_of(&self, open: &OpenStep) -> Result<Act, Option<Diagnostic>> {
         let intent = &open.intent;
         let damaged = |message: String| {
-            Some(Box::new(
+            Some(
                 Diagnostic::error("intent-unreadable", "Recorded act cannot be read", message)
                     .about(intent.key.to_string())
                     .hint("Finish the run with the version of Formwork that began it."),
-            ))
+            )
         };
         let recipe: Recipe =
             serde_json::from_str(intent.recipe.get()).map_err(|error| damaged(error.to_string()))?;
@@ -96,10 +96,10 @@ impl Applier<'_> {
         let Some(kind) =
             self.connections.kind(&recipe.provider.provider, address.mode(), address.type_name())
         else {
-            return Err(Some(Box::new(crate::connections::missing_provider(
+            return Err(Some(crate::connections::missing_provider(
                 &recipe.provider.provider,
                 &self.environment,
-            ))));
+            )));
         };
         let connection = if recipe.through_prior {
             self.prior_connection(&recipe.provider).await?

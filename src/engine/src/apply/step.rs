@@ -37,13 +37,13 @@ impl Applier<'_> {
             Work::Create { .. } => self.make(step, change, Operation::Create).await,
             Work::Update { .. } => self.make(step, change, Operation::Update).await,
             Work::Delete { .. } => self.unmake(step, change).await,
-            Work::Read { .. } => self.read(step, change).await,
+            Work::Read { .. } => self.read(change).await,
             Work::Forget { .. } => self.forget(step, change).await,
             Work::Barrier => Ok(StepEnd::Done),
         };
         result.unwrap_or_else(|diagnostic| {
             if let Some(diagnostic) = diagnostic {
-                self.report(*diagnostic);
+                self.report(diagnostic);
             }
             StepEnd::Failed
         })
@@ -54,7 +54,7 @@ impl Applier<'_> {
         step: &Step,
         change: &Change,
         operation: Operation,
-    ) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    ) -> Result<StepEnd, Option<Diagnostic>> {
         let inputs = self.inputs(change).await?;
         let key = ObjectKey::current(change.address.clone());
         let prior = if operation == Operation::Update { self.prior(&key, &inputs.kind)? } else { None };
@@ -74,7 +74,7 @@ impl Applier<'_> {
         Ok(self.drive(&act, Start::Begin).await)
     }
 
-    async fn unmake(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    async fn unmake(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let deposed = match change.action {
             Action::CreateThenDelete => self.deposed.borrow().get(&change.address).cloned(),
             _ => change.deposed.clone(),
@@ -86,10 +86,10 @@ impl Applier<'_> {
         let Some(kind) =
             self.connections.kind(&object.provider.provider, key.address.mode(), key.address.type_name())
         else {
-            return Err(Some(Box::new(crate::connections::missing_provider(
+            return Err(Some(crate::connections::missing_provider(
                 &object.provider.provider,
                 &self.environment,
-            ))));
+            )));
         };
         let connection = self.prior_connection(&object.provider).await?;
         let prior = decode_object(&object, &kind).map_err(|message| unreadable(&key, message))?;
@@ -118,7 +118,7 @@ impl Applier<'_> {
         Ok(self.drive(&act, Start::Begin).await)
     }
 
-    async fn forget(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    async fn forget(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let key = ObjectKey { address: change.address.clone(), deposed: change.deposed.clone() };
         let recorded = self.record(&Record::Forgotten { key, step: Some(step.id) }).await;
         if recorded.is_err() {
@@ -129,7 +129,7 @@ impl Applier<'_> {
     }
 
     /// A data source that could not be read before now.
-    async fn read(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Box<Diagnostic>>> {
+    async fn read(&self, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let inputs = self.inputs(change).await?;
         let key = ObjectKey::current(change.address.clone());
         self.environment.observer.observe(Event::DataStart { key: key.clone() });
@@ -139,18 +139,14 @@ impl Applier<'_> {
             configurations: vec![inputs.configuration.clone()],
         };
         let Response::Data(results) = self.connections.ask(&inputs.connection, request).await else {
-            return Err(Some(Box::new(no_answer(&key))));
+            return Err(Some(no_answer(&key)));
         };
         let value = match results.into_iter().next() {
             Some(Ok(value)) => inputs.kind.mark_sensitive(&value.mark_paths(&inputs.marks)),
             Some(Err(error)) => {
-                return Err(Some(Box::new(error_diagnostic(
-                    &error,
-                    "Reading a data source failed",
-                    &key.to_string(),
-                ))));
+                return Err(Some(error_diagnostic(&error, "Reading a data source failed", &key.to_string())));
             }
-            None => return Err(Some(Box::new(no_answer(&key)))),
+            None => return Err(Some(no_answer(&key))),
         };
         let elapsed_ms = self.environment.clock.monotonic_ms() - started;
         self.environment.observer.observe(Event::DataComplete {
@@ -158,24 +154,11 @@ impl Applier<'_> {
             id: shown_id(&value),
             elapsed_ms,
         });
-        let object = self.encode(&value, change, &inputs).map_err(|message| unreadable(&key, message))?;
+        let object = encode_data(&value, change, &inputs).map_err(|message| unreadable(&key, message))?;
         // Read again after a crash, so the record needs no intent; it rides on the next flush.
         drop(self.input.store.append(&Record::Refreshed { objects: vec![(key, Some(Arc::new(object)))] }));
         self.set_value(&change.address, value);
-        let _ = step;
         Ok(StepEnd::Done)
-    }
-
-    fn encode(&self, value: &Value, change: &Change, inputs: &Inputs) -> Result<Object, String> {
-        let parts = StoredParts {
-            status: Status::Ready,
-            private: Vec::new(),
-            provider: change.provider.clone(),
-            edges: inputs.edges.clone(),
-            provider_edges: inputs.provider_edges.clone(),
-            create_before_destroy: false,
-        };
-        encode_object(value, &inputs.kind, parts)
     }
 
     /// Puts an instance's value where expressions find it.
@@ -185,10 +168,10 @@ impl Applier<'_> {
         }
     }
 
-    async fn inputs(&self, change: &Change) -> Result<Inputs, Option<Box<Diagnostic>>> {
+    async fn inputs(&self, change: &Change) -> Result<Inputs, Option<Diagnostic>> {
         let address = &change.address;
         let Some((node, row, place)) = self.position(address) else {
-            return Err(Some(Box::new(bug(address, "its block is not in the plan's configuration"))));
+            return Err(Some(bug(address, "its block is not in the plan's configuration")));
         };
         let graph_node = self.graph.node(node);
         let resource = self.graph.resource(node);
@@ -197,10 +180,10 @@ impl Applier<'_> {
             crate::plan::mode_of(resource.mode),
             &resource.type_name,
         ) else {
-            return Err(Some(Box::new(crate::connections::missing_provider(
+            return Err(Some(crate::connections::missing_provider(
                 &change.provider.provider,
                 &self.environment,
-            ))));
+            )));
         };
         let expansion = self.evaluator.expansion(node, row);
         let repetition =
@@ -218,10 +201,10 @@ impl Applier<'_> {
         }
         let (configuration, marks) = value.unmark_deep();
         if !configuration.is_wholly_known() {
-            return Err(Some(Box::new(bug(
+            return Err(Some(bug(
                 address,
                 "a value in its configuration is still unknown though everything it reads is done",
-            ))));
+            )));
         }
         let planned = self.planned_connection(graph_node.provider, address).await?;
         Ok(Inputs {
@@ -239,13 +222,13 @@ impl Applier<'_> {
         &self,
         provider: Option<crate::graph::NodeId>,
         address: &formwork_state::Address,
-    ) -> Result<PlannedConnection, Option<Box<Diagnostic>>> {
-        let node = provider.ok_or_else(|| Some(Box::new(bug(address, "its block has no provider"))))?;
+    ) -> Result<PlannedConnection, Option<Diagnostic>> {
+        let node = provider.ok_or_else(|| Some(bug(address, "its block has no provider")))?;
         if let Some(known) = self.planned_connections.borrow().get(&node) {
             return Ok(known.clone());
         }
         let Some(config_address) = self.graph.node(node).provider_address.clone() else {
-            return Err(Some(Box::new(bug(address, "its provider has no address"))));
+            return Err(Some(bug(address, "its provider has no address")));
         };
         let (configuration, reads, diagnostics) =
             evaluate_configuration(self.graph, node, &self.evaluator, self.connections);
@@ -256,7 +239,7 @@ impl Applier<'_> {
         }
         let (plain, _) = configuration.unmark_deep();
         if !plain.is_wholly_known() {
-            return Err(Some(Box::new(bug(address, "its provider's configuration is still unknown"))));
+            return Err(Some(bug(address, "its provider's configuration is still unknown")));
         }
         self.remember_configuration(&config_address, &plain);
         match self.connections.connect(&config_address, &plain).await {
@@ -305,7 +288,7 @@ impl Applier<'_> {
     pub(super) async fn prior_connection(
         &self,
         address: &ProviderConfigAddress,
-    ) -> Result<Arc<dyn Connection>, Option<Box<Diagnostic>>> {
+    ) -> Result<Arc<dyn Connection>, Option<Diagnostic>> {
         let planned = self
             .input
             .plan
@@ -327,7 +310,7 @@ impl Applier<'_> {
                     "{address} is needed to remove an object, and neither the plan nor the state has its configuration."
                 ),
             );
-            return Err(Some(Box::new(diagnostic)));
+            return Err(Some(diagnostic));
         };
         match self.connections.connect(address, &configuration).await {
             Ok(connection) => Ok(connection),
@@ -338,11 +321,7 @@ impl Applier<'_> {
         }
     }
 
-    fn prior(
-        &self,
-        key: &ObjectKey,
-        kind: &Rc<Kind>,
-    ) -> Result<Option<PriorObject>, Option<Box<Diagnostic>>> {
+    fn prior(&self, key: &ObjectKey, kind: &Rc<Kind>) -> Result<Option<PriorObject>, Option<Diagnostic>> {
         let Some(object) = self.input.store.folded().state.object(key).cloned() else { return Ok(None) };
         decode_object(&object, kind).map(Some).map_err(|message| unreadable(key, message))
     }
@@ -353,7 +332,7 @@ impl Applier<'_> {
         change: &Change,
         inputs: &Inputs,
         prior: Option<&PriorObject>,
-    ) -> Result<Planned, Option<Box<Diagnostic>>> {
+    ) -> Result<Planned, Option<Diagnostic>> {
         let prior_value =
             prior.map_or_else(|| Value::null(inputs.kind.value_type.clone()), |prior| prior.value.clone());
         let position = self.position(&change.address);
@@ -376,9 +355,9 @@ impl Applier<'_> {
         let planned = match self.connections.ask(&inputs.connection, Request::Plan(Box::new(request))).await {
             Response::Planned(Ok(planned)) => *planned,
             Response::Planned(Err(error)) => {
-                return Err(Some(Box::new(error_diagnostic(&error, "Planning failed", &address))));
+                return Err(Some(error_diagnostic(&error, "Planning failed", &address)));
             }
-            _ => return Err(Some(Box::new(bug(&change.address, "the provider does not plan this kind")))),
+            _ => return Err(Some(bug(&change.address, "the provider does not plan this kind"))),
         };
         if planned.diagnostics.has_errors() {
             let mut found = planned.diagnostics;
@@ -389,10 +368,10 @@ impl Applier<'_> {
         let faults = completion_faults(&change.after.unmark_deep().0, &planned.planned);
         let is_replacing = !planned.requires_replace.is_empty() && prior.is_some();
         if let (Some(path), false) = (faults.first(), planned.lenient) {
-            return Err(Some(Box::new(inconsistent(&address, &path.to_string()))));
+            return Err(Some(inconsistent(&address, &path.to_string())));
         }
         if is_replacing {
-            return Err(Some(Box::new(inconsistent(&address, " (it would be replaced)"))));
+            return Err(Some(inconsistent(&address, " (it would be replaced)")));
         }
         Ok(planned)
     }
@@ -404,7 +383,7 @@ impl Applier<'_> {
         prior: &Value,
         planned: &Planned,
         deposed: Option<formwork_state::DeposedKey>,
-    ) -> Result<Recipe, Option<Box<Diagnostic>>> {
+    ) -> Result<Recipe, Option<Diagnostic>> {
         let key = ObjectKey::current(change.address.clone());
         let sensitive =
             inputs.marks.iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path);
@@ -437,7 +416,7 @@ impl Applier<'_> {
         connection: Arc<dyn Connection>,
         kind: Rc<Kind>,
         recipe: Recipe,
-    ) -> Result<Act, Option<Box<Diagnostic>>> {
+    ) -> Result<Act, Option<Diagnostic>> {
         let token = self.token(&key, operation);
         let request = recipe.request(operation, &token).map_err(|message| unreadable(&key, message))?;
         let action = match operation {
@@ -461,7 +440,7 @@ impl Applier<'_> {
     }
 }
 
-fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Box<Diagnostic>>> {
+fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Diagnostic>> {
     Packed::pack(value).map_err(|message| unreadable(key, message))
 }
 
@@ -469,11 +448,11 @@ fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Box<Diagnostic>
     clippy::unnecessary_wraps,
     reason = "the callers' error type has room for errors that were reported already"
 )]
-fn unreadable(key: &ObjectKey, message: String) -> Option<Box<Diagnostic>> {
-    Some(Box::new(
+fn unreadable(key: &ObjectKey, message: String) -> Option<Diagnostic> {
+    Some(
         Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
             .about(key.to_string()),
-    ))
+    )
 }
 
 fn no_answer(key: &ObjectKey) -> Diagnostic {
@@ -498,4 +477,16 @@ fn inconsistent(address: &str, path: &str) -> Diagnostic {
     Diagnostic::error("inconsistent-final-plan", "Provider produced inconsistent final plan", format!("When expanding the plan for {address} to include new values learned so far during apply, the provider produced a plan that does not complete the approved one at {path}. Nothing was done to this object."))
         .about(address)
         .hint("Plan again: the approved plan no longer fits what is live.")
+}
+
+fn encode_data(value: &Value, change: &Change, inputs: &Inputs) -> Result<Object, String> {
+    let parts = StoredParts {
+        status: Status::Ready,
+        private: Vec::new(),
+        provider: change.provider.clone(),
+        edges: inputs.edges.clone(),
+        provider_edges: inputs.provider_edges.clone(),
+        create_before_destroy: false,
+    };
+    encode_object(value, &inputs.kind, parts)
 }

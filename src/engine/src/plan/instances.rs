@@ -1,22 +1,23 @@
 //! Planning the instances of resource and data blocks: evaluate, propose, ask the provider, decide the action.
 
 use super::Planner;
+use super::ignored::ignore_changes;
 use super::kinds::{block_header, mode_of, place};
 use super::provider::ProviderNode;
 use super::refresh::nothing;
 use crate::connections::error_diagnostic;
 use crate::evaluate::{Evaluator, Expansion, Read, ResourceCell, RowRepetition};
-use crate::event::Event;
 use crate::graph::{Graph, NodeId};
-use crate::model::{Action, ActionReason, Change, DataResult, EnvelopeEntry};
+use crate::model::{Action, ActionReason, Change};
 use crate::objects::PriorObject;
+use crate::ordinal::ordinal;
 use crate::proposed::{plan_faults, proposed};
 use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::IgnoreChanges;
 use formwork_sdk::{Connection, Deferred, PlanRequest, Planned, ProviderError, Request, Response};
 use formwork_state::{Address, BlockAddress, Key, Mode, ObjectKey};
-use formwork_value::{Kind as ValueKind, Marks, Path, PathStep, Value};
+use formwork_value::{Marks, Path, Value};
 use futures::StreamExt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,17 +36,17 @@ pub struct PlannedRow {
 }
 
 /// One instance between evaluation and decision.
-struct Row {
-    address: Address,
-    repetition: RowRepetition,
-    configuration: Value,
-    marks: Vec<(Path, Marks)>,
-    reads: Vec<Read>,
-    prior: Option<Rc<PriorObject>>,
-    outcome: Outcome,
+pub(super) struct Row {
+    pub(super) address: Address,
+    pub(super) repetition: RowRepetition,
+    pub(super) configuration: Value,
+    pub(super) marks: Vec<(Path, Marks)>,
+    pub(super) reads: Vec<Read>,
+    pub(super) prior: Option<Rc<PriorObject>>,
+    pub(super) outcome: Outcome,
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     /// Its configuration is at fault; reported already.
     Failed,
     /// Asked; the answer, and for a replacement the second one.
@@ -54,13 +55,14 @@ enum Outcome {
     Deferred(Deferred),
 }
 
-struct BlockWork {
-    node: NodeId,
-    row: u32,
-    kind: Rc<Kind>,
-    provider: Rc<ProviderNode>,
-    expansion: Rc<Expansion>,
-    rows: Vec<Row>,
+/// One row of a block's module with all its instances.
+pub(super) struct BlockWork {
+    pub(super) node: NodeId,
+    pub(super) row: u32,
+    pub(super) kind: Rc<Kind>,
+    pub(super) provider: Rc<ProviderNode>,
+    pub(super) expansion: Rc<Expansion>,
+    pub(super) rows: Vec<Row>,
 }
 
 impl Planner<'_> {
@@ -70,7 +72,7 @@ impl Planner<'_> {
         for node in nodes {
             let module = self.graph.node(*node).module;
             for row in 0..self.evaluator.row_count(module) {
-                work.extend(self.prepare_block(*node, row as u32));
+                work.extend(self.prepare_block(*node, ordinal(row)));
             }
         }
         let (data, managed): (Vec<_>, Vec<_>) = work
@@ -78,7 +80,7 @@ impl Planner<'_> {
             .partition(|block| self.graph.resource(block.node).mode == formwork_lang::Mode::Data);
         self.plan_data(data).await;
         let managed = self.ask_plans(managed).await;
-        for block in managed {
+        for block in &managed {
             self.decide_block(block);
         }
     }
@@ -129,7 +131,7 @@ impl Planner<'_> {
         let reads = scope.into_reads();
         let mut is_sound = !diagnostics.has_errors();
         if !diagnostics.is_empty() {
-            for diagnostic in diagnostics.iter_mut() {
+            for diagnostic in &mut diagnostics {
                 diagnostic.address.get_or_insert_with(|| address.to_string());
                 diagnostic.block.get_or_insert_with(|| block_header(resource));
             }
@@ -236,7 +238,7 @@ impl Planner<'_> {
         futures::stream::iter(asked).buffered(self.environment.parallelism.max(1)).collect().await
     }
 
-    fn plan_request(&self, block: &BlockWork, row: &Row, as_create: bool) -> PlanRequest {
+    pub(super) fn plan_request(&self, block: &BlockWork, row: &Row, as_create: bool) -> PlanRequest {
         let resource = self.graph.resource(block.node);
         let prior = row.prior.as_ref().filter(|_| !as_create);
         let is_tainted = prior.is_some_and(|prior| prior.object.status == formwork_state::Status::Tainted);
@@ -277,7 +279,7 @@ impl Planner<'_> {
             return Outcome::Deferred(deferred);
         }
         let mut found = planned.diagnostics.clone();
-        for diagnostic in found.iter_mut() {
+        for diagnostic in &mut found {
             diagnostic.address = Some(address.clone());
         }
         let failed = found.has_errors();
@@ -317,7 +319,7 @@ impl Planner<'_> {
         self.graph.module(module).resource(mode, row.address.type_name(), row.address.name())
     }
 
-    fn span_of(&self, row: &Row, path: Option<&Path>) -> Option<formwork_diagnostic::Span> {
+    pub(super) fn span_of(&self, row: &Row, path: Option<&Path>) -> Option<formwork_diagnostic::Span> {
         let resource = self.resource_of(row)?;
         path.and_then(|path| resource.body.span_of(path)).or(Some(resource.span))
     }
@@ -330,13 +332,13 @@ impl Planner<'_> {
     }
 
     /// Turns answers into changes and puts the planned values where expressions find them.
-    fn decide_block(&self, block: BlockWork) {
+    fn decide_block(&self, block: &BlockWork) {
         let mut keys = Vec::with_capacity(block.rows.len());
         let mut values = Vec::with_capacity(block.rows.len());
         let mut planned_rows = Vec::with_capacity(block.rows.len());
         let mut has_deferred = false;
         for ((key, _), row) in block.expansion.rows.iter().zip(block.rows.iter()) {
-            let decided = self.decide_row(&block, row);
+            let decided = self.decide_row(block, row);
             has_deferred |= decided.is_deferred;
             keys.push(key.clone());
             values.push(decided.value);
@@ -354,10 +356,10 @@ impl Planner<'_> {
         );
         if has_deferred {
             self.deferred_nodes.borrow_mut().insert(block.node);
-            self.note_deferred_rows(&block);
+            self.note_deferred_rows(block);
         }
         self.rows.borrow_mut().insert((block.node, block.row), planned_rows.into());
-        self.check_postconditions(&block);
+        self.check_postconditions(block);
     }
 
     fn decide_row(&self, block: &BlockWork, row: &Row) -> Decided {
@@ -416,7 +418,7 @@ impl Planner<'_> {
         if planned.planned == prior.value { (Action::NoOp, None) } else { (Action::Update, None) }
     }
 
-    fn push_change(
+    pub(super) fn push_change(
         &self,
         block: &BlockWork,
         row: &Row,
@@ -448,7 +450,7 @@ impl Planner<'_> {
             private: planned.private.clone(),
             importing: None,
         });
-        (changes.len() - 1) as u32
+        ordinal(changes.len() - 1)
     }
 
     fn check_prevent_destroy(&self, block: &BlockWork, row: &Row, action: Action) {
@@ -474,7 +476,7 @@ impl Planner<'_> {
         value.unmark().0.as_bool() == Some(true)
     }
 
-    fn check_postconditions(&self, block: &BlockWork) {
+    pub(super) fn check_postconditions(&self, block: &BlockWork) {
         let resource = self.graph.resource(block.node);
         if resource.lifecycle.postconditions.is_empty() {
             return;
@@ -491,207 +493,6 @@ impl Planner<'_> {
             );
             self.take_evaluation_diagnostics(Some(&row.address.to_string()));
         }
-    }
-
-    /// Data sources whose configuration is known and that wait for nothing are read at once, the others at apply.
-    async fn plan_data(&self, blocks: Vec<BlockWork>) {
-        for mut block in blocks {
-            let (ready, waiting): (Vec<usize>, Vec<usize>) = (0..block.rows.len())
-                .filter(|at| matches!(block.rows[*at].outcome, Outcome::Asked(_)))
-                .partition(|at| {
-                    let row = &block.rows[*at];
-                    row.configuration.is_wholly_known()
-                        && !self.has_pending_dependency(block.node, &row.reads)
-                });
-            let mut values: Vec<Value> =
-                vec![Value::unknown(block.kind.value_type.clone()); block.rows.len()];
-            if let (Some(connection), false) = (block.provider.connection.clone(), ready.is_empty()) {
-                for at in &ready {
-                    self.environment.observer.observe(Event::DataStart {
-                        key: ObjectKey { address: block.rows[*at].address.clone(), deposed: None },
-                    });
-                }
-                let started = self.environment.clock.monotonic_ms();
-                let configurations = ready.iter().map(|at| block.rows[*at].configuration.clone()).collect();
-                let response = self
-                    .connections
-                    .ask(&connection, Request::ReadData { kind: block.kind.name.to_string(), configurations })
-                    .await;
-                let Response::Data(results) = response else { continue };
-                for (at, result) in ready.iter().zip(results) {
-                    self.take_data(&mut block, *at, result, started, &mut values);
-                }
-            }
-            let mut changes = vec![None; block.rows.len()];
-            for at in waiting {
-                let row = &block.rows[at];
-                let reason = if row.configuration.is_wholly_known() {
-                    ActionReason::ReadBecauseDependencyPending
-                } else {
-                    ActionReason::ReadBecauseConfigUnknown
-                };
-                let planned =
-                    formwork_sdk::default_plan(&block.kind.schema, &self.plan_request(&block, row, true));
-                let after = block.kind.mark_sensitive(&planned.planned.mark_paths(&row.marks));
-                values[at] = after.clone();
-                changes[at] =
-                    Some(self.push_change(&block, row, &planned, Action::Read, Some(reason), after));
-            }
-            let rows = block.rows.iter().zip(changes).map(|(row, change)| PlannedRow {
-                address: row.address.clone(),
-                reads: row.reads.clone().into_boxed_slice(),
-                change,
-                is_deferred: false,
-            });
-            self.rows.borrow_mut().insert((block.node, block.row), rows.collect());
-            let keys = block.expansion.rows.iter().map(|(key, _)| key.clone()).collect();
-            self.evaluator.set_resource(
-                block.node,
-                block.row,
-                ResourceCell::new(block.expansion.repetition, keys, values),
-            );
-            self.check_postconditions(&block);
-        }
-    }
-
-    fn take_data(
-        &self,
-        block: &mut BlockWork,
-        at: usize,
-        result: Result<Value, ProviderError>,
-        started: u64,
-        values: &mut [Value],
-    ) {
-        let row = &block.rows[at];
-        match result {
-            Ok(value) => {
-                let value = block.kind.mark_sensitive(&value.mark_paths(&row.marks));
-                let key = ObjectKey { address: row.address.clone(), deposed: None };
-                let elapsed_ms = self.environment.clock.monotonic_ms() - started;
-                self.environment.observer.observe(Event::DataComplete {
-                    key: key.clone(),
-                    id: crate::objects::shown_id(&value),
-                    elapsed_ms,
-                });
-                self.data_results.borrow_mut().push(DataResult {
-                    address: key.address,
-                    provider: block.provider.address.clone(),
-                    value: value.clone(),
-                });
-                values[at] = value;
-            }
-            Err(error) => {
-                let mut diagnostic =
-                    error_diagnostic(&error, "Reading a data source failed", &row.address.to_string());
-                diagnostic.subject = self.span_of(row, error.path.as_ref());
-                self.report(diagnostic);
-                block.rows[at].outcome = Outcome::Failed;
-            }
-        }
-    }
-
-    /// Whether something that a data source depends on beyond its own values is about to change.
-    fn has_pending_dependency(&self, node: NodeId, reads: &[Read]) -> bool {
-        let depends_on = &self.graph.resource(node).depends_on;
-        let module = self.graph.node(node).module;
-        let named: Vec<NodeId> =
-            depends_on.iter().flat_map(|reference| self.graph.targets(module, reference)).collect();
-        reads.iter().any(|read| match read {
-            Read::Instance(node, row, place) => self.change_at(*node, *row, *place),
-            Read::Block(target, row) => {
-                named.contains(target)
-                    && (0..self.rows.borrow().get(&(*target, *row)).map_or(0, |rows| rows.len()) as u32)
-                        .any(|place| self.change_at(*target, *row, place))
-            }
-            Read::Node(..) => false,
-        })
-    }
-
-    fn change_at(&self, node: NodeId, row: u32, place: u32) -> bool {
-        self.rows
-            .borrow()
-            .get(&(node, row))
-            .and_then(|rows| rows.get(place as usize).map(|row| row.change.is_some()))
-            .unwrap_or(false)
-    }
-
-    /// A block whose provider or inputs are not known before a later stage.
-    fn defer_block(&self, node: NodeId, row: u32, kind: &Rc<Kind>, provider: &Rc<ProviderNode>) {
-        let resource = self.graph.resource(node);
-        let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
-        let block = BlockAddress::new(
-            module,
-            mode_of(resource.mode),
-            resource.type_name.clone(),
-            resource.name.clone(),
-        );
-        self.evaluator.set_resource(node, row, ResourceCell::undecided());
-        self.rows.borrow_mut().insert((node, row), Rc::from([]));
-        if resource.mode == formwork_lang::Mode::Data {
-            return;
-        }
-        let expansion = self.evaluator.expansion(node, row);
-        self.take_evaluation_diagnostics(None);
-        let expected: Vec<Address> =
-            expansion.rows.iter().map(|(key, _)| block.instance(key.clone())).collect();
-        let standing: Vec<Address> =
-            self.priors.borrow().keys().filter(|address| address.block() == block).cloned().collect();
-        let mut may_touch = standing;
-        may_touch.sort();
-        let mut actions = vec![Action::Create];
-        if provider.is_source_replaced {
-            self.end_with_container(&may_touch, kind);
-            may_touch.clear();
-        } else if !may_touch.is_empty() {
-            actions.extend([
-                Action::NoOp,
-                Action::Update,
-                Action::DeleteThenCreate,
-                Action::CreateThenDelete,
-            ]);
-        }
-        self.envelope.borrow_mut().push(EnvelopeEntry {
-            block,
-            provider: provider.address.clone(),
-            actions,
-            at_most: Some(expected.len() as u64),
-            may_touch,
-            expected,
-            reason: if provider.connection.is_none() {
-                "provider_config_unknown"
-            } else {
-                "resource_config_unknown"
-            }
-            .to_owned(),
-        });
-    }
-
-    fn note_deferred_rows(&self, block: &BlockWork) {
-        let deferred = block.rows.iter().filter_map(|row| match &row.outcome {
-            Outcome::Deferred(deferred) => Some((row, deferred)),
-            _ => None,
-        });
-        let mut expected = Vec::new();
-        for (row, deferred) in deferred {
-            self.awaits.borrow_mut().push(format!("{} awaits {}", row.address.block(), deferred.awaits));
-            expected.push(row.address.clone());
-        }
-        let may_touch: Vec<Address> =
-            expected.iter().filter(|address| self.priors.borrow().contains_key(*address)).cloned().collect();
-        let Some(first) = expected.first() else { return };
-        self.envelope.borrow_mut().push(EnvelopeEntry {
-            block: first.block(),
-            provider: block.provider.address.clone(),
-            actions: if may_touch.is_empty() {
-                vec![Action::Create]
-            } else {
-                vec![Action::Create, Action::NoOp, Action::Update]
-            },
-            at_most: Some(expected.len() as u64),
-            may_touch,
-            expected,
-            reason: "absent_prerequisite".to_owned(),
-        });
     }
 }
 
@@ -743,70 +544,5 @@ fn is_replace(row: &Row) -> bool {
     match &row.outcome {
         Outcome::Asked(Some(planned)) => row.prior.is_some() && !planned.requires_replace.is_empty(),
         _ => false,
-    }
-}
-
-/// The configuration with prior values put back where changes are ignored.
-pub(crate) fn ignore_changes(
-    ignored: &IgnoreChanges,
-    prior: &Value,
-    configuration: &Value,
-    kind: &Kind,
-) -> Value {
-    match ignored {
-        IgnoreChanges::None => configuration.clone(),
-        IgnoreChanges::All => {
-            let Some(entries) = configuration.entries() else { return configuration.clone() };
-            let kept = entries.iter().map(|(name, given)| {
-                let is_settable = kind
-                    .decode
-                    .attribute(name)
-                    .is_none_or(|attribute| attribute.optional || attribute.required);
-                let value = if is_settable { prior.get(name).unwrap_or(given) } else { given };
-                (name.clone(), value.clone())
-            });
-            Value::object(kept.collect())
-        }
-        IgnoreChanges::Paths(paths) => paths
-            .iter()
-            .fold(configuration.clone(), |value, (path, _)| replace_at(&value, prior, path.steps())),
-    }
-}
-
-fn replace_at(value: &Value, prior: &Value, steps: &[PathStep]) -> Value {
-    let Some((step, rest)) = steps.split_first() else { return prior.clone() };
-    match (step, value.kind()) {
-        (
-            PathStep::Attribute(name) | PathStep::Key(name),
-            ValueKind::Object(entries) | ValueKind::Map(entries),
-        ) => {
-            let before = prior.get(name);
-            let mut replaced: Vec<_> = entries.iter().filter(|(key, _)| key != name).cloned().collect();
-            let merged = match (entries.get(name), before) {
-                (Some(now), Some(before)) => Some(replace_at(now, before, rest)),
-                (None, Some(before)) if rest.is_empty() => Some(before.clone()),
-                (Some(now), None) if !rest.is_empty() => Some(now.clone()),
-                _ => None,
-            };
-            replaced.extend(merged.map(|merged| (name.clone(), merged)));
-            match value.value_type() {
-                formwork_value::Type::Map(element) => Value::map((*element).clone(), replaced),
-                _ => Value::object(replaced),
-            }
-        }
-        (PathStep::Index(index), ValueKind::List(items) | ValueKind::Tuple(items)) => {
-            let at = usize::try_from(*index).unwrap_or(usize::MAX);
-            let (Some(_), Some(before)) = (items.get(at), prior.items().and_then(|items| items.get(at)))
-            else {
-                return value.clone();
-            };
-            let mut replaced = items.to_vec();
-            replaced[at] = replace_at(&items[at], before, rest);
-            match value.value_type() {
-                formwork_value::Type::List(element) => Value::list((*element).clone(), replaced),
-                _ => Value::tuple(replaced),
-            }
-        }
-        _ => value.clone(),
     }
 }

@@ -4,6 +4,7 @@ use crate::connections::{Connections, missing_provider};
 use crate::environment::Environment;
 use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables, RowRepetition};
 use crate::graph::{Graph, NodeId, NodeKind};
+use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Module, Source};
 use formwork_state::Mode;
@@ -65,9 +66,9 @@ fn check_kind(
     }
     let word = if mode == Mode::Managed { "resource" } else { "data source" };
     let names = connections.kind_names(provider, mode);
-    let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(|name| name.as_str())) {
+    let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(ArcStr::as_str)) {
         Some(close) => format!("Did you mean {close:?}?"),
-        None => format!("It has: {}.", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")),
+        None => format!("It has: {}.", names.iter().map(ArcStr::as_str).collect::<Vec<_>>().join(", ")),
     };
     diagnostics.push(
         Diagnostic::error(

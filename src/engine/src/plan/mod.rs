@@ -1,19 +1,24 @@
 //! From configuration, variables, state and fresh readings to a plan.
 //!
 //! A resource's life passes through here in this order: [`kinds`] finds its schema, [`refresh`] reads what is live,
-//! [`instances`] evaluates each instance and asks its provider for the planned value, [`orphans`] finds what is no
-//! longer in the configuration, [`crate::order`] turns all changes into steps.
+//! [`instances`] evaluates each instance and asks its provider for the planned value, [`data`] reads data sources,
+//! [`deferral`] puts off what a later stage plans, [`orphans`] finds what is no longer in the configuration,
+//! [`crate::order`] turns all changes into steps.
 //!
 //! Invariant: nothing is changed, neither in a target nor in the state.
 
+mod data;
+mod deferral;
+mod ignored;
 mod instances;
 mod kinds;
 mod orphans;
 mod provider;
 mod refresh;
 
+pub(crate) use ignored::ignore_changes;
 pub use instances::PlannedRow;
-pub(crate) use instances::{add_static_reads, ignore_changes};
+pub(crate) use instances::add_static_reads;
 pub use kinds::{mode_of, validate_configuration};
 pub use provider::ProviderNode;
 pub(crate) use provider::evaluate_configuration;
@@ -28,6 +33,7 @@ use crate::model::{
 };
 use crate::objects::PriorObject;
 use crate::order;
+use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Module, Source};
@@ -40,6 +46,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// The rows of each block in each row of its module.
+type PlannedRows = FxHashMap<(NodeId, u32), Rc<[PlannedRow]>>;
 
 /// What to plan.
 pub struct PlanInput<'a> {
@@ -98,7 +107,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) refused_targets: RefCell<FxHashSet<String>>,
     pub(crate) providers: RefCell<FxHashMap<NodeId, Rc<ProviderNode>>>,
     pub(crate) deferred_nodes: RefCell<FxHashSet<NodeId>>,
-    pub(crate) rows: RefCell<FxHashMap<(NodeId, u32), Rc<[PlannedRow]>>>,
+    pub(crate) rows: RefCell<PlannedRows>,
     pub(crate) changes: RefCell<Vec<Change>>,
     pub(crate) drift: RefCell<Vec<Change>>,
     pub(crate) envelope: RefCell<Vec<EnvelopeEntry>>,
@@ -283,9 +292,9 @@ impl Planner<'_> {
     fn evaluate_rows(&self, id: NodeId) {
         let rows = self.evaluator.row_count(self.graph.node(id).module);
         for row in 0..rows {
-            self.evaluator.value(id, row as u32);
+            self.evaluator.value(id, ordinal(row));
             if self.graph.node(id).module.0 != 0 {
-                self.evaluator.validate_variable(id, row as u32);
+                self.evaluator.validate_variable(id, ordinal(row));
             }
         }
         self.take_evaluation_diagnostics(None);
@@ -333,8 +342,7 @@ impl Planner<'_> {
                 self.report(sensitive_output(name, output));
             }
             let stored = self.input.state.outputs.get(name);
-            let before = stored
-                .map_or_else(|| Value::null(Type::Dynamic), |stored| crate::objects::decode_output(stored));
+            let before = stored.map_or_else(|| Value::null(Type::Dynamic), crate::objects::decode_output);
             let action = match stored {
                 None if after.is_null() => continue,
                 None => Action::Create,

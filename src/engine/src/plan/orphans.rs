@@ -4,7 +4,6 @@
 use super::Planner;
 use super::refresh::nothing;
 use crate::evaluate::Repetition;
-use crate::graph::NodeId;
 use crate::model::{Action, ActionReason, Change, RunMode};
 use crate::objects::PriorObject;
 use crate::schema::Kind;
@@ -55,19 +54,15 @@ impl Planner<'_> {
         let Some(row) = self.evaluator.find_row(module, address.module()) else {
             return Some(ActionReason::DeleteBecauseNoModule);
         };
+        // Instances of a deferred block stay as they are until its stage comes.
         if self.deferred_nodes.borrow().contains(&node) {
-            return self.deferred_orphan_reason(node, row, address);
+            return None;
         }
         let cell = self.evaluator.resource(node, row);
         if cell.is_undecided || cell.place(address.key()).is_some() {
             return None;
         }
         Some(key_reason(cell.repetition, address.key()))
-    }
-
-    /// Instances of a deferred block stay as they are until its stage comes.
-    fn deferred_orphan_reason(&self, _node: NodeId, _row: u32, _address: &Address) -> Option<ActionReason> {
-        None
     }
 
     async fn plan_removal(&self, key: &ObjectKey, prior: &Rc<PriorObject>, reason: Option<ActionReason>) {

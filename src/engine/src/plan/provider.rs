@@ -4,6 +4,7 @@ use super::Planner;
 use crate::evaluate::{Evaluator, EvaluatorOptions, Read, Repetition, ResourceCell, RowRepetition};
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::Action;
+use crate::ordinal::ordinal;
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::Connection;
 use formwork_state::{Address, BlockAddress, Key, Mode, ModuleInstance, ProviderConfigAddress, State};
@@ -118,7 +119,7 @@ impl Planner<'_> {
                 }
                 Read::Block(node, row) => {
                     let places = self.rows.borrow().get(&(node, row)).map_or(0, |rows| rows.len());
-                    waiting.extend((0..places as u32).map(|place| Read::Instance(node, row, place)));
+                    waiting.extend((0..ordinal(places)).map(|place| Read::Instance(node, row, place)));
                 }
             }
         }
@@ -138,7 +139,7 @@ impl Planner<'_> {
                 let node = self.graph.node(*id);
                 node.module == module && node.provider_address.as_ref() == Some(address)
             };
-            (0..self.graph.nodes.len() as u32).map(NodeId).find(is_it)
+            (0..ordinal(self.graph.nodes.len())).map(NodeId).find(is_it)
         });
         if let Some(id) = node {
             let (value, _, diagnostics) = evaluate_configuration(self.graph, id, prior, self.connections);
@@ -206,12 +207,7 @@ pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
         workspace: input.workspace.clone(),
         variables: &input.variables,
     };
-    let evaluator = Evaluator::new(
-        planner.graph,
-        options,
-        Box::new(move |node, module, _| state_cell(planner, node, module)),
-    );
-    evaluator
+    Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)))
 }
 
 fn state_cell(planner: &Planner<'_>, node: NodeId, module: &ModuleInstance) -> ResourceCell {

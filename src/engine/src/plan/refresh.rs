@@ -191,7 +191,7 @@ impl Planner<'_> {
                     .observe(Event::RefreshComplete { key: key.clone(), id: shown_id(&prior.marked()) });
             }
             Reading::Failed(error) => {
-                self.report(error_diagnostic(&error, "Reading an object failed", &key.to_string()))
+                self.report(error_diagnostic(&error, "Reading an object failed", &key.to_string()));
             }
         }
     }

@@ -23,7 +23,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Reads the plan itself.
-#[expect(clippy::result_large_err, reason = "made once a run, and a plan is larger")]
 pub(super) fn read_plan(raw: &RawValue) -> Result<Plan, Diagnostic> {
     plan(raw).map_err(|_| damaged("A part of it is not what this version would have written."))
 }

@@ -8,8 +8,10 @@ use formwork_engine::{Clock, Environment, Plan, ProviderSource, RunMode, Silent}
 use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
-use formwork_sdk::Provider;
+use formwork_sdk::{Connection, Provider, Request};
 use formwork_state::{FaultHook, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
+use formwork_value::Value;
+use futures::future::BoxFuture;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,9 +31,48 @@ impl Clock for JumpingClock {
         self.0.load(Ordering::SeqCst)
     }
 
-    fn sleep(&self, milliseconds: u64) -> futures::future::BoxFuture<'static, ()> {
+    fn sleep(&self, milliseconds: u64) -> BoxFuture<'static, ()> {
         self.0.fetch_add(milliseconds, Ordering::SeqCst);
         Box::pin(async {})
+    }
+}
+
+/// Sends every call on with another token than the engine's.
+struct Salted {
+    inner: Arc<dyn Provider>,
+    salt: &'static str,
+}
+
+struct SaltedConnection {
+    inner: Arc<dyn Connection>,
+    salt: &'static str,
+}
+
+impl Provider for Salted {
+    fn schema(&self) -> Arc<formwork_sdk::ProviderSchema> {
+        self.inner.schema()
+    }
+
+    fn configure(&self, configuration: Value) -> BoxFuture<'_, Result<Arc<dyn Connection>, Diagnostics>> {
+        Box::pin(async move {
+            let inner = self.inner.configure(configuration).await?;
+            Ok(Arc::new(SaltedConnection { inner, salt: self.salt }) as Arc<dyn Connection>)
+        })
+    }
+}
+
+impl Connection for SaltedConnection {
+    fn target(&self) -> formwork_sdk::Target {
+        self.inner.target()
+    }
+
+    fn call(&self, mut request: Request) -> BoxFuture<'_, formwork_sdk::Response> {
+        match &mut request {
+            Request::Apply(apply) | Request::Find(apply) => apply.token.0.push_str(self.salt),
+            Request::Poll(wait) => wait.apply.token.0.push_str(self.salt),
+            _ => {}
+        }
+        self.inner.call(request)
     }
 }
 
@@ -60,13 +101,21 @@ pub(crate) struct World {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) given: IndexMap<ArcStr, GivenVariable>,
     pub(crate) hook: Option<FaultHook>,
+    pub(crate) token_salt: Option<&'static str>,
     runs: u32,
 }
 
 impl World {
     pub(crate) fn new(main: &str) -> Self {
         let files = BTreeMap::from([("main.tf".to_owned(), main.as_bytes().to_vec())]);
-        Self { folder: tempfile::tempdir().unwrap(), files, given: IndexMap::new(), hook: None, runs: 0 }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            files,
+            given: IndexMap::new(),
+            hook: None,
+            token_salt: None,
+            runs: 0,
+        }
     }
 
     pub(crate) fn main(&mut self, text: &str) -> &mut Self {
@@ -81,11 +130,14 @@ impl World {
     }
 
     pub(crate) fn environment(&self) -> Environment {
+        let sim: Arc<dyn Provider> =
+            Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default()));
+        let sim = match self.token_salt {
+            Some(salt) => Arc::new(Salted { inner: sim, salt }),
+            None => sim,
+        };
         Environment {
-            providers: Arc::new(Providers {
-                builtin: Arc::new(BuiltinProvider::new()),
-                sim: Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default())),
-            }),
+            providers: Arc::new(Providers { builtin: Arc::new(BuiltinProvider::new()), sim }),
             clock: Arc::new(JumpingClock::default()),
             observer: Arc::new(Silent),
             parallelism: 10,

@@ -38,9 +38,9 @@ pub(crate) fn constant(node: &Node) -> Option<Value> {
 pub(crate) struct Nowhere;
 
 impl Scope for Nowhere {
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let detail = "References may not be used here: only values that are known from the text alone.";
-        Err(Box::new(Diagnostic::error("no-references", "Variables not allowed", detail).at(query.span)))
+        Err(Diagnostic::error("no-references", "Variables not allowed", detail).at(query.span))
     }
 
     fn files(&self) -> &dyn crate::source::Source {
@@ -121,7 +121,7 @@ impl<'a> Evaluator<'a> {
             NodeKind::For(for_node) => self.for_expression(for_node),
             NodeKind::Call(call) => self.call(node, call),
             NodeKind::Invalid(diagnostic) => {
-                self.diagnostics.push((**diagnostic).clone());
+                self.diagnostics.push(diagnostic.clone());
                 nothing()
             }
         }
@@ -158,18 +158,18 @@ impl<'a> Evaluator<'a> {
             Ok(value) => value,
             Err(mut diagnostic) => {
                 diagnostic.subject.get_or_insert(query.span);
-                self.diagnostics.push(*diagnostic);
+                self.diagnostics.push(diagnostic);
                 nothing()
             }
         }
     }
 
     /// Reports a finding with the values behind some nodes; gives what an expression in error is worth.
-    pub(crate) fn failed(&mut self, mut diagnostic: Box<Diagnostic>, behind: &[&Node]) -> Value {
+    pub(crate) fn failed(&mut self, mut diagnostic: Diagnostic, behind: &[&Node]) -> Value {
         if self.quiet == 0 {
             self.explain(&mut diagnostic, behind);
         }
-        self.diagnostics.push(*diagnostic);
+        self.diagnostics.push(diagnostic);
         nothing()
     }
 
@@ -180,7 +180,7 @@ impl<'a> Evaluator<'a> {
         span: Span,
         behind: &Node,
     ) -> Value {
-        self.failed(Box::new(Diagnostic::error("evaluation", summary, detail).at(span)), &[behind])
+        self.failed(Diagnostic::error("evaluation", summary, detail).at(span), &[behind])
     }
 
     /// A node's value with its own findings taken apart.
@@ -199,12 +199,12 @@ pub(crate) fn unknown_not_null(value_type: Type) -> Value {
     Value::unknown_with(value_type, Refinements::NOT_NULL)
 }
 
-fn evaluation_error(summary: &str, detail: impl Into<String>, span: Span) -> Box<Diagnostic> {
-    Box::new(Diagnostic::error("evaluation", summary, detail).at(span))
+fn evaluation_error(summary: &str, detail: impl Into<String>, span: Span) -> Diagnostic {
+    Diagnostic::error("evaluation", summary, detail).at(span)
 }
 
 /// The element of a collection by key, as `collection[key]` gives it; the span is the index's.
-pub fn index_value(collection: &Value, key: &Value, span: Span) -> Result<Value, Box<Diagnostic>> {
+pub fn index_value(collection: &Value, key: &Value, span: Span) -> Result<Value, Diagnostic> {
     // Of an object that is yet to come HCL leaves every key open; an attribute it does not.
     let is_open = |key: &Value| {
         !collection.is_known() && matches!(collection.value_type(), Type::Object(_)) && !key.is_null()
@@ -215,20 +215,21 @@ pub fn index_value(collection: &Value, key: &Value, span: Span) -> Result<Value,
     };
     found.map_err(|OperationError { message, .. }| {
         let summary = if collection.is_null() { "Attempt to index null value" } else { "Invalid index" };
-        let diagnostic = evaluation_error(summary, message, span);
+        let mut diagnostic = evaluation_error(summary, message, span);
         let (key, _) = key.unmark();
         match (collection.reveal().entries(), key.as_str()) {
             (Some(entries), Some(name)) if !collection.has_marks() => {
                 let names = entries.iter().map(|(name, _)| name.as_str());
-                Box::new(Diagnostic { hint: crate::suggest::hint(name, names), ..*diagnostic })
+                diagnostic.hint = crate::suggest::hint(name, names);
             }
-            _ => diagnostic,
+            _ => {}
         }
+        diagnostic
     })
 }
 
 /// The attribute of a value, as `value.name` gives it; the span is the step's.
-pub(crate) fn get_attribute(value: &Value, name: &str, span: Span) -> Result<Value, Box<Diagnostic>> {
+pub(crate) fn get_attribute(value: &Value, name: &str, span: Span) -> Result<Value, Diagnostic> {
     formwork_value::get_attribute(value, name).map_err(|OperationError { message, .. }| {
         let value_type = value.value_type();
         let (summary, detail) = match &value_type {

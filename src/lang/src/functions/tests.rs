@@ -10,7 +10,7 @@ use formwork_value::{Marks, Type, Value};
 struct World(MemorySource);
 
 impl Scope for World {
-    fn resolve(&self, query: &Query<'_>) -> Result<Value, Box<Diagnostic>> {
+    fn resolve(&self, query: &Query<'_>) -> Result<Value, Diagnostic> {
         match query.subject {
             Subject::Variable(name) if name == "secret" => {
                 Ok(Value::from("s3cr3t").with_marks(&Marks::sensitive()))

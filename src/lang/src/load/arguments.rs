@@ -101,7 +101,7 @@ impl Loader<'_> {
         for item in self.list(&attribute.value) {
             match as_reference(item) {
                 Ok(reference) => references.push(reference),
-                Err(diagnostic) => self.diagnostics.push(*diagnostic),
+                Err(diagnostic) => self.diagnostics.push(diagnostic),
             }
         }
         references
