@@ -1,5 +1,4 @@
 //! The store as the engine sees it: through its door, over real and simulated disks.
-#![expect(clippy::result_large_err, reason = "a diagnostic is made once, on the way out")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod corpus;
