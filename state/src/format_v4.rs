@@ -8,7 +8,7 @@ use crate::address::{
     Address, BlockAddress, Edge, Key, Mode, ModuleInstance, ObjectKey, ProviderConfigAddress,
 };
 use crate::model::{LANGUAGE_VERSION, Object, OutputValue, State, Target};
-use crate::object_codec::{Extra, Instance, InstanceRef};
+use crate::object_codec::{Extra, Instance, InstanceRef, Text};
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostic;
 use indexmap::IndexMap;
@@ -17,7 +17,6 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -67,11 +66,11 @@ impl<'de> Visitor<'de> for ResourceVisitor {
         let (mut module, mut mode, mut type_name, mut name, mut provider) =
             (ModuleInstance::root(), None, None, None, None);
         let (mut instances, mut extra) = (Vec::new(), Extra::new());
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match key.as_ref() {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.0.as_ref() {
                 "module" => module = map.next_value()?,
                 "mode" => {
-                    mode = Some(match map.next_value::<Cow<'de, str>>()?.as_ref() {
+                    mode = Some(match map.next_value::<Text<'de>>()?.0.as_ref() {
                         "managed" => Mode::Managed,
                         "data" => Mode::Data,
                         other => return Err(A::Error::custom(format!("unknown mode {other:?}"))),
@@ -129,22 +128,23 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
         let mut state = State::default();
         let (mut version, mut follows) = (None, None);
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match key.as_ref() {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.0.as_ref() {
                 "version" => version = Some(map.next_value::<u64>()?),
                 "terraform_version" => state.terraform_version = map.next_value()?,
                 "serial" => state.serial = map.next_value()?,
                 "lineage" => state.lineage = map.next_value()?,
                 "outputs" => {
-                    state.outputs =
-                        map.next_value::<Option<IndexMap<ArcStr, OutputValue>>>()?.unwrap_or_default()
+                    let outputs: Option<IndexMap<ArcStr, OutputValue>> = map.next_value()?;
+                    state.outputs = outputs.unwrap_or_default();
                 }
                 "resources" => {
                     let resources: Option<Vec<Resource>> = map.next_value()?;
                     resources.into_iter().flatten().for_each(|resource| add_resource(&mut state, resource));
                 }
                 "check_results" => {
-                    state.check_results = map.next_value::<Option<Box<RawValue>>>()?.map(Arc::from)
+                    let results: Option<Box<RawValue>> = map.next_value()?;
+                    state.check_results = results.map(Arc::from);
                 }
                 "formwork" => {
                     let ours: Ours = map.next_value()?;
@@ -172,6 +172,7 @@ fn add_resource(state: &mut State, resource: Resource) {
     if !resource.extra.is_empty() {
         state.block_extra.insert(block.clone(), resource.extra);
     }
+    state.reserve(resource.instances.len());
     for instance in resource.instances {
         let address = block.instance(instance.key);
         let deposed = instance.deposed.map(|key| crate::address::DeposedKey(key.into()));
@@ -301,7 +302,8 @@ impl Serialize for StateRef<'_> {
         let same_resource = |left: &(&ObjectKey, &Arc<Object>), right: &(&ObjectKey, &Arc<Object>)| {
             is_same_block(&left.0.address, &right.0.address) && left.1.provider == right.1.provider
         };
-        let groups: Vec<&[(&ObjectKey, &Arc<Object>)]> = objects.chunk_by(same_resource).collect();
+        let mut groups: Vec<&[(&ObjectKey, &Arc<Object>)]> = objects.chunk_by(same_resource).collect();
+        groups.sort_by_cached_key(|group| place(&group[0].0.address));
         let blocks: Vec<BlockAddress> = groups.iter().map(|group| group[0].0.address.block()).collect();
         let resources: Vec<ResourceRef<'_>> = groups
             .iter()
@@ -333,6 +335,12 @@ impl Serialize for StateRef<'_> {
         map.serialize_entry("formwork", &ours)?;
         map.end()
     }
+}
+
+/// Where a resource stands in OpenTofu's order: modules by their text, data sources first.
+fn place(address: &Address) -> (String, bool, ArcStr, ArcStr) {
+    let is_managed = address.mode() == Mode::Managed;
+    (address.module().to_string(), is_managed, address.type_name().clone(), address.name().clone())
 }
 
 fn is_same_block(left: &Address, right: &Address) -> bool {
@@ -372,7 +380,7 @@ fn indent(compact: &str) -> Vec<u8> {
         match bytes[at] {
             b'"' => {
                 let end = string_end(bytes, at);
-                out.extend_from_slice(&bytes[at..end]);
+                escape_into(&mut out, &bytes[at..end]);
                 at = end;
                 continue;
             }
@@ -406,6 +414,26 @@ fn indent(compact: &str) -> Vec<u8> {
         at += 1;
     }
     out
+}
+
+/// Go's encoder writes these so that its text may stand in a web page.
+fn escape_into(out: &mut Vec<u8>, string: &[u8]) {
+    let mut rest = string;
+    let is_special = |byte: &u8| matches!(byte, b'<' | b'>' | b'&' | 0xe2);
+    while let Some(at) = rest.iter().position(is_special) {
+        out.extend_from_slice(&rest[..at]);
+        let (escaped, length): (&[u8], usize) = match &rest[at..] {
+            [b'<', ..] => (b"\\u003c", 1),
+            [b'>', ..] => (b"\\u003e", 1),
+            [b'&', ..] => (b"\\u0026", 1),
+            [0xe2, 0x80, 0xa8, ..] => (b"\\u2028", 3),
+            [0xe2, 0x80, 0xa9, ..] => (b"\\u2029", 3),
+            other => (&other[..1], 1),
+        };
+        out.extend_from_slice(escaped);
+        rest = &rest[at + length..];
+    }
+    out.extend_from_slice(rest);
 }
 
 fn string_end(bytes: &[u8], start: usize) -> usize {
@@ -465,11 +493,18 @@ mod tests {
     }
 
     #[test]
-    fn indentation_is_gos() {
-        assert_eq!(
-            String::from_utf8(indent(r#"{"a":[],"b":{},"c":[1,{"d":"x:{,}\""}]}"#)).unwrap(),
-            "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x:{,}\\\"\"\n    }\n  ]\n}"
-        );
+    fn indentation_and_escapes_are_gos() {
+        let cases = [
+            (
+                r#"{"a":[],"b":{},"c":[1,{"d":"x:{,}\""}]}"#,
+                "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x:{,}\\\"\"\n    }\n  ]\n}",
+            ),
+            (r#""<a> & é€\u003c""#, r#""\u003ca\u003e \u0026 é€\u003c""#),
+            ("\"\u{2028}\u{2029}\u{2027}\"", "\"\\u2028\\u2029\u{2027}\""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(String::from_utf8(indent(text)).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -176,6 +176,11 @@ impl State {
             .collect()
     }
 
+    /// Makes room for objects that are about to come.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.objects.reserve(more);
+    }
+
     /// Puts in an object; the one before it of the same key goes.
     pub fn insert(&mut self, key: ObjectKey, object: Arc<Object>) {
         match &key.deposed {

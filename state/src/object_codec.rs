@@ -10,6 +10,7 @@ use serde::ser::{Error as _, SerializeMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -138,15 +139,16 @@ impl<'de> Visitor<'de> for InstanceVisitor {
             Instance { key: Key::None, deposed: None, object: Object::default(), provider: None };
         let object = &mut instance.object;
         let mut has_attributes = false;
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            match key.as_ref() {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.0.as_ref() {
                 "index_key" => instance.key = index_key(&map.next_value()?).map_err(A::Error::custom)?,
                 "status" => {
                     let status: String = map.next_value()?;
                     object.status = if status == "tainted" { Status::Tainted } else { Status::Ready };
                 }
                 "deposed" => {
-                    instance.deposed = map.next_value::<Option<String>>()?.filter(|key| !key.is_empty())
+                    let deposed: Option<String> = map.next_value()?;
+                    instance.deposed = deposed.filter(|key| !key.is_empty());
                 }
                 "schema_version" => object.schema_version = map.next_value()?,
                 "attributes" => {
@@ -158,7 +160,8 @@ impl<'de> Visitor<'de> for InstanceVisitor {
                 "identity_schema_version" => object.identity_schema_version = map.next_value()?,
                 "private" => object.private = read_private::<A>(map.next_value()?)?,
                 "dependencies" => {
-                    object.dependencies = map.next_value::<Option<Vec<String>>>()?.unwrap_or_default()
+                    let dependencies: Option<Vec<String>> = map.next_value()?;
+                    object.dependencies = dependencies.unwrap_or_default();
                 }
                 "create_before_destroy" => object.create_before_destroy = map.next_value()?,
                 "provider" => instance.provider = Some(map.next_value()?),
@@ -199,6 +202,10 @@ fn read_private<'de, A: MapAccess<'de>>(text: Option<String>) -> Result<Option<V
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     BASE64.decode(text).map(Some).map_err(|_| A::Error::custom("private is not base64"))
 }
+
+/// Text that is copied only where it is escaped.
+#[derive(Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// Keys that are kept though nobody here knows them.
 pub(crate) type Extra = Map<String, Value>;

@@ -80,10 +80,8 @@ impl Project {
     ///
     /// # Panics
     /// When there is no program: `cargo build` makes it.
-    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
     pub fn run(&self, line: &str) -> Finished {
-        let output = self.command(line).output().expect("the program, made by `cargo build -p formwork`");
-        self.finished(&output)
+        self.finish(&mut self.command(line))
     }
 
     /// Runs the program and kills it, as a power cut would, once it has said `lines` lines with "complete" or
@@ -114,8 +112,8 @@ impl Project {
         self.finished(&output)
     }
 
-    /// The program in this folder, with arguments as one line.
-    fn command(&self, line: &str) -> Command {
+    /// The program with arguments as one line, to be started otherwise than by [`Project::run`].
+    pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(program());
         command
             .args(line.split(' ').filter(|word| !word.is_empty()))
@@ -123,6 +121,16 @@ impl Project {
             .env_remove("TF_LOG")
             .env("NO_COLOR", "1");
         command
+    }
+
+    /// Runs any command to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
+    pub fn finish(&self, command: &mut Command) -> Finished {
+        let output = command.output().expect("the program, made by `cargo build -p formwork`");
+        self.finished(&output)
     }
 
     fn finished(&self, output: &Output) -> Finished {

@@ -1,5 +1,7 @@
 //! `stacks/tenancy` on a real API server, through the real program, `kubectl` as the outsider.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use formwork_tests::{Finished, Lab, OtherLab, Project, program, project, repository};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;

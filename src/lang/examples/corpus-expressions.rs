@@ -59,9 +59,7 @@ impl Scope for CorpusScope {
             }
             _ => {}
         }
-        found.ok_or_else(|| {
-            Diagnostic::error("unknown", "Unknown variable", "No such variable.").at(span)
-        })
+        found.ok_or_else(|| Diagnostic::error("unknown", "Unknown variable", "No such variable.").at(span))
     }
 
     fn files(&self) -> &dyn Source {

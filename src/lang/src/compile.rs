@@ -379,8 +379,7 @@ impl Compiler {
 
 fn callee(name: &str) -> Result<Callee, Diagnostic> {
     let plain = name.strip_prefix("core::").unwrap_or(name);
-    let unknown =
-        |detail: String| Diagnostic::error("unknown-function", "Call to unknown function", detail);
+    let unknown = |detail: String| Diagnostic::error("unknown-function", "Call to unknown function", detail);
     if let Some(rest) = plain.strip_prefix("provider::") {
         return match rest.split_once("::") {
             Some((provider, function)) if !function.contains("::") => {

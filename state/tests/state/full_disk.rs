@@ -61,13 +61,13 @@ fn a_failure_that_nobody_waited_for_is_told_at_the_end() {
     assert_eq!(files.content(PATH), before);
 }
 
-/// Its name and how to bring it about.
-type Refusal = (&'static str, fn(&SimulatedFiles));
+/// Makes a disk refuse.
+type Refusal = fn(&SimulatedFiles);
 
 /// Each kind of refusal, while the second snapshot is written.
 #[test]
 fn a_snapshot_that_cannot_be_written_leaves_the_old_one_and_the_journal() {
-    let all: [Refusal; 7] = [
+    let all: [(&str, Refusal); 7] = [
         ("no room at all", |files| files.limit_room(Some(0))),
         ("room for the backup alone", |files| {
             let room = files.content(PATH).unwrap().len() + 10;

@@ -1,6 +1,6 @@
 //! The store as the engine sees it: through its door, over real and simulated disks.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod corpus;
 mod full_disk;

@@ -5,19 +5,28 @@ use formwork_state::backend::{Backend, Fence, FileBackend, Holder, Loaded, Memor
 use formwork_state::{Opening, RealFiles, Record, Store};
 use std::sync::Arc;
 
-/// A name, and two handles on one place of its own; the folder goes with it.
-type Place = (&'static str, Arc<dyn Backend>, Arc<dyn Backend>, Option<tempfile::TempDir>);
+/// Two handles on one place of its own; a folder goes with the last of them.
+struct Place {
+    name: &'static str,
+    first: Arc<dyn Backend>,
+    second: Arc<dyn Backend>,
+    _folder: Option<tempfile::TempDir>,
+}
 
 fn places() -> Vec<Place> {
     let folder = tempfile::tempdir().unwrap();
     let file = || Arc::new(FileBackend::new(folder.path().join("terraform.tfstate"), Arc::new(RealFiles)));
     let memory = Arc::new(MemoryBackend::default());
-    vec![("memory", memory.clone(), memory, None), ("file", file(), file(), Some(folder))]
+    let (first, second): (Arc<dyn Backend>, Arc<dyn Backend>) = (file(), file());
+    vec![
+        Place { name: "memory", first: memory.clone(), second: memory, _folder: None },
+        Place { name: "file", first, second, _folder: Some(folder) },
+    ]
 }
 
 #[test]
 fn each_backend_keeps_the_contract() {
-    for (name, first, second, _folder) in places() {
+    for Place { name, first, second, _folder } in places() {
         conformance::check(&first, &second).unwrap_or_else(|finding| panic!("{name}: {finding}"));
     }
 }
@@ -86,7 +95,7 @@ fn store(backend: &Arc<dyn Backend>) -> Store {
 
 #[test]
 fn a_run_is_the_same_on_each_backend() {
-    for (name, first, second, _folder) in places() {
+    for Place { name, first, second, _folder } in places() {
         let open = store(&first);
         let refused = Store::open_on(second.clone(), opening()).err().unwrap();
         assert_eq!(refused.iter().next().unwrap().code, "state-locked", "{name}");

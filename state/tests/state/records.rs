@@ -133,9 +133,11 @@ pub(crate) fn options(files: &SimulatedFiles) -> StoreOptions {
 /// A store, or the code of why there is none.
 pub(crate) fn open(files: &SimulatedFiles) -> Result<Store, String> {
     Store::open(options(files)).map_err(|diagnostics| {
-        let texts =
-            diagnostics.iter().map(|diagnostic| format!("{}: {}", diagnostic.code, diagnostic.detail));
-        texts.collect::<Vec<_>>().join("")
+        diagnostics
+            .iter()
+            .map(|diagnostic| format!("{}: {}", diagnostic.code, diagnostic.detail))
+            .collect::<Vec<_>>()
+            .join("\n")
     })
 }
 

@@ -77,7 +77,7 @@ proptest! {
         let whole = files.content(JOURNAL).unwrap();
         let cut = cut.index(whole.len() + 1);
         files.put(JOURNAL, &whole[..cut]);
-        let lines = String::from_utf8_lossy(&whole[..cut]).matches('\n').count();
+        let lines = whole[..cut].split(|byte| *byte == b'\n').count() - 1;
         let store = open(&files).unwrap();
         for record in &records[lines.saturating_sub(1)..] {
             store.append(record).wait().unwrap();
