@@ -113,7 +113,8 @@ impl Session {
         };
         desired.place(kind.is_namespaced);
         let collection = kind.collection_path(desired.identity.namespace.as_deref());
-        if self.is_denied(&collection) {
+        let namespace = desired.identity.namespace.as_deref();
+        if self.is_denied(&collection) || namespace.is_some_and(|name| self.is_absent_namespace(name)) {
             return Ok(ObjectPlan::unknown());
         }
         let answer = match prior {
@@ -202,6 +203,9 @@ impl Session {
         if is_curable(refusal) {
             return Ok(ObjectPlan::with(refused_today(identity, refusal)));
         }
+        if let Some(namespace) = identity.namespace.as_deref().filter(|name| is_absence_of(refusal, name)) {
+            self.note_absent_namespace(namespace);
+        }
         if refusal.is_status(404)
             || is_other_object(refusal)
             || refusal.message.contains("does not support dry run")
@@ -237,6 +241,11 @@ fn expected(desired: &Desired, live: &Json, is_create: bool) -> ObjectPlan {
 /// Whether another change of the same plan may cure it: a quota, a policy of the namespace, a webhook's service.
 fn is_curable(refusal: &Refusal) -> bool {
     refusal.is_status(403) || refusal.message.contains("failed calling webhook")
+}
+
+/// Whether the namespace itself is what was not found.
+fn is_absence_of(refusal: &Refusal, namespace: &str) -> bool {
+    refusal.is_status(404) && refusal.message == format!("namespaces {namespace:?} not found")
 }
 
 fn immutable_paths(refusal: &Refusal) -> Vec<Path> {
@@ -321,6 +330,21 @@ mod tests {
             let found: Vec<String> =
                 identity_changes(&before, &manifest, &after).iter().map(ToString::to_string).collect();
             assert_eq!(found, expected, "{after}");
+        }
+    }
+
+    #[test]
+    fn an_absent_namespace_is_told_from_an_absent_object() {
+        let table = [
+            (404, "namespaces \"a\" not found", true),
+            (404, "namespaces \"b\" not found", false),
+            (404, "configmaps \"a\" not found", false),
+            (403, "namespaces \"a\" not found", false),
+        ];
+        for (status, message, expected) in table {
+            let body = json!({ "message": message }).to_string();
+            let refusal = Refusal::of_answer(status, &http::HeaderMap::new(), body.as_bytes());
+            assert_eq!(is_absence_of(&refusal, "a"), expected, "{status} {message}");
         }
     }
 

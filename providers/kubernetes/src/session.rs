@@ -23,6 +23,8 @@ pub(crate) struct Session {
     catalogue: Catalogue,
     /// Collections that these credentials may not write to.
     denied: Mutex<HashSet<String>>,
+    /// Namespaces that a dry run did not find and nobody here has made since.
+    absent_namespaces: Mutex<HashSet<String>>,
 }
 
 /// The mark that an apply leaves on its object.
@@ -34,7 +36,13 @@ pub(crate) struct Mark<'a> {
 
 impl Session {
     pub(crate) fn new(api: Api, target: Target) -> Self {
-        Self { api, target, catalogue: Catalogue::default(), denied: Mutex::default() }
+        Self {
+            api,
+            target,
+            catalogue: Catalogue::default(),
+            denied: Mutex::default(),
+            absent_namespaces: Mutex::default(),
+        }
     }
 
     /// Notes that a collection cannot be written; answers whether that is the connection's first.
@@ -47,6 +55,21 @@ impl Session {
 
     pub(crate) fn is_denied(&self, collection: &str) -> bool {
         self.denied.lock().unwrap_or_else(PoisonError::into_inner).contains(collection)
+    }
+
+    /// Notes that a namespace is not there: for each object in it the server would wait a while before it says so.
+    pub(crate) fn note_absent_namespace(&self, namespace: &str) {
+        self.absent_namespaces.lock().unwrap_or_else(PoisonError::into_inner).insert(namespace.to_owned());
+    }
+
+    pub(crate) fn is_absent_namespace(&self, namespace: &str) -> bool {
+        self.absent_namespaces.lock().unwrap_or_else(PoisonError::into_inner).contains(namespace)
+    }
+
+    fn note_made(&self, identity: &Identity) {
+        if identity.kind == "Namespace" {
+            self.absent_namespaces.lock().unwrap_or_else(PoisonError::into_inner).remove(&identity.name);
+        }
     }
 
     /// The kind as the server serves it, or nothing.
@@ -206,7 +229,9 @@ impl Session {
         }
         let options = ApplyOptions { manager: &desired.manager, force: desired.force, dry_run: false };
         let path = kind.object_path(desired.identity.namespace.as_deref(), &desired.identity.name);
-        self.api.apply(&path, &body, options).await.map_err(|refusal| {
+        let applied = self.api.apply(&path, &body, options).await;
+        self.note_made(&desired.identity);
+        applied.map_err(|refusal| {
             if is_other_object(&refusal) {
                 return ProviderError::new(
                     ErrorKind::NotFound,
