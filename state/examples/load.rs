@@ -1,6 +1,5 @@
 //! Measures the processor time of reading, folding and writing a large state: `cargo run --release --example load -- 100000`.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
-#![expect(clippy::result_large_err, reason = "a diagnostic is made once, on the way out")]
 
 use formwork_state::{
     Address, Key, Mode, ModuleInstance, Object, ObjectKey, Record, State, format_v4, journal,

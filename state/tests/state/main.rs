@@ -1,7 +1,6 @@
 //! The store as the engine sees it: through its door, over real and simulated disks.
+
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::result_large_err, reason = "a diagnostic is made once, on the way out")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod corpus;
 mod full_disk;
