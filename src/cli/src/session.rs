@@ -24,6 +24,23 @@ use std::sync::{Arc, Once};
 /// The workspace there is.
 pub(crate) const WORKSPACE: &str = "default";
 
+/// A `backend` block that asks for another place than the one there is: state in a place that nobody named would be
+/// worse than an error.
+fn unfollowed_backend(configuration: &Configuration) -> Option<Diagnostic> {
+    let backend = configuration.root.settings.backend.as_ref()?;
+    if backend.kind != "local" {
+        let detail = format!("There is no backend type named {:?}.", backend.kind.as_str());
+        let diagnostic = Diagnostic::error("unsupported-backend", "Unsupported backend type", detail);
+        return Some(diagnostic.at(backend.span).hint("Use backend \"local\", or leave the block out."));
+    }
+    let argument = backend.body.just_attributes().first()?;
+    let detail = format!(
+        "The local backend keeps its state in {STATE_FILE} of the working directory and takes no arguments yet."
+    );
+    let diagnostic = Diagnostic::error("unsupported-backend-argument", "Unsupported argument", detail);
+    Some(diagnostic.at(argument.name_span).hint("Leave it out, or choose the working directory with -chdir."))
+}
+
 /// One command's surroundings.
 pub(crate) struct Session {
     pub(crate) terminal: Terminal,
@@ -57,7 +74,8 @@ impl Session {
 
     /// The module tree of the working directory, checked; warnings are shown.
     pub(crate) fn load(&self) -> Result<Configuration, Failure> {
-        let (configuration, diagnostics) = run::load(&self.files);
+        let (configuration, mut diagnostics) = run::load(&self.files);
+        diagnostics.extend(unfollowed_backend(&configuration));
         self.settle(&diagnostics, &configuration.sources)?;
         Ok(configuration)
     }

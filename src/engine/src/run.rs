@@ -322,7 +322,10 @@ async fn begin(
 async fn close(store: &Store, errored: bool, diagnostics: &mut Diagnostics) {
     let may_close = store.folded().run.as_ref().is_some_and(|run| run.open.is_empty());
     if may_close && let Err(diagnostic) = store.append(&Record::Finished { errored }).await {
-        diagnostics.push(diagnostic);
+        let is_known = diagnostics.iter().any(|known| known.code == diagnostic.code);
+        if !is_known {
+            diagnostics.push(diagnostic);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ fn states(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The text less our own key, with one version for all.
+/// The text less our own key and its spacing, with one version for all.
 fn without_ours(bytes: &[u8]) -> String {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let text = match text.split_once(",\n  \"formwork\": {") {
@@ -34,7 +34,8 @@ fn without_ours(bytes: &[u8]) -> String {
         None => text,
     };
     let is_version = |line: &&str| !line.starts_with("  \"terraform_version\"");
-    text.lines().filter(is_version).collect::<Vec<_>>().join("\n")
+    let words = |line: &str| line.trim_start().replace("\": ", "\":");
+    text.lines().filter(is_version).map(words).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

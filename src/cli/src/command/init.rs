@@ -4,7 +4,7 @@
 use crate::failure::{Failure, Success};
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
-use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
+use formwork_diagnostic::{Diagnostics, Span};
 use formwork_engine::connections::missing_provider;
 use formwork_lang::Module;
 use formwork_state::ProviderAddress;
@@ -15,11 +15,6 @@ pub(super) fn run(terminal: Terminal) -> Result<Success, Failure> {
     print("\nInitializing the backend...\n");
     let configuration = session.load()?;
     let mut diagnostics = Diagnostics::new();
-    if let Some(backend) =
-        configuration.root.settings.backend.as_ref().filter(|backend| backend.kind != "local")
-    {
-        diagnostics.push(unknown_backend(&backend.kind).at(backend.span));
-    }
     print("\nInitializing provider plugins...\n");
     let mut listed = String::new();
     for (address, span) in required(&configuration.root) {
@@ -35,15 +30,6 @@ pub(super) fn run(terminal: Terminal) -> Result<Success, Failure> {
         "\nFormwork has been successfully initialized!\n\nYou may now begin working with Formwork. Try running \"formwork plan\" to see\nany changes that are required for your infrastructure.\n",
     );
     Ok(Success::Done)
-}
-
-fn unknown_backend(kind: &str) -> Diagnostic {
-    Diagnostic::error(
-        "unsupported-backend",
-        "Unsupported backend type",
-        format!("There is no backend type named {kind:?}."),
-    )
-    .hint("Use backend \"local\", or leave the block out.")
 }
 
 /// The providers that a module tree names, each once, with the place of the first.

@@ -145,6 +145,7 @@ impl Applier<'_> {
     }
 
     async fn record_intent(&self, act: &Act) -> Result<(), ()> {
+        tracing::info!(run = %self.input.run, address = %act.key, step = act.step, operation = ?act.operation, token = %act.token, "intent");
         let Ok(recipe) = serde_json::value::to_raw_value(&act.recipe) else { return Err(()) };
         let intent = Intent {
             key: act.key.clone(),
@@ -215,6 +216,7 @@ impl Applier<'_> {
     }
 
     pub(super) async fn finish_act(&self, act: &Act, applied: Applied) -> StepEnd {
+        tracing::info!(run = %self.input.run, address = %act.key, step = act.step, operation = ?act.operation, "done");
         let is_delete = act.operation == Operation::Delete;
         let object =
             match (is_delete, encode_act(act, &applied.object, applied.private.clone(), Status::Ready)) {
@@ -313,6 +315,7 @@ impl Applier<'_> {
 
     fn errored(&self, act: &Act, error: &ProviderError, more: &str) {
         let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+        tracing::warn!(run = %self.input.run, address = %act.key, step = act.step, kind = ?error.kind, "failed");
         self.environment.observer.observe(Event::ApplyErrored {
             key: act.key.clone(),
             action: act.action,

@@ -28,6 +28,14 @@ pub(crate) fn check_kinds(
 ) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let mut reported = FxHashSet::default();
+    for node in &graph.modules {
+        for (name, required) in &node.module.settings.required_providers {
+            let address = crate::graph::provider_address(&node.module, name);
+            if !connections.has_provider(&address) && reported.insert(address.to_string()) {
+                diagnostics.push(missing_provider(&address, environment).at(required.span));
+            }
+        }
+    }
     for (id, node) in (0..).map(NodeId).zip(&graph.nodes) {
         let provider = match node.kind {
             NodeKind::Resource(_) => {
