@@ -168,22 +168,6 @@ fn the_layout_is_the_one_users_know() {
     assert_eq!(read("s", text.as_bytes()).unwrap().follows.as_deref(), Some("r"));
 }
 
-/// The states of the equivalence corpus, where it is there.
-#[test]
-fn the_corpus_survives() {
-    let folder = std::env::var_os("FORMWORK_CORPORA").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"),
-        std::path::PathBuf::from,
-    );
-    let Ok(cases) = std::fs::read_dir(folder.join("equivalence")) else { return };
-    for case in cases {
-        let Ok(bytes) = std::fs::read(case.unwrap().path().join("input/terraform.tfstate")) else { continue };
-        let written = rewrite(&bytes);
-        assert_eq!(essence(&written), essence(&bytes));
-        assert_eq!(rewrite(&written), written);
-    }
-}
-
 #[test]
 fn damage_has_a_place_and_no_secret() {
     let resource = |instance: &str| {
