@@ -300,7 +300,8 @@ impl Releases {
     fn of_object(&mut self, order: &mut Order<'_, '_>, address: &Address, keeps_updates: bool) -> Vec<u32> {
         let mut readers: Vec<Reader> = self.of_objects.get(address).cloned().unwrap_or_default();
         readers.extend(self.of_blocks.get(&address.block()).cloned().unwrap_or_default());
-        readers.extend(self.of_config_blocks.get(&config_block(address)).cloned().unwrap_or_default());
+        readers
+            .extend(self.of_config_blocks.get(&address.block().config_name()).cloned().unwrap_or_default());
         self.steps_of(order, readers, keeps_updates)
     }
 
@@ -328,11 +329,4 @@ impl Releases {
         self.barriers.insert(key, joined);
         joined
     }
-}
-
-/// The block's name without any keys, as `dependencies` in the v4 format has it.
-fn config_block(address: &Address) -> String {
-    let modules = crate::graph::module_prefix(&address.module().config_path());
-    let mode = if address.mode() == formwork_state::Mode::Data { "data." } else { "" };
-    format!("{modules}{mode}{}.{}", address.type_name(), address.name())
 }
