@@ -7,10 +7,12 @@
 mod edge;
 mod parse;
 mod provider;
+mod selector;
 
 pub use edge::Edge;
 pub use parse::AddressError;
 pub use provider::{ProviderAddress, ProviderConfigAddress};
+pub use selector::Selector;
 
 use crate::Name;
 use std::cmp::Ordering;
