@@ -143,16 +143,17 @@ impl Decoder<'_> {
 
     fn nested(&mut self, body: &Body, schema: &NestedSchema) -> Value {
         let mut decoded = Decoded::default();
-        for block in body.blocks().iter().filter(|block| block.kind == schema.name) {
-            self.block(block, schema, &mut decoded);
+        let labels = usize::from(schema.nesting == Nesting::Map);
+        let property = body.attribute(&schema.name);
+        let (more, found) =
+            property.and_then(|property| body.json_blocks(property, labels)).unwrap_or_default();
+        self.diagnostics.append(found);
+        let written = body.blocks().iter().filter(|block| block.kind == schema.name);
+        let mut blocks: Vec<&Block> = written.chain(&*more).collect();
+        if !more.is_empty() {
+            blocks.sort_by_key(|block| block.header.start.max(block.body.span().start));
         }
-        if let Some(attribute) = body.attribute(&schema.name) {
-            let labels = usize::from(schema.nesting == Nesting::Map);
-            if let Some((blocks, found)) = body.json_blocks(attribute, labels) {
-                self.diagnostics.append(found);
-                blocks.iter().for_each(|block| self.block(block, schema, &mut decoded));
-            }
-        }
+        blocks.into_iter().for_each(|block| self.block(block, schema, &mut decoded));
         self.check_count(body, schema, &decoded);
         let marks = std::mem::take(&mut decoded.marks);
         if decoded.is_unknown {

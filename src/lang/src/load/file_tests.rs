@@ -198,9 +198,9 @@ fn a_file_that_cannot_be_read_makes_nothing_undeclared() {
     let broken = "{\"variable\": {\"a\": {}}, }";
     let found = faults(&[("a.tf.json", broken), ("b.tf", "output \"o\" {\n  value = var.a\n}\n")]);
     assert_eq!(found, ["a.tf.json:1 Trailing comma in object"]);
-    let broken = "variable a b? {\n}\n";
+    let broken = "variable \"a\" = {\n}\n";
     let found = faults(&[("a.tf", broken), ("b.tf", "output \"o\" {\n  value = var.a\n}\n")]);
-    assert_eq!(found, ["a.tf:1 Unsupported operator"]);
+    assert_eq!(found, ["a.tf:1 Invalid block definition"]);
 }
 
 #[test]

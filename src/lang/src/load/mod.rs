@@ -123,7 +123,11 @@ impl Loader<'_> {
         for body in bodies {
             for attribute in &body.attributes {
                 let detail = format!("An argument named \"{}\" is not expected here.", attribute.name);
-                self.report("unsupported-argument", "Unsupported argument", detail, attribute.name_span);
+                let mut diagnostic =
+                    Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
+                        .at(attribute.name_span);
+                diagnostic.hint = suggest::hint(&attribute.name, BLOCKS);
+                self.diagnostics.push(diagnostic);
             }
             for block in &body.blocks {
                 let start = self.diagnostics.len();
