@@ -153,7 +153,9 @@ impl Decoder<'_> {
         if !more.is_empty() {
             blocks.sort_by_key(|block| block.header.start.max(block.body.span().start));
         }
-        blocks.into_iter().for_each(|block| self.block(block, schema, &mut decoded));
+        for block in blocks {
+            self.block(block, schema, &mut decoded);
+        }
         self.check_count(body, schema, &decoded);
         let marks = std::mem::take(&mut decoded.marks);
         if decoded.is_unknown {
