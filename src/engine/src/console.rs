@@ -4,7 +4,9 @@
 
 use crate::connections::Connections;
 use crate::environment::Environment;
-use crate::evaluate::{Evaluator, EvaluatorOptions, Repetition, ResourceCell, RootVariables, RowRepetition, RowScope};
+use crate::evaluate::{
+    Evaluator, EvaluatorOptions, Repetition, ResourceCell, RootVariables, RowRepetition, RowScope,
+};
 use crate::graph::{Graph, ModuleId};
 use crate::objects::{decode_object, decode_output};
 use crate::plan::mode_of;
@@ -52,7 +54,11 @@ pub fn open<T>(
     };
     let missing = |node, module: &ModuleInstance, _: &dyn Fn() -> _| {
         let resource = graph.resource(node);
-        stored_cell(state, &connections, &block_of(module, resource.mode, &resource.type_name, &resource.name))
+        stored_cell(
+            state,
+            &connections,
+            &block_of(module, resource.mode, &resource.type_name, &resource.name),
+        )
     };
     let evaluator = Evaluator::new(&graph, options, Box::new(missing));
     let console = Console { evaluator, connections: &connections, state };
@@ -99,7 +105,8 @@ fn stored_cell(state: &State, connections: &Connections, block: &BlockAddress) -
     let mut values = Vec::new();
     for (key, object) in state.block_instances(block) {
         let kind = connections.kind(&object.provider.provider, block.mode(), block.type_name());
-        let decoded = kind.and_then(|kind| Some(kind.mark_sensitive(&decode_object(&object, &kind).ok()?.marked())));
+        let decoded =
+            kind.and_then(|kind| Some(kind.mark_sensitive(&decode_object(&object, &kind).ok()?.marked())));
         keys.push(key);
         values.push(decoded.unwrap_or_else(|| Value::unknown(Type::Dynamic)));
     }

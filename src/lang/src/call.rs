@@ -361,7 +361,11 @@ static TEMPLATE_FILE: Function = Function {
     call: evaluator_renders,
 };
 
-static TEMPLATE_STRING: Function = Function { name: "templatestring", ..TEMPLATE_FILE };
+static TEMPLATE_STRING: Function = Function {
+    name: "templatestring",
+    parameters: &[Parameter::new("template", crate::functions::Shape::String), TEMPLATE_PARAMETERS[1]],
+    ..TEMPLATE_FILE
+};
 
 /// What the evaluator provides itself, for whoever describes the functions.
 pub(crate) static LAZY_FUNCTIONS: &[Function] = &[

@@ -45,7 +45,8 @@ pub fn parse_console(text: &str, sources: &mut Sources) -> (Option<ConsoleInput>
 fn type_argument(expression: &Expr) -> Option<&Expr> {
     match &expression.kind {
         ExprKind::Parentheses(inner) => type_argument(inner),
-        ExprKind::Call(call) if call.name == TYPE_FUNCTION && !call.expand => match call.arguments.as_slice() {
+        ExprKind::Call(call) if call.name == TYPE_FUNCTION && !call.expand => match call.arguments.as_slice()
+        {
             [only] => Some(only),
             _ => None,
         },
@@ -80,9 +81,10 @@ pub fn is_incomplete(text: &str) -> bool {
             _ => {}
         }
     }
-    let is_comment = tokens.iter().rev().nth(1).is_some_and(|last| {
-        last.kind == TokenKind::Invalid && text[last.start as usize..].starts_with("/*")
-    });
+    let is_comment =
+        tokens.iter().rev().nth(1).is_some_and(|last| {
+            last.kind == TokenKind::Invalid && text[last.start as usize..].starts_with("/*")
+        });
     open > 0 || is_comment
 }
 
@@ -125,10 +127,14 @@ mod tests {
             ("1 +", Err("Missing expression")),
         ] {
             let (input, diagnostics) = parse_console(text, &mut Sources::new());
-            let found = input
-                .map(|input| input.asks_type)
-                .ok_or_else(|| diagnostics.iter().map(|one| one.summary.clone()).collect::<Vec<_>>().join(","));
-            assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|error| *error), "{text}");
+            let found = input.map(|input| input.asks_type).ok_or_else(|| {
+                diagnostics.iter().map(|one| one.summary.clone()).collect::<Vec<_>>().join(",")
+            });
+            assert_eq!(
+                found.as_ref().map_err(String::as_str),
+                expected.as_ref().map_err(|error| *error),
+                "{text}"
+            );
         }
     }
 }

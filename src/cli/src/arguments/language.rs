@@ -5,6 +5,7 @@ use clap::{ArgAction, Args, Subcommand};
 use std::path::PathBuf;
 
 /// `fmt`
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct Format {
     /// List files whose formatting differs (never with standard input).

@@ -10,9 +10,6 @@ use formwork_diagnostic::{Diagnostic, Sources};
 use formwork_engine::console::{self, Console as Expressions};
 use formwork_lang::{is_incomplete, parse_console};
 use formwork_state::{State, format_v4};
-use rustyline::error::ReadlineError;
-use rustyline::history::MemHistory;
-use rustyline::{Config, Editor};
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
@@ -36,15 +33,14 @@ pub(super) fn run(
         Some(path) => read_state(path).map_err(|diagnostic| session.refused(diagnostic))?,
         None => session.store("console", &UNLOCKED)?.folded().state.clone(),
     };
-    let input = Input::new().map_err(|diagnostic| session.refused(diagnostic))?;
-    let is_piped = matches!(input, Input::Piped);
+    let input = Input::new();
     let had_errors =
         console::open(&session.environment, &configuration, &state, WORKSPACE, |expressions, found| {
             let _ = session.settle(&found, &configuration.sources);
             Prompt { session: &session, expressions, sources: configuration.sources.clone() }.serve(input)
         });
     // At a prompt, whoever typed has seen the errors; a script has only the exit code.
-    if is_piped && had_errors { Err(Failure::default()) } else { Ok(Success::Done) }
+    if input == Input::Piped && had_errors { Err(Failure::default()) } else { Ok(Success::Done) }
 }
 
 fn read_state(path: &Path) -> Result<State, Diagnostic> {
@@ -58,43 +54,29 @@ fn read_state(path: &Path) -> Result<State, Diagnostic> {
 }
 
 /// Where lines come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Piped,
-    Typed(Box<Editor<(), MemHistory>>),
+    Typed,
 }
 
 impl Input {
-    fn new() -> Result<Self, Diagnostic> {
-        if !std::io::stdin().is_terminal() {
-            return Ok(Self::Piped);
-        }
-        let editor = Editor::with_history(Config::default(), MemHistory::new()).map_err(|error| {
-            let detail = format!("The terminal does not take part in line editing: {error}.");
-            Diagnostic::error("no-line-editor", "Console could not be started", detail)
-                .hint("Give the expressions through a pipe.")
-        })?;
-        Ok(Self::Typed(Box::new(editor)))
+    fn new() -> Self {
+        if std::io::stdin().is_terminal() { Self::Typed } else { Self::Piped }
     }
 
     /// One line without its end; nothing at the end of the input.
-    fn line(&mut self, is_continued: bool) -> Option<String> {
-        match self {
-            Self::Piped => {
-                let mut line = String::new();
-                let length = std::io::stdin().lock().read_line(&mut line).ok()?;
-                (length > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
-            }
-            Self::Typed(editor) => match editor.readline(if is_continued { ": " } else { "> " }) {
-                Ok(line) => Some(line),
-                // The input begun is dropped, the console stays.
-                Err(ReadlineError::Interrupted) if is_continued => Some("exit".to_owned()),
-                Err(_) => None,
-            },
+    fn line(self, is_continued: bool) -> Option<String> {
+        if self == Self::Typed {
+            print(if is_continued { ": " } else { "> " });
         }
+        let mut line = String::new();
+        let length = std::io::stdin().lock().read_line(&mut line).ok()?;
+        (length > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
     }
 
     /// Everything up to where it is whole.
-    fn text(&mut self) -> Option<String> {
+    fn text(self) -> Option<String> {
         let mut text = self.line(false)?;
         while is_incomplete(&text) {
             let Some(line) = self.line(true) else { break };
@@ -103,9 +85,6 @@ impl Input {
             }
             text.push('\n');
             text.push_str(&line);
-        }
-        if let Self::Typed(editor) = self {
-            let _ = editor.add_history_entry(text.as_str());
         }
         Some(text)
     }
@@ -119,7 +98,7 @@ struct Prompt<'a> {
 
 impl Prompt<'_> {
     /// Answers until there is nothing more; says whether anything went wrong.
-    fn serve(&mut self, mut input: Input) -> bool {
+    fn serve(&mut self, input: Input) -> bool {
         let mut had_errors = false;
         while let Some(text) = input.text() {
             match text.trim() {

@@ -60,19 +60,16 @@ mod tests {
 
     #[test]
     fn types_are_written_over_several_lines() {
-        let object = || Type::object([("a".into(), Type::String), ("b".into(), Type::Number)]);
+        let object = || Type::object([("a", Type::String), ("b", Type::Number)]);
         for (value_type, expected) in [
             (Type::Dynamic, "dynamic"),
             (Type::list(Type::Bool), "list(bool)"),
-            (Type::object([]), "object({})"),
-            (Type::tuple([]), "tuple([])"),
+            (Type::object::<&str>([]), "object({})"),
+            (Type::tuple(vec![]), "tuple([])"),
             (object(), "object({\n    a: string,\n    b: number,\n})"),
             (Type::map(Type::list(Type::String)), "map(list(string))"),
-            (Type::tuple([Type::String]), "tuple([\n    string,\n])"),
-            (
-                Type::set(object()),
-                "set(\n    object({\n        a: string,\n        b: number,\n    }),\n)",
-            ),
+            (Type::tuple(vec![Type::String]), "tuple([\n    string,\n])"),
+            (Type::set(object()), "set(\n    object({\n        a: string,\n        b: number,\n    }),\n)"),
         ] {
             let mut out = String::new();
             write(&mut out, &value_type, 0);

@@ -18,12 +18,14 @@ pub(super) fn space(pieces: &mut [Piece<'_>], lines: &[Line]) {
 /// Whether a blank stands between two pieces. `before` is what stands before them in their cell.
 fn is_spaced(before: Option<T>, left: &Piece<'_>, right: &Piece<'_>) -> bool {
     match (left.kind, right.kind) {
-        // Nothing before the end of a line, around a dot, inside a name with namespaces, or between a function and its
-        // arguments.
+        // Nothing before the end of a line, around a dot, inside a name with namespaces or empty braces, between a
+        // function and its arguments or between two sequences.
         (_, T::Newline | T::Dot | T::Comma | T::Ellipsis)
         | (T::Dot, _)
         | (T::Identifier, T::OpenParenthesis | T::DoubleColon)
-        | (T::DoubleColon, T::Identifier) => false,
+        | (T::DoubleColon, T::Identifier)
+        | (T::OpenBrace, T::CloseBrace)
+        | (T::SequenceEnd, T::Interpolation | T::Directive) => false,
         (T::Comma, _) => true,
         // Text is as it is.
         (T::QuotedText | T::PlainText | T::OpenQuote | T::OpenHeredoc, _)
@@ -33,13 +35,11 @@ fn is_spaced(before: Option<T>, left: &Piece<'_>, right: &Piece<'_>) -> bool {
         (kind, T::OpenBracket) if matches!(kind, T::Identifier | T::Number) || left.brackets() < 0 => false,
         (T::Not, _) => false,
         (T::Minus, _) => before.is_some_and(ends_operand),
-        (T::OpenBrace, T::CloseBrace) => false,
         // Braces alone have blanks inside, also where `${` stands before one.
         (T::OpenBrace, _)
         | (_, T::CloseBrace)
         | (T::Interpolation | T::Directive, T::OpenBrace)
         | (T::CloseBrace, T::SequenceEnd) => true,
-        (T::SequenceEnd, T::Interpolation | T::Directive) => false,
         _ => left.brackets() <= 0 && right.brackets() >= 0,
     }
 }

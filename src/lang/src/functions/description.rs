@@ -18,7 +18,10 @@ static FUNCTIONS: &[(&str, &str)] = &[
     ("abs", "`abs` gives a number without its sign."),
     ("abspath", "`abspath` turns a path into an absolute one, seen from the working directory."),
     ("alltrue", "`alltrue` says whether every element of a list is true; it is true for an empty list."),
-    ("anytrue", "`anytrue` says whether at least one element of a list is true; it is false for an empty list."),
+    (
+        "anytrue",
+        "`anytrue` says whether at least one element of a list is true; it is false for an empty list.",
+    ),
     ("base64decode", "`base64decode` decodes Base64 to the UTF-8 text that it stands for."),
     ("base64encode", "`base64encode` encodes the UTF-8 bytes of a text in Base64."),
     ("base64gunzip", "`base64gunzip` decodes Base64 and decompresses the gzip data in it to a text."),
@@ -35,14 +38,20 @@ static FUNCTIONS: &[(&str, &str)] = &[
     ("cidrhost", "`cidrhost` gives the address of one host, by its number, in a network."),
     ("cidrnetmask", "`cidrnetmask` writes the prefix length of an IPv4 network as a mask."),
     ("cidrsubnet", "`cidrsubnet` gives one subnet, by its number, of a network."),
-    ("cidrsubnets", "`cidrsubnets` gives subnets of a network that follow each other, each of a size of its own."),
+    (
+        "cidrsubnets",
+        "`cidrsubnets` gives subnets of a network that follow each other, each of a size of its own.",
+    ),
     ("coalesce", "`coalesce` gives the first of its arguments that is neither null nor an empty text."),
     ("coalescelist", "`coalescelist` gives the first of its arguments that is not an empty list."),
     ("compact", "`compact` leaves null and empty texts out of a list."),
     ("concat", "`concat` joins lists to one list."),
     ("contains", "`contains` says whether a list or set holds a value."),
     ("convert", "`convert` converts a value to a type, written as for an input variable."),
-    ("csvdecode", "`csvdecode` reads comma-separated values: one object a line, with attributes named by the first line."),
+    (
+        "csvdecode",
+        "`csvdecode` reads comma-separated values: one object a line, with attributes named by the first line.",
+    ),
     ("dirname", "`dirname` gives a path without its last part."),
     ("distinct", "`distinct` leaves out of a list what stands in it before."),
     ("element", "`element` gives the element of a list at an index that begins anew at the list's end."),
@@ -64,7 +73,10 @@ static FUNCTIONS: &[(&str, &str)] = &[
     ("formatdate", "`formatdate` writes a timestamp in another form."),
     ("formatlist", "`formatlist` gives a list of texts, each formatted from one element of each list."),
     ("handlebars", "`handlebars` renders a Handlebars template with values; a missing value is an error."),
-    ("handlebarsfile", "`handlebarsfile` renders a file that is a Handlebars template with values; a missing value is an error."),
+    (
+        "handlebarsfile",
+        "`handlebarsfile` renders a file that is a Handlebars template with values; a missing value is an error.",
+    ),
     ("indent", "`indent` puts spaces before every line of a text but the first."),
     ("index", "`index` gives the index of the first element of a list that equals a value."),
     ("issensitive", "`issensitive` says whether a value is sensitive."),
@@ -76,7 +88,10 @@ static FUNCTIONS: &[(&str, &str)] = &[
     ("log", "`log` gives the logarithm of a number to a base."),
     ("lookup", "`lookup` gives the element of a map with a key, or a default where there is none."),
     ("lower", "`lower` turns all letters of a text into small ones."),
-    ("matchkeys", "`matchkeys` gives the elements of a list whose counterparts in a second list stand in a third."),
+    (
+        "matchkeys",
+        "`matchkeys` gives the elements of a list whose counterparts in a second list stand in a third.",
+    ),
     ("max", "`max` gives the greatest of its arguments."),
     ("md5", "`md5` gives the MD5 digest of a text in hexadecimal."),
     ("merge", "`merge` joins maps or objects to one; of equal keys, the later argument's wins."),
@@ -88,9 +103,15 @@ static FUNCTIONS: &[(&str, &str)] = &[
     ("plantimestamp", "`plantimestamp` gives the time of the plan in the form of RFC 3339."),
     ("pow", "`pow` raises a number to a power."),
     ("range", "`range` gives numbers from a start to a limit, by a step."),
-    ("regex", "`regex` gives what a regular expression matches in a text; it is an error where it matches nothing."),
+    (
+        "regex",
+        "`regex` gives what a regular expression matches in a text; it is an error where it matches nothing.",
+    ),
     ("regexall", "`regexall` gives all that a regular expression matches in a text."),
-    ("replace", "`replace` puts one text in place of another wherever it stands, or of what a regular expression between slashes matches."),
+    (
+        "replace",
+        "`replace` puts one text in place of another wherever it stands, or of what a regular expression between slashes matches.",
+    ),
     ("reverse", "`reverse` gives the elements of a list from the last to the first."),
     ("rsadecrypt", "`rsadecrypt` decrypts a text in Base64 with an RSA private key."),
     ("sensitive", "`sensitive` gives a value that is not shown from here on."),
@@ -116,7 +137,10 @@ static FUNCTIONS: &[(&str, &str)] = &[
     ("textencodebase64", "`textencodebase64` encodes a text in a character encoding and that in Base64."),
     ("timeadd", "`timeadd` adds a duration to a timestamp."),
     ("timecmp", "`timecmp` gives -1, 0 or 1 as one timestamp is before, at or after another."),
-    ("timestamp", "`timestamp` gives the current time in the form of RFC 3339; it is not known before apply."),
+    (
+        "timestamp",
+        "`timestamp` gives the current time in the form of RFC 3339; it is not known before apply.",
+    ),
     ("title", "`title` turns the first letter of every word into a capital."),
     ("tobool", "`tobool` converts a value to a bool."),
     ("tolist", "`tolist` converts a value to a list."),
@@ -124,7 +148,10 @@ static FUNCTIONS: &[(&str, &str)] = &[
     ("tonumber", "`tonumber` converts a value to a number."),
     ("toset", "`toset` converts a value to a set."),
     ("tostring", "`tostring` converts a value to a text."),
-    ("transpose", "`transpose` turns a map of lists of texts around: each text becomes a key of the keys it stood under."),
+    (
+        "transpose",
+        "`transpose` turns a map of lists of texts around: each text becomes a key of the keys it stood under.",
+    ),
     ("trim", "`trim` takes given characters off both ends of a text."),
     ("trimprefix", "`trimprefix` takes a text off another's beginning, where it stands there."),
     ("trimspace", "`trimspace` takes blank space off both ends of a text."),
@@ -166,14 +193,15 @@ static PARAMETERS: &[(&str, &str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::{FUNCTIONS, PARAMETERS, of_function};
-    use crate::functions::signature::STUBS;
     use crate::functions::names;
+    use crate::functions::signature::STUBS;
 
     #[test]
     fn tables_are_sorted_and_whole() {
         assert!(FUNCTIONS.is_sorted_by_key(|(name, _)| *name));
         assert!(PARAMETERS.is_sorted_by_key(|(function, parameter, _)| (*function, *parameter)));
-        let missing: Vec<&str> = names().filter(|name| of_function(name).is_empty() && !STUBS.contains(name)).collect();
+        let missing: Vec<&str> =
+            names().filter(|name| of_function(name).is_empty() && !STUBS.contains(name)).collect();
         assert!(missing.is_empty(), "a sentence is missing in functions/description.rs for {missing:?}");
         for (name, sentence) in FUNCTIONS {
             assert!(sentence.starts_with(&format!("`{name}` ")) && sentence.ends_with('.'), "{name}");

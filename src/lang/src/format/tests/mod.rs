@@ -79,10 +79,7 @@ fn old_spellings_are_brought_up_to_date() {
         ("variable \"v\" {\ntype = set\n}", "variable \"v\" {\n  type = set(any)\n}"),
         ("variable \"v\" {\ntype = \"set\"\n}", "variable \"v\" {\n  type = \"set\"\n}"),
         ("output \"v\" {\ntype = list\n}", "output \"v\" {\n  type = list\n}"),
-        (
-            "x {\nvariable \"v\" {\ntype = list\n}\n}",
-            "x {\n  variable \"v\" {\n    type = list\n  }\n}",
-        ),
+        ("x {\nvariable \"v\" {\ntype = list\n}\n}", "x {\n  variable \"v\" {\n    type = list\n  }\n}"),
     ] {
         let once = formatted(text).unwrap_or_else(|| panic!("{text:?} does not parse"));
         assert_eq!(once, expected, "{text:?}");
@@ -146,7 +143,10 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() && name != "target" && !name.starts_with('.') {
             collect(&path, found);
-        } else if [".tf", ".tfvars", ".in", ".out", ".hcl", ".t", ".hcldec"].iter().any(|end| name.ends_with(end)) {
+        } else if [".tf", ".tfvars", ".in", ".out", ".hcl", ".t", ".hcldec"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
             found.push(path);
         }
     }
@@ -177,7 +177,7 @@ fn wide_gap() -> impl Strategy<Value = &'static str> + Clone {
     prop_oneof![4 => Just(""), 3 => Just(" "), 1 => Just("\n"), 1 => Just("\n\n  "), 1 => Just(" # c\n"), 1 => Just("/* c\n */")]
 }
 
-fn joined(parts: Vec<String>, open: &str, separator: &str, close: &str) -> String {
+fn joined(parts: &[String], open: &str, separator: &str, close: &str) -> String {
     format!("{open}{}{close}", parts.join(separator))
 }
 
@@ -197,22 +197,34 @@ fn expression() -> impl Strategy<Value = String> {
         let spaced = (wide_gap(), inner.clone(), wide_gap()).prop_map(|(a, x, b)| format!("{a}{x}{b}"));
         let flat = (gap(), inner.clone(), gap()).prop_map(|(a, x, b)| format!("{a}{x}{b}"));
         let operator = prop_oneof![
-            Just("+"), Just("-"), Just("*"), Just("/"), Just("%"), Just("=="), Just("!="), Just("<"), Just(">="),
-            Just("&&"), Just("||"), Just("? x :"),
+            Just("+"),
+            Just("-"),
+            Just("*"),
+            Just("/"),
+            Just("%"),
+            Just("=="),
+            Just("!="),
+            Just("<"),
+            Just(">="),
+            Just("&&"),
+            Just("||"),
+            Just("? x :"),
         ];
         prop_oneof![
-            prop::collection::vec(spaced.clone(), 0..4).prop_map(|all| joined(all, "[", ",", "]")),
-            prop::collection::vec(spaced.clone(), 0..4).prop_map(|all| joined(all, "f(", ",", ")")),
+            prop::collection::vec(spaced.clone(), 0..4).prop_map(|all| joined(&all, "[", ",", "]")),
+            prop::collection::vec(spaced.clone(), 0..4).prop_map(|all| joined(&all, "f(", ",", ")")),
             prop::collection::vec((gap(), "[a-z]{1,4}", gap(), inner.clone(), gap()), 0..4).prop_map(|all| {
                 let items = all.into_iter().map(|(a, name, b, value, c)| format!("{a}{name}{b}={value}{c}"));
-                joined(items.collect(), "{\n", "\n", "\n}")
+                joined(&items.collect::<Vec<_>>(), "{\n", "\n", "\n}")
             }),
             spaced.clone().prop_map(|x| format!("({x})")),
             flat.clone().prop_map(|x| format!("\"${{{x}}}\"")),
-            (flat.clone(), "[a-z ]{0,3}").prop_map(|(x, text)| format!("\"{text}${{{x}}}%{{ if a }}b%{{endif}}\"")),
+            (flat.clone(), "[a-z ]{0,3}")
+                .prop_map(|(x, text)| format!("\"{text}${{{x}}}%{{ if a }}b%{{endif}}\"")),
             (gap(), inner.clone()).prop_map(|(a, x)| format!("-{a}{x}")),
             (gap(), inner.clone()).prop_map(|(a, x)| format!("!{a}{x}")),
-            (inner.clone(), gap(), operator, flat.clone()).prop_map(|(x, a, sign, y)| format!("{x}{a}{sign}{y}")),
+            (inner.clone(), gap(), operator, flat.clone())
+                .prop_map(|(x, a, sign, y)| format!("{x}{a}{sign}{y}")),
             (spaced.clone(), spaced).prop_map(|(x, y)| format!("[for v in{x}:{y}if true]")),
             flat.prop_map(|x| format!("[<<-E\n  x ${{{x}}}\n  y\n E\n]")),
         ]
@@ -225,8 +237,17 @@ fn body() -> impl Strategy<Value = String> {
         .prop_map(|(a, name, b, c, value, end)| format!("{a}{name}{b}={c}{value}{end}"));
     let arguments = prop::collection::vec(argument, 0..4).prop_map(|all| all.concat());
     arguments.prop_recursive(3, 12, 3, move |inner| {
-        (gap(), "[a-z]{1,5}", prop_oneof![Just(""), Just(" x"), Just("\"x\""), Just(" x /* c */ \"y\"")], inner.clone(), inner, end())
-            .prop_map(|(a, kind, labels, body, before, end)| format!("{before}{a}{kind}{labels}{{\n{body}}}{end}"))
+        (
+            gap(),
+            "[a-z]{1,5}",
+            prop_oneof![Just(""), Just(" x"), Just("\"x\""), Just(" x /* c */ \"y\"")],
+            inner.clone(),
+            inner,
+            end(),
+        )
+            .prop_map(|(a, kind, labels, body, before, end)| {
+                format!("{before}{a}{kind}{labels}{{\n{body}}}{end}")
+            })
     })
 }
 

@@ -38,7 +38,16 @@ pub(super) struct Specification {
 }
 
 const KINDS: [&str; 11] = [
-    "object", "array", "literal", "attr", "block", "block_list", "block_map", "block_set", "block_attrs", "default",
+    "object",
+    "array",
+    "literal",
+    "attr",
+    "block",
+    "block_list",
+    "block_map",
+    "block_set",
+    "block_attrs",
+    "default",
     "transform",
 ];
 
@@ -103,9 +112,11 @@ fn spec(block: &BlockSyntax) -> Result<Spec, String> {
             let labels = value("labels")?.and_then(|labels| labels.items().map(<[Value]>::len)).unwrap_or(1);
             blocks(Shape::Map(labels))?
         }
-        "block_attrs" => {
-            Spec::BlockAttributes { kind: named("block_type")?, element: value_type("element_type"), is_required }
-        }
+        "block_attrs" => Spec::BlockAttributes {
+            kind: named("block_type")?,
+            element: value_type("element_type"),
+            is_required,
+        },
         "default" => Spec::Default(all(body)?.into_iter().map(|(_, spec)| spec).collect()),
         "transform" => {
             let result = body.attribute("result").ok_or("a transform without a result")?;
@@ -145,7 +156,9 @@ impl Spec {
         match self {
             Self::Object(parts) => parts.iter().for_each(|(_, part)| part.names(attributes, blocks)),
             Self::Array(parts) | Self::Default(parts) => {
-                parts.iter().for_each(|part| part.names(attributes, blocks));
+                for part in parts {
+                    part.names(attributes, blocks);
+                }
             }
             Self::Literal(_) => {}
             Self::Attribute { name, .. } => attributes.push(name),
@@ -192,9 +205,9 @@ impl Decoder<'_> {
 
     fn value(&mut self, body: &BodySyntax, spec: &Spec) -> Value {
         match spec {
-            Spec::Object(parts) => {
-                Value::object(parts.iter().map(|(name, part)| (name.clone(), self.value(body, part))).collect())
-            }
+            Spec::Object(parts) => Value::object(
+                parts.iter().map(|(name, part)| (name.clone(), self.value(body, part))).collect(),
+            ),
             Spec::Array(parts) => Value::tuple(parts.iter().map(|part| self.value(body, part)).collect()),
             Spec::Literal(value) => value.clone(),
             Spec::Attribute { name, value_type, is_required } => {

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 /// Where the corpora are; nothing where there are none.
 fn folder() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
-    let folder = std::env::var_os("FORMWORK_CORPORA").map_or_else(beside, PathBuf::from).join("hcl-specsuite");
+    let folder =
+        std::env::var_os("FORMWORK_CORPORA").map_or_else(beside, PathBuf::from).join("hcl-specsuite");
     folder.is_dir().then_some(folder)
 }
 
@@ -141,13 +142,15 @@ fn fits(given: &Type, wanted: &Type) -> bool {
         | (Type::Set(given), Type::Set(wanted))
         | (Type::Map(given), Type::Map(wanted)) => fits(given, wanted),
         (Type::Tuple(given), Type::Tuple(wanted)) => {
-            given.len() == wanted.len() && given.iter().zip(wanted.iter()).all(|(one, other)| fits(one, other))
+            given.len() == wanted.len()
+                && given.iter().zip(wanted.iter()).all(|(one, other)| fits(one, other))
         }
         (Type::Object(given), Type::Object(wanted)) => {
             given.attributes().len() == wanted.attributes().len()
-                && wanted.attributes().iter().all(|(name, wanted)| {
-                    given.get(name).is_some_and(|given| fits(given, wanted))
-                })
+                && wanted
+                    .attributes()
+                    .iter()
+                    .all(|(name, wanted)| given.get(name).is_some_and(|given| fits(given, wanted)))
         }
         _ => given == wanted,
     }
