@@ -21,8 +21,10 @@ pub struct ConsoleInput {
 
 /// Parses one input; it becomes a source of its own.
 pub fn parse_console(text: &str, sources: &mut Sources) -> (Option<ConsoleInput>, Diagnostics) {
-    let file = sources.add("<console-input>", text);
-    let (syntax, mut diagnostics) = parser::parse_expression(file, text);
+    // A heredoc's end has a newline behind it.
+    let text = format!("{text}\n");
+    let file = sources.add("<console-input>", text.as_str());
+    let (syntax, mut diagnostics) = parser::parse_expression(file, &text);
     let Some(syntax) = syntax.filter(|_| !diagnostics.has_errors()) else { return (None, diagnostics) };
     let (syntax, asks_type) = type_argument(&syntax).map_or((&syntax, false), |argument| (argument, true));
     let expression = compile(syntax, &[]);

@@ -4,6 +4,7 @@ use crate::compile::compile_closed;
 use crate::constraint::parse_constraint;
 use crate::evaluate::Nowhere;
 use crate::expression::Expression;
+use crate::json;
 use crate::syntax::{BlockSyntax, BodySyntax, Expr};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
@@ -186,6 +187,7 @@ impl Decoder<'_> {
     pub(super) fn body(&mut self, body: &BodySyntax, spec: &Spec) -> Value {
         let (mut attributes, mut blocks) = (Vec::new(), Vec::new());
         spec.names(&mut attributes, &mut blocks);
+        let body = &self.with_blocks(body, &blocks);
         for attribute in &body.attributes {
             if !attributes.contains(&attribute.name.as_str()) {
                 self.report("Unsupported argument", attribute.name_span);
@@ -201,6 +203,22 @@ impl Decoder<'_> {
             }
         }
         self.value(body, spec)
+    }
+
+    /// In JSON, the specification alone says which properties are blocks.
+    fn with_blocks(&mut self, body: &BodySyntax, blocks: &[(&str, usize)]) -> BodySyntax {
+        let mut body = body.clone();
+        for attribute in std::mem::take(&mut body.attributes) {
+            let kind = blocks.iter().find(|(kind, _)| *kind == attribute.name);
+            match (kind, &attribute.json) {
+                (Some((_, labels)), Some(json)) => {
+                    let (name, span) = (&attribute.name, attribute.name_span);
+                    body.blocks.extend(json::blocks_of(name, span, json, *labels, &mut self.diagnostics));
+                }
+                _ => body.attributes.push(attribute),
+            }
+        }
+        body
     }
 
     fn value(&mut self, body: &BodySyntax, spec: &Spec) -> Value {

@@ -6,6 +6,7 @@ mod decode;
 use crate::compile::compile;
 use crate::constraint::parse_constraint;
 use crate::evaluate::Nowhere;
+use crate::json;
 use crate::parser::parse_file;
 use crate::syntax::{BlockSyntax, BodySyntax};
 use decode::{Decoder, Specification};
@@ -34,11 +35,18 @@ fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A file in native syntax, as the suite's own files are.
+/// A file as a body, by its name in JSON or native syntax.
 fn body(path: &Path, sources: &mut Sources) -> Result<(BodySyntax, Diagnostics), String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let file = sources.add(path.to_string_lossy(), text.as_str());
-    Ok(parse_file(file, &text))
+    if path.extension().is_none_or(|extension| extension != "json") {
+        return Ok(parse_file(file, &text));
+    }
+    let mut diagnostics = Diagnostics::new();
+    let document = json::read(file, &text).map_err(|found| format!("{found:?}"))?;
+    let blocks = json::blocks_of(&"document".into(), document.span, &document, 0, &mut diagnostics);
+    let body = blocks.into_iter().next().ok_or("a document that is no object")?.body;
+    Ok((body, diagnostics))
 }
 
 /// One expected or found diagnostic: severity, then line, column and byte of both ends.
@@ -164,7 +172,12 @@ fn run(case: &Path) -> Result<(), String> {
     };
     let specification = decode::read(&sound(&case.with_extension("hcldec"), &mut sources)?)?;
     let expected = expected(&sound(case, &mut sources)?)?;
-    check(&case.with_extension("hcl"), &specification, &expected)
+    let inputs = ["hcl", "hcl.json"].map(|extension| case.with_extension(extension));
+    let inputs: Vec<_> = inputs.iter().filter(|input| input.exists()).collect();
+    if inputs.is_empty() {
+        return Err("there is no input".to_owned());
+    }
+    inputs.into_iter().try_for_each(|input| check(input, &specification, &expected))
 }
 
 /// Every case; where the suite is not there, there is nothing to hold against.
