@@ -15,6 +15,7 @@ pub mod environment;
 pub mod evaluate;
 pub mod event;
 pub mod expand;
+pub mod focus;
 pub mod graph;
 pub mod model;
 pub mod objects;

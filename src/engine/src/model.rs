@@ -3,6 +3,7 @@
 //! Invariant: nothing here calls a provider or evaluates anything; order, replacement, forgetting and stages were
 //! decided when the plan was made, and apply only performs them.
 
+use crate::focus::Focus;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::Target;
@@ -281,8 +282,21 @@ pub struct Plan {
     pub readings: Vec<StoredReading>,
     /// Data sources that were read, for apply to use and to store.
     pub data: Vec<DataResult>,
+    /// What it is about.
+    pub focus: Focus,
+    /// Objects that take another address, in the order in which that is possible.
+    pub moves: Vec<Move>,
     /// The configurations under which objects of the state are read and removed, by address.
     pub prior_configurations: Vec<(ProviderConfigAddress, Value)>,
+}
+
+/// An object that takes another address; those of it that are set aside go along.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Move {
+    /// Where the state has it.
+    pub from: Address,
+    /// Where the configuration has it.
+    pub to: Address,
 }
 
 /// A reading that differs from what is stored.

@@ -169,6 +169,8 @@ impl Case {
             errored: self.plan["errored"] == Json::Bool(true),
             readings: Vec::new(),
             data: Vec::new(),
+            focus: formwork_engine::focus::Focus::default(),
+            moves: Vec::new(),
             prior_configurations: Vec::new(),
             ephemeral_variables: Vec::new(),
         }

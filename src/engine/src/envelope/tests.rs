@@ -48,6 +48,8 @@ fn later(changes: Vec<Change>) -> Plan {
         errored: false,
         readings: Vec::new(),
         data: Vec::new(),
+        focus: crate::focus::Focus::default(),
+        moves: Vec::new(),
         prior_configurations: Vec::new(),
     }
 }

@@ -14,7 +14,9 @@ mod instances;
 mod kinds;
 mod orphans;
 mod provider;
+mod reach;
 mod refresh;
+mod triggers;
 
 pub(crate) use ignored::ignore_changes;
 pub use instances::PlannedRow;
@@ -23,10 +25,12 @@ pub(crate) use kinds::language_mode;
 pub use kinds::{mode_of, validate_configuration};
 pub use provider::ProviderNode;
 pub(crate) use provider::evaluate_configuration;
+pub(crate) use reach::Reach;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
-use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables};
+use crate::evaluate::{Evaluator, EvaluatorOptions, Expansion, ResourceCell, RootVariables};
+use crate::focus::Focus;
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::{
     Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage,
@@ -39,7 +43,7 @@ use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Module, Source};
 use formwork_sdk::Connection;
-use formwork_state::{Address, ObjectKey, OpenRun, ProviderConfigAddress, State};
+use formwork_state::{Address, ModuleInstance, ObjectKey, OpenRun, ProviderConfigAddress, State};
 use formwork_value::{Type, Value};
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -47,6 +51,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// What stands, by address: as stored, or as a fresh reading found it.
+pub(crate) type Priors = Rc<RefCell<FxHashMap<Address, Rc<PriorObject>>>>;
 
 /// The rows of each block in each row of its module.
 type PlannedRows = FxHashMap<(NodeId, u32), Rc<[PlannedRow]>>;
@@ -79,6 +86,10 @@ pub struct PlanInput<'a> {
     pub workspace: String,
     /// Says who owns objects: written on them.
     pub owner: String,
+    /// What it is about.
+    pub focus: Focus,
+    /// Instances that are replaced though nothing asks for it.
+    pub replace: Vec<Address>,
     /// Targets whose id may differ from the one in state, by provider configuration.
     pub accepted_targets: Vec<String>,
 }
@@ -98,7 +109,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) evaluator: Evaluator<'a>,
     pub(crate) connections: &'a Connections,
-    pub(crate) priors: RefCell<FxHashMap<Address, Rc<PriorObject>>>,
+    pub(crate) priors: Priors,
+    pub(crate) reach: Reach,
     pub(crate) deposed: RefCell<Vec<(ObjectKey, Rc<PriorObject>)>>,
     pub(crate) readings: RefCell<Vec<StoredReading>>,
     pub(crate) prior_configurations: RefCell<Vec<(ProviderConfigAddress, Value)>>,
@@ -133,13 +145,25 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         workspace: input.workspace.clone(),
         variables: &input.variables,
     };
+    let priors = Priors::default();
+    let reach = Reach::of(&input.focus, &graph, input.state, input.mode);
+    let standing = priors.clone();
+    let is_partial = input.mode != RunMode::Normal || !reach.is_everything();
+    let source = Box::new(|node: NodeId, module: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
+        if is_partial {
+            provider::standing_cell(&graph, connections, input.state, &standing, node, module)
+        } else {
+            ResourceCell::undecided()
+        }
+    });
     let planner = Planner {
         environment: environment.clone(),
         input,
         graph: &graph,
-        evaluator: Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided())),
+        evaluator: Evaluator::new(&graph, options, source),
         connections,
-        priors: RefCell::default(),
+        priors: priors.clone(),
+        reach,
         deposed: RefCell::default(),
         readings: RefCell::default(),
         prior_configurations: RefCell::default(),
@@ -184,6 +208,8 @@ fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
         errored,
         readings: Vec::new(),
         data: Vec::new(),
+        focus: input.focus.clone(),
+        moves: Vec::new(),
         prior_configurations: Vec::new(),
     }
 }
@@ -193,6 +219,7 @@ impl Planner<'_> {
         self.evaluate_root_variables();
         let mut is_going = !self.has_errors();
         if is_going {
+            self.check_focus();
             self.load_priors().await;
             is_going = !self.has_errors();
         }
@@ -241,6 +268,9 @@ impl Planner<'_> {
         for level in self.levels() {
             let mut resources = Vec::new();
             for id in level {
+                if !self.reach.has_node(id) {
+                    continue;
+                }
                 self.inherit_deferral(id);
                 let node = self.graph.node(id);
                 match &node.kind {
@@ -338,6 +368,9 @@ impl Planner<'_> {
             let Some(id) = self.graph.find(crate::graph::ModuleId(0), NodeKind::Output(name.clone())) else {
                 continue;
             };
+            if !self.reach.has_value(self.graph, id) {
+                continue;
+            }
             let after = self.evaluator.value(id, 0);
             if after.has_mark_deep(formwork_value::MarkKind::Sensitive) && !output.sensitive {
                 self.report(sensitive_output(name, output));

@@ -4,8 +4,9 @@
 
 use super::damaged;
 use super::value::{ReadPath, ReadTypes};
+use crate::focus::Focus;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RunMode, Stage,
+    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable, RunMode, Stage,
     Step, StoredReading,
 };
 use arcstr::ArcStr;
@@ -52,6 +53,10 @@ struct PlanForm<'a> {
     data: Vec<(Text<'a>, Text<'a>, &'a RawValue)>,
     #[serde(borrow)]
     prior_configurations: Vec<(Text<'a>, &'a RawValue)>,
+    #[serde(default)]
+    focus: Focus,
+    #[serde(default)]
+    moves: Vec<Move>,
     steps: Vec<Step>,
     stages: Vec<Stage>,
     targets: Vec<(String, formwork_sdk::Target)>,
@@ -143,6 +148,8 @@ fn plan(raw: &RawValue) -> serde_json::Result<Plan> {
         prior_configurations: all(form.prior_configurations, |(address, configuration)| {
             Ok((reader.provider(&address.0)?, reader.types.value(configuration)?))
         })?,
+        focus: form.focus,
+        moves: form.moves,
         steps: form.steps,
         stages: form.stages,
         targets: form.targets.into_iter().collect(),

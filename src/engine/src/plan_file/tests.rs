@@ -37,6 +37,8 @@ fn empty() -> Plan {
         errored: false,
         readings: Vec::new(),
         data: Vec::new(),
+        focus: crate::focus::Focus::default(),
+        moves: Vec::new(),
         prior_configurations: Vec::new(),
     }
 }
@@ -215,6 +217,8 @@ fn full() -> Plan {
         value: object("d"),
     }];
     plan.prior_configurations = vec![(provider(Some("w")), object("e"))];
+    plan.focus.targets = vec!["module.m".parse().unwrap(), "a.b[0]".parse().unwrap()];
+    plan.moves = vec![Move { from: "a.b".parse().unwrap(), to: "a.b[0]".parse().unwrap() }];
     plan
 }
 

@@ -3,8 +3,9 @@
 //! Invariant: each change is written and dropped before the next one is looked at.
 
 use super::value::{WritePath, WriteValue, WrittenTypes, withheld};
+use crate::focus::Focus;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RunMode, Stage,
+    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable, RunMode, Stage,
     Step, StoredReading,
 };
 use arcstr::ArcStr;
@@ -49,6 +50,10 @@ struct PlanForm<
     readings: R,
     data: S,
     prior_configurations: P,
+    #[serde(skip_serializing_if = "Focus::is_everything")]
+    focus: &'a Focus,
+    #[serde(skip_serializing_if = "<[Move]>::is_empty")]
+    moves: &'a [Move],
     steps: &'a [Step],
     stages: &'a [Stage],
     targets: Vec<(&'a String, &'a formwork_sdk::Target)>,
@@ -114,6 +119,8 @@ fn form<'a>(plan: &'a Plan, types: &'a WrittenTypes) -> impl Serialize + 'a {
                 (address, value(configuration))
             },
         ),
+        focus: &plan.focus,
+        moves: &plan.moves,
         steps: &plan.steps,
         stages: &plan.stages,
         targets: plan.targets.iter().collect(),
