@@ -53,6 +53,35 @@ pub fn move_objects(state: &State, from: &Selector, to: &Selector) -> Result<Edi
     Ok(Edit { moves, keys, records })
 }
 
+/// The records that give instances other addresses, in an order in which nothing is lost on the way. What cannot move
+/// since its place stays taken is left where it is.
+pub fn move_instances(state: &State, moves: &[(Address, Address)]) -> Vec<Record> {
+    let mut waiting: Vec<&(Address, Address)> = moves.iter().collect();
+    let is_there = |address: &Address| state.current(address).is_some() || !state.deposed(address).is_empty();
+    let mut taken: FxHashSet<&Address> =
+        moves.iter().flat_map(|(from, to)| [from, to]).filter(|address| is_there(address)).collect();
+    let mut done: Vec<(Address, Address)> = Vec::with_capacity(moves.len());
+    loop {
+        let before = done.len();
+        waiting.retain(|(from, to)| {
+            let may_move = taken.contains(from) && !taken.contains(to);
+            if may_move {
+                taken.remove(from);
+                taken.insert(to);
+                done.push((from.clone(), to.clone()));
+            }
+            !may_move
+        });
+        if done.len() == before {
+            break;
+        }
+    }
+    let mut records: Vec<Record> =
+        done.iter().map(|(from, to)| Record::Moved { from: from.clone(), to: to.clone() }).collect();
+    records.extend(renamed_edges(state, &done));
+    records
+}
+
 /// Takes objects out of the state and leaves them where they are.
 pub fn forget_objects(state: &State, selectors: &[Selector]) -> Result<Edit, Diagnostic> {
     let mut keys: Vec<ObjectKey> = Vec::new();

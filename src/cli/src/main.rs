@@ -9,6 +9,7 @@ mod command;
 mod disk;
 mod failure;
 mod fault;
+mod focus;
 mod log;
 mod registry;
 mod render;

@@ -4,6 +4,7 @@ use crate::arguments::{Lock, Planning, VariableArgument};
 use crate::clock::{SystemClock, timestamp};
 use crate::disk::{Disk, STATE_FILE};
 use crate::failure::{self, Failure};
+use crate::focus;
 use crate::registry::Registry;
 use crate::render::schemas::Schemas;
 use crate::render::state_json::{ShownObject, ShownOutput, ShownState};
@@ -38,6 +39,12 @@ fn unfollowed_backend(configuration: &Configuration) -> Option<Diagnostic> {
     );
     let diagnostic = Diagnostic::error("unsupported-backend-argument", "Unsupported argument", detail);
     Some(diagnostic.at(argument.name_span).hint("Leave it out, or choose the working directory with -chdir."))
+}
+
+fn contradicting(options: &str) -> Diagnostic {
+    let detail = format!("{options} cannot be used together.");
+    Diagnostic::error("contradicting-options", "Incompatible plan mode options", detail)
+        .hint("Leave one of them out.")
 }
 
 /// One command's surroundings.
@@ -149,18 +156,30 @@ impl Session {
     }
 
     /// How to plan, by the command line.
-    pub(crate) fn plan_options(&self, planning: &Planning, destroy: bool) -> PlanOptions {
-        PlanOptions {
-            mode: match (destroy, planning.refresh_only) {
-                (true, _) => RunMode::Destroy,
-                (false, true) => RunMode::RefreshOnly,
-                (false, false) => RunMode::Normal,
-            },
+    pub(crate) fn plan_options(&self, planning: &Planning, destroy: bool) -> Result<PlanOptions, Failure> {
+        let mode = match (destroy, planning.refresh_only) {
+            (true, true) => return Err(self.refused(contradicting("-destroy and -refresh-only"))),
+            (true, false) => RunMode::Destroy,
+            (false, true) => RunMode::RefreshOnly,
+            (false, false) => RunMode::Normal,
+        };
+        if mode == RunMode::RefreshOnly && !planning.refresh {
+            return Err(self.refused(contradicting("-refresh-only and -refresh=false")));
+        }
+        if mode != RunMode::Normal && !planning.replace.is_empty() {
+            let options = "-replace and a run that only destroys or only refreshes";
+            return Err(self.refused(contradicting(options)));
+        }
+        let focus = focus::read(&planning.focus).map_err(|diagnostic| self.refused(diagnostic))?;
+        Ok(PlanOptions {
+            mode,
             refresh: planning.refresh,
             timestamp: self.environment.clock.now(),
             workspace: workspaces::current(),
             accepted_targets: planning.accept_new_target.clone(),
-        }
+            focus,
+            replace: planning.replace.clone(),
+        })
     }
 
     /// A state with its objects decoded by today's schemas, or as they stand where there is none.

@@ -262,7 +262,7 @@ impl Releases {
                 );
             }
         }
-        let state = order.planner.input.state;
+        let state = order.planner.state;
         for (key, object) in state.objects() {
             if let Some((step, is_update)) = release_of.get(key) {
                 releases.add_object(object, &Reader::Step(*step, *is_update));

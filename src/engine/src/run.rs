@@ -6,6 +6,7 @@ use crate::apply::{self, ApplyInput};
 use crate::connections::Connections;
 use crate::environment::Environment;
 use crate::event::Event;
+use crate::focus::Focus;
 use crate::model::{Plan, RunMode};
 use crate::plan::{PlanInput, Planning};
 use crate::variables::GivenVariable;
@@ -13,7 +14,7 @@ use crate::{envelope, plan_file};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{MemorySource, Module, RecordingSource, Source};
-use formwork_state::{Folded, Record, Store};
+use formwork_state::{Address, Folded, Record, Store};
 use formwork_value::Value;
 use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
@@ -37,7 +38,7 @@ pub struct Configuration {
 }
 
 /// How to plan.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
     /// What kind of run.
     pub mode: RunMode,
@@ -49,6 +50,10 @@ pub struct PlanOptions {
     pub workspace: String,
     /// Provider configurations, or provider names, whose target may differ from the state's.
     pub accepted_targets: Vec<String>,
+    /// What it is about.
+    pub focus: Focus,
+    /// Instances that are replaced though nothing asks for it.
+    pub replace: Vec<Address>,
 }
 
 /// Loads a module tree. `variables` stay undecided: see [`decide_variables`].
@@ -120,6 +125,8 @@ async fn plan_with(
         workspace: options.workspace.clone(),
         owner: owner(&folded.state.lineage),
         accepted_targets: options.accepted_targets.clone(),
+        focus: options.focus.clone(),
+        replace: options.replace.clone(),
     };
     let mut planning = crate::plan::plan(environment, &input, connections).await;
     planning.plan.files = configuration.recorded.clone();
@@ -217,7 +224,12 @@ pub async fn apply(
     }
     let is_continuing = store.folded().run.is_some();
     let connections = Connections::new(environment.clone());
-    if !is_continuing && let Err(diagnostic) = begin(environment, store, plan, run, &connections).await {
+    let begun = if is_continuing {
+        begin_again(store, plan).await
+    } else {
+        begin(environment, store, plan, run, &connections).await
+    };
+    if let Err(diagnostic) = begun {
         outcome.diagnostics.push(diagnostic);
         return outcome;
     }
@@ -230,6 +242,9 @@ pub async fn apply(
         outcome: &mut outcome,
     };
     let is_whole = performer.stages(plan, is_continuing).await;
+    if is_whole && !plan.focus.is_everything() {
+        outcome.diagnostics.push(partly_applied());
+    }
     close(store, !is_whole || outcome.diagnostics.has_errors(), &mut outcome.diagnostics).await;
     outcome
 }
@@ -307,6 +322,7 @@ async fn begin(
         plan: Arc::from(raw),
     };
     store.append(&record).await?;
+    move_objects(store, plan).await?;
     let configurations = crate::objects::encode_configurations(&plan.prior_configurations, connections);
     if !configurations.is_empty() {
         store.append(&Record::Providers { targets: IndexMap::new(), configurations }).await?;
@@ -316,6 +332,26 @@ async fn begin(
         store.append(&record).await?;
     }
     Ok(())
+}
+
+/// Gives objects the addresses that the plan has them under.
+async fn move_objects(store: &Store, plan: &Plan) -> Result<(), Diagnostic> {
+    let moves: Vec<_> = plan.moves.iter().map(|one| (one.from.clone(), one.to.clone())).collect();
+    let records = formwork_state::edit::move_instances(&store.folded().state, &moves);
+    for record in records {
+        store.append(&record).await?;
+    }
+    Ok(())
+}
+
+/// A run that was cut off before its first act may not have moved everything yet.
+async fn begin_again(store: &Store, plan: &Plan) -> Result<(), Diagnostic> {
+    let has_begun = store
+        .folded()
+        .run
+        .as_ref()
+        .is_none_or(|run| run.stage > 0 || !run.open.is_empty() || !run.finished_steps.is_empty());
+    if has_begun { Ok(()) } else { move_objects(store, plan).await }
 }
 
 /// Ends the run, unless acts are still in flight: those wait for the next one.
@@ -442,7 +478,8 @@ impl Performer<'_> {
             refresh: false,
             timestamp: before.timestamp.clone(),
             workspace: self.workspace.to_owned(),
-            accepted_targets: Vec::new(),
+            focus: before.focus.clone(),
+            ..PlanOptions::default()
         };
         let folded = Folded { state: self.store.folded().state.clone(), run: None, is_changed: false };
         let planning =
@@ -465,6 +502,16 @@ impl Performer<'_> {
         self.outcome.unapproved = Some(Box::new(plan));
         None
     }
+}
+
+/// Says that more may be left to do than the plan had in it.
+fn partly_applied() -> Diagnostic {
+    Diagnostic::warning(
+        "partly-applied",
+        "Applied changes may be incomplete",
+        "The plan was made with -target or -exclude, so some changes that the configuration asks for may be left.",
+    )
+    .hint("Plan without these options, to see whether anything is left.")
 }
 
 fn no_progress(plan: &Plan) -> Diagnostic {

@@ -10,6 +10,7 @@ pub(crate) use language::{Console, Format, Metadata, MetadataVerb};
 pub(crate) use normalise::normalise;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use formwork_state::{Address, AddressError, Selector};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -127,6 +128,12 @@ pub(crate) struct Planning {
     /// Only take over what was changed outside; change no object.
     #[arg(long)]
     pub(crate) refresh_only: bool,
+    /// Replace this instance, though nothing asks for it. May be given several times.
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) replace: Vec<Address>,
+    /// Only part of the configuration.
+    #[command(flatten)]
+    pub(crate) focus: Focus,
     /// Limit the number of concurrent operations.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
     pub(crate) parallelism: usize,
@@ -145,6 +152,23 @@ pub(crate) struct Planning {
     /// Produce output in a machine-readable JSON format, one message a line.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What of the configuration a run is about.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Focus {
+    /// Only this module, resource or instance, and what it depends on. May be given several times.
+    #[arg(long, value_name = "ADDRESS", value_parser = selector, conflicts_with_all = ["exclude", "exclude_file"])]
+    pub(crate) target: Vec<Selector>,
+    /// Like -target, for each line of a file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["exclude", "exclude_file"])]
+    pub(crate) target_file: Vec<PathBuf>,
+    /// All but this module, resource or instance, and what depends on it. May be given several times.
+    #[arg(long, value_name = "ADDRESS", value_parser = selector)]
+    pub(crate) exclude: Vec<Selector>,
+    /// Like -exclude, for each line of a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude_file: Vec<PathBuf>,
 }
 
 /// `init`
@@ -464,6 +488,14 @@ fn ordered_variables(matches: &clap::ArgMatches) -> Vec<VariableArgument> {
     }
     found.sort_by_key(|(place, _)| *place);
     found.into_iter().map(|(_, argument)| argument).collect()
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|error: AddressError| error.to_string())
+}
+
+fn selector(text: &str) -> Result<Selector, String> {
+    text.parse().map_err(|error: AddressError| error.to_string())
 }
 
 fn parallelism(text: &str) -> Result<usize, String> {

@@ -100,7 +100,7 @@ fn fresh(
     configuration: &Configuration,
     mut store: Store,
 ) -> Result<Ready, Failure> {
-    let options = session.plan_options(&arguments.planning, arguments.destroy);
+    let options = session.plan_options(&arguments.planning, arguments.destroy)?;
     let open = run::open_plan(&store.folded()).map_err(|diagnostic| session.refused(diagnostic))?;
     if let Some(open) = open {
         if open.mode == options.mode && run::is_unchanged(configuration, &open) {

@@ -22,7 +22,8 @@ pub(super) fn run(
     let session = Session::new(terminal, planning.json, planning.parallelism);
     let configuration = session.configuration(variables)?;
     let store = session.store("plan", &planning.lock)?;
-    let plan = make(&session, &configuration, &store, &session.plan_options(planning, arguments.destroy))?;
+    let options = session.plan_options(planning, arguments.destroy)?;
+    let plan = make(&session, &configuration, &store, &options)?;
     let has_changes = has_work(&plan);
     match &arguments.out {
         Some(path) => {

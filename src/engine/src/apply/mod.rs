@@ -17,6 +17,7 @@ use crate::evaluate::Evaluator;
 use crate::graph::{Graph, NodeId};
 use crate::model::{Plan, Step, Work};
 use crate::ordinal::ordinal;
+use crate::plan::Reach;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Module, Source};
 use formwork_state::{Address, DeposedKey, Record, Store};
@@ -71,6 +72,7 @@ pub(crate) struct Applier<'a> {
     pub(crate) environment: Environment,
     pub(crate) input: &'a ApplyInput<'a>,
     pub(crate) graph: &'a Graph,
+    pub(crate) reach: Reach,
     pub(crate) evaluator: Evaluator<'a>,
     pub(crate) connections: &'a Connections,
     pub(crate) diagnostics: RefCell<Diagnostics>,
@@ -122,6 +124,7 @@ async fn with_applier(
         environment: environment.clone(),
         input,
         graph: &graph,
+        reach: Reach::of(&input.plan.focus, &graph, &input.store.folded().state, input.plan.mode),
         evaluator: prepare::evaluator(&graph, input, &variables, connections),
         connections,
         diagnostics: RefCell::default(),

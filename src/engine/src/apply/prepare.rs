@@ -124,12 +124,18 @@ impl Applier<'_> {
 
     /// What every value in between reads, for those that lead to an object.
     pub(super) fn node_edges_record(&self) -> Option<Record> {
-        if self.input.plan.mode != RunMode::Normal {
-            return (!self.input.store.folded().state.node_edges.is_empty())
+        if self.input.plan.mode == RunMode::RefreshOnly {
+            return None;
+        }
+        if self.input.plan.mode == RunMode::Destroy {
+            let is_whole = self.reach.is_everything();
+            return (is_whole && !self.input.store.folded().state.node_edges.is_empty())
                 .then(|| Record::NodeEdges { edges: BTreeMap::new() });
         }
-        let mut edges = BTreeMap::new();
-        for id in &self.graph.order {
+        let stored = self.input.store.folded().state.node_edges.clone();
+        // What this run was not about is as it was, and may not even be evaluated.
+        let mut edges = if self.reach.is_everything() { BTreeMap::new() } else { stored };
+        for id in self.graph.order.iter().filter(|id| self.reach.has_node(**id)) {
             let node = self.graph.node(*id);
             if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..)) {
                 continue;
@@ -210,6 +216,7 @@ impl Applier<'_> {
         let standing =
             folded.state.objects().map(|(key, _)| key).filter(|key| key.address.mode() == Mode::Data);
         let dropped = standing
+            .filter(|key| self.reach.has(self.graph, &key.address))
             .filter(|key| self.input.plan.mode == RunMode::Destroy || self.position(&key.address).is_none());
         objects.extend(dropped.map(|key| (key.clone(), None)));
         (!objects.is_empty()).then_some(Record::Refreshed { objects })

@@ -9,6 +9,7 @@ use crate::evaluate::{Read, ResourceCell};
 use crate::event::Event;
 use crate::graph::NodeId;
 use crate::model::{Action, ActionReason, DataResult};
+use crate::objects::decode_object;
 use crate::ordinal::ordinal;
 use formwork_sdk::{ProviderError, Request, Response};
 use formwork_state::ObjectKey;
@@ -27,6 +28,7 @@ impl Planner<'_> {
                 });
             let mut values: Vec<Value> =
                 vec![Value::unknown(block.kind.value_type.clone()); block.rows.len()];
+            self.keep_data(&block, &mut values);
             if let (Some(connection), false) = (block.provider.connection.clone(), ready.is_empty()) {
                 for at in &ready {
                     self.environment.observer.observe(Event::DataStart {
@@ -73,6 +75,16 @@ impl Planner<'_> {
                 ResourceCell::new(block.expansion.repetition, keys, values),
             );
             self.check_postconditions(&block);
+        }
+    }
+
+    /// Data sources that this run is not about hold what was read last.
+    fn keep_data(&self, block: &BlockWork, values: &mut [Value]) {
+        for (row, value) in block.rows.iter().zip(values) {
+            let stored = self.state.current(&row.address).filter(|_| matches!(row.outcome, Outcome::Kept));
+            if let Some(prior) = stored.and_then(|object| decode_object(object, &block.kind).ok()) {
+                *value = block.kind.mark_sensitive(&prior.marked());
+            }
         }
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Row {
     pub(super) marks: Vec<(Path, Marks)>,
     pub(super) reads: Vec<Read>,
     pub(super) prior: Option<Rc<PriorObject>>,
+    /// Why it is replaced whatever its provider says.
+    pub(super) forced: Option<ActionReason>,
     pub(super) outcome: Outcome,
 }
 
@@ -53,6 +55,8 @@ pub(super) enum Outcome {
     Asked(Option<Planned>),
     /// A later stage plans it.
     Deferred(Deferred),
+    /// This run is not about it.
+    Kept,
 }
 
 /// One row of a block's module with all its instances.
@@ -107,11 +111,15 @@ impl Planner<'_> {
             resource.type_name.clone(),
             resource.name.clone(),
         );
-        let rows = expansion
-            .rows
-            .iter()
-            .map(|(key, repetition)| self.prepare_row(node, row, &block, key, repetition.clone(), &kind))
-            .collect();
+        let standing = self.trigger_evaluator(node);
+        let prepare = |(key, repetition): &(Key, RowRepetition)| {
+            let address = block.instance(key.clone());
+            if !self.reach.has(self.graph, &address) {
+                return self.kept_row(address, repetition.clone());
+            }
+            self.prepare_row(node, row, address, repetition.clone(), &kind, standing.as_ref())
+        };
+        let rows = expansion.rows.iter().map(prepare).collect();
         Some(BlockWork { node, row, kind, provider, expansion, rows })
     }
 
@@ -119,13 +127,12 @@ impl Planner<'_> {
         &self,
         node: NodeId,
         row: u32,
-        block: &BlockAddress,
-        key: &Key,
+        address: Address,
         repetition: RowRepetition,
         kind: &Kind,
+        standing: Option<&Evaluator<'_>>,
     ) -> Row {
         let resource = self.graph.resource(node);
-        let address = block.instance(key.clone());
         let scope = self.evaluator.scope(self.graph.node(node).module, row, repetition.clone());
         let (value, mut diagnostics) = resource.body.decode(&kind.decode, &scope);
         let reads = scope.into_reads();
@@ -158,7 +165,16 @@ impl Planner<'_> {
             .open_run
             .is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
-        Row { address, repetition, configuration, marks, reads, prior, outcome }
+        let forced =
+            prior.as_ref().and_then(|_| self.forced_reason(node, row, &address, &repetition, standing));
+        Row { address, repetition, configuration, marks, reads, prior, forced, outcome }
+    }
+
+    /// An instance that this run leaves as it is.
+    fn kept_row(&self, address: Address, repetition: RowRepetition) -> Row {
+        let prior = self.priors.borrow().get(&address).cloned();
+        let (configuration, marks, reads) = (nothing(), Vec::new(), Vec::new());
+        Row { address, repetition, configuration, marks, reads, prior, forced: None, outcome: Outcome::Kept }
     }
 
     /// Asks the provider's own checks of one configuration, which need no target.
@@ -360,7 +376,7 @@ impl Planner<'_> {
 
     fn decide_row(&self, block: &BlockWork, row: &Row) -> Decided {
         match &row.outcome {
-            Outcome::Failed => Decided {
+            Outcome::Failed | Outcome::Kept => Decided {
                 value: row
                     .prior
                     .as_ref()
@@ -384,11 +400,11 @@ impl Planner<'_> {
                 if action == Action::NoOp {
                     let value =
                         row.prior.as_ref().map_or(after.clone(), |prior| prior.value.mark_paths(&row.marks));
-                    return Decided {
-                        value: block.kind.mark_sensitive(&value),
-                        change: None,
-                        is_deferred: false,
-                    };
+                    let value = block.kind.mark_sensitive(&value);
+                    if self.origins.contains_key(&row.address) {
+                        self.push_change(block, row, planned, action, reason, value.clone());
+                    }
+                    return Decided { value, change: None, is_deferred: false };
                 }
                 self.check_prevent_destroy(block, row, action);
                 let change = self.push_change(block, row, planned, action, reason, after.clone());
@@ -408,8 +424,8 @@ impl Planner<'_> {
         if prior.object.status == formwork_state::Status::Tainted {
             return (replace, Some(ActionReason::ReplaceBecauseTainted));
         }
-        if !planned.requires_replace.is_empty() {
-            return (replace, Some(ActionReason::ReplaceBecauseCannotUpdate));
+        if row.forced.is_some() || !planned.requires_replace.is_empty() {
+            return (replace, row.forced.or(Some(ActionReason::ReplaceBecauseCannotUpdate)));
         }
         if planned.planned == prior.value { (Action::NoOp, None) } else { (Action::Update, None) }
     }
@@ -434,7 +450,7 @@ impl Planner<'_> {
         changes.push(Change {
             address: row.address.clone(),
             deposed: None,
-            previous_address: None,
+            previous_address: self.origins.get(&row.address).cloned(),
             provider: block.provider.address.clone(),
             action,
             reason,
@@ -538,7 +554,9 @@ struct Decided {
 
 fn is_replace(row: &Row) -> bool {
     match &row.outcome {
-        Outcome::Asked(Some(planned)) => row.prior.is_some() && !planned.requires_replace.is_empty(),
+        Outcome::Asked(Some(planned)) => {
+            row.prior.is_some() && (row.forced.is_some() || !planned.requires_replace.is_empty())
+        }
         _ => false,
     }
 }

@@ -12,6 +12,7 @@ mod deferral;
 mod ignored;
 mod instances;
 mod kinds;
+mod moves;
 mod orphans;
 mod provider;
 mod reach;
@@ -109,6 +110,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) evaluator: Evaluator<'a>,
     pub(crate) connections: &'a Connections,
+    pub(crate) state: &'a State,
+    pub(crate) origins: FxHashMap<Address, Address>,
     pub(crate) priors: Priors,
     pub(crate) reach: Reach,
     pub(crate) deposed: RefCell<Vec<(ObjectKey, Rc<PriorObject>)>>,
@@ -146,12 +149,14 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         variables: &input.variables,
     };
     let priors = Priors::default();
-    let reach = Reach::of(&input.focus, &graph, input.state, input.mode);
+    let moved = moves::moved(&graph, input.state, input.open_run);
+    let state = moved.as_ref().map_or(input.state, |moved| &moved.state);
+    let reach = Reach::of(&input.focus, &graph, state, input.mode);
     let standing = priors.clone();
     let is_partial = input.mode != RunMode::Normal || !reach.is_everything();
     let source = Box::new(|node: NodeId, module: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
         if is_partial {
-            provider::standing_cell(&graph, connections, input.state, &standing, node, module)
+            provider::standing_cell(&graph, connections, state, &standing, node, module)
         } else {
             ResourceCell::undecided()
         }
@@ -162,6 +167,8 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         graph: &graph,
         evaluator: Evaluator::new(&graph, options, source),
         connections,
+        state,
+        origins: moved.as_ref().map(|moved| moved.origins.clone()).unwrap_or_default(),
         priors: priors.clone(),
         reach,
         deposed: RefCell::default(),
@@ -181,7 +188,9 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         diagnostics: RefCell::new(diagnostics),
         create_before_destroy: crate::order::spread_create_before_destroy(&graph),
     };
-    planner.run().await
+    let mut planning = planner.run().await;
+    planning.plan.moves = moved.map_or_else(Vec::new, |moved| moved.moves);
+    planning
 }
 
 fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
@@ -250,6 +259,20 @@ impl Planner<'_> {
             }
         }
         self.diagnostics.borrow_mut().append(found);
+    }
+
+    /// Says what the options of this plan leave open.
+    fn check_focus(&self) {
+        if !self.reach.is_everything() {
+            self.report(partial_plan());
+        }
+        for address in &self.input.replace {
+            let is_standing = self.state.current(address).is_some();
+            let keys = self.state.block_instances(&address.block());
+            if !is_standing && address.key().is_none() && !keys.is_empty() {
+                self.report(triggers::incomplete_replace(address, &keys));
+            }
+        }
     }
 
     fn evaluate_root_variables(&self) {
@@ -375,7 +398,7 @@ impl Planner<'_> {
             if after.has_mark_deep(formwork_value::MarkKind::Sensitive) && !output.sensitive {
                 self.report(sensitive_output(name, output));
             }
-            let stored = self.input.state.outputs.get(name);
+            let stored = self.state.outputs.get(name);
             let before = stored.map_or_else(|| Value::null(Type::Dynamic), crate::objects::decode_output);
             let action = match stored {
                 None if after.is_null() => continue,
@@ -392,7 +415,8 @@ impl Planner<'_> {
                 sensitive: output.sensitive,
             });
         }
-        for (name, stored) in &self.input.state.outputs {
+        let is_whole = self.reach.is_everything();
+        for (name, stored) in self.state.outputs.iter().filter(|_| is_whole) {
             if is_destroy || !root.outputs.contains_key(name) {
                 let before = crate::objects::decode_output(stored);
                 outputs.push(OutputChange {
@@ -406,6 +430,16 @@ impl Planner<'_> {
         }
         outputs
     }
+}
+
+/// Says that the plan may not show all that the configuration asks for.
+fn partial_plan() -> Diagnostic {
+    Diagnostic::warning(
+        "partial-plan",
+        "Resource targeting is in effect",
+        "With -target or -exclude only a part of the configuration is planned, so more may be left to do after it.",
+    )
+    .hint("Plan without these options afterwards, to see whether anything is left.")
 }
 
 fn sensitive_output(name: &str, output: &formwork_lang::Output) -> Diagnostic {

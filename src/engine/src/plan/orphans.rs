@@ -17,7 +17,8 @@ impl Planner<'_> {
     /// Plans the removal of every object that the configuration does not ask for.
     pub(super) async fn plan_orphans(&self) {
         let mut orphans: Vec<(ObjectKey, Rc<PriorObject>, Option<ActionReason>)> = Vec::new();
-        for (address, prior) in &*self.priors.borrow() {
+        let is_wanted = |address: &Address| self.reach.has(self.graph, address);
+        for (address, prior) in self.priors.borrow().iter().filter(|(address, _)| is_wanted(address)) {
             if self.input.mode == RunMode::Destroy {
                 self.check_prevented(address);
                 orphans.push((ObjectKey { address: address.clone(), deposed: None }, prior.clone(), None));
@@ -29,7 +30,7 @@ impl Planner<'_> {
                 ));
             }
         }
-        for (key, prior) in &*self.deposed.borrow() {
+        for (key, prior) in self.deposed.borrow().iter().filter(|(key, _)| is_wanted(&key.address)) {
             orphans.push((key.clone(), prior.clone(), None));
         }
         orphans.sort_by(|left, right| left.0.cmp(&right.0));
@@ -110,7 +111,7 @@ impl Planner<'_> {
         self.changes.borrow_mut().push(Change {
             address: key.address.clone(),
             deposed: key.deposed.clone(),
-            previous_address: None,
+            previous_address: self.origins.get(&key.address).cloned(),
             provider: prior.object.provider.clone(),
             action,
             reason,

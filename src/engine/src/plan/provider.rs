@@ -1,13 +1,16 @@
 //! Both values of a provider configuration: prior over the state as it stands, planned over what will be.
 
-use super::Planner;
-use crate::evaluate::{Evaluator, EvaluatorOptions, Read, Repetition, ResourceCell, RowRepetition};
+use super::{Planner, Priors};
+use crate::connections::Connections;
+use crate::evaluate::{
+    Evaluator, EvaluatorOptions, Expansion, Read, Repetition, ResourceCell, RowRepetition,
+};
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::Action;
 use crate::ordinal::ordinal;
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::Connection;
-use formwork_state::{Address, BlockAddress, Key, Mode, ModuleInstance, ProviderConfigAddress, State};
+use formwork_state::{Address, BlockAddress, Key, ModuleInstance, ProviderConfigAddress, State};
 use formwork_value::Value;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -71,7 +74,9 @@ impl Planner<'_> {
     }
 
     fn is_used(&self, id: NodeId) -> bool {
-        self.graph.nodes.iter().any(|node| node.provider == Some(id))
+        (0..).map(NodeId).zip(&self.graph.nodes).any(|(reader, node)| {
+            node.provider == Some(id) && self.reach.has_node(reader)
+        })
     }
 
     fn defer_provider(&self, id: NodeId, planned: &mut ProviderNode) {
@@ -149,7 +154,7 @@ impl Planner<'_> {
             }
         }
         let block = self.connections.configuration_block(&address.provider)?;
-        let stored = self.input.state.provider_configurations.get(&address.to_string());
+        let stored = self.state.provider_configurations.get(&address.to_string());
         match stored {
             Some(stored) => formwork_value::json::decode(stored.get(), &block.implied_type()).ok(),
             None if block.attributes.is_empty() && block.blocks.is_empty() => {
@@ -176,7 +181,7 @@ pub(crate) fn evaluate_configuration(
     graph: &Graph,
     id: NodeId,
     evaluator: &Evaluator<'_>,
-    connections: &crate::connections::Connections,
+    connections: &Connections,
 ) -> (Value, Vec<Read>, Diagnostics) {
     let node = graph.node(id);
     let block = node
@@ -210,33 +215,62 @@ pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
     Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)))
 }
 
+/// An evaluator over what stands, as a fresh reading found it.
+pub(super) fn refreshed_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
+    let input = planner.input;
+    let options = EvaluatorOptions {
+        files: input.files,
+        timestamp: input.timestamp.clone(),
+        workspace: input.workspace.clone(),
+        variables: &input.variables,
+    };
+    let source = move |node: NodeId, module: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
+        standing_cell(planner.graph, planner.connections, planner.state, &planner.priors, node, module)
+    };
+    Evaluator::new(planner.graph, options, Box::new(source))
+}
+
+/// The instances of a block that stand, each as a fresh reading found it, else as it is stored.
+pub(super) fn standing_cell(
+    graph: &Graph,
+    connections: &Connections,
+    state: &State,
+    priors: &Priors,
+    node: NodeId,
+    module: &ModuleInstance,
+) -> ResourceCell {
+    let resource = graph.resource(node);
+    let mode = super::mode_of(resource.mode);
+    let block =
+        BlockAddress::new(module.clone(), mode, resource.type_name.clone(), resource.name.clone());
+    let read = |key: &Key| priors.borrow().get(&block.instance(key.clone())).map(|prior| prior.marked());
+    cell_of(connections, state, &block, read)
+}
+
 fn state_cell(planner: &Planner<'_>, node: NodeId, module: &ModuleInstance) -> ResourceCell {
     let resource = planner.graph.resource(node);
-    if resource.mode == formwork_lang::Mode::Data {
-        return data_cell(planner, node, module);
-    }
-    let block =
-        BlockAddress::new(module.clone(), Mode::Managed, resource.type_name.clone(), resource.name.clone());
-    cell_from_state(planner, planner.input.state, &block)
+    let mode = super::mode_of(resource.mode);
+    let block = BlockAddress::new(module.clone(), mode, resource.type_name.clone(), resource.name.clone());
+    cell_of(planner.connections, planner.state, &block, |_| None)
 }
 
-fn data_cell(planner: &Planner<'_>, node: NodeId, module: &ModuleInstance) -> ResourceCell {
-    let resource = planner.graph.resource(node);
-    let block =
-        BlockAddress::new(module.clone(), Mode::Data, resource.type_name.clone(), resource.name.clone());
-    cell_from_state(planner, planner.input.state, &block)
-}
-
-fn cell_from_state(planner: &Planner<'_>, state: &State, block: &BlockAddress) -> ResourceCell {
+/// The cell of a block from the objects that stand; `read` gives what is known better than the state knows it.
+fn cell_of(
+    connections: &Connections,
+    state: &State,
+    block: &BlockAddress,
+    read: impl Fn(&Key) -> Option<Value>,
+) -> ResourceCell {
     let mut keys = Vec::new();
     let mut values = Vec::new();
     for (key, object) in state.block_instances(block) {
-        let kind = planner.connections.kind(&object.provider.provider, block.mode(), block.type_name());
-        let Some(value) = kind.and_then(|kind| crate::objects::decode_object(&object, &kind).ok()) else {
-            continue;
+        let stored = || {
+            let kind = connections.kind(&object.provider.provider, block.mode(), block.type_name())?;
+            crate::objects::decode_object(&object, &kind).ok().map(|prior| prior.marked())
         };
+        let Some(value) = read(&key).or_else(stored) else { continue };
         keys.push(key);
-        values.push(value.marked());
+        values.push(value);
     }
     if keys.is_empty() {
         return ResourceCell::undecided();

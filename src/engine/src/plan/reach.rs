@@ -3,12 +3,12 @@
 //! Invariant: what is made brings along all that it reads, what is removed all that reads it; what is excluded keeps
 //! everything back that would need it to be done first. Found in one pass over blocks and objects.
 
-use crate::focus::{Focus, Selector};
+use crate::focus::Focus;
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::RunMode;
 use crate::ordinal::ordinal;
 use crate::plan::mode_of;
-use formwork_state::{Address, BlockAddress, Edge, Key, ModuleInstance, ObjectKey, State};
+use formwork_state::{Address, BlockAddress, Edge, Key, ModuleInstance, ObjectKey, Selector, State};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The blocks and objects that a run is about.
@@ -57,7 +57,7 @@ impl Reach {
                 let read_by = |id: NodeId| &readers[id.0 as usize];
                 let touched = touched(graph, &focus.excludes);
                 let mut excluded = closure(touched.iter().flat_map(|id| read_by(*id)).copied(), read_by);
-                let covers = |block: &Address| focus.excludes.iter().any(|selector| selector.covers(block));
+                let covers = |block: &BlockAddress| focus.excludes.iter().any(|selector| selector.contains(&block.instance(Key::None)));
                 excluded.extend(blocks(graph, covers));
                 Self::AllBut { excluded, selectors: focus.excludes.clone() }
             }
@@ -81,7 +81,7 @@ impl Reach {
     /// Whether an object is taken in.
     pub(crate) fn has(&self, graph: &Graph, address: &Address) -> bool {
         let is_named =
-            |selectors: &[Selector]| selectors.iter().any(|selector| selector.covers(address));
+            |selectors: &[Selector]| selectors.iter().any(|selector| selector.contains(address));
         match self {
             Self::Everything => true,
             Self::Objects(objects) => objects.contains(address),
@@ -122,11 +122,11 @@ pub(super) fn node_of(graph: &Graph, address: &Address) -> Option<NodeId> {
 
 /// Resource blocks of which something is named.
 fn touched(graph: &Graph, selectors: &[Selector]) -> FxHashSet<NodeId> {
-    blocks(graph, |block| selectors.iter().any(|selector| selector.touches_block(block)))
+    blocks(graph, |block| selectors.iter().any(|selector| selector.touches(block)))
 }
 
 /// Resource blocks whose address without keys meets a condition.
-fn blocks(graph: &Graph, is_wanted: impl Fn(&Address) -> bool) -> FxHashSet<NodeId> {
+fn blocks(graph: &Graph, is_wanted: impl Fn(&BlockAddress) -> bool) -> FxHashSet<NodeId> {
     let all = (0..ordinal(graph.nodes.len())).map(NodeId);
     all.filter(|id| matches!(graph.node(*id).kind, NodeKind::Resource(_)))
         .filter(|id| {
@@ -135,8 +135,7 @@ fn blocks(graph: &Graph, is_wanted: impl Fn(&Address) -> bool) -> FxHashSet<Node
             let root = ModuleInstance::root();
             let module = path.iter().fold(root, |module, name| module.child(name.clone(), Key::None));
             let (type_name, name) = (resource.type_name.clone(), resource.name.clone());
-            let block = BlockAddress::new(module, mode_of(resource.mode), type_name, name);
-            is_wanted(&block.instance(Key::None))
+            is_wanted(&BlockAddress::new(module, mode_of(resource.mode), type_name, name))
         })
         .collect()
 }
@@ -172,7 +171,7 @@ fn closure<'a>(
 fn destroyed(focus: &Focus, state: &State) -> FxHashSet<Address> {
     let covered = |selectors: &[Selector]| -> Vec<Edge> {
         let addresses = state.objects().map(|(key, _)| &key.address);
-        let named = addresses.filter(|address| selectors.iter().any(|selector| selector.covers(address)));
+        let named = addresses.filter(|address| selectors.iter().any(|selector| selector.contains(address)));
         named.map(|address| Edge::Object(address.clone())).collect()
     };
     let remembered = Remembered::of(state);

@@ -40,7 +40,7 @@ impl Planner<'_> {
     fn decode_priors(&self) -> Batches {
         let mut batches = Batches::default();
         let open = self.input.open_run.map(|run| &run.open);
-        for (key, object) in self.input.state.objects() {
+        for (key, object) in self.state.objects() {
             if key.address.mode() == Mode::Data || open.is_some_and(|open| open.contains_key(key)) {
                 continue;
             }
@@ -50,7 +50,9 @@ impl Planner<'_> {
                 self.report(unknown_kind(key, &object.provider, self));
                 continue;
             };
+            let is_wanted = self.reach.has(self.graph, &key.address);
             match decode_object(object, &kind) {
+                Ok(prior) if !is_wanted => self.keep(key.clone(), Rc::new(prior)),
                 Ok(prior) => batches.entry((object.provider.clone(), key.address.type_name().to_string())).or_default().push((key.clone(), Rc::new(prior))),
                 Err(message) => self.report(Diagnostic::error("state-object-unreadable", "Stored object cannot be read", message).about(key.to_string()).hint("The state file was changed by hand or by a newer provider; restore it from terraform.tfstate.backup.")),
             }
@@ -89,7 +91,7 @@ impl Planner<'_> {
     /// like "was deleted".
     pub(super) fn check_target(&self, address: &ProviderConfigAddress, connection: &Arc<dyn Connection>) {
         let name = address.to_string();
-        let Some(stored) = self.input.state.targets.get(&name) else { return };
+        let Some(stored) = self.state.targets.get(&name) else { return };
         let found = connection.target();
         let is_accepted = self.input.accepted_targets.iter().any(|accepted| {
             *accepted == name

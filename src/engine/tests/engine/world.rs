@@ -177,7 +177,7 @@ impl World {
             refresh: true,
             timestamp: "2026-01-02T03:04:05Z".to_owned(),
             workspace: "default".to_owned(),
-            accepted_targets: Vec::new(),
+            ..PlanOptions::default()
         }
     }
 
