@@ -3,6 +3,7 @@
 //! Invariant: a resource's cell is put in from outside (from the plan's walk, from state, from what apply made);
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
+use crate::expand::Repeats;
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::ordinal::ordinal;
 use arcstr::ArcStr;
@@ -131,7 +132,8 @@ impl ResourceCell {
         }
         let values = self.values.borrow();
         let whole = match self.repetition {
-            Repetition::Single => values.first().cloned().unwrap_or_else(|| Value::unknown(Type::Dynamic)),
+            // A block that is not enabled has no object, and says so.
+            Repetition::Single => values.first().cloned().unwrap_or_else(|| Value::null(Type::Dynamic)),
             Repetition::Count => Value::tuple(values.clone()),
             Repetition::ForEach => {
                 Value::object(self.keys.iter().map(key_text).zip(values.iter().cloned()).collect())
@@ -448,19 +450,9 @@ impl<'a> Evaluator<'a> {
         if let Some(found) = self.expansions.borrow().get(&(node, row)) {
             return found.clone();
         }
-        let (count, for_each) = match &self.graph.node(node).kind {
-            NodeKind::Call(_) => self
-                .graph
-                .call(node)
-                .map_or((None, None), |call| (call.count.as_ref(), call.for_each.as_ref())),
-            NodeKind::Resource(_) => {
-                let resource = self.graph.resource(node);
-                (resource.count.as_ref(), resource.for_each.as_ref())
-            }
-            _ => (None, None),
-        };
+        let repeats = self.repeats(node);
         let scope = self.scope(self.graph.node(node).module, row, RowRepetition::default());
-        let (expansion, diagnostics) = crate::expand::expand(count, for_each, &scope);
+        let (expansion, diagnostics) = crate::expand::expand(repeats, &scope);
         self.report(diagnostics);
         let expansion = Rc::new(expansion);
         self.expansions.borrow_mut().insert((node, row), expansion.clone());
@@ -468,6 +460,25 @@ impl<'a> Evaluator<'a> {
             self.add_module_rows(node, name, row, &expansion);
         }
         expansion
+    }
+
+    fn repeats(&self, node: NodeId) -> Repeats<'_> {
+        match &self.graph.node(node).kind {
+            NodeKind::Call(_) => self.graph.call(node).map_or_else(Repeats::default, |call| Repeats {
+                count: call.count.as_ref(),
+                for_each: call.for_each.as_ref(),
+                enabled: call.enabled.as_ref(),
+            }),
+            NodeKind::Resource(_) => {
+                let resource = self.graph.resource(node);
+                Repeats {
+                    count: resource.count.as_ref(),
+                    for_each: resource.for_each.as_ref(),
+                    enabled: resource.lifecycle.enabled.as_ref(),
+                }
+            }
+            _ => Repeats::default(),
+        }
     }
 
     fn add_module_rows(&self, node: NodeId, call: &ArcStr, row: u32, expansion: &Expansion) {
@@ -513,7 +524,7 @@ impl<'a> Evaluator<'a> {
         let module = self.graph.node(node).module;
         let Some(call) = self.graph.call(node) else { return Vec::new() };
         let scope = self.scope(module, row, RowRepetition::default());
-        for expression in call.count.iter().chain(&call.for_each) {
+        for expression in call.count.iter().chain(&call.for_each).chain(&call.enabled) {
             let _ = expression.evaluate(&scope);
         }
         let mut reads = scope.into_reads();
@@ -601,6 +612,12 @@ impl RowScope<'_, '_> {
             ));
         }
         let expansion = self.evaluator.expansion(node, self.row);
+        if expansion.repetition == Repetition::Single && expansion.rows.is_empty() && query.key.is_none() {
+            return match query.output {
+                None => Ok(Value::null(Type::Dynamic)),
+                Some(_) => Err(disabled_module(call, query)),
+            };
+        }
         let key = query.key.and_then(key_of);
         let key = if expansion.repetition == Repetition::Single && query.key.is_none() {
             Some(Key::None)
@@ -644,6 +661,13 @@ impl RowScope<'_, '_> {
         let outputs = graph.module(child).outputs.keys();
         Value::object(outputs.filter_map(|name| Some((name.clone(), value_of(name)?))).collect())
     }
+}
+
+fn disabled_module(call: &ArcStr, query: &Query<'_>) -> Diagnostic {
+    let detail = format!("module.{call} is not enabled, so it is null and has no outputs.");
+    Diagnostic::error("disabled-module", "Attempt to get attribute from null value", detail)
+        .at(query.span)
+        .hint(format!("Ask first: module.{call} != null ? ... : null, or use try(...)."))
 }
 
 /// Says beside a failed index how many instances the block has.

@@ -9,19 +9,47 @@ use formwork_value::{Kind, MarkKind, Type, Value, convert};
 /// No more instances than this of one block: a typing error should not fill the memory.
 const INSTANCES_AT_MOST: i64 = 10_000_000;
 
-/// The instances that a block's `count` or `for_each` asks for. With errors there are none.
-pub fn expand(
-    count: Option<&Expression>,
-    for_each: Option<&Expression>,
-    scope: &RowScope<'_, '_>,
-) -> (Expansion, Diagnostics) {
-    let single =
-        || Expansion { repetition: Repetition::Single, rows: vec![(Key::None, RowRepetition::default())] };
-    match (count, for_each) {
-        (Some(count), _) => expand_count(count, scope),
-        (None, Some(for_each)) => expand_for_each(for_each, scope),
-        (None, None) => (single(), Diagnostics::new()),
+/// What a block says about its instances.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Repeats<'a> {
+    /// `count`
+    pub count: Option<&'a Expression>,
+    /// `for_each`
+    pub for_each: Option<&'a Expression>,
+    /// `lifecycle.enabled`
+    pub enabled: Option<&'a Expression>,
+}
+
+/// The instances that a block's `count`, `for_each` or `enabled` asks for. With errors there are none.
+pub fn expand(repeats: Repeats<'_>, scope: &RowScope<'_, '_>) -> (Expansion, Diagnostics) {
+    match (repeats.count, repeats.for_each, repeats.enabled) {
+        (Some(count), _, _) => expand_count(count, scope),
+        (None, Some(for_each), _) => expand_for_each(for_each, scope),
+        (None, None, Some(enabled)) => expand_enabled(enabled, scope),
+        (None, None, None) => (single(true), Diagnostics::new()),
     }
+}
+
+fn single(is_there: bool) -> Expansion {
+    let rows = is_there.then(|| (Key::None, RowRepetition::default())).into_iter().collect();
+    Expansion { repetition: Repetition::Single, rows }
+}
+
+fn expand_enabled(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion, Diagnostics) {
+    let (value, mut diagnostics) = expression.evaluate(scope);
+    let (value, marks) = value.unmark();
+    let fault = match convert(&value, &Type::Bool) {
+        _ if diagnostics.has_errors() => return (single(true), diagnostics),
+        _ if marks.has(MarkKind::Sensitive) => sensitive(expression, "enabled"),
+        Ok(flag) if !flag.is_known() => unknown(expression, "enabled"),
+        Ok(flag) => match flag.as_bool() {
+            Some(is_there) => return (single(is_there), diagnostics),
+            None => invalid(expression, "enabled", "The given \"enabled\" argument value is null. It must be true or false.".to_owned()),
+        },
+        Err(error) => invalid(expression, "enabled", format!("The given \"enabled\" argument value is unsuitable: {}.", error.message)),
+    };
+    diagnostics.push(fault);
+    (single(true), diagnostics)
 }
 
 fn expand_count(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion, Diagnostics) {

@@ -77,6 +77,10 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// Every node after all that it reads.
     pub order: Vec<NodeId>,
+    /// `import` blocks by the resource block they import into: module and place.
+    pub imports: FxHashMap<NodeId, Vec<(ModuleId, usize)>>,
+    /// `import` blocks into resource blocks that are not there.
+    pub homeless_imports: Vec<(ModuleId, usize)>,
     by_key: FxHashMap<(ModuleId, NodeKind), NodeId>,
     resource_index: FxHashMap<(ModuleId, Mode, ArcStr, ArcStr), NodeId>,
 }
@@ -87,6 +91,7 @@ impl Graph {
         let mut graph = Self::default();
         let mut diagnostics = crate::unsupported::unsupported(root);
         graph.add_module(root, None);
+        graph.find_imports();
         for index in 0..graph.nodes.len() {
             graph.connect(NodeId(ordinal(index)), &mut diagnostics);
         }
@@ -225,6 +230,34 @@ impl Graph {
         id
     }
 
+    fn find_imports(&mut self) {
+        for (id, node) in (0..).map(ModuleId).zip(&self.modules) {
+            for (place, import) in node.module.imports.iter().enumerate() {
+                let below = import.to.modules.iter().map(|module| module.name.clone());
+                let path: Vec<ArcStr> = node.module.path.iter().cloned().chain(below).collect();
+                let block = self.find_module(&path).zip(import.to.resource.as_ref());
+                let target = block.and_then(|(module, resource)| {
+                    self.find_resource(module, resource.mode, &resource.type_name, &resource.name)
+                });
+                match target {
+                    Some(target) => self.imports.entry(target).or_default().push((id, place)),
+                    None => self.homeless_imports.push((id, place)),
+                }
+            }
+        }
+    }
+
+    /// What the imports into a resource block read.
+    fn import_reads(&self, id: NodeId, reads: &mut Vec<NodeId>) {
+        for (module, place) in self.imports.get(&id).into_iter().flatten() {
+            let import = &self.module(*module).imports[*place];
+            let expressions = import.to.keys().chain(&import.for_each).chain([import.by.expression()]);
+            for expression in expressions {
+                self.push_targets(*module, expression.references(), reads);
+            }
+        }
+    }
+
     fn add(&mut self, module: ModuleId, kind: NodeKind) -> NodeId {
         let id = NodeId(ordinal(self.nodes.len()));
         self.by_key.insert((module, kind.clone()), id);
@@ -265,6 +298,7 @@ impl Graph {
         }
         let mut reads = Vec::new();
         self.visit_references(id, &mut |reference| reads.extend(self.targets(node.module, reference)));
+        self.import_reads(id, &mut reads);
         reads
     }
 

@@ -42,6 +42,7 @@ pub(crate) fn steps(planner: &Planner<'_>) -> Result<Vec<Step>, Diagnostic> {
         make: Vec::new(),
         unmake: Vec::new(),
         barriers: FxHashMap::default(),
+        first_release: u32::MAX,
     };
     order.add_work();
     if order.steps.is_empty() {
@@ -60,6 +61,8 @@ struct Order<'a, 'p> {
     /// By change: the step that removes or forgets.
     unmake: Vec<Option<u32>>,
     barriers: FxHashMap<Read, Option<u32>>,
+    /// Barriers from here on join what lets go of an object.
+    first_release: u32,
 }
 
 impl Order<'_, '_> {
@@ -166,6 +169,7 @@ impl Order<'_, '_> {
         if self.unmake.iter().all(Option::is_none) {
             return;
         }
+        self.first_release = ordinal(self.steps.len());
         let mut releases = Releases::gather(self);
         let changes = self.planner.changes.borrow();
         for (change, unmake) in self.unmake.clone().into_iter().enumerate() {
@@ -180,24 +184,24 @@ impl Order<'_, '_> {
 
     /// Renumbers so that every step comes after those it waits for.
     fn sorted(mut self) -> Result<Vec<Step>, Diagnostic> {
-        let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(self.steps.len(), self.steps.len() * 2);
-        for _ in &self.steps {
-            graph.add_node(());
-        }
         for step in &mut self.steps {
             step.after.sort_unstable();
             step.after.dedup();
-            for before in &step.after {
-                graph.add_edge(NodeIndex::new(step.id as usize), NodeIndex::new(*before as usize), ());
-            }
         }
+        let components = loop {
+            let components = self.components();
+            if components.iter().all(|component| component.len() == 1) {
+                break components;
+            }
+            for component in components.iter().filter(|component| component.len() > 1) {
+                if !self.let_go_early(component) {
+                    return Err(self.cycle(component));
+                }
+            }
+        };
         let mut place = vec![0u32; self.steps.len()];
         let mut sorted = Vec::with_capacity(self.steps.len());
-        // Components come out in postorder: what is waited for comes first.
-        for component in kosaraju_scc(&graph) {
-            if component.len() > 1 {
-                return Err(self.cycle(&component));
-            }
+        for component in components {
             let id = component[0].index();
             place[id] = ordinal(sorted.len());
             sorted.push(self.steps[id].clone());
@@ -207,6 +211,42 @@ impl Order<'_, '_> {
             step.after.iter_mut().for_each(|before| *before = place[*before as usize]);
         }
         Ok(sorted)
+    }
+
+    /// Steps that wait for each other, in postorder: what is waited for comes first.
+    fn components(&self) -> Vec<Vec<NodeIndex>> {
+        let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(self.steps.len(), self.steps.len() * 2);
+        for _ in &self.steps {
+            graph.add_node(());
+        }
+        for step in &self.steps {
+            for before in &step.after {
+                graph.add_edge(NodeIndex::new(step.id as usize), NodeIndex::new(*before as usize), ());
+            }
+        }
+        kosaraju_scc(&graph)
+    }
+
+    /// That an object is removed only when its readers are updated is a kindness to them. Where the update itself
+    /// waits for something that can be made only after the removal, it is given up; whether there was anything to
+    /// give up.
+    fn let_go_early(&mut self, component: &[NodeIndex]) -> bool {
+        let members: FxHashSet<u32> = component.iter().map(|index| ordinal(index.index())).collect();
+        let is_update: Vec<bool> =
+            self.steps.iter().map(|step| matches!(step.work, Work::Update { .. })).collect();
+        let mut has_changed = false;
+        for id in &members {
+            let step = &mut self.steps[*id as usize];
+            let is_release = match step.work {
+                Work::Delete { .. } | Work::Forget { .. } => true,
+                Work::Barrier => *id >= self.first_release,
+                _ => false,
+            };
+            let before = step.after.len();
+            step.after.retain(|other| !(is_release && members.contains(other) && is_update[*other as usize]));
+            has_changed |= step.after.len() != before;
+        }
+        has_changed
     }
 
     fn cycle(&self, component: &[NodeIndex]) -> Diagnostic {

@@ -7,14 +7,15 @@ use crate::connections::Connections;
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::focus::Focus;
-use crate::model::{Plan, RunMode};
+use crate::model::{Action, Plan, RunMode};
+use crate::objects::StoredParts;
 use crate::plan::{PlanInput, Planning};
 use crate::variables::GivenVariable;
 use crate::{envelope, plan_file};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{MemorySource, Module, RecordingSource, Source};
-use formwork_state::{Address, Folded, Record, Store};
+use formwork_state::{Address, Folded, ObjectKey, Record, Store};
 use formwork_value::Value;
 use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
@@ -54,6 +55,8 @@ pub struct PlanOptions {
     pub focus: Focus,
     /// Instances that are replaced though nothing asks for it.
     pub replace: Vec<Address>,
+    /// Objects to import beside those of `import` blocks.
+    pub imports: Vec<(Address, String)>,
 }
 
 /// Loads a module tree. `variables` stay undecided: see [`decide_variables`].
@@ -127,11 +130,30 @@ async fn plan_with(
         accepted_targets: options.accepted_targets.clone(),
         focus: options.focus.clone(),
         replace: options.replace.clone(),
+        imports: options.imports.clone(),
     };
     let mut planning = crate::plan::plan(environment, &input, connections).await;
     planning.plan.files = configuration.recorded.clone();
     planning.plan.files.extend(recording.recorded().0);
     planning
+}
+
+/// Of a plan only what it imports: objects are taken into the state as they stand.
+pub fn only_imports(mut plan: Plan) -> Plan {
+    plan.changes.retain(|change| change.importing.is_some());
+    for change in &mut plan.changes {
+        change.action = Action::NoOp;
+        change.after = change.before.clone();
+        change.replace_paths.clear();
+    }
+    let imported: FxHashSet<_> = plan.changes.iter().map(|change| change.address.clone()).collect();
+    plan.readings.retain(|reading| imported.contains(&reading.key.address));
+    plan.moves.clear();
+    plan.steps.clear();
+    plan.stages.clear();
+    plan.outputs.clear();
+    plan.data.clear();
+    plan
 }
 
 /// Who owns objects that a state's runs make: written on them as their owner mark.
@@ -162,6 +184,8 @@ pub struct Counts {
     pub destroyed: usize,
     /// Forgotten.
     pub forgotten: usize,
+    /// Taken into the state as they stood.
+    pub imported: usize,
 }
 
 /// The plan of a run that was cut off, where there is one.
@@ -225,7 +249,7 @@ pub async fn apply(
     let is_continuing = store.folded().run.is_some();
     let connections = Connections::new(environment.clone());
     let begun = if is_continuing {
-        begin_again(store, plan).await
+        begin_again(store, plan, &connections).await
     } else {
         begin(environment, store, plan, run, &connections).await
     };
@@ -233,6 +257,7 @@ pub async fn apply(
         outcome.diagnostics.push(diagnostic);
         return outcome;
     }
+    outcome.counts.imported = plan.summary().import;
     let mut performer = Performer {
         environment,
         store,
@@ -323,6 +348,7 @@ async fn begin(
     };
     store.append(&record).await?;
     move_objects(store, plan).await?;
+    import_objects(store, plan, connections).await?;
     let configurations = crate::objects::encode_configurations(&plan.prior_configurations, connections);
     if !configurations.is_empty() {
         store.append(&Record::Providers { targets: IndexMap::new(), configurations }).await?;
@@ -344,14 +370,40 @@ async fn move_objects(store: &Store, plan: &Plan) -> Result<(), Diagnostic> {
     Ok(())
 }
 
+/// Takes imported objects into the state; what is planned for them follows in its steps.
+async fn import_objects(store: &Store, plan: &Plan, connections: &Connections) -> Result<(), Diagnostic> {
+    for change in plan.changes.iter().filter(|change| change.importing.is_some()) {
+        let key = ObjectKey::current(change.address.clone());
+        if store.folded().state.object(&key).is_some() {
+            continue;
+        }
+        let (mode, type_name) = (change.address.mode(), change.address.type_name());
+        let Some(kind) = connections.kind(&change.provider.provider, mode, type_name) else { continue };
+        let parts = StoredParts::of_data(change.provider.clone());
+        let object = crate::objects::encode_object(&change.before, &kind, parts).map_err(|message| {
+            Diagnostic::error("object-unstorable", "Object cannot be stored", message).about(key.to_string())
+        })?;
+        store.append(&Record::Imported { key, object: Arc::new(object) }).await?;
+    }
+    Ok(())
+}
+
 /// A run that was cut off before its first act may not have moved everything yet.
-async fn begin_again(store: &Store, plan: &Plan) -> Result<(), Diagnostic> {
+async fn begin_again(
+    store: &Store,
+    plan: &Plan,
+    connections: &Connections,
+) -> Result<(), Diagnostic> {
     let has_begun = store
         .folded()
         .run
         .as_ref()
         .is_none_or(|run| run.stage > 0 || !run.open.is_empty() || !run.finished_steps.is_empty());
-    if has_begun { Ok(()) } else { move_objects(store, plan).await }
+    if has_begun {
+        return Ok(());
+    }
+    move_objects(store, plan).await?;
+    import_objects(store, plan, connections).await
 }
 
 /// Ends the run, unless acts are still in flight: those wait for the next one.

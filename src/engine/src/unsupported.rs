@@ -16,21 +16,6 @@ struct Row {
 
 const TABLE: &[Row] = &[
     Row {
-        construct: "moved blocks",
-        meaning: "without them, objects would be destroyed and made anew",
-        places: |module| module.moved.iter().map(|one| one.span).collect(),
-    },
-    Row {
-        construct: "removed blocks",
-        meaning: "without them, objects would be destroyed that are to be forgotten",
-        places: |module| module.removed.iter().map(|one| one.span).collect(),
-    },
-    Row {
-        construct: "import blocks",
-        meaning: "without them, objects would be made that stand already",
-        places: |module| module.imports.iter().map(|one| one.span).collect(),
-    },
-    Row {
         construct: "check blocks",
         meaning: "without them, what they assert would not be looked at",
         places: |module| module.checks.values().map(|one| one.span).collect(),
@@ -39,29 +24,6 @@ const TABLE: &[Row] = &[
         construct: "ephemeral resources",
         meaning: "without them, what they open would be missing",
         places: |module| of_resources(module, |one| (one.mode == Mode::Ephemeral).then_some(one.span)),
-    },
-    Row {
-        construct: "lifecycle.enabled",
-        meaning: "without it, objects would be made that are not wanted",
-        places: |module| {
-            let calls = module.calls.values().filter_map(|call| call.enabled.as_ref());
-            let resources = of_resources(module, |one| one.lifecycle.enabled.as_ref().map(Expression::span));
-            resources.into_iter().chain(calls.map(Expression::span)).collect()
-        },
-    },
-    Row {
-        construct: "lifecycle.destroy = false",
-        meaning: "without it, objects would be destroyed that are to be forgotten",
-        places: |module| {
-            of_resources(module, |one| (one.lifecycle.destroy == Some(false)).then_some(one.span))
-        },
-    },
-    Row {
-        construct: "replace_triggered_by",
-        meaning: "without it, objects would stay that are to be replaced",
-        places: |module| {
-            of_resources(module, |one| one.lifecycle.replace_triggered_by.first().map(Expression::span))
-        },
     },
     Row {
         construct: "provisioner blocks",

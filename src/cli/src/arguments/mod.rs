@@ -74,6 +74,14 @@ pub(crate) enum Verb {
     Workspace(Workspace),
     /// Release a state's lock that a process left behind.
     ForceUnlock(ForceUnlock),
+    /// Take an object that stands already into the state.
+    Import(Import),
+    /// Take what is live into the state.
+    Refresh(Refresh),
+    /// Mark an object to be replaced by the next apply.
+    Taint(Taint),
+    /// Take back the mark of an object that was to be replaced.
+    Untaint(Taint),
     /// Show the current version.
     Version(Version),
 }
@@ -454,6 +462,57 @@ pub(crate) struct StateShow {
     /// The instance.
     #[arg(value_name = "ADDRESS")]
     pub(crate) address: String,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// Limit the number of concurrent operations.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
+    pub(crate) parallelism: usize,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// Asking the user.
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// The instance that it becomes; its resource block must be there.
+    #[arg(value_name = "ADDRESS", value_parser = address)]
+    pub(crate) address: Address,
+    /// The object's id, as its type documents it.
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+/// `refresh`
+#[derive(Debug, Args)]
+pub(crate) struct Refresh {
+    /// How what is live is read.
+    #[command(flatten)]
+    pub(crate) planning: Planning,
+}
+
+/// `taint` and `untaint`
+#[derive(Debug, Args)]
+pub(crate) struct Taint {
+    /// Do nothing, and do not fail, where there is no such object.
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// The instance.
+    #[arg(value_name = "ADDRESS", value_parser = address)]
+    pub(crate) address: Address,
 }
 
 /// `version`

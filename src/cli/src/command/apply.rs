@@ -68,14 +68,7 @@ fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure>
         return Ok(plan);
     }
     if folded.run.is_some() {
-        return Err(session.refused(
-            Diagnostic::error(
-                "unfinished-run",
-                "Another run was cut off",
-                "A run of another plan ended before it was finished, and what it left in flight comes first.",
-            )
-            .hint("Run apply without a plan file: it goes on with that run. Then plan again."),
-        ));
+        return Err(session.refused(planning::unfinished()));
     }
     run::check_stale(&folded, &plan).map_err(|diagnostic| session.refused(diagnostic))?;
     Ok(plan)
@@ -161,7 +154,7 @@ fn conclude(session: &Session, mode: RunMode, counts: Counts, outputs: &[ShownOu
         add: counts.added,
         change: counts.changed,
         destroy: counts.destroyed,
-        import: 0,
+        import: counts.imported,
         forget: counts.forgotten,
     };
     session.screen.text(&format!("\n{}\n", palette.paint(Look::BoldGreen, &text)));
@@ -186,8 +179,9 @@ fn sentence(mode: RunMode, counts: Counts) -> (String, &'static str) {
     }
     let forgotten =
         if counts.forgotten > 0 { format!(", {} forgotten", counts.forgotten) } else { String::new() };
+    let imported = if counts.imported > 0 { format!("{} imported, ", counts.imported) } else { String::new() };
     let text = format!(
-        "Apply complete! Resources: {} added, {} changed, {} destroyed{forgotten}.",
+        "Apply complete! Resources: {imported}{} added, {} changed, {} destroyed{forgotten}.",
         counts.added, counts.changed, counts.destroyed
     );
     (text, "apply")

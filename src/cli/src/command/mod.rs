@@ -6,13 +6,16 @@ mod console;
 mod destroy;
 mod force_unlock;
 mod format;
+mod import;
 mod init;
 mod metadata;
 mod output;
 mod plan;
+mod refresh;
 mod show;
 mod state;
 mod state_edit;
+mod taint;
 mod validate;
 mod version;
 pub(crate) mod workspace;
@@ -35,6 +38,9 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Output(output) => (Some(&output.view), false),
         Verb::State(state) => (state::view(state), state::may_ask(state)),
         Verb::Metadata(_) | Verb::Workspace(_) | Verb::ForceUnlock(_) | Verb::Version(_) => (None, false),
+        Verb::Import(import) => (Some(&import.view), import.input.input),
+        Verb::Refresh(refresh) => (Some(&refresh.planning.view), refresh.planning.input.input),
+        Verb::Taint(taint) | Verb::Untaint(taint) => (Some(&taint.view), false),
     };
     Terminal::detect(view.is_some_and(|view| view.no_color), input)
 }
@@ -56,6 +62,10 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::State(state) => state::run(&state, terminal),
         Verb::Workspace(workspace) => workspace::run(&workspace, terminal),
         Verb::ForceUnlock(unlock) => Err(force_unlock::run(&unlock, terminal)),
+        Verb::Import(arguments) => import::run(&arguments, &variables, terminal),
+        Verb::Refresh(arguments) => refresh::run(arguments, &variables, terminal),
+        Verb::Taint(arguments) => taint::run(taint::Verb::Taint, &arguments, terminal),
+        Verb::Untaint(arguments) => taint::run(taint::Verb::Untaint, &arguments, terminal),
         Verb::Version(version) => Ok(version::run(&version)),
     }
 }

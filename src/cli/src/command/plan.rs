@@ -98,6 +98,16 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
     .hint("Name a file in a folder that exists and has room.")
 }
 
+/// Says that a run that was cut off comes first.
+pub(super) fn unfinished() -> Diagnostic {
+    Diagnostic::error(
+        "unfinished-run",
+        "Another run was cut off",
+        "A run of another plan ended before it was finished, and what it left in flight comes first.",
+    )
+    .hint("Run apply without a plan file: it goes on with that run. Then plan again.")
+}
+
 fn say_saved(session: &Session, path: &Path, has_changes: bool) {
     let path = path.display();
     let rule = session.terminal.layout.rule();

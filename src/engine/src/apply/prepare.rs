@@ -9,7 +9,7 @@ use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
 use crate::ordinal::ordinal;
 use crate::plan::mode_of;
 use arcstr::ArcStr;
-use formwork_state::{Address, BlockAddress, Edge, Mode, ModuleInstance, ObjectKey, OutputValue, Record};
+use formwork_state::{Address, BlockAddress, Edge, Mode, ModuleInstance, Object, ObjectKey, OutputValue, Record};
 use formwork_value::{MarkKind, Value};
 use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
@@ -152,6 +152,42 @@ impl Applier<'_> {
             }
         }
         (self.input.store.folded().state.node_edges != edges).then_some(Record::NodeEdges { edges })
+    }
+
+    /// What imported objects read on which nothing else was done, so that they are removed in the right order one day.
+    pub(super) fn imported_edges_record(&self) -> Option<Record> {
+        let mut objects = Vec::new();
+        let imported = self.input.plan.changes.iter().filter(|change| change.importing.is_some());
+        for change in imported.filter(|change| change.action == Action::NoOp) {
+            let key = ObjectKey::current(change.address.clone());
+            let Some(stored) = self.input.store.folded().state.object(&key).cloned() else { continue };
+            let Some((node, row, place)) = self.position(&change.address) else { continue };
+            let Some(kind) = self.connections.kind(
+                &change.provider.provider,
+                change.address.mode(),
+                change.address.type_name(),
+            ) else {
+                continue;
+            };
+            let expansion = self.evaluator.expansion(node, row);
+            let Some((_, repetition)) = expansion.rows.get(place as usize) else { continue };
+            let scope = self.evaluator.scope(self.graph.node(node).module, row, repetition.clone());
+            let _ = self.graph.resource(node).body.decode(&kind.decode, &scope);
+            let mut reads = scope.into_reads();
+            crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
+            let provider = self.graph.node(node).provider;
+            let provider_reads = provider.map_or_else(Vec::new, |provider| {
+                crate::plan::evaluate_configuration(self.graph, provider, &self.evaluator, self.connections).1
+            });
+            let object = Object {
+                edges: self.edges(&reads),
+                provider_edges: self.edges(&provider_reads),
+                create_before_destroy: self.create_before_destroy.contains(&node),
+                ..Object::clone(&stored)
+            };
+            objects.push((key, Some(Arc::new(object))));
+        }
+        (!objects.is_empty()).then_some(Record::Refreshed { objects })
     }
 
     /// Root outputs whose values are known, where they differ from what is stored.

@@ -74,6 +74,7 @@ impl Planner<'_> {
     pub(super) async fn plan_resources(&self, nodes: &[NodeId]) {
         let mut work = Vec::new();
         for node in nodes {
+            self.import_before(*node).await;
             let module = self.graph.node(*node).module;
             for row in 0..self.evaluator.row_count(module) {
                 work.extend(self.prepare_block(*node, ordinal(row)));
@@ -86,6 +87,23 @@ impl Planner<'_> {
         let managed = self.ask_plans(managed).await;
         for block in &managed {
             self.decide_block(block);
+        }
+    }
+
+    /// Imports into a block that is planned in this stage.
+    async fn import_before(&self, node: NodeId) {
+        let is_asked = self.graph.imports.contains_key(&node) || !self.input.imports.is_empty();
+        let is_deferred = self.deferred_nodes.borrow().contains(&node);
+        let Some(provider) = self.graph.node(node).provider.filter(|_| is_asked && !is_deferred) else { return };
+        let Some(provider) = self.providers.borrow().get(&provider).cloned() else { return };
+        let resource = self.graph.resource(node);
+        let kind = self.connections.kind(
+            &provider.address.provider,
+            mode_of(resource.mode),
+            &resource.type_name,
+        );
+        if let Some(kind) = kind {
+            self.import_into(node, &kind, &provider).await;
         }
     }
 
@@ -401,7 +419,7 @@ impl Planner<'_> {
                     let value =
                         row.prior.as_ref().map_or(after.clone(), |prior| prior.value.mark_paths(&row.marks));
                     let value = block.kind.mark_sensitive(&value);
-                    if self.origins.contains_key(&row.address) {
+                    if self.origins.contains_key(&row.address) || self.imported.borrow().contains_key(&row.address) {
                         self.push_change(block, row, planned, action, reason, value.clone());
                     }
                     return Decided { value, change: None, is_deferred: false };
@@ -460,7 +478,7 @@ impl Planner<'_> {
             causes,
             stage: 0,
             private: planned.private.clone(),
-            importing: None,
+            importing: self.imported.borrow().get(&row.address).cloned(),
         });
         ordinal(changes.len() - 1)
     }

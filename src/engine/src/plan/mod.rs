@@ -10,6 +10,7 @@
 mod data;
 mod deferral;
 mod ignored;
+mod imports;
 mod instances;
 mod kinds;
 mod moves;
@@ -17,6 +18,7 @@ mod orphans;
 mod provider;
 mod reach;
 mod refresh;
+mod removed;
 mod triggers;
 
 pub(crate) use ignored::ignore_changes;
@@ -91,6 +93,8 @@ pub struct PlanInput<'a> {
     pub focus: Focus,
     /// Instances that are replaced though nothing asks for it.
     pub replace: Vec<Address>,
+    /// Objects to import beside those of `import` blocks.
+    pub imports: Vec<(Address, String)>,
     /// Targets whose id may differ from the one in state, by provider configuration.
     pub accepted_targets: Vec<String>,
 }
@@ -112,6 +116,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) connections: &'a Connections,
     pub(crate) state: &'a State,
     pub(crate) origins: FxHashMap<Address, Address>,
+    pub(crate) removed: Vec<removed::Removed>,
+    pub(crate) imported: RefCell<FxHashMap<Address, String>>,
     pub(crate) priors: Priors,
     pub(crate) reach: Reach,
     pub(crate) deposed: RefCell<Vec<(ObjectKey, Rc<PriorObject>)>>,
@@ -149,7 +155,11 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         variables: &input.variables,
     };
     let priors = Priors::default();
-    let moved = moves::moved(&graph, input.state, input.open_run);
+    let (moved, found) = moves::moved(&graph, input.state, input.open_run);
+    diagnostics.append(found);
+    if diagnostics.has_errors() {
+        return Planning { plan: empty_plan(input, true), diagnostics };
+    }
     let state = moved.as_ref().map_or(input.state, |moved| &moved.state);
     let reach = Reach::of(&input.focus, &graph, state, input.mode);
     let standing = priors.clone();
@@ -168,6 +178,8 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         evaluator: Evaluator::new(&graph, options, source),
         connections,
         state,
+        removed: removed::removed_blocks(&graph),
+        imported: RefCell::default(),
         origins: moved.as_ref().map(|moved| moved.origins.clone()).unwrap_or_default(),
         priors: priors.clone(),
         reach,
@@ -229,6 +241,7 @@ impl Planner<'_> {
         let mut is_going = !self.has_errors();
         if is_going {
             self.check_focus();
+            self.check_imports();
             self.load_priors().await;
             is_going = !self.has_errors();
         }

@@ -2,6 +2,7 @@
 //! destroying.
 
 use super::Planner;
+use super::reach::node_of;
 use super::refresh::nothing;
 use crate::evaluate::Repetition;
 use crate::model::{Action, ActionReason, Change, RunMode};
@@ -35,7 +36,19 @@ impl Planner<'_> {
         }
         orphans.sort_by(|left, right| left.0.cmp(&right.0));
         for (key, prior, reason) in orphans {
-            self.plan_removal(&key, &prior, reason).await;
+            if self.is_forgotten(&key.address) {
+                self.push_removal(&key, &prior, Action::Forget, None, prior.private.clone());
+            } else {
+                self.plan_removal(&key, &prior, reason).await;
+            }
+        }
+    }
+
+    /// Whether an object that goes stays where it is: its block says so, or a `removed` block does.
+    fn is_forgotten(&self, address: &Address) -> bool {
+        match node_of(self.graph, address) {
+            Some(node) => self.graph.resource(node).lifecycle.destroy == Some(false),
+            None => self.removed.iter().any(|removed| removed.covers(address) && !removed.destroy),
         }
     }
 
@@ -50,7 +63,10 @@ impl Planner<'_> {
             address.type_name(),
             address.name(),
         ) else {
-            return Some(ActionReason::DeleteBecauseNoResourceConfig);
+            return Some(match self.origins.contains_key(address) {
+                true => ActionReason::DeleteBecauseNoMoveTarget,
+                false => ActionReason::DeleteBecauseNoResourceConfig,
+            });
         };
         let Some(row) = self.evaluator.find_row(module, address.module()) else {
             return Some(ActionReason::DeleteBecauseNoModule);

@@ -113,10 +113,7 @@ impl Reach {
 /// The node of an object's block, where it is configured.
 pub(super) fn node_of(graph: &Graph, address: &Address) -> Option<NodeId> {
     let module = graph.find_module(&address.module().config_path())?;
-    let mode = match address.mode() {
-        formwork_state::Mode::Managed => formwork_lang::Mode::Managed,
-        formwork_state::Mode::Data => formwork_lang::Mode::Data,
-    };
+    let mode = crate::plan::language_mode(address.mode());
     graph.find_resource(module, mode, address.type_name(), address.name())
 }
 

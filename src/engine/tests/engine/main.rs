@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod fuzz;
+mod lifecycle;
 mod quickstart;
 mod recovery;
 mod spine;

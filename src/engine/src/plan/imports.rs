@@ -1,0 +1,237 @@
+//! `import` blocks: objects that stand already and are taken into the state.
+//!
+//! Invariant: an object is read here and stored only when the plan is applied.
+
+use super::Planner;
+use super::provider::ProviderNode;
+use crate::connections::error_diagnostic;
+use crate::evaluate::{RowRepetition, RowScope, key_of};
+use crate::expand::{Repeats, expand};
+use crate::graph::{ModuleId, NodeId};
+use crate::model::StoredReading;
+use crate::objects::{PriorObject, StoredParts, encode_object};
+use crate::ordinal::ordinal;
+use crate::schema::Kind;
+use formwork_diagnostic::{Diagnostic, Span};
+use formwork_lang::{Expression, Import, ImportBy, TargetModule};
+use formwork_sdk::{Connection, ReadRequest, Reading, Request, Response};
+use formwork_state::{Address, BlockAddress, Key, ObjectKey, Status};
+use formwork_value::{MarkKind, Type, Value, convert};
+use futures::StreamExt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One object to import.
+struct Wanted {
+    address: Address,
+    id: String,
+    span: Span,
+}
+
+impl Planner<'_> {
+    /// Reads the objects that are to be imported into a block, so that it finds them as if they had stood before.
+    pub(super) async fn import_into(&self, node: NodeId, kind: &Rc<Kind>, provider: &ProviderNode) {
+        let mut wanted = Vec::new();
+        for (module, index) in self.graph.imports.get(&node).into_iter().flatten() {
+            self.gather_imports(*module, *index, &mut wanted);
+        }
+        for (address, id) in &self.input.imports {
+            if super::reach::node_of(self.graph, address) == Some(node) {
+                let span = self.graph.resource(node).span;
+                wanted.push(Wanted { address: address.clone(), id: id.clone(), span });
+            }
+        }
+        let Some(connection) = &provider.connection else { return };
+        for one in wanted {
+            let is_there = self.priors.borrow().contains_key(&one.address);
+            if is_there || !self.reach.has(self.graph, &one.address) {
+                continue;
+            }
+            match self.read_imported(&one, kind, connection).await {
+                Ok((object, private)) => self.adopt(one, kind, provider, object, private),
+                Err(mut diagnostic) => {
+                    diagnostic.subject.get_or_insert(one.span);
+                    self.report(diagnostic);
+                }
+            }
+        }
+    }
+
+    fn gather_imports(&self, module: ModuleId, index: usize, wanted: &mut Vec<Wanted>) {
+        let graph = self.graph;
+        let import = &graph.module(module).imports[index];
+        for row in 0..ordinal(self.evaluator.row_count(module)) {
+            let outside = self.evaluator.scope(module, row, RowRepetition::default());
+            let repeats = Repeats { for_each: import.for_each.as_ref(), ..Repeats::default() };
+            let (expansion, diagnostics) = expand(repeats, &outside);
+            self.diagnostics.borrow_mut().append(diagnostics);
+            for (_, repetition) in &expansion.rows {
+                let scope = self.evaluator.scope(module, row, repetition.clone());
+                match self.wanted(import, module, row, &scope) {
+                    Ok(one) => wanted.push(one),
+                    Err(diagnostic) => self.report(diagnostic),
+                }
+            }
+        }
+    }
+
+    fn wanted(
+        &self,
+        import: &Import,
+        module: ModuleId,
+        row: u32,
+        scope: &RowScope<'_, '_>,
+    ) -> Result<Wanted, Diagnostic> {
+        let mut at = self.evaluator.row(module, row).address.clone();
+        for TargetModule { name, key } in &import.to.modules {
+            at = at.child(name.clone(), self.import_key(key.as_ref(), scope)?);
+        }
+        let Some(resource) = &import.to.resource else {
+            let detail = "An import block imports one object, and its \"to\" names a module.";
+            return Err(Diagnostic::error("invalid-import", "Invalid import address", detail)
+                .at(import.to.span)
+                .hint("Name a resource, with its key where it has several instances."));
+        };
+        let (type_name, name) = (resource.type_name.clone(), resource.name.clone());
+        let block = BlockAddress::new(at, super::mode_of(resource.mode), type_name, name);
+        let address = block.instance(self.import_key(resource.key.as_ref(), scope)?);
+        let ImportBy::Id(id) = &import.by else {
+            let detail = "The provider takes no identity here.";
+            return Err(Diagnostic::error("invalid-import", "Import by identity is not supported", detail)
+                .at(import.by.expression().span())
+                .hint("Give an id instead."));
+        };
+        let id = self.import_text(id, scope)?;
+        Ok(Wanted { address, id, span: import.span })
+    }
+
+    fn import_key(
+        &self,
+        expression: Option<&Expression>,
+        scope: &RowScope<'_, '_>,
+    ) -> Result<Key, Diagnostic> {
+        let Some(expression) = expression else { return Ok(Key::None) };
+        let (value, diagnostics) = expression.evaluate(scope);
+        self.diagnostics.borrow_mut().append(diagnostics);
+        key_of(&value.unmark().0).ok_or_else(|| {
+            let detail = "An instance key is a text or a whole number that is known before apply.";
+            Diagnostic::error("invalid-import", "Invalid import address", detail).at(expression.span())
+        })
+    }
+
+    fn import_text(&self, expression: &Expression, scope: &RowScope<'_, '_>) -> Result<String, Diagnostic> {
+        let (value, diagnostics) = expression.evaluate(scope);
+        self.diagnostics.borrow_mut().append(diagnostics);
+        let (value, marks) = value.unmark();
+        let fault = |detail: &str| {
+            Diagnostic::error("invalid-import", "Invalid import id argument", detail).at(expression.span())
+        };
+        if marks.has(MarkKind::Sensitive) {
+            return Err(fault("The import id is shown in the plan, and this value is sensitive.")
+                .hint("Use nonsensitive(...) if it may be shown."));
+        }
+        match convert(&value, &Type::String) {
+            Ok(text) if !text.is_known() => {
+                Err(fault("The import id depends on values that are known only after apply.")
+                    .hint("Write the id into the configuration, or apply in two steps with -target."))
+            }
+            Ok(text) => match text.as_str() {
+                Some(text) if !text.is_empty() => Ok(text.to_string()),
+                _ => Err(fault("The import id is null or empty.")),
+            },
+            Err(error) => Err(fault(&format!("The import id is not a text: {error}."))),
+        }
+    }
+
+    async fn read_imported(
+        &self,
+        wanted: &Wanted,
+        kind: &Rc<Kind>,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<(Value, Vec<u8>), Diagnostic> {
+        let Wanted { address, id, .. } = wanted;
+        let name = kind.name.to_string();
+        let request = Request::Import { kind: name.clone(), id: id.clone() };
+        let failed = |error| error_diagnostic(&error, "Importing an object failed", &address.to_string());
+        let found = match self.connections.ask(connection, request).await {
+            Response::Imported(Ok(found)) => found,
+            Response::Imported(Err(error)) => return Err(failed(error)),
+            _ => return Err(not_importable(address)),
+        };
+        let imported =
+            found.into_iter().find(|one| one.kind == name).ok_or_else(|| nothing_found(address, id))?;
+        let objects = vec![ReadRequest { prior: imported.object, private: imported.private }];
+        let Response::Read(mut readings) =
+            self.connections.ask(connection, Request::Read { kind: name, objects }).await
+        else {
+            return Err(not_importable(address));
+        };
+        match readings.next().await {
+            Some((_, Reading::Found { object, private })) => Ok((object, private)),
+            Some((_, Reading::Failed(error))) => Err(failed(error)),
+            Some((_, Reading::Gone)) | None => Err(nothing_found(address, id)),
+        }
+    }
+
+    fn adopt(&self, one: Wanted, kind: &Rc<Kind>, provider: &ProviderNode, value: Value, private: Vec<u8>) {
+        let parts = StoredParts { private: private.clone(), ..StoredParts::of_data(provider.address.clone()) };
+        let object = match encode_object(&value, kind, parts) {
+            Ok(object) => Arc::new(object),
+            Err(message) => {
+                self.report(
+                    Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
+                        .about(one.address.to_string()),
+                );
+                return;
+            }
+        };
+        debug_assert_eq!(object.status, Status::Ready, "a fresh object is not tainted");
+        let key = ObjectKey::current(one.address.clone());
+        self.readings.borrow_mut().push(StoredReading {
+            key,
+            object: Some(value.clone()),
+            private: private.clone(),
+        });
+        let prior =
+            PriorObject { object, kind: kind.clone(), value, marks: Vec::new(), private, is_refreshed: true };
+        self.priors.borrow_mut().insert(one.address.clone(), Rc::new(prior));
+        self.imported.borrow_mut().insert(one.address, one.id);
+    }
+
+    /// Reports imports whose block or instance the configuration lacks.
+    pub(super) fn check_imports(&self) {
+        for (module, index) in &self.graph.homeless_imports {
+            let import = &self.graph.module(*module).imports[*index];
+            self.report(no_block(import.to.span));
+        }
+        for (address, _) in &self.input.imports {
+            if super::reach::node_of(self.graph, address).is_none() {
+                let diagnostic = Diagnostic::error(
+                    "import-without-block",
+                    "Configuration for import target does not exist",
+                    format!("{address} is not in the configuration."),
+                );
+                self.report(diagnostic.hint("Write a resource block for it first."));
+            }
+        }
+    }
+}
+
+fn no_block(span: Span) -> Diagnostic {
+    let detail = "The object that this block imports has no resource block.";
+    Diagnostic::error("import-without-block", "Configuration for import target does not exist", detail)
+        .at(span)
+        .hint("Write a resource block for it.")
+}
+
+fn nothing_found(address: &Address, id: &str) -> Diagnostic {
+    let detail = format!("While importing to {address}, the provider found no object with the id {id:?}.");
+    Diagnostic::error("import-not-found", "Cannot import non-existent remote object", detail)
+        .about(address.to_string())
+        .hint("Look at the id, and at where the provider points.")
+}
+
+fn not_importable(address: &Address) -> Diagnostic {
+    let detail = format!("The provider does not import objects of type {}.", address.type_name());
+    Diagnostic::error("not-importable", "Resource type cannot be imported", detail).about(address.to_string())
+}
