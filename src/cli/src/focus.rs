@@ -56,9 +56,8 @@ mod tests {
             ("a.b # no", None),
             ("a", None),
         ] {
-            let found = addresses(text, Path::new("f")).map(|found| {
-                found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-            });
+            let found = addresses(text, Path::new("f"))
+                .map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
             assert_eq!(found.ok().as_deref(), expected, "{text:?}");
         }
     }

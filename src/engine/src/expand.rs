@@ -44,9 +44,17 @@ fn expand_enabled(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansi
         Ok(flag) if !flag.is_known() => unknown(expression, "enabled"),
         Ok(flag) => match flag.as_bool() {
             Some(is_there) => return (single(is_there), diagnostics),
-            None => invalid(expression, "enabled", "The given \"enabled\" argument value is null. It must be true or false.".to_owned()),
+            None => invalid(
+                expression,
+                "enabled",
+                "The given \"enabled\" argument value is null. It must be true or false.".to_owned(),
+            ),
         },
-        Err(error) => invalid(expression, "enabled", format!("The given \"enabled\" argument value is unsuitable: {}.", error.message)),
+        Err(error) => invalid(
+            expression,
+            "enabled",
+            format!("The given \"enabled\" argument value is unsuitable: {}.", error.message),
+        ),
     };
     diagnostics.push(fault);
     (single(true), diagnostics)

@@ -389,11 +389,7 @@ async fn import_objects(store: &Store, plan: &Plan, connections: &Connections) -
 }
 
 /// A run that was cut off before its first act may not have moved everything yet.
-async fn begin_again(
-    store: &Store,
-    plan: &Plan,
-    connections: &Connections,
-) -> Result<(), Diagnostic> {
+async fn begin_again(store: &Store, plan: &Plan, connections: &Connections) -> Result<(), Diagnostic> {
     let has_begun = store
         .folded()
         .run

@@ -179,7 +179,8 @@ fn sentence(mode: RunMode, counts: Counts) -> (String, &'static str) {
     }
     let forgotten =
         if counts.forgotten > 0 { format!(", {} forgotten", counts.forgotten) } else { String::new() };
-    let imported = if counts.imported > 0 { format!("{} imported, ", counts.imported) } else { String::new() };
+    let imported =
+        if counts.imported > 0 { format!("{} imported, ", counts.imported) } else { String::new() };
     let text = format!(
         "Apply complete! Resources: {imported}{} added, {} changed, {} destroyed{forgotten}.",
         counts.added, counts.changed, counts.destroyed

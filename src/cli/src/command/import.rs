@@ -29,9 +29,10 @@ pub(super) fn run(
                 .hint("Name another address, or take the object out with state rm first."),
         ));
     }
-    let target = match address.key().is_none() {
-        true => Selector::Block(address.block()),
-        false => Selector::Instance(address.clone()),
+    let target = if address.key().is_none() {
+        Selector::Block(address.block())
+    } else {
+        Selector::Instance(address.clone())
     };
     let options = PlanOptions {
         refresh: false,
@@ -51,8 +52,12 @@ pub(super) fn run(
     if plan.changes.is_empty() {
         let detail = format!("The configuration has no instance {address}.");
         return Err(session.refused(
-            Diagnostic::error("import-without-block", "Configuration for import target does not exist", detail)
-                .hint("Look at the key, and at count or for_each of the block."),
+            Diagnostic::error(
+                "import-without-block",
+                "Configuration for import target does not exist",
+                detail,
+            )
+            .hint("Look at the key, and at count or for_each of the block."),
         ));
     }
     let plan = formwork_engine::Plan { focus: Focus::default(), ..plan };

@@ -9,7 +9,9 @@ use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
 use crate::ordinal::ordinal;
 use crate::plan::mode_of;
 use arcstr::ArcStr;
-use formwork_state::{Address, BlockAddress, Edge, Mode, ModuleInstance, Object, ObjectKey, OutputValue, Record};
+use formwork_state::{
+    Address, BlockAddress, Edge, Mode, ModuleInstance, Object, ObjectKey, OutputValue, Record,
+};
 use formwork_value::{MarkKind, Value};
 use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;

@@ -174,7 +174,8 @@ impl Planner<'_> {
     }
 
     fn adopt(&self, one: Wanted, kind: &Rc<Kind>, provider: &ProviderNode, value: Value, private: Vec<u8>) {
-        let parts = StoredParts { private: private.clone(), ..StoredParts::of_data(provider.address.clone()) };
+        let parts =
+            StoredParts { private: private.clone(), ..StoredParts::of_data(provider.address.clone()) };
         let object = match encode_object(&value, kind, parts) {
             Ok(object) => Arc::new(object),
             Err(message) => {

@@ -94,14 +94,13 @@ impl Planner<'_> {
     async fn import_before(&self, node: NodeId) {
         let is_asked = self.graph.imports.contains_key(&node) || !self.input.imports.is_empty();
         let is_deferred = self.deferred_nodes.borrow().contains(&node);
-        let Some(provider) = self.graph.node(node).provider.filter(|_| is_asked && !is_deferred) else { return };
+        let Some(provider) = self.graph.node(node).provider.filter(|_| is_asked && !is_deferred) else {
+            return;
+        };
         let Some(provider) = self.providers.borrow().get(&provider).cloned() else { return };
         let resource = self.graph.resource(node);
-        let kind = self.connections.kind(
-            &provider.address.provider,
-            mode_of(resource.mode),
-            &resource.type_name,
-        );
+        let kind =
+            self.connections.kind(&provider.address.provider, mode_of(resource.mode), &resource.type_name);
         if let Some(kind) = kind {
             self.import_into(node, &kind, &provider).await;
         }
@@ -419,7 +418,9 @@ impl Planner<'_> {
                     let value =
                         row.prior.as_ref().map_or(after.clone(), |prior| prior.value.mark_paths(&row.marks));
                     let value = block.kind.mark_sensitive(&value);
-                    if self.origins.contains_key(&row.address) || self.imported.borrow().contains_key(&row.address) {
+                    if self.origins.contains_key(&row.address)
+                        || self.imported.borrow().contains_key(&row.address)
+                    {
                         self.push_change(block, row, planned, action, reason, value.clone());
                     }
                     return Decided { value, change: None, is_deferred: false };

@@ -63,9 +63,11 @@ impl Planner<'_> {
             address.type_name(),
             address.name(),
         ) else {
-            return Some(match self.origins.contains_key(address) {
-                true => ActionReason::DeleteBecauseNoMoveTarget,
-                false => ActionReason::DeleteBecauseNoResourceConfig,
+            let is_moved = self.origins.contains_key(address);
+            return Some(if is_moved {
+                ActionReason::DeleteBecauseNoMoveTarget
+            } else {
+                ActionReason::DeleteBecauseNoResourceConfig
             });
         };
         let Some(row) = self.evaluator.find_row(module, address.module()) else {

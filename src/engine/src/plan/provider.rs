@@ -74,9 +74,10 @@ impl Planner<'_> {
     }
 
     fn is_used(&self, id: NodeId) -> bool {
-        (0..).map(NodeId).zip(&self.graph.nodes).any(|(reader, node)| {
-            node.provider == Some(id) && self.reach.has_node(reader)
-        })
+        (0..)
+            .map(NodeId)
+            .zip(&self.graph.nodes)
+            .any(|(reader, node)| node.provider == Some(id) && self.reach.has_node(reader))
     }
 
     fn defer_provider(&self, id: NodeId, planned: &mut ProviderNode) {
@@ -241,8 +242,7 @@ pub(super) fn standing_cell(
 ) -> ResourceCell {
     let resource = graph.resource(node);
     let mode = super::mode_of(resource.mode);
-    let block =
-        BlockAddress::new(module.clone(), mode, resource.type_name.clone(), resource.name.clone());
+    let block = BlockAddress::new(module.clone(), mode, resource.type_name.clone(), resource.name.clone());
     let read = |key: &Key| priors.borrow().get(&block.instance(key.clone())).map(|prior| prior.marked());
     cell_of(connections, state, &block, read)
 }

@@ -57,7 +57,9 @@ impl Reach {
                 let read_by = |id: NodeId| &readers[id.0 as usize];
                 let touched = touched(graph, &focus.excludes);
                 let mut excluded = closure(touched.iter().flat_map(|id| read_by(*id)).copied(), read_by);
-                let covers = |block: &BlockAddress| focus.excludes.iter().any(|selector| selector.contains(&block.instance(Key::None)));
+                let covers = |block: &BlockAddress| {
+                    focus.excludes.iter().any(|selector| selector.contains(&block.instance(Key::None)))
+                };
                 excluded.extend(blocks(graph, covers));
                 Self::AllBut { excluded, selectors: focus.excludes.clone() }
             }
@@ -80,8 +82,7 @@ impl Reach {
 
     /// Whether an object is taken in.
     pub(crate) fn has(&self, graph: &Graph, address: &Address) -> bool {
-        let is_named =
-            |selectors: &[Selector]| selectors.iter().any(|selector| selector.contains(address));
+        let is_named = |selectors: &[Selector]| selectors.iter().any(|selector| selector.contains(address));
         match self {
             Self::Everything => true,
             Self::Objects(objects) => objects.contains(address),
@@ -89,8 +90,7 @@ impl Reach {
                 is_named(selectors) || node_of(graph, address).is_some_and(|node| needed.contains(&node))
             }
             Self::AllBut { excluded, selectors } => {
-                !is_named(selectors)
-                    && node_of(graph, address).is_none_or(|node| !excluded.contains(&node))
+                !is_named(selectors) && node_of(graph, address).is_none_or(|node| !excluded.contains(&node))
             }
         }
     }
@@ -102,10 +102,8 @@ impl Reach {
             return true;
         }
         let below = closure([id].into_iter(), |id| &graph.node(id).reads);
-        let mut resources = below
-            .iter()
-            .filter(|id| matches!(graph.node(**id).kind, NodeKind::Resource(_)))
-            .peekable();
+        let mut resources =
+            below.iter().filter(|id| matches!(graph.node(**id).kind, NodeKind::Resource(_))).peekable();
         resources.peek().is_some() && resources.all(|id| named.contains(id) || needed.contains(id))
     }
 }

@@ -42,7 +42,5 @@ impl Removed {
 /// Every `removed` block of a configuration.
 pub(super) fn removed_blocks(graph: &Graph) -> Vec<Removed> {
     let modules = graph.modules.iter().map(|node| &node.module);
-    modules
-        .flat_map(|module| module.removed.iter().map(|block| Removed::read(block, &module.path)))
-        .collect()
+    modules.flat_map(|module| module.removed.iter().map(|block| Removed::read(block, &module.path))).collect()
 }

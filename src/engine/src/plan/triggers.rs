@@ -60,8 +60,7 @@ impl Planner<'_> {
         }
         let address = self.evaluator.row(module, row).address.clone();
         let Some(prior_row) = prior.find_row(module, &address) else { return false };
-        let (before, diagnostics) =
-            trigger.evaluate(&prior.scope(module, prior_row, repetition.clone()));
+        let (before, diagnostics) = trigger.evaluate(&prior.scope(module, prior_row, repetition.clone()));
         let (before, after) = (before.unmark_deep().0, after.unmark_deep().0);
         diagnostics.has_errors() || !after.is_wholly_known() || before != after
     }
@@ -89,10 +88,8 @@ impl Planner<'_> {
 
 /// Whether a trigger names a block or an instance and no attribute of it.
 fn names_whole_object(trigger: &Expression) -> bool {
-    let reference = trigger
-        .references()
-        .iter()
-        .find(|reference| matches!(reference.subject, Subject::Resource { .. }));
+    let reference =
+        trigger.references().iter().find(|reference| matches!(reference.subject, Subject::Resource { .. }));
     reference.is_some_and(|reference| {
         let is_static = reference.span == trigger.span();
         is_static && reference.steps.iter().all(|step| matches!(step, TraversalStep::Index(_)))
@@ -101,8 +98,10 @@ fn names_whole_object(trigger: &Expression) -> bool {
 
 /// Says that `-replace` names a block with instances and none of them.
 pub(super) fn incomplete_replace(address: &Address, standing: &[(Key, Arc<Object>)]) -> Diagnostic {
-    let names: Vec<String> =
-        standing.iter().map(|(key, _)| format!("-replace={}", address.block().instance(key.clone()))).collect();
+    let names: Vec<String> = standing
+        .iter()
+        .map(|(key, _)| format!("-replace={}", address.block().instance(key.clone())))
+        .collect();
     Diagnostic::warning(
         "incomplete-replace",
         "Incompletely-matched force-replace resource instance",

@@ -6,8 +6,8 @@ use super::damaged;
 use super::value::{ReadPath, ReadTypes};
 use crate::focus::Focus;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable, RunMode, Stage,
-    Step, StoredReading,
+    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable, RunMode,
+    Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
 use base64::Engine;

@@ -1,7 +1,7 @@
 use super::{DIGEST_LENGTH, digest, from_raw, read, to_raw, write};
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, EnvelopeEntry, Move, OutputChange, Plan, PlannedVariable,
-    RunMode, Stage, Step, StoredReading, Work,
+    Action, ActionReason, Cause, Change, DataResult, EnvelopeEntry, Move, OutputChange, Plan,
+    PlannedVariable, RunMode, Stage, Step, StoredReading, Work,
 };
 use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Span};
 use formwork_sdk::Target;

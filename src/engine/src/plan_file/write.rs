@@ -5,8 +5,8 @@
 use super::value::{WritePath, WriteValue, WrittenTypes, withheld};
 use crate::focus::Focus;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable, RunMode, Stage,
-    Step, StoredReading,
+    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable, RunMode,
+    Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
 use base64::Engine;

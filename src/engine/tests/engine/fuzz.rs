@@ -196,7 +196,8 @@ impl Program {
             let _ = writeln!(out, "moved {{\n  from = {from}\n  to = {to}\n}}");
         }
         for from in &self.forgotten {
-            let _ = writeln!(out, "removed {{\n  from = {from}\n  lifecycle {{\n    destroy = false\n  }}\n}}");
+            let _ =
+                writeln!(out, "removed {{\n  from = {from}\n  lifecycle {{\n    destroy = false\n  }}\n}}");
         }
         out
     }
@@ -401,7 +402,12 @@ fn run_program(seed: u64) {
         assert_eq!(after, expected, "{}", program.text());
         check_world(&world, &forgotten);
         let again = world.plan();
-        assert!(!again.has_changes(), "planned again: {:?}\n{}", crate::world::actions(&again), program.text());
+        assert!(
+            !again.has_changes(),
+            "planned again: {:?}\n{}",
+            crate::world::actions(&again),
+            program.text()
+        );
         old = program.clone();
         for _ in 0..=random.below(3) {
             program.edit(&mut random);

@@ -23,7 +23,11 @@ pub(crate) struct Moved {
 }
 
 /// Moves what is to be moved; none when nothing is.
-pub(crate) fn moved(graph: &Graph, state: &State, open_run: Option<&OpenRun>) -> (Option<Moved>, Diagnostics) {
+pub(crate) fn moved(
+    graph: &Graph,
+    state: &State,
+    open_run: Option<&OpenRun>,
+) -> (Option<Moved>, Diagnostics) {
     let (statements, mut diagnostics) = statements(graph);
     let mut wanted = declared(&statements, state, &mut diagnostics);
     wanted.extend(implied(graph, state, &wanted));
@@ -100,7 +104,8 @@ fn circle(statement: &Statement) -> Diagnostic {
 }
 
 fn blocked_moves(blocked: &[(Address, Address)]) -> Option<Diagnostic> {
-    let lines: Vec<String> = blocked.iter().map(|(from, to)| format!("  {from} could not move to {to}")).collect();
+    let lines: Vec<String> =
+        blocked.iter().map(|(from, to)| format!("  {from} could not move to {to}")).collect();
     (!lines.is_empty()).then(|| {
         let detail = format!("Another object stands where these would go:\n{}", lines.join("\n"));
         Diagnostic::warning("blocked-move", "Unresolved resource instance address changes", detail)

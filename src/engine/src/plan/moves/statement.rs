@@ -63,7 +63,9 @@ impl fmt::Display for Endpoint {
         match &self.resource {
             None => module.fmt(out),
             Some((mode, type_name, name, key)) => {
-                BlockAddress::new(module, *mode, type_name.clone(), name.clone()).instance(key.clone()).fmt(out)
+                BlockAddress::new(module, *mode, type_name.clone(), name.clone())
+                    .instance(key.clone())
+                    .fmt(out)
             }
         }
     }
@@ -168,14 +170,17 @@ fn fault(statement: &Statement, others: &[Statement], graph: &Graph) -> Option<D
         return error("Redundant move statement", detail, "Take the block away.");
     }
     if from.resource.is_some() != to.resource.is_some() {
-        let detail = format!("{from} and {to} are not of one kind: a module moves to a module, a resource to a resource.");
+        let detail = format!(
+            "{from} and {to} are not of one kind: a module moves to a module, a resource to a resource."
+        );
         return error("Invalid move", detail, "Name two modules, or two resources.");
     }
     if statement.is_whole() && from.is_declared(graph, prefix) {
         let detail = format!("{from} is said to have moved to {to}, but it is still in the configuration.");
         return error("Moved object still exists", detail, "Take its block away, or the moved block.");
     }
-    let clash = others.iter().find(|other| other.prefix == *prefix && (other.from == *from || other.to == *to))?;
+    let clash =
+        others.iter().find(|other| other.prefix == *prefix && (other.from == *from || other.to == *to))?;
     if clash.from == *from && clash.to == *to {
         return None;
     }

@@ -111,7 +111,12 @@ fn perform(case: &Case) {
         );
         let summary = planning.plan.summary();
         assert_eq!(
-            (outcome.counts.added, outcome.counts.changed, outcome.counts.destroyed, outcome.counts.forgotten),
+            (
+                outcome.counts.added,
+                outcome.counts.changed,
+                outcome.counts.destroyed,
+                outcome.counts.forgotten
+            ),
             (summary.add, summary.change, summary.destroy, summary.forget),
             "{name}"
         );
