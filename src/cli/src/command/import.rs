@@ -3,8 +3,9 @@
 use super::plan as planning;
 use crate::arguments::{Import as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
-use crate::session::{Session, WORKSPACE, run_id};
+use crate::session::{Session, run_id};
 use crate::terminal::Terminal;
+use crate::workspaces;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::focus::Focus;
 use formwork_engine::run::{self, PlanOptions};
@@ -37,7 +38,7 @@ pub(super) fn run(
     let options = PlanOptions {
         refresh: false,
         timestamp: session.environment.clock.now(),
-        workspace: WORKSPACE.to_owned(),
+        workspace: workspaces::current(),
         focus: Focus { targets: vec![target], excludes: Vec::new() },
         imports: vec![(address.clone(), arguments.id.clone())],
         ..PlanOptions::default()
@@ -61,8 +62,13 @@ pub(super) fn run(
         ));
     }
     let plan = formwork_engine::Plan { focus: Focus::default(), ..plan };
-    let mut outcome =
-        session.block_on(run::apply(&session.environment, &store, &plan, &run_id(), WORKSPACE))?;
+    let mut outcome = session.block_on(run::apply(
+        &session.environment,
+        &store,
+        &plan,
+        &run_id(),
+        &workspaces::current(),
+    ))?;
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
     }

@@ -489,6 +489,9 @@ impl Planner<'_> {
             return;
         }
         let resource = self.graph.resource(block.node);
+        if resource.lifecycle.destroy == Some(false) {
+            self.report(never_destroyed(&row.address, resource.span));
+        }
         let Some(expression) = &resource.lifecycle.prevent_destroy else { return };
         if self.is_true(expression, block, &row.repetition) {
             self.report(super::orphans::prevented(&row.address, expression.span()));
@@ -563,6 +566,16 @@ pub(crate) fn add_static_reads(
     }
     reads.sort_unstable();
     reads.dedup();
+}
+
+fn never_destroyed(address: &Address, span: formwork_diagnostic::Span) -> Diagnostic {
+    let detail = format!(
+        "Resource {address} has lifecycle.destroy set to false, and the plan calls for this resource to be replaced, which would destroy it."
+    );
+    Diagnostic::error("never-destroyed", "Instance cannot be replaced", detail)
+        .at(span)
+        .about(address.to_string())
+        .hint("Change the configuration so that the object can stay, or forget it with a removed block and make another.")
 }
 
 struct Decided {

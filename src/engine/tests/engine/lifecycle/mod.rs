@@ -3,12 +3,14 @@
 //! Every step is applied, and what stands after it must be what was planned: no object lost, none twice. After a step
 //! about everything, planning again finds nothing to do.
 
+mod matrix;
 mod moves;
 
 use crate::world::{World, block, text};
 use formwork_engine::run::{self, PlanOptions};
 use formwork_engine::{Action, Change, Plan, RunMode};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// A configuration, options as on the command line, and the plan: `ACTION ADDRESS[ (reason)][ from ADDRESS]` each.
 type Step = (&'static str, &'static str, &'static [&'static str]);
@@ -49,10 +51,13 @@ fn line(change: &Change) -> String {
     let mut line = format!("{action} {}", change.address);
     if let Some(reason) = change.reason {
         let name = serde_json::to_value(reason).unwrap();
-        line.push_str(&format!(" ({})", name.as_str().unwrap().replace('_', " ")));
+        let _ = write!(line, " ({})", name.as_str().unwrap().replace('_', " "));
+    }
+    if let Some(id) = &change.importing {
+        let _ = write!(line, " as {id}");
     }
     if let Some(previous) = &change.previous_address {
-        line.push_str(&format!(" from {previous}"));
+        let _ = write!(line, " from {previous}");
     }
     line
 }
@@ -349,7 +354,7 @@ module "m" { source = "./m" }
                     ],
                 ),
                 (
-                    r#"
+                    r"
 removed {
   from = terraform_data.a
   lifecycle { destroy = false }
@@ -362,7 +367,7 @@ removed {
   from = module.m
   lifecycle { destroy = false }
 }
-"#,
+",
                     "",
                     &[
                         "delete terraform_data.b (delete because no resource config)",
@@ -386,6 +391,11 @@ removed {
                     "resource \"terraform_data\" \"a\" {\n  count = 1\n  lifecycle { destroy = false }\n}",
                     "",
                     &["forget terraform_data.a[1]"],
+                ),
+                (
+                    "resource \"terraform_data\" \"a\" {\n  count = 1\n  triggers_replace = 1\n  lifecycle { destroy = false }\n}",
+                    "",
+                    &["error: Instance cannot be replaced"],
                 ),
                 (
                     "resource \"terraform_data\" \"a\" {\n  count = 1\n  lifecycle { destroy = false }\n}",

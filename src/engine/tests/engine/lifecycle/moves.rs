@@ -37,6 +37,76 @@ cases! {
             ],
         },
     ];
+    objects_are_imported: [
+        Case {
+            name: "import blocks",
+            files: &[],
+            steps: &[
+                (
+                    r#"
+locals { ids = { one = "id-1", two = "id-2" } }
+resource "terraform_data" "a" {
+  for_each = toset(["one", "two", "three"])
+}
+resource "terraform_data" "b" { input = terraform_data.a["one"].id }
+import {
+  for_each = local.ids
+  to       = terraform_data.a[each.key]
+  id       = each.value
+}
+"#,
+                    "",
+                    &[
+                        "create terraform_data.a[\"three\"]",
+                        "create terraform_data.b",
+                        "keep terraform_data.a[\"one\"] as id-1",
+                        "keep terraform_data.a[\"two\"] as id-2",
+                    ],
+                ),
+                (
+                    r#"
+resource "terraform_data" "a" { for_each = toset(["one"]) }
+import {
+  to = terraform_data.a["one"]
+  id = "id-1"
+}
+"#,
+                    "",
+                    &[
+                        "delete terraform_data.a[\"three\"] (delete because each key)",
+                        "delete terraform_data.a[\"two\"] (delete because each key)",
+                        "delete terraform_data.b (delete because no resource config)",
+                    ],
+                ),
+            ],
+        },
+        Case {
+            name: "what cannot be imported",
+            files: &[],
+            steps: &[
+                (
+                    "import {\n  to = terraform_data.a\n  id = \"x\"\n}",
+                    "",
+                    &["error: Configuration for import target does not exist"],
+                ),
+                (
+                    "resource \"terraform_data\" \"a\" {}\nresource \"terraform_data\" \"b\" {}\nimport {\n  to = terraform_data.a\n  id = terraform_data.b.id\n}",
+                    "",
+                    &["error: known only after apply"],
+                ),
+                (
+                    "resource \"terraform_data\" \"a\" {}\nimport {\n  to = terraform_data.a\n  id = \"\"\n}",
+                    "",
+                    &["error: null or empty"],
+                ),
+                (
+                    "resource \"terraform_data\" \"a\" {}\nimport {\n  to = terraform_data.a\n  id = sensitive(\"x\")\n}",
+                    "",
+                    &["error: this value is sensitive"],
+                ),
+            ],
+        },
+    ];
     moved_blocks: [
         Case {
             name: "chains, also of count and for_each",
@@ -163,6 +233,11 @@ moved {
                     "moved {\n  from = terraform_data.a\n  to = terraform_data.b\n}\nmoved {\n  from = terraform_data.b\n  to = terraform_data.a\n}",
                     "",
                     &["error: Cyclic dependency in move statements"],
+                ),
+                (
+                    "moved {\n  from = terraform_data.a\n  to = sim_volume.a\n}",
+                    "",
+                    &["error: Resource type mismatch"],
                 ),
                 (
                     "moved {\n  from = terraform_data.a\n  to = terraform_data.a\n}",
