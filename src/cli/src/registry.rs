@@ -17,6 +17,14 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("formwork/sim", || Arc::new(misfortune(formwork_provider_sim::SimProvider::new(".")))),
     #[cfg(feature = "provider-kubernetes")]
     ("formwork/kubernetes", || Arc::new(formwork_provider_kubernetes::Kubernetes::new())),
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/tfcoremock", || Arc::new(formwork_test_providers::tfcoremock("."))),
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/local", || Arc::new(formwork_test_providers::local("."))),
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/random", || Arc::new(formwork_test_providers::random())),
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/null", || Arc::new(formwork_test_providers::null())),
 ];
 
 fn all() -> impl Iterator<Item = (ProviderAddress, Make)> {

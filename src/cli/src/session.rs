@@ -1,10 +1,11 @@
 //! What most commands begin with: the configuration with its variables, the open state, the engine's surroundings.
 
-use crate::arguments::{Lock, Planning, VariableArgument};
+use crate::arguments::{Lock, Planning, Telling, VariableArgument};
 use crate::clock::{SystemClock, timestamp};
 use crate::disk::{Disk, STATE_FILE};
 use crate::failure::{self, Failure};
 use crate::registry::Registry;
+use crate::render::plan_text::PlanText;
 use crate::render::schemas::Schemas;
 use crate::render::state_json::{ShownObject, ShownOutput, ShownState};
 use crate::screen::{Screen, Watcher};
@@ -12,9 +13,9 @@ use crate::terminal::Terminal;
 use crate::variables;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::connections::Connections;
-use formwork_engine::objects::{decode_object, decode_output};
+use formwork_engine::objects::{decode_object, decode_output, refreshed};
 use formwork_engine::run::{self, Configuration, PlanOptions};
-use formwork_engine::{Environment, RunMode};
+use formwork_engine::{Environment, Plan, RunMode};
 use formwork_lang::Source;
 use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
 use std::path::{Path, PathBuf};
@@ -53,8 +54,23 @@ pub(crate) struct Session {
 
 impl Session {
     /// Surroundings in the working directory.
-    pub(crate) fn new(terminal: Terminal, is_json: bool, parallelism: usize) -> Self {
-        let screen = Screen::new(terminal, is_json);
+    pub(crate) fn new(terminal: Terminal) -> Self {
+        Self::with_screen(terminal, Screen::plain(terminal), 1)
+    }
+
+    /// The same for a run, told as the arguments say.
+    pub(crate) fn telling(terminal: Terminal, telling: &Telling, parallelism: usize) -> Result<Self, Failure> {
+        let terminal = Terminal { compact_warnings: telling.compact_warnings, ..terminal };
+        let screen = Screen::new(terminal, telling).map_err(|error| {
+            let name = telling.json_into.as_deref().unwrap_or(Path::new("")).display();
+            let detail = format!("{name}, which -json-into names, could not be written: {error}.");
+            Diagnostic::error("json-into-unwritable", "Failed to write the JSON output", detail)
+                .hint("Name a file in a folder that exists.")
+        })?;
+        Ok(Self::with_screen(terminal, screen, parallelism))
+    }
+
+    fn with_screen(terminal: Terminal, screen: Arc<Screen>, parallelism: usize) -> Self {
         let environment = Environment {
             providers: Arc::new(Registry),
             clock: Arc::new(SystemClock::new()),
@@ -165,6 +181,30 @@ impl Session {
             sensitive: output.sensitive,
         });
         ShownState { objects: objects.collect(), outputs: outputs.collect() }
+    }
+
+    /// What writes plans for people.
+    pub(crate) fn plan_text(&self, show_sensitive: bool) -> PlanText<'_> {
+        PlanText { schemas: &self.schemas, layout: self.terminal.layout, show_sensitive }
+    }
+
+    /// The state that a plan was made from, as its readings found it, with the data that was read for it.
+    pub(crate) fn shown_prior(&self, plan: &Plan, state: State) -> ShownState {
+        let connections = Connections::new(self.environment.clone());
+        let mut shown = self.shown_state(&refreshed(plan, state, &connections));
+        shown.objects.retain(|object| plan.data.iter().all(|data| data.address != object.address));
+        shown.objects.extend(plan.data.iter().map(|data| ShownObject {
+            address: data.address.clone(),
+            deposed: None,
+            is_tainted: false,
+            schema_version: self
+                .schemas
+                .with(&data.provider.provider, &data.address, |kind| kind.map_or(0, |kind| kind.version)),
+            provider: data.provider.provider.clone(),
+            value: data.value.clone(),
+            depends_on: Vec::new(),
+        }));
+        shown
     }
 
     /// Runs the engine's work. The first interrupt asks it to stop, the second ends the process.

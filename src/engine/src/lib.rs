@@ -24,6 +24,7 @@ pub mod plan_file;
 pub mod proposed;
 pub mod reasons;
 pub mod recipe;
+mod relevant;
 pub mod run;
 pub mod schema;
 mod unsupported;

@@ -131,6 +131,25 @@ pub struct Change {
     pub importing: Option<String>,
 }
 
+/// An attribute that a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct RelevantAttribute {
+    /// The instance; without a key also where any instance of a block is meant.
+    pub resource: Address,
+    /// Steps to the attribute; none for the whole object.
+    pub attribute: Vec<AttributeStep>,
+}
+
+/// A step to an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum AttributeStep {
+    /// An attribute, or a key of a map.
+    Name(ArcStr),
+    /// A place in a list.
+    Index(u64),
+}
+
 /// What is to happen to a root output value.
 #[derive(Debug, Clone)]
 pub struct OutputChange {
@@ -263,6 +282,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What was found different from the state.
     pub drift: Vec<Change>,
+    /// What the changes and outputs read of resources: a change outside matters where it touches one of these.
+    pub relevant: Vec<RelevantAttribute>,
     /// What happens to each root output.
     pub outputs: Vec<OutputChange>,
     /// The acts, in an order that apply may follow.

@@ -23,7 +23,7 @@ pub(super) fn run(
     terminal: Terminal,
 ) -> Result<Success, Failure> {
     let options = &arguments.planning;
-    let session = Session::new(terminal, options.json, options.parallelism);
+    let session = Session::telling(terminal, &options.telling, options.parallelism)?;
     if let Some(path) = &arguments.plan {
         let store = session.store("apply", &options.lock)?;
         return match saved(&session, &store, path) {
@@ -35,7 +35,7 @@ pub(super) fn run(
             }
         };
     }
-    if options.json && !arguments.auto_approve {
+    if options.telling.json && !arguments.auto_approve {
         return Err(session.refused(
             Diagnostic::error(
                 "approval-needed",
@@ -109,7 +109,8 @@ fn fresh(
         session.screen.text("The last run was cut off. What it left in flight is taken up first.\n\n");
         store = take_up(session, arguments, &open, store)?;
     }
-    let plan = planning::make(session, configuration, &store, &options)?;
+    let show_sensitive = arguments.planning.telling.show_sensitive;
+    let plan = planning::make(session, configuration, &store, &options, show_sensitive)?;
     if !planning::has_work(&plan) {
         return Ok(Ready::Nothing(plan.mode, store));
     }
@@ -196,12 +197,13 @@ fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Succe
 /// Writes the plan of the stage that was not started, made to fit the state as it was stored.
 fn keep_next(session: &Session, mut next: Plan, diagnostics: &mut Diagnostics) {
     let path = PathBuf::from(NEXT_PLAN);
-    if let Some(stored) = stored_state(&state_path()) {
-        (next.base_serial, next.lineage) = (stored.serial, stored.lineage);
+    let stored = stored_state(&state_path()).unwrap_or_default();
+    if !stored.lineage.is_empty() {
+        (next.base_serial, next.lineage) = (stored.serial, stored.lineage.clone());
     }
-    match planning::save(&next, &path) {
+    match planning::save(&next, &stored, &path) {
         Ok(()) => {
-            planning::show(session, &next);
+            planning::show(session, &next, false);
             session.screen.text(&format!("\nThe plan of the stage that was not started is in {NEXT_PLAN}. To perform it:\n    formwork apply {NEXT_PLAN}\n"));
         }
         Err(error) => diagnostics.push(planning::unwritable(&path, &error)),

@@ -1,5 +1,6 @@
 //! The stream of `-json`: one object a line, ui 1.2.
 
+use super::plan_json::OURS;
 use super::state_json::{ShownOutput, key_json};
 use super::value_json::{known, type_json};
 use formwork_diagnostic::{Diagnostic, Severity, Sources, render_json};
@@ -244,23 +245,25 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
                 Hook { action: Some(*action), id: &None, elapsed_ms: Some(*elapsed_ms) },
             )
         }
-        Event::Recovering { key, words } => Message::info(
-            "formwork_recovering",
+        Event::Recovering { key, words } => log(
             format!("{}: Recovering ({words})", key.address),
-            json!({"resource": resource(&key.address), "how": words}),
+            json!({"event": "recovering", "resource": resource(&key.address), "how": words}),
         ),
-        Event::StageStart { stage, awaits } => Message::info(
-            "formwork_stage",
+        Event::StageStart { stage, awaits } => log(
             format!("Stage {}: {awaits}", stage + 1),
-            json!({"stage": stage, "awaits": awaits}),
+            json!({"event": "stage", "stage": stage, "awaits": awaits}),
         ),
         Event::Diagnostic(one) => diagnostic(one, sources),
-        Event::Target { provider, words } => Message::info(
-            "formwork_target",
+        Event::Target { provider, words } => log(
             format!("{provider}: {words}"),
-            json!({"provider": provider, "target": words}),
+            json!({"event": "target", "provider": provider, "target": words}),
         ),
     }
+}
+
+/// What only we have to tell is a line of the log to whoever does not know us.
+fn log(text: String, ours: Json) -> Message {
+    Message::info("log", text, json!({OURS: ours}))
 }
 
 fn progress(key: &ObjectKey, action: Action, elapsed_ms: u64, words: &str) -> Message {
@@ -269,7 +272,7 @@ fn progress(key: &ObjectKey, action: Action, elapsed_ms: u64, words: &str) -> Me
     let hook_of = Hook { action: Some(action), id: &None, elapsed_ms: Some(elapsed_ms) };
     let mut message = hook("apply_progress", key, &text, hook_of);
     if !words.is_empty() {
-        message.rest["hook"]["formwork_waits_for"] = json!(words);
+        message.rest["hook"][OURS] = json!({"waits_for": words});
     }
     message
 }

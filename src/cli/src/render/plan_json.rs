@@ -4,7 +4,8 @@ use super::configuration_json;
 use super::schemas::Schemas;
 use super::state_json::{self, ShownObject, ShownOutput, ShownState};
 use super::value_json::{known, sensitive, unknown};
-use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
+use formwork_engine::model::RelevantAttribute;
+use formwork_engine::{Action, Change, OutputChange, Plan, Stage};
 use formwork_lang::Module;
 use formwork_value::{MarkKind, Path, PathStep, Value};
 use serde_json::{Map, Value as Json, json};
@@ -12,6 +13,9 @@ use std::collections::HashMap;
 
 /// The version of the format.
 pub(crate) const FORMAT_VERSION: &str = "1.2";
+
+/// The one key under which everything stands that is ours and not of the common form.
+pub(crate) const OURS: &str = "formwork";
 
 /// What plan JSON is made of.
 pub(crate) struct PlanJson<'a> {
@@ -35,9 +39,10 @@ impl PlanJson<'_> {
             "planned_values": self.planned().values(),
             "timestamp": plan.timestamp,
             "errored": plan.errored,
-            "applyable": is_applyable(plan),
-            "complete": plan.stages.is_empty(),
         });
+        if !plan.stages.is_empty() {
+            document["complete"] = json!(false);
+        }
         let mut put = |name: &str, value: Json| {
             let is_empty =
                 value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
@@ -118,10 +123,6 @@ impl PlanJson<'_> {
     }
 }
 
-fn is_applyable(plan: &Plan) -> bool {
-    !plan.errored && (plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty()))
-}
-
 /// The words of an action, in the order of the acts.
 pub(crate) fn actions(action: Action) -> &'static [&'static str] {
     match action {
@@ -160,7 +161,7 @@ fn change(change: &Change) -> Json {
     }
     out["change"] = inner;
     if !change.causes.is_empty() {
-        out["formwork_causes"] = json!(change.causes);
+        out[OURS] = json!({"causes": change.causes});
     }
     out
 }
@@ -205,31 +206,12 @@ fn output_changes(outputs: &[OutputChange]) -> Json {
     Json::Object(all.collect())
 }
 
-/// What changes read, which is what makes a change outside relevant.
+/// What the plan read, which is what makes a change outside relevant.
 fn relevant(plan: &Plan) -> Json {
-    let mut reads: Vec<&String> =
-        plan.changes.iter().flat_map(|change| &change.causes).flat_map(|cause| &cause.reads).collect();
-    reads.sort_unstable();
-    reads.dedup();
-    reads.into_iter().filter_map(|read| relevant_attribute(read)).collect()
-}
-
-fn relevant_attribute(read: &str) -> Option<Json> {
-    if ["var.", "local.", "each.", "count.", "path.", "self.", "terraform."]
-        .iter()
-        .any(|start| read.starts_with(start))
-    {
-        return None;
-    }
-    let mut steps = read.split('.');
-    let mut resource: Vec<&str> = Vec::new();
-    let mut names = 2;
-    while names > 0 {
-        let step = steps.next()?;
-        names -= usize::from(!(resource.is_empty() && step == "data"));
-        resource.push(step);
-    }
-    Some(json!({"resource": resource.join("."), "attribute": steps.collect::<Vec<_>>()}))
+    let one = |relevant: &RelevantAttribute| {
+        json!({"resource": relevant.resource.to_string(), "attribute": relevant.attribute})
+    };
+    plan.relevant.iter().map(one).collect()
 }
 
 /// The blocks of a later stage: what is known of them, and why they wait.
@@ -257,13 +239,13 @@ fn deferred(stage: &Stage) -> Vec<Json> {
         json!({
             "reason": entry.reason,
             "resource_change": change,
-            "formwork_envelope": {
+            OURS: {"envelope": {
                 "awaits": stage.awaits,
                 "actions": entry.actions.iter().copied().map(actions).collect::<Vec<_>>(),
                 "at_most": entry.at_most,
                 "may_touch": entry.may_touch.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "expected": entry.expected.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            },
+            }},
         })
     };
     stage.envelope.iter().map(of_entry).collect()

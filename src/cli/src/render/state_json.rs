@@ -44,6 +44,18 @@ impl ShownState {
         self.objects.is_empty() && self.outputs.is_empty()
     }
 
+    /// The same with nothing sensitive in it.
+    #[must_use]
+    pub(crate) fn in_clear(mut self) -> Self {
+        for object in &mut self.objects {
+            object.value = object.value.unmark_deep().0;
+        }
+        for output in &mut self.outputs {
+            (output.value, output.sensitive) = (output.value.unmark_deep().0, false);
+        }
+        self
+    }
+
     /// The document of `show -json`.
     pub(crate) fn to_json(&self, language_version: &str) -> Json {
         let mut document = json!({"format_version": FORMAT_VERSION});

@@ -39,6 +39,7 @@ fn later(changes: Vec<Change>) -> Plan {
         ephemeral_variables: Vec::new(),
         changes,
         drift: Vec::new(),
+        relevant: Vec::new(),
         outputs: Vec::new(),
         steps: Vec::new(),
         stages: Vec::new(),

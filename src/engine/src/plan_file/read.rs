@@ -5,8 +5,8 @@
 use super::damaged;
 use super::value::{ReadPath, ReadTypes};
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RunMode, Stage,
-    Step, StoredReading,
+    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RelevantAttribute,
+    RunMode, Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
 use base64::Engine;
@@ -44,6 +44,7 @@ struct PlanForm<'a> {
     changes: Vec<ChangeForm<'a>>,
     #[serde(borrow)]
     drift: Vec<ChangeForm<'a>>,
+    relevant: Vec<RelevantAttribute>,
     #[serde(borrow)]
     outputs: Vec<OutputForm<'a>>,
     #[serde(borrow)]
@@ -130,6 +131,7 @@ fn plan(raw: &RawValue) -> serde_json::Result<Plan> {
         ephemeral_variables,
         changes: all(form.changes, |change| reader.change(change))?,
         drift: all(form.drift, |change| reader.change(change))?,
+        relevant: form.relevant,
         outputs: all(form.outputs, |output| reader.output(output))?,
         readings: all(form.readings, |reading| reader.reading(reading))?,
         data: all(form.data, |(address, provider, value)| {

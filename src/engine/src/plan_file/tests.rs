@@ -28,6 +28,7 @@ fn empty() -> Plan {
         ephemeral_variables: Vec::new(),
         changes: Vec::new(),
         drift: Vec::new(),
+        relevant: Vec::new(),
         outputs: Vec::new(),
         steps: Vec::new(),
         stages: Vec::new(),

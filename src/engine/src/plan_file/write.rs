@@ -4,8 +4,8 @@
 
 use super::value::{WritePath, WriteValue, WrittenTypes, withheld};
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RunMode, Stage,
-    Step, StoredReading,
+    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RelevantAttribute,
+    RunMode, Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
 use base64::Engine;
@@ -45,6 +45,7 @@ struct PlanForm<
     variables: V,
     changes: C,
     drift: D,
+    relevant: &'a [RelevantAttribute],
     outputs: O,
     readings: R,
     data: S,
@@ -92,6 +93,7 @@ fn form<'a>(plan: &'a Plan, types: &'a WrittenTypes) -> impl Serialize + 'a {
         variables: Variables(plan, types),
         changes: Sequence(&plan.changes, change),
         drift: Sequence(&plan.drift, change),
+        relevant: &plan.relevant,
         outputs: Sequence(&plan.outputs, move |output: &'a OutputChange| OutputForm {
             name: &output.name,
             action: output.action,
