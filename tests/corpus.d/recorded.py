@@ -115,8 +115,8 @@ def lines(text, has_diagnostics=True):
 
 
 def diagnostics(text):
-    """How many errors and warnings stand in a text for people."""
-    return {word: len(re.findall(rf"^(?:│ )?{word}", text, re.MULTILINE)) for word in DIAGNOSTIC}
+    """Whether errors and warnings stand in a text for people. Of errors ours may find more at once."""
+    return {word: bool(re.search(rf"^(?:│ )?{word}", text, re.MULTILINE)) for word in DIAGNOSTIC}
 
 
 def difference(name, expected, ours):

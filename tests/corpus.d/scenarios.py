@@ -43,7 +43,7 @@ class Step:
         # The recorded text ends before the note of what to run next.
         ours = ours.split("\n─────────────────────────────────────────────────────────────────────────────\n\nSaved")[0]
         found = difference("plan.txt", lines(recorded), lines(ours))
-        return found + difference("number of diagnostics", diagnostics(recorded), diagnostics(ours + plan.stderr))
+        return found + difference("kinds of diagnostics", diagnostics(recorded), diagnostics(ours + plan.stderr))
 
     def json(self, name, *arguments):
         recorded = self.expected / name

@@ -15,7 +15,7 @@ use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::connections::Connections;
 use formwork_engine::objects::{decode_object, decode_output, refreshed};
 use formwork_engine::run::{self, Configuration, PlanOptions};
-use formwork_engine::{Environment, Plan, RunMode};
+use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
 use formwork_lang::Source;
 use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl Session {
 
     /// The same for a run, told as the arguments say.
     pub(crate) fn telling(terminal: Terminal, telling: &Telling, parallelism: usize) -> Result<Self, Failure> {
-        let terminal = Terminal { compact_warnings: telling.compact_warnings, ..terminal };
+        let terminal = terminal.with_compact_warnings(telling.compact_warnings);
         let screen = Screen::new(terminal, telling).map_err(|error| {
             let name = telling.json_into.as_deref().unwrap_or(Path::new("")).display();
             let detail = format!("{name}, which -json-into names, could not be written: {error}.");
@@ -204,6 +204,15 @@ impl Session {
             value: data.value.clone(),
             depends_on: Vec::new(),
         }));
+        // What an output will be is known as soon as it is planned.
+        let known = |output: &&OutputChange| output.action != Action::Delete && output.after.is_wholly_known();
+        for output in plan.outputs.iter().filter(known) {
+            shown.outputs.retain(|one| one.name != output.name.as_str());
+            if !output.after.is_null() {
+                let (name, value) = (output.name.to_string(), output.after.clone());
+                shown.outputs.push(ShownOutput { name, value, sensitive: output.sensitive });
+            }
+        }
         shown
     }
 

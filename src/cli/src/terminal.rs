@@ -16,7 +16,7 @@ pub(crate) struct Terminal {
     /// Whether somebody can answer.
     pub(crate) can_ask: bool,
     /// Whether warnings are shown by their summaries.
-    pub(crate) compact_warnings: bool,
+    compact_warnings: bool,
 }
 
 impl Terminal {
@@ -32,6 +32,12 @@ impl Terminal {
             can_ask: input && io::stdin().is_terminal(),
             compact_warnings: false,
         }
+    }
+
+    /// The same with warnings shown by their summaries, or whole.
+    pub(crate) const fn with_compact_warnings(mut self, compact_warnings: bool) -> Self {
+        self.compact_warnings = compact_warnings;
+        self
     }
 
     /// Shows findings: errors on standard error, warnings on standard output.

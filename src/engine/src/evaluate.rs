@@ -66,6 +66,15 @@ pub enum Read {
     Block(NodeId, u32),
 }
 
+impl Read {
+    /// The block that was read.
+    pub fn node(&self) -> NodeId {
+        match self {
+            Self::Node(node, _) | Self::Instance(node, _, _) | Self::Block(node, _) => *node,
+        }
+    }
+}
+
 /// The instances of a resource block in one module instance.
 #[derive(Debug)]
 pub struct ResourceCell {

@@ -131,6 +131,13 @@ pub struct Change {
     pub importing: Option<String>,
 }
 
+impl Change {
+    /// Where the state has the object: before a move, where it is moved.
+    pub fn prior_address(&self) -> &Address {
+        self.previous_address.as_ref().unwrap_or(&self.address)
+    }
+}
+
 /// An attribute that a plan was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RelevantAttribute {

@@ -50,7 +50,7 @@ fn write_document(plan: &Plan, state: Option<&State>, out: &mut dyn Write) -> io
     if let Some(state) = state {
         out.write_all(STATE_KEY)?;
         let snapshot = format_v4::write(state, state.serial, None, VERSION);
-        out.write_all(&snapshot.map_err(|diagnostic| io::Error::other(diagnostic.detail))?)?;
+        out.write_all(&snapshot.map_err(|diagnostic| io::Error::other(diagnostic.detail.clone()))?)?;
     }
     let hashing = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     let digest = hexadecimal(&hashing.hasher.finalize());

@@ -27,7 +27,12 @@ pub(super) fn run(
     if let Some(path) = &arguments.plan {
         let store = session.store("apply", &options.lock)?;
         return match saved(&session, &store, path) {
-            Ok(plan) => perform(&session, &plan, store),
+            Ok(plan) => {
+                for message in event_json::saved_plan(&plan) {
+                    session.screen.message(&message);
+                }
+                perform(&session, &plan, store)
+            }
             Err(failure) => {
                 // A run that ended just before its state was written is written now, though its plan is spent.
                 store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
@@ -61,6 +66,14 @@ enum Ready {
 /// A plan file that fits the state as it stands, or that an open run performs.
 fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure> {
     let plan = read_plan(path).map_err(|diagnostic| session.refused(diagnostic))?;
+    if plan.errored {
+        let diagnostic = Diagnostic::error(
+            "plan-errored",
+            "Cannot apply incomplete plan",
+            "Errors came up while this plan was made, so it is not all of what has to be done.",
+        );
+        return Err(session.refused(diagnostic.hint("Correct them and plan again.")));
+    }
     let folded = store.folded();
     if run::is_open_plan(&folded, &plan) {
         session.screen.text("The run of this plan was cut off and goes on where it ended.\n\n");

@@ -7,6 +7,7 @@ use crate::session::Session;
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::run::{self, Configuration, PlanOptions};
+use formwork_engine::plan::Planning;
 use formwork_engine::{Plan, RunMode, plan_file};
 use formwork_state::{Appender, Files, RealFiles, State, Store};
 use std::io::{self, Write};
@@ -23,7 +24,14 @@ pub(super) fn run(
     let store = session.store("plan", &planning.lock)?;
     let options = session.plan_options(planning, arguments.destroy);
     let show_sensitive = planning.telling.show_sensitive;
-    let plan = make(&session, &configuration, &store, &options, show_sensitive)?;
+    let planning = attempt(&session, &configuration, &store, &options)?;
+    let presented = present(&session, &configuration, &planning, show_sensitive);
+    let plan = planning.plan;
+    if let Err(failure) = presented {
+        // What was planned until then can be looked at, though nobody can apply it.
+        let _ = arguments.out.as_ref().map(|path| save(&plan, &store.folded().state, path));
+        return Err(failure);
+    }
     let has_changes = has_work(&plan);
     match &arguments.out {
         Some(path) => {
@@ -49,12 +57,33 @@ pub(super) fn make(
     options: &PlanOptions,
     show_sensitive: bool,
 ) -> Result<Plan, Failure> {
-    let planning =
-        session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))?;
-    let plan = planning.plan;
-    show(session, &plan, show_sensitive);
-    session.settle(&planning.diagnostics, &configuration.sources)?;
-    Ok(plan)
+    let planning = attempt(session, configuration, store, options)?;
+    present(session, configuration, &planning, show_sensitive)?;
+    Ok(planning.plan)
+}
+
+fn attempt(
+    session: &Session,
+    configuration: &Configuration,
+    store: &Store,
+    options: &PlanOptions,
+) -> Result<Planning, Failure> {
+    session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))
+}
+
+/// Shows a plan and what was found. Of a configuration that is wrong in itself there is no plan to show.
+fn present(
+    session: &Session,
+    configuration: &Configuration,
+    planning: &Planning,
+    show_sensitive: bool,
+) -> Result<(), Failure> {
+    let is_sound =
+        !planning.plan.errored || !run::validate(&session.environment, configuration).has_errors();
+    if is_sound {
+        show(session, &planning.plan, show_sensitive);
+    }
+    session.settle(&planning.diagnostics, &configuration.sources)
 }
 
 /// The plan, for whoever reads.

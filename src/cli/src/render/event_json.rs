@@ -5,7 +5,7 @@ use super::state_json::{ShownOutput, key_json};
 use super::value_json::{known, type_json};
 use formwork_diagnostic::{Diagnostic, Severity, Sources, render_json};
 use formwork_engine::{Action, ActionReason, Change, Event, OutputChange, Plan, Summary};
-use formwork_state::{Address, ObjectKey};
+use formwork_state::{Address, Mode, ObjectKey};
 use serde_json::{Map, Value as Json, json};
 
 /// The version of the stream's format.
@@ -120,8 +120,9 @@ pub(crate) fn plan(plan: &Plan) -> Vec<Message> {
         .filter(|change| change.action != Action::NoOp)
         .map(|one| change(one, "resource_drift"))
         .collect();
-    let is_shown =
-        |change: &&Change| change.action != Action::NoOp || is_moved(change) || change.importing.is_some();
+    let is_shown = |change: &&Change| {
+        (change.action != Action::NoOp || is_moved(change) || change.importing.is_some()) && !is_data_gone(change)
+    };
     messages.extend(plan.changes.iter().filter(is_shown).map(|one| change(one, "planned_change")));
     let outputs: Map<String, Json> = plan.outputs.iter().map(planned_output).collect();
     if !plan.errored {
@@ -137,6 +138,17 @@ pub(crate) fn plan(plan: &Plan) -> Vec<Message> {
         ));
     }
     messages
+}
+
+/// What the apply of a plan file will do, told before it begins.
+pub(crate) fn saved_plan(plan: &Plan) -> Vec<Message> {
+    let is_told = |change: &&Change| change.action != Action::NoOp && !is_data_gone(change);
+    plan.changes.iter().filter(is_told).map(|one| change(one, "planned_change")).collect()
+}
+
+/// That a data source is not read any more is nothing to tell.
+fn is_data_gone(change: &Change) -> bool {
+    change.action == Action::Delete && change.address.mode() == Mode::Data
 }
 
 fn planned_output(output: &OutputChange) -> (String, Json) {

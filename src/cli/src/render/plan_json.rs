@@ -1,15 +1,17 @@
 //! A plan as JSON for tools: format 1.2.
 
 use super::configuration_json;
+use super::plan_text::{Place, order, place};
 use super::schemas::Schemas;
 use super::state_json::{self, ShownObject, ShownOutput, ShownState};
 use super::value_json::{known, sensitive, unknown};
 use formwork_engine::model::RelevantAttribute;
-use formwork_engine::{Action, Change, OutputChange, Plan, Stage};
+use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
 use formwork_lang::Module;
+use formwork_state::{Address, BlockAddress, Mode, ProviderAddress};
 use formwork_value::{MarkKind, Path, PathStep, Value};
 use serde_json::{Map, Value as Json, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The version of the format.
 pub(crate) const FORMAT_VERSION: &str = "1.2";
@@ -51,8 +53,8 @@ impl PlanJson<'_> {
             }
         };
         put("variables", self.variables());
-        put("resource_drift", plan.drift.iter().map(change).collect());
-        put("resource_changes", plan.changes.iter().map(change).collect());
+        put("resource_drift", in_order(plan.drift.iter().map(|one| (order(one), change(one))).collect()));
+        put("resource_changes", self.changes());
         put("deferred_changes", plan.stages.iter().flat_map(deferred).collect());
         put("output_changes", output_changes(&plan.outputs));
         put("relevant_attributes", relevant(plan));
@@ -63,6 +65,25 @@ impl PlanJson<'_> {
             put("configuration", configuration_json::configuration(module, self.schemas));
         }
         document
+    }
+
+    /// Every change, and between them every managed object that stays as it is.
+    fn changes(&self) -> Json {
+        let plan = self.plan;
+        let mut all: Vec<(Place, Json)> = plan.changes.iter().map(|one| (order(one), change(one))).collect();
+        if plan.mode == RunMode::Normal && !plan.errored {
+            let changed: HashSet<&Address> = plan.changes.iter().map(Change::prior_address).collect();
+            let later: HashSet<BlockAddress> =
+                plan.stages.iter().flat_map(|stage| &stage.envelope).map(|entry| entry.block.clone()).collect();
+            let kept = self.prior.objects.iter().filter(|object| {
+                object.deposed.is_none()
+                    && object.address.mode() == Mode::Managed
+                    && !changed.contains(&object.address)
+                    && !later.contains(&object.address.block())
+            });
+            all.extend(kept.map(|object| (place(&object.address, None), unchanged(object))));
+        }
+        in_order(all)
     }
 
     fn variables(&self) -> Json {
@@ -83,7 +104,7 @@ impl PlanJson<'_> {
             .changes
             .iter()
             .filter(|change| change.deposed.is_none())
-            .map(|change| (change.previous_address.as_ref().unwrap_or(&change.address), change))
+            .map(|change| (change.prior_address(), change))
             .collect();
         let kept = self
             .prior
@@ -137,12 +158,28 @@ pub(crate) fn actions(action: Action) -> &'static [&'static str] {
     }
 }
 
-fn change(change: &Change) -> Json {
-    let mut out = state_json::resource(&change.address, &change.provider.provider);
-    let module = change.address.module().to_string();
+fn in_order(mut all: Vec<(Place, Json)>) -> Json {
+    all.sort_by(|left, right| left.0.cmp(&right.0));
+    all.into_iter().map(|(_, json)| json).collect()
+}
+
+fn unchanged(object: &ShownObject) -> Json {
+    let mut out = instance(&object.address, &object.provider);
+    out["change"] = sides(Action::NoOp, &object.value, &object.value);
+    out
+}
+
+fn instance(address: &Address, provider: &ProviderAddress) -> Json {
+    let mut out = state_json::resource(address, provider);
+    let module = address.module().to_string();
     if !module.is_empty() {
         out["module_address"] = json!(module);
     }
+    out
+}
+
+fn change(change: &Change) -> Json {
+    let mut out = instance(&change.address, &change.provider.provider);
     if let Some(deposed) = &change.deposed {
         out["deposed"] = json!(deposed.to_string());
     }

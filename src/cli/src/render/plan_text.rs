@@ -46,7 +46,7 @@ impl PlanText<'_> {
             return out;
         }
         if !shown.drift.is_empty() {
-            let _ = writeln!(out, "{}", self.layout.rule());
+            out.push_str(&self.layout.rule());
         }
         recovery(&mut out, plan);
         self.legend(&mut out, &shown.changes);
@@ -319,16 +319,18 @@ fn recovery(out: &mut String, plan: &Plan) {
 }
 
 /// The order of the screen: shallow modules first, data sources before resources.
-fn order(change: &Change) -> (usize, ModuleInstance, bool, Address, Option<DeposedKey>) {
-    let address = &change.address;
+pub(crate) fn order(change: &Change) -> Place {
+    place(&change.address, change.deposed.as_ref())
+}
+
+/// Where an object stands on the screen and in plan JSON.
+pub(crate) type Place = (usize, ModuleInstance, bool, Address, Option<DeposedKey>);
+
+/// The place of an object.
+pub(crate) fn place(address: &Address, deposed: Option<&DeposedKey>) -> Place {
     let module = address.module();
-    (
-        module.steps().len(),
-        module.clone(),
-        address.mode() == Mode::Managed,
-        address.clone(),
-        change.deposed.clone(),
-    )
+    let is_managed = address.mode() == Mode::Managed;
+    (module.steps().len(), module.clone(), is_managed, address.clone(), deposed.cloned())
 }
 
 fn shown_changes(plan: &Plan) -> Vec<&Change> {
