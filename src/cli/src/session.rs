@@ -17,7 +17,9 @@ use formwork_engine::objects::{decode_object, decode_output, refreshed};
 use formwork_engine::run::{self, Configuration, PlanOptions};
 use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
 use formwork_lang::Source;
-use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
+use formwork_state::format_v4::Dependencies;
+use formwork_state::{BlockAddress, RealFiles, State, Status, Store, StoreOptions};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
@@ -157,6 +159,8 @@ impl Session {
     /// A state with its objects decoded by today's schemas, or as they stand where there is none.
     pub(crate) fn shown_state(&self, state: &State) -> ShownState {
         let connections = Connections::new(self.environment.clone());
+        let dependencies = Dependencies::of(state);
+        let mut known: HashMap<BlockAddress, Vec<String>> = HashMap::new();
         let objects = state.objects().map(|(key, object)| {
             let address = &key.address;
             let kind = connections.kind(&object.provider.provider, address.mode(), address.type_name());
@@ -172,7 +176,10 @@ impl Session {
                 schema_version: object.schema_version,
                 provider: object.provider.provider.clone(),
                 value,
-                depends_on: depends_on(object),
+                depends_on: known
+                    .entry(address.block().in_configuration())
+                    .or_insert_with_key(|block| dependencies.of_block(block))
+                    .clone(),
             }
         });
         let outputs = state.outputs.iter().map(|(name, output)| ShownOutput {
@@ -180,7 +187,12 @@ impl Session {
             value: decode_output(output),
             sensitive: output.sensitive,
         });
-        ShownState { objects: objects.collect(), outputs: outputs.collect() }
+        let checks = state.check_results.as_ref().map(|raw| serde_json::from_str(raw.get()));
+        ShownState {
+            objects: objects.collect(),
+            outputs: outputs.collect(),
+            checks: checks.and_then(Result::ok).unwrap_or_default(),
+        }
     }
 
     /// What writes plans for people.
@@ -204,6 +216,7 @@ impl Session {
             value: data.value.clone(),
             depends_on: Vec::new(),
         }));
+        shown.checks.clear();
         // What an output will be is known as soon as it is planned.
         let known = |output: &&OutputChange| output.action != Action::Delete && output.after.is_wholly_known();
         for output in plan.outputs.iter().filter(known) {
@@ -251,22 +264,6 @@ fn plain_value(object: &formwork_state::Object) -> formwork_value::Value {
         .map(|path| (path.clone(), formwork_value::Marks::sensitive()))
         .collect();
     value.mark_paths(&marks)
-}
-
-fn depends_on(object: &formwork_state::Object) -> Vec<String> {
-    let mut blocks: Vec<String> = object
-        .edges
-        .iter()
-        .filter_map(|edge| match edge {
-            Edge::Object(address) => Some(address.block().to_string()),
-            Edge::Block(block) => Some(block.to_string()),
-            Edge::Node(_) => None,
-        })
-        .chain(object.dependencies.iter().cloned())
-        .collect();
-    blocks.sort();
-    blocks.dedup();
-    blocks
 }
 
 /// Waits for interrupts in a thread of its own, so that a busy engine cannot hold the second one up.

@@ -506,20 +506,6 @@ impl Graph {
         }
     }
 
-    /// Blocks that a resource names in `replace_triggered_by` and nowhere else: its values do not come from them.
-    pub fn mere_triggers(&self, id: NodeId) -> Vec<NodeId> {
-        let resource = self.resource(id);
-        let module = self.node(id).module;
-        let triggers = resource.lifecycle.replace_triggered_by.iter().flat_map(Expression::references);
-        let mut found: Vec<NodeId> = triggers.flat_map(|one| self.targets(module, one)).collect();
-        if !found.is_empty() {
-            let read = resource.body.references().into_iter().chain(&resource.depends_on);
-            let read: Vec<NodeId> = read.flat_map(|one| self.targets(module, one)).collect();
-            found.retain(|target| !read.contains(target));
-        }
-        found
-    }
-
     /// Whether a node reads a managed resource, through however many others.
     pub fn reads_managed_resource(&self, id: NodeId) -> bool {
         let mut seen = vec![false; self.nodes.len()];

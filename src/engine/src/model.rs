@@ -3,6 +3,7 @@
 //! Invariant: nothing here calls a provider or evaluates anything; order, replacement, forgetting and stages were
 //! decided when the plan was made, and apply only performs them.
 
+use crate::checks::CheckResult;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::Target;
@@ -282,6 +283,9 @@ pub struct Plan {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Root variables.
     pub variables: IndexMap<ArcStr, PlannedVariable>,
+    /// Values of root variables as they were given, before defaults and conversions; those that are never stored are
+    /// not in it.
+    pub given: IndexMap<ArcStr, Value>,
     /// Variables whose values are never stored and so were not in what the plan was read from: they are null in
     /// `variables` until they are given again.
     pub ephemeral_variables: Vec<ArcStr>,
@@ -291,6 +295,8 @@ pub struct Plan {
     pub drift: Vec<Change>,
     /// What the changes and outputs read of resources: a change outside matters where it touches one of these.
     pub relevant: Vec<RelevantAttribute>,
+    /// What conditions came to.
+    pub checks: Vec<CheckResult>,
     /// What happens to each root output.
     pub outputs: Vec<OutputChange>,
     /// The acts, in an order that apply may follow.

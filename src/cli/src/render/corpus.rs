@@ -153,6 +153,8 @@ impl Case {
             base_serial: 0,
             files: std::collections::BTreeMap::new(),
             variables: IndexMap::<_, PlannedVariable>::new(),
+            given: IndexMap::new(),
+            checks: Vec::new(),
             changes,
             relevant: list("relevant_attributes").iter().map(relevant).collect(),
             drift: list("resource_drift").iter().map(|json| change(json, &schemas)).collect(),

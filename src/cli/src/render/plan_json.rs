@@ -1,5 +1,6 @@
 //! A plan as JSON for tools: format 1.2.
 
+use super::check_json;
 use super::configuration_json;
 use super::plan_text::{Place, order, place};
 use super::schemas::Schemas;
@@ -57,6 +58,7 @@ impl PlanJson<'_> {
         put("resource_changes", self.changes());
         put("deferred_changes", plan.stages.iter().flat_map(deferred).collect());
         put("output_changes", output_changes(&plan.outputs));
+        put("checks", check_json::checks(&plan.checks));
         put("relevant_attributes", relevant(plan));
         if !self.prior.is_empty() {
             put("prior_state", self.prior.to_json(self.language_version));
@@ -89,7 +91,8 @@ impl PlanJson<'_> {
     fn variables(&self) -> Json {
         let variables = self.plan.variables.iter().map(|(name, variable)| {
             let mut one = Map::new();
-            if let Some(value) = known(&variable.value) {
+            let given = self.plan.given.get(name).unwrap_or(&variable.value);
+            if let Some(value) = known(given) {
                 one.insert("value".to_owned(), value);
             }
             (name.to_string(), Json::Object(one))
@@ -111,7 +114,10 @@ impl PlanJson<'_> {
             .objects
             .iter()
             .filter(|object| object.deposed.is_none() && !changed.contains_key(&object.address));
-        let mut objects: Vec<ShownObject> = kept.cloned().collect();
+        // What a plan that was stopped would have left alone, nobody knows.
+        let kept = kept.filter(|_| !self.plan.errored);
+        let kept = kept.map(|object| ShownObject { depends_on: Vec::new(), ..object.clone() });
+        let mut objects: Vec<ShownObject> = kept.collect();
         for change in
             self.plan.changes.iter().filter(|change| change.deposed.is_none() && !change.after.is_null())
         {
@@ -125,7 +131,7 @@ impl PlanJson<'_> {
             value: output.after.clone(),
             sensitive: output.sensitive || output.after.is_marked(MarkKind::Sensitive),
         });
-        ShownState { objects, outputs: outputs.collect() }
+        ShownState { objects, outputs: outputs.collect(), checks: Vec::new() }
     }
 
     fn planned_object(&self, change: &Change) -> ShownObject {

@@ -192,8 +192,6 @@ impl Applier<'_> {
         let (value, mut diagnostics) = resource.body.decode(&kind.decode, &scope);
         let mut reads = scope.into_reads();
         crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
-        let triggers = self.graph.mere_triggers(node);
-        reads.retain(|read| !triggers.contains(&read.node()));
         diagnostics.append(self.evaluator.take_diagnostics());
         diagnostics.iter_mut().for_each(|diagnostic| diagnostic.address = Some(address.to_string()));
         let has_errors = diagnostics.has_errors();

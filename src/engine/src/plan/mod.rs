@@ -64,6 +64,8 @@ pub struct PlanInput<'a> {
     pub recorded: BTreeMap<String, Vec<u8>>,
     /// Root variables, decided.
     pub variables: RootVariables,
+    /// What was given for them, before defaults and conversions.
+    pub given: RootVariables,
     /// Names of variables that took their default.
     pub defaulted: FxHashSet<ArcStr>,
     /// The state as it stands, the journal folded in.
@@ -174,9 +176,11 @@ fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
         files: input.recorded.clone(),
         variables: variables.collect(),
         ephemeral_variables: Vec::new(),
+        given: input.given.clone(),
         changes: Vec::new(),
         drift: Vec::new(),
         relevant: Vec::new(),
+        checks: Vec::new(),
         outputs: Vec::new(),
         steps: Vec::new(),
         stages: Vec::new(),
@@ -306,6 +310,7 @@ impl Planner<'_> {
     fn finish(self) -> Planning {
         let mut plan = empty_plan(self.input, self.has_errors());
         plan.outputs = self.plan_outputs();
+        plan.checks = self.evaluator.check_results();
         plan.relevant = self.relevant(&plan.outputs);
         self.take_evaluation_diagnostics(None);
         plan.targets = self.connections.targets();
