@@ -44,7 +44,8 @@ pub fn mark_computed_unknown(
         return planned.clone();
     };
     let replaced = entries.iter().map(|(key, value)| {
-        let value = if key == name { Value::unknown(attribute.value_type.without_optional()) } else { value.clone() };
+        let value =
+            if key == name { Value::unknown(attribute.value_type.without_optional()) } else { value.clone() };
         (key.clone(), value)
     });
     Value::object(replaced.collect())

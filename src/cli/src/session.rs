@@ -61,7 +61,11 @@ impl Session {
     }
 
     /// The same for a run, told as the arguments say.
-    pub(crate) fn telling(terminal: Terminal, telling: &Telling, parallelism: usize) -> Result<Self, Failure> {
+    pub(crate) fn telling(
+        terminal: Terminal,
+        telling: &Telling,
+        parallelism: usize,
+    ) -> Result<Self, Failure> {
         let terminal = terminal.with_compact_warnings(telling.compact_warnings);
         let screen = Screen::new(terminal, telling).map_err(|error| {
             let name = telling.json_into.as_deref().unwrap_or(Path::new("")).display();
@@ -205,20 +209,23 @@ impl Session {
         let connections = Connections::new(self.environment.clone());
         let mut shown = self.shown_state(&refreshed(plan, state, &connections));
         shown.objects.retain(|object| plan.data.iter().all(|data| data.address != object.address));
-        shown.objects.extend(plan.data.iter().map(|data| ShownObject {
-            address: data.address.clone(),
-            deposed: None,
-            is_tainted: false,
-            schema_version: self
-                .schemas
-                .with(&data.provider.provider, &data.address, |kind| kind.map_or(0, |kind| kind.version)),
-            provider: data.provider.provider.clone(),
-            value: data.value.clone(),
-            depends_on: Vec::new(),
+        shown.objects.extend(plan.data.iter().map(|data| {
+            ShownObject {
+                address: data.address.clone(),
+                deposed: None,
+                is_tainted: false,
+                schema_version: self
+                    .schemas
+                    .with(&data.provider.provider, &data.address, |kind| kind.map_or(0, |kind| kind.version)),
+                provider: data.provider.provider.clone(),
+                value: data.value.clone(),
+                depends_on: Vec::new(),
+            }
         }));
         shown.checks.clear();
         // What an output will be is known as soon as it is planned.
-        let known = |output: &&OutputChange| output.action != Action::Delete && output.after.is_wholly_known();
+        let known =
+            |output: &&OutputChange| output.action != Action::Delete && output.after.is_wholly_known();
         for output in plan.outputs.iter().filter(known) {
             shown.outputs.retain(|one| one.name != output.name.as_str());
             if !output.after.is_null() {

@@ -78,9 +78,8 @@ impl Checks {
     pub(crate) fn results(&self, evaluator: &Evaluator<'_>) -> Vec<CheckResult> {
         let graph = evaluator.graph;
         let nodes = (0..).map(NodeId).zip(&graph.nodes);
-        let mut all: Vec<CheckResult> = nodes
-            .filter_map(|(id, _)| Some(self.result(id, kind_of(graph, id)?, evaluator)))
-            .collect();
+        let mut all: Vec<CheckResult> =
+            nodes.filter_map(|(id, _)| Some(self.result(id, kind_of(graph, id)?, evaluator))).collect();
         all.sort_by(|left, right| left.config_addr.cmp(&right.config_addr));
         all
     }
@@ -91,15 +90,18 @@ impl Checks {
         // One that does not repeat is there whether or not its conditions were reached.
         if kind != CheckKind::Resource || !repeats(graph, id) {
             for module in evaluator.known_modules(graph.node(id).module) {
-                let name = if module.is_empty() { local_name(graph, id) } else { format!("{module}.{}", local_name(graph, id)) };
+                let name = if module.is_empty() {
+                    local_name(graph, id)
+                } else {
+                    format!("{module}.{}", local_name(graph, id))
+                };
                 objects.insert(name.clone(), unknown(name));
             }
         }
         let own = self.0.range((id, String::new())..).take_while(|((node, _), _)| *node == id);
         for ((_, address), (status, messages)) in own {
             let failure_messages = messages.clone();
-            let checked =
-                CheckedObject { object_addr: address.clone(), status: *status, failure_messages };
+            let checked = CheckedObject { object_addr: address.clone(), status: *status, failure_messages };
             objects.insert(address.clone(), checked);
         }
         let status = objects.values().map(|object| object.status).max().unwrap_or(CheckStatus::Unknown);
@@ -133,7 +135,10 @@ fn kind_of(graph: &Graph, id: NodeId) -> Option<CheckKind> {
         NodeKind::Output(_) => has(CheckKind::Output, !graph.output(id)?.preconditions.is_empty()),
         NodeKind::Resource(_) => {
             let lifecycle = &graph.resource(id).lifecycle;
-            has(CheckKind::Resource, !lifecycle.preconditions.is_empty() || !lifecycle.postconditions.is_empty())
+            has(
+                CheckKind::Resource,
+                !lifecycle.preconditions.is_empty() || !lifecycle.postconditions.is_empty(),
+            )
         }
         NodeKind::Local(_) | NodeKind::Call(_) | NodeKind::Provider(..) => None,
     }
@@ -179,12 +184,9 @@ mod tests {
     #[test]
     fn apply_outweighs_the_plan_where_it_knows_more() {
         use CheckStatus::{Fail, Pass, Unknown};
-        for (planned, applied, expected) in [
-            (Pass, Unknown, Pass),
-            (Unknown, Fail, Fail),
-            (Fail, Pass, Pass),
-            (Unknown, Unknown, Unknown),
-        ] {
+        for (planned, applied, expected) in
+            [(Pass, Unknown, Pass), (Unknown, Fail, Fail), (Fail, Pass, Pass), (Unknown, Unknown, Unknown)]
+        {
             let all = merged(&[result(&[("a.b", planned)])], vec![result(&[("a.b", applied)])]);
             assert_eq!(all, [result(&[("a.b", expected)])]);
         }

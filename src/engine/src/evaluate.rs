@@ -355,7 +355,12 @@ impl<'a> Evaluator<'a> {
                 let Some(output) = self.graph.output(node) else { return NodeCell::nothing() };
                 let address = self.address_in(module, row, &format!("output.{name}"));
                 let checked = Checked { node, address: &address };
-                self.check_all(&output.preconditions, &scope, checked, "Module output value precondition failed");
+                self.check_all(
+                    &output.preconditions,
+                    &scope,
+                    checked,
+                    "Module output value precondition failed",
+                );
                 let mut value = self.typed_output(output, self.evaluate(&output.value, &scope));
                 if output.sensitive {
                     value =

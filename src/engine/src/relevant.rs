@@ -17,7 +17,8 @@ pub(crate) fn attributes(
     blocks: impl Iterator<Item = BlockAddress>,
     outputs: impl Iterator<Item = (ModuleInstance, ArcStr)>,
 ) -> Vec<RelevantAttribute> {
-    let mut walk = Walk { root, visited: FxHashSet::default(), pending: Vec::new(), found: FxHashSet::default() };
+    let mut walk =
+        Walk { root, visited: FxHashSet::default(), pending: Vec::new(), found: FxHashSet::default() };
     let mut seen = FxHashSet::default();
     for block in blocks {
         if seen.insert(block.clone()) {
@@ -55,7 +56,10 @@ impl<'a> Walk<'a> {
     }
 
     fn module(&self, instance: &ModuleInstance) -> Option<&'a Module> {
-        instance.steps().into_iter().try_fold(self.root, |module, (name, _)| Some(&*module.calls.get(name)?.module))
+        instance
+            .steps()
+            .into_iter()
+            .try_fold(self.root, |module, (name, _)| Some(&*module.calls.get(name)?.module))
     }
 
     fn call(&self, instance: &ModuleInstance) -> Option<(ModuleInstance, &'a ModuleCall)> {
@@ -82,8 +86,9 @@ impl<'a> Walk<'a> {
             formwork_state::Mode::Managed => Mode::Managed,
             formwork_state::Mode::Data => Mode::Data,
         };
-        let Some(resource) =
-            self.module(block.module()).and_then(|module| module.resource(mode, block.type_name(), block.name()))
+        let Some(resource) = self
+            .module(block.module())
+            .and_then(|module| module.resource(mode, block.type_name(), block.name()))
         else {
             return;
         };
@@ -124,7 +129,9 @@ impl<'a> Walk<'a> {
                 }
             }
             Subject::Module(name) => self.follow_module(module, name, steps),
-            Subject::EachKey | Subject::EachValue => self.follow_repetition(seen, |one| one.for_each.as_ref()),
+            Subject::EachKey | Subject::EachValue => {
+                self.follow_repetition(seen, |one| one.for_each.as_ref())
+            }
             Subject::CountIndex => self.follow_repetition(seen, |one| one.count.as_ref()),
             _ => {}
         }
@@ -177,9 +184,10 @@ fn split_key(steps: &[TraversalStep]) -> (Key, &[TraversalStep]) {
 fn attribute_step(step: &TraversalStep) -> Option<AttributeStep> {
     match step {
         TraversalStep::Attribute(name) => Some(AttributeStep::Name(name.clone())),
-        TraversalStep::Index(key) => key
-            .as_str()
-            .map(|text| AttributeStep::Name(text.clone()))
-            .or_else(|| Value::as_i64(key).and_then(|index| u64::try_from(index).ok()).map(AttributeStep::Index)),
+        TraversalStep::Index(key) => {
+            key.as_str().map(|text| AttributeStep::Name(text.clone())).or_else(|| {
+                Value::as_i64(key).and_then(|index| u64::try_from(index).ok()).map(AttributeStep::Index)
+            })
+        }
     }
 }

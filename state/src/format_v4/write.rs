@@ -30,14 +30,8 @@ pub fn write(
     write_outputs(&mut top, state);
     let mut fault = None;
     top.list("resources", state.sorted().into_iter(), |out, depth, (block, objects)| {
-        let written = write_resource(
-            out,
-            depth,
-            block,
-            &objects,
-            &graph.of_block(block),
-            state.block_extra.get(block),
-        );
+        let written =
+            write_resource(out, depth, block, &objects, &graph.of_block(block), state.block_extra.get(block));
         fault = fault.take().or(written.err());
     });
     if let Some(fault) = fault {

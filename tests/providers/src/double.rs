@@ -118,7 +118,9 @@ impl Provider for Double {
 
 fn find<'a>(kinds: &'a [Box<dyn Kind>], name: &str) -> Result<&'a dyn Kind, ProviderError> {
     let found = kinds.iter().find(|kind| kind.name() == name);
-    found.map(|kind| &**kind).ok_or_else(|| ProviderError::invalid(format!("there is no kind named {name:?}")))
+    found
+        .map(|kind| &**kind)
+        .ok_or_else(|| ProviderError::invalid(format!("there is no kind named {name:?}")))
 }
 
 struct DoubleConnection {

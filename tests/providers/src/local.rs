@@ -1,13 +1,11 @@
 //! `local_file` and `local_sensitive_file`: a file of the working directory. A file whose content is another than
 //! what was written counts as gone, so that it is written anew.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use crate::double::{Kind, Site, text, with};
 use crate::files;
-use formwork_sdk::{
-    ApplyRequest, Attribute, Block, ErrorKind, KindSchema, ProviderError, Recovery,
-};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use formwork_sdk::{ApplyRequest, Attribute, Block, ErrorKind, KindSchema, ProviderError, Recovery};
 use formwork_value::{Type, Value};
 use sha1::{Digest, Sha1};
 use std::path::PathBuf;
@@ -30,8 +28,7 @@ fn argument() -> Attribute {
 }
 
 fn shared(permission: &'static str) -> [(&'static str, Attribute); 4] {
-    let mode =
-        |doc| Attribute::with_default(Type::String, Value::string(permission), doc).replaces();
+    let mode = |doc| Attribute::with_default(Type::String, Value::string(permission), doc).replaces();
     [
         ("directory_permission", mode("The mode of folders.")),
         ("file_permission", mode("The mode of the file.")),

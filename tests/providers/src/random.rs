@@ -80,7 +80,8 @@ fn integer(seed: &str, planned: &Value) -> Result<i64, ProviderError> {
 }
 
 fn letters(seed: &str, planned: &Value) -> Result<String, ProviderError> {
-    let length = planned.get("length").and_then(Value::as_i64).and_then(|length| usize::try_from(length).ok());
+    let length =
+        planned.get("length").and_then(Value::as_i64).and_then(|length| usize::try_from(length).ok());
     let length = length.filter(|length| (1..=4096).contains(length));
     let length = length.ok_or_else(|| ProviderError::invalid("length must be between 1 and 4096"))?;
     let letter = |byte: u8| char::from(LETTERS[usize::from(byte) % LETTERS.len()]);

@@ -74,6 +74,7 @@ pub(crate) struct View {
 
 /// What of a run is told, and in which form.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub(crate) struct Telling {
     /// Produce output in a machine-readable JSON format, one message a line.
     #[arg(long)]
@@ -231,8 +232,8 @@ pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) view: View,
     /// Show sensitive values in clear.
-    #[arg(long)]
-    pub(crate) show_sensitive: bool,
+    #[arg(long = "show-sensitive")]
+    pub(crate) in_clear: bool,
     /// A plan file or a state file; the current state where none is given.
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,

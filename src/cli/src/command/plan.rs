@@ -6,8 +6,8 @@ use crate::render::event_json;
 use crate::session::Session;
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
-use formwork_engine::run::{self, Configuration, PlanOptions};
 use formwork_engine::plan::Planning;
+use formwork_engine::run::{self, Configuration, PlanOptions};
 use formwork_engine::{Plan, RunMode, plan_file};
 use formwork_state::{Appender, Files, RealFiles, State, Store};
 use std::io::{self, Write};
@@ -35,7 +35,8 @@ pub(super) fn run(
     let has_changes = has_work(&plan);
     match &arguments.out {
         Some(path) => {
-            save(&plan, &store.folded().state, path).map_err(|error| session.refused(unwritable(path, &error)))?;
+            save(&plan, &store.folded().state, path)
+                .map_err(|error| session.refused(unwritable(path, &error)))?;
             say_saved(&session, path, has_changes);
         }
         None if has_changes => say_unsaved(&session),
@@ -78,8 +79,7 @@ fn present(
     planning: &Planning,
     show_sensitive: bool,
 ) -> Result<(), Failure> {
-    let is_sound =
-        !planning.plan.errored || !run::validate(&session.environment, configuration).has_errors();
+    let is_sound = !planning.plan.errored || !run::validate(&session.environment, configuration).has_errors();
     if is_sound {
         show(session, &planning.plan, show_sensitive);
     }

@@ -65,14 +65,14 @@ fn show_state(session: &Session, state: &State, arguments: &Show) {
     print(&if arguments.json {
         format!("{}\n", shown.to_json(LANGUAGE_VERSION))
     } else {
-        let shown = if arguments.show_sensitive { shown.in_clear() } else { shown };
+        let shown = if arguments.in_clear { shown.in_clear() } else { shown };
         state_text::state(&shown, &session.schemas, session.terminal.layout.palette)
     });
 }
 
 fn show_plan(session: &Session, plan: &Plan, state: Option<State>, arguments: &Show) {
     if !arguments.json {
-        let text = session.plan_text(arguments.show_sensitive).render(plan);
+        let text = session.plan_text(arguments.in_clear).render(plan);
         print(&format!("{}{text}", targets(plan)));
         return;
     }

@@ -102,9 +102,8 @@ impl Writer<'_> {
             "provider_config_key": key,
             "schema_version": version,
         });
-        let expressions = self
-            .schemas
-            .with(&provider, &address, |kind| body(&resource.body, kind.map(|kind| &kind.block)));
+        let expressions =
+            self.schemas.with(&provider, &address, |kind| body(&resource.body, kind.map(|kind| &kind.block)));
         if !expressions.is_empty() {
             out["expressions"] = Json::Object(expressions);
         }
@@ -161,8 +160,7 @@ impl Writer<'_> {
             let address = provider_address(module, &block.name);
             let mut entry =
                 self.provider_entry(module, self.path.len(), &block.name, block.alias.as_deref(), &address);
-            let expressions =
-                self.schemas.with_configuration(&address, |schema| body(&block.body, schema));
+            let expressions = self.schemas.with_configuration(&address, |schema| body(&block.body, schema));
             if !expressions.is_empty() {
                 entry["expressions"] = Json::Object(expressions);
             }
@@ -229,9 +227,8 @@ fn variable_json(variable: &Variable) -> Json {
 /// Arguments by name, and nested blocks in the collections that the schema makes of them.
 fn body(body: &Body, schema: Option<&Block>) -> Map<String, Json> {
     let attributes = body.just_attributes().iter();
-    let mut out: Map<String, Json> = attributes
-        .map(|attribute| (attribute.name.to_string(), expression(&attribute.expression)))
-        .collect();
+    let mut out: Map<String, Json> =
+        attributes.map(|attribute| (attribute.name.to_string(), expression(&attribute.expression))).collect();
     for (kind, label, inner) in body.just_blocks() {
         let nested = schema.and_then(|schema| schema.blocks.get(kind.as_str()));
         let content = Json::Object(self::body(inner, nested.map(|nested| &nested.block)));

@@ -121,7 +121,8 @@ pub(crate) fn plan(plan: &Plan) -> Vec<Message> {
         .map(|one| change(one, "resource_drift"))
         .collect();
     let is_shown = |change: &&Change| {
-        (change.action != Action::NoOp || is_moved(change) || change.importing.is_some()) && !is_data_gone(change)
+        (change.action != Action::NoOp || is_moved(change) || change.importing.is_some())
+            && !is_data_gone(change)
     };
     messages.extend(plan.changes.iter().filter(is_shown).map(|one| change(one, "planned_change")));
     let outputs: Map<String, Json> = plan.outputs.iter().map(planned_output).collect();
@@ -259,22 +260,22 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
         }
         Event::Recovering { key, words } => log(
             format!("{}: Recovering ({words})", key.address),
-            json!({"event": "recovering", "resource": resource(&key.address), "how": words}),
+            &json!({"event": "recovering", "resource": resource(&key.address), "how": words}),
         ),
         Event::StageStart { stage, awaits } => log(
             format!("Stage {}: {awaits}", stage + 1),
-            json!({"event": "stage", "stage": stage, "awaits": awaits}),
+            &json!({"event": "stage", "stage": stage, "awaits": awaits}),
         ),
         Event::Diagnostic(one) => diagnostic(one, sources),
         Event::Target { provider, words } => log(
             format!("{provider}: {words}"),
-            json!({"event": "target", "provider": provider, "target": words}),
+            &json!({"event": "target", "provider": provider, "target": words}),
         ),
     }
 }
 
 /// What only we have to tell is a line of the log to whoever does not know us.
-fn log(text: String, ours: Json) -> Message {
+fn log(text: String, ours: &Json) -> Message {
     Message::info("log", text, json!({OURS: ours}))
 }
 

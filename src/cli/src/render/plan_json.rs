@@ -75,8 +75,12 @@ impl PlanJson<'_> {
         let mut all: Vec<(Place, Json)> = plan.changes.iter().map(|one| (order(one), change(one))).collect();
         if plan.mode == RunMode::Normal && !plan.errored {
             let changed: HashSet<&Address> = plan.changes.iter().map(Change::prior_address).collect();
-            let later: HashSet<BlockAddress> =
-                plan.stages.iter().flat_map(|stage| &stage.envelope).map(|entry| entry.block.clone()).collect();
+            let later: HashSet<BlockAddress> = plan
+                .stages
+                .iter()
+                .flat_map(|stage| &stage.envelope)
+                .map(|entry| entry.block.clone())
+                .collect();
             let kept = self.prior.objects.iter().filter(|object| {
                 object.deposed.is_none()
                     && object.address.mode() == Mode::Managed
@@ -251,9 +255,7 @@ fn output_changes(outputs: &[OutputChange]) -> Json {
 
 /// What the plan read, which is what makes a change outside relevant.
 fn relevant(plan: &Plan) -> Json {
-    let one = |relevant: &RelevantAttribute| {
-        json!({"resource": relevant.resource.to_string(), "attribute": relevant.attribute})
-    };
+    let one = |relevant: &RelevantAttribute| json!({"resource": relevant.resource.to_string(), "attribute": relevant.attribute});
     plan.relevant.iter().map(one).collect()
 }
 

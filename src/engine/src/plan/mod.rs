@@ -29,8 +29,8 @@ use crate::environment::Environment;
 use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables};
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{
-    Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RelevantAttribute, RunMode,
-    Stage, StoredReading,
+    Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RelevantAttribute,
+    RunMode, Stage, StoredReading,
 };
 use crate::objects::PriorObject;
 use crate::order;

@@ -87,7 +87,8 @@ struct Given<'a>(&'a Plan, &'a WrittenTypes);
 
 impl Serialize for Given<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.given.iter().map(|(name, value)| (name, WriteValue { value, types: self.1 })))
+        serializer
+            .collect_seq(self.0.given.iter().map(|(name, value)| (name, WriteValue { value, types: self.1 })))
     }
 }
 

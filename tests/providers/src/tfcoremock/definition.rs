@@ -76,12 +76,14 @@ fn complex(depth: usize) -> Json {
         attributes[of] = json!({"type": of, "optional": true, of: element});
     }
     attributes["object"] = json!({"type": "object", "optional": true, "object": inner["attributes"]});
-    let nested = |mode: &str| json!({"mode": mode, "attributes": inner["attributes"], "blocks": inner["blocks"]});
+    let nested =
+        |mode: &str| json!({"mode": mode, "attributes": inner["attributes"], "blocks": inner["blocks"]});
     json!({"attributes": attributes, "blocks": {"list_block": nested("list"), "set_block": nested("set")}})
 }
 
 fn block(json: &Json) -> Block {
-    let mut block = Block::new(attributes(&json["attributes"]).map(|(name, json)| (name.as_str(), attribute(json))));
+    let mut block =
+        Block::new(attributes(&json["attributes"]).map(|(name, json)| (name.as_str(), attribute(json))));
     for (name, json) in attributes(&json["blocks"]) {
         let nesting = if json["mode"] == "set" { Nesting::Set } else { Nesting::List };
         let nested = NestedBlock { nesting, block: self::block(json), min_items: 0, max_items: 0 };

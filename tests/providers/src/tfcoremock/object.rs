@@ -58,7 +58,8 @@ fn value(json: Option<&Json>, value_type: &Type) -> Result<Value, String> {
         Type::Set(element) => Value::set((**element).clone(), items(element)?),
         Type::Map(element) => {
             let entries = inner.as_object().ok_or_else(wrong)?.iter();
-            let entries = entries.map(|(key, item)| Ok((Name::from(key.as_str()), value(Some(item), element)?)));
+            let entries =
+                entries.map(|(key, item)| Ok((Name::from(key.as_str()), value(Some(item), element)?)));
             Value::map((**element).clone(), entries.collect::<Result<_, String>>()?)
         }
         Type::Object(_) => attributes(inner, value_type)?,
