@@ -4,9 +4,9 @@
 //! Invariant: read from the text alone, so that it is the same whatever the values are; every object is visited once.
 
 use crate::model::{AttributeStep, RelevantAttribute};
-use crate::plan::mode_of;
+use crate::plan::{language_mode, mode_of};
 use arcstr::ArcStr;
-use formwork_lang::{Expression, Mode, Module, ModuleCall, Reference, Resource, Subject, TraversalStep};
+use formwork_lang::{Expression, Module, ModuleCall, Reference, Resource, Subject, TraversalStep};
 use formwork_state::{Address, BlockAddress, Key, ModuleInstance};
 use formwork_value::Value;
 use rustc_hash::FxHashSet;
@@ -82,10 +82,7 @@ impl<'a> Walk<'a> {
     }
 
     fn add_block(&mut self, block: &BlockAddress) {
-        let mode = match block.mode() {
-            formwork_state::Mode::Managed => Mode::Managed,
-            formwork_state::Mode::Data => Mode::Data,
-        };
+        let mode = language_mode(block.mode());
         let Some(resource) = self
             .module(block.module())
             .and_then(|module| module.resource(mode, block.type_name(), block.name()))
@@ -130,7 +127,7 @@ impl<'a> Walk<'a> {
             }
             Subject::Module(name) => self.follow_module(module, name, steps),
             Subject::EachKey | Subject::EachValue => {
-                self.follow_repetition(seen, |one| one.for_each.as_ref())
+                self.follow_repetition(seen, |one| one.for_each.as_ref());
             }
             Subject::CountIndex => self.follow_repetition(seen, |one| one.count.as_ref()),
             _ => {}

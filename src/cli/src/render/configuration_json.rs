@@ -2,7 +2,9 @@
 
 use super::schemas::Schemas;
 use super::value_json::{known, type_json};
-use formwork_lang::{Body, Expression, Mode, Module, ModuleCall, Output, Reference, Resource, Variable};
+use formwork_lang::{
+    Body, Expression, Mode, Module, ModuleCall, Output, Provisioner, Reference, Resource, Variable,
+};
 use formwork_sdk::{Block, Nesting};
 use formwork_state::{Address, Key, ModuleInstance, ProviderAddress};
 use formwork_value::Type;
@@ -106,6 +108,9 @@ impl Writer<'_> {
             self.schemas.with(&provider, &address, |kind| body(&resource.body, kind.map(|kind| &kind.block)));
         if !expressions.is_empty() {
             out["expressions"] = Json::Object(expressions);
+        }
+        if !resource.provisioners.is_empty() {
+            out["provisioners"] = resource.provisioners.iter().map(provisioner).collect();
         }
         repetition(&mut out, resource.count.as_ref(), resource.for_each.as_ref());
         depends_on(&mut out, &resource.depends_on);
@@ -244,6 +249,15 @@ fn body(body: &Body, schema: Option<&Block>) -> Map<String, Json> {
                 all.as_array_mut().into_iter().for_each(|all| all.push(content.clone()));
             }
         }
+    }
+    out
+}
+
+fn provisioner(provisioner: &Provisioner) -> Json {
+    let mut out = json!({"type": provisioner.kind.as_str()});
+    let expressions = body(&provisioner.body, None);
+    if !expressions.is_empty() {
+        out["expressions"] = Json::Object(expressions);
     }
     out
 }
