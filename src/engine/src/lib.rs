@@ -10,6 +10,7 @@
 pub mod apply;
 pub mod checks;
 pub mod connections;
+pub mod console;
 pub mod envelope;
 pub mod environment;
 pub mod evaluate;

@@ -213,6 +213,7 @@ mod collection;
 mod conversion;
 mod csv;
 mod date_format;
+mod description;
 mod digits;
 mod encoding;
 mod file;
@@ -225,12 +226,15 @@ mod numeric;
 mod pattern;
 mod sequence;
 mod set;
+mod signature;
 mod string;
 #[cfg(test)]
 mod tests;
 mod time;
 mod yaml;
 mod yaml_text;
+
+pub use signature::{Signature, SignatureParameter, signatures};
 
 /// All functions but those that the evaluator itself provides.
 static TABLES: &[&[Function]] = &[
