@@ -17,6 +17,10 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("formwork/sim", || Arc::new(misfortune(formwork_provider_sim::SimProvider::new(".")))),
     #[cfg(feature = "provider-kubernetes")]
     ("formwork/kubernetes", || Arc::new(formwork_provider_kubernetes::Kubernetes::new())),
+];
+
+/// Doubles of other providers: found by their addresses, and offered to nobody.
+const DOUBLES: &[(&str, Make)] = &[
     #[cfg(feature = "test-providers")]
     ("hashicorp/tfcoremock", || Arc::new(formwork_test_providers::tfcoremock("."))),
     #[cfg(feature = "test-providers")]
@@ -27,8 +31,8 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("hashicorp/null", || Arc::new(formwork_test_providers::null())),
 ];
 
-fn all() -> impl Iterator<Item = (ProviderAddress, Make)> {
-    PROVIDERS.iter().filter_map(|(text, make)| Some((ProviderAddress::parse(text).ok()?, *make)))
+fn all(table: &[(&str, Make)]) -> impl Iterator<Item = (ProviderAddress, Make)> {
+    table.iter().filter_map(|(text, make)| Some((ProviderAddress::parse(text).ok()?, *make)))
 }
 
 /// The simulated datacentre with the crash that the environment asks for: `FORMWORK_SIM_CRASH=CALL:POINT` ends the
@@ -56,11 +60,11 @@ fn misfortune(provider: formwork_provider_sim::SimProvider) -> formwork_provider
 
 impl ProviderSource for Registry {
     fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>> {
-        all().find(|(one, _)| one == address).map(|(_, make)| make())
+        all(PROVIDERS).chain(all(DOUBLES)).find(|(one, _)| one == address).map(|(_, make)| make())
     }
 
     fn addresses(&self) -> Vec<ProviderAddress> {
-        all().map(|(address, _)| address).collect()
+        all(PROVIDERS).map(|(address, _)| address).collect()
     }
 }
 

@@ -29,7 +29,9 @@ pub(super) fn run(
     let plan = planning.plan;
     if let Err(failure) = presented {
         // What was planned until then can be looked at, though nobody can apply it.
-        let _ = arguments.out.as_ref().map(|path| save(&plan, &store.folded().state, path));
+        if is_sound(&session, &configuration, &plan) {
+            let _ = arguments.out.as_ref().map(|path| save(&plan, &store.folded().state, path));
+        }
         return Err(failure);
     }
     let has_changes = has_work(&plan);
@@ -72,6 +74,11 @@ fn attempt(
     session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))
 }
 
+/// Whether a plan failed, if it did, for another reason than that its configuration is wrong in itself.
+fn is_sound(session: &Session, configuration: &Configuration, plan: &Plan) -> bool {
+    !plan.errored || !run::validate(&session.environment, configuration).has_errors()
+}
+
 /// Shows a plan and what was found. Of a configuration that is wrong in itself there is no plan to show.
 fn present(
     session: &Session,
@@ -79,8 +86,7 @@ fn present(
     planning: &Planning,
     show_sensitive: bool,
 ) -> Result<(), Failure> {
-    let is_sound = !planning.plan.errored || !run::validate(&session.environment, configuration).has_errors();
-    if is_sound {
+    if is_sound(session, configuration, &planning.plan) {
         show(session, &planning.plan, show_sensitive);
     }
     session.settle(&planning.diagnostics, &configuration.sources)
