@@ -9,6 +9,9 @@ use formwork_value::{Kind, MarkKind, Type, Value, convert};
 /// No more instances than this of one block: a typing error should not fill the memory.
 const INSTANCES_AT_MOST: i64 = 10_000_000;
 
+/// The code of what a later stage, or values that are given, will tell.
+pub(crate) const UNKNOWN: &str = "unknown-repetition";
+
 /// What a block says about its instances.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Repeats<'a> {
@@ -18,6 +21,22 @@ pub struct Repeats<'a> {
     pub for_each: Option<&'a Expression>,
     /// `lifecycle.enabled`
     pub enabled: Option<&'a Expression>,
+}
+
+impl<'a> Repeats<'a> {
+    /// What a resource block says.
+    pub fn of_resource(resource: &'a formwork_lang::Resource) -> Self {
+        Self {
+            count: resource.count.as_ref(),
+            for_each: resource.for_each.as_ref(),
+            enabled: resource.lifecycle.enabled.as_ref(),
+        }
+    }
+
+    /// What a module call says.
+    pub fn of_call(call: &'a formwork_lang::ModuleCall) -> Self {
+        Self { count: call.count.as_ref(), for_each: call.for_each.as_ref(), enabled: call.enabled.as_ref() }
+    }
 }
 
 /// The instances that a block's `count`, `for_each` or `enabled` asks for. With errors there are none.
@@ -136,13 +155,14 @@ fn unknown(expression: &Expression, argument: &str) -> Diagnostic {
         .references()
         .iter()
         .map(|reference| (reference.to_string(), "will be known only after apply"));
-    let diagnostic = invalid(
+    let mut diagnostic = invalid(
         expression,
         argument,
         format!(
             "The \"{argument}\" value depends on resource attributes that cannot be determined until apply, so it cannot be said which instances there will be."
         ),
     );
+    diagnostic.code = UNKNOWN.into();
     values.fold(diagnostic, |diagnostic, (name, statement)| diagnostic.value(name, statement)).hint(
         "Use keys that are written in the configuration and put what is known only later into the values.",
     )

@@ -254,6 +254,7 @@ impl Applier<'_> {
             self.imported_edges_record(),
             self.node_edges_record(),
             self.providers_record(),
+            self.checks_record(),
         ];
         for record in records.into_iter().flatten() {
             if self.record(&record).await.is_err() {

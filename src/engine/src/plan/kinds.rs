@@ -3,6 +3,7 @@
 use crate::connections::{Connections, missing_provider};
 use crate::environment::Environment;
 use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables, RowRepetition};
+use crate::expand::Repeats;
 use crate::graph::{Graph, NodeId, NodeKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
@@ -166,7 +167,11 @@ fn validate_node(
                     .append(place(provider.validate_configuration(&value.unmark_deep().0), &block.body));
             }
         }
-        NodeKind::Call(_) => {}
+        NodeKind::Call(_) => {
+            let Some(call) = graph.call(id) else { return };
+            let scope = evaluator.scope(node.module, 0, RowRepetition::default());
+            diagnostics.extend(wrong_repetition(Repeats::of_call(call), &scope));
+        }
         _ => {
             evaluator.value(id, 0);
         }
@@ -195,9 +200,7 @@ fn validate_resource(
         count: resource.count.is_some().then_some(0),
     };
     let outside = evaluator.scope(node.module, 0, RowRepetition::default());
-    for expression in resource.count.iter().chain(&resource.for_each) {
-        diagnostics.append(expression.evaluate(&outside).1);
-    }
+    diagnostics.extend(wrong_repetition(Repeats::of_resource(resource), &outside));
     let scope = evaluator.scope(node.module, 0, repetition);
     let (value, mut found) = resource.body.decode(&kind.decode, &scope);
     for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {
@@ -209,6 +212,15 @@ fn validate_resource(
         let found = provider.validate_resource(&resource.type_name, &value.unmark_deep().0);
         diagnostics.append(place(found, &resource.body));
     }
+}
+
+/// What is wrong with a `count`, `for_each` or `enabled` whatever the values are that nobody knows yet.
+fn wrong_repetition(
+    repeats: Repeats<'_>,
+    scope: &crate::evaluate::RowScope<'_, '_>,
+) -> impl Iterator<Item = Diagnostic> {
+    let (_, found) = crate::expand::expand(repeats, scope);
+    found.into_iter().filter(|one| one.code != crate::expand::UNKNOWN)
 }
 
 /// How diagnostics name a block: `resource "sim_machine" "gpu"`.
