@@ -16,7 +16,8 @@ pub(super) fn run(
     terminal: Terminal,
 ) -> Result<Success, Failure> {
     let planning = &arguments.planning;
-    let mut session = Session::new(terminal, false, planning.parallelism);
+    let mut session = Session::new(terminal);
+    session.environment.parallelism = planning.parallelism;
     // The answer is all there is to see.
     session.environment.observer = Arc::new(Silent);
     let selector = selector(&session, &arguments.address)?;
