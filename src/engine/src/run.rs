@@ -558,10 +558,13 @@ impl Performer<'_> {
     }
 }
 
+/// The code of the warning that a plan of a part was applied.
+pub const PARTLY_APPLIED: &str = "partly-applied";
+
 /// Says that more may be left to do than the plan had in it.
 fn partly_applied() -> Diagnostic {
     Diagnostic::warning(
-        "partly-applied",
+        PARTLY_APPLIED,
         "Applied changes may be incomplete",
         "The plan was made with -target or -exclude, so some changes that the configuration asks for may be left.",
     )

@@ -109,7 +109,9 @@ fn fresh(
     let options = session.plan_options(&arguments.planning, arguments.destroy)?;
     let open = run::open_plan(&store.folded()).map_err(|diagnostic| session.refused(diagnostic))?;
     if let Some(open) = open {
-        if open.mode == options.mode && run::is_unchanged(configuration, &open) {
+        let is_asked_alike =
+            open.mode == options.mode && open.focus == options.focus && options.replace.is_empty();
+        if is_asked_alike && run::is_unchanged(configuration, &open) {
             session.screen.text("The last run was cut off. Nothing changed since, so the approved plan goes on where it ended.\n\n");
             return Ok(Ready::Perform(Box::new(open), store));
         }

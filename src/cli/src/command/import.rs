@@ -6,7 +6,7 @@ use crate::failure::{Failure, Success};
 use crate::session::{Session, run_id};
 use crate::terminal::Terminal;
 use crate::workspaces;
-use formwork_diagnostic::Diagnostic;
+use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_engine::focus::Focus;
 use formwork_engine::run::{self, PlanOptions};
 use formwork_state::Selector;
@@ -16,7 +16,8 @@ pub(super) fn run(
     variables: &[VariableArgument],
     terminal: Terminal,
 ) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, arguments.parallelism);
+    let mut session = Session::new(terminal);
+    session.environment.parallelism = arguments.parallelism;
     let configuration = session.configuration(variables)?;
     let store = session.store("import", &arguments.lock)?;
     let address = &arguments.address;
@@ -61,7 +62,6 @@ pub(super) fn run(
             .hint("Look at the key, and at count or for_each of the block."),
         ));
     }
-    let plan = formwork_engine::Plan { focus: Focus::default(), ..plan };
     let mut outcome = session.block_on(run::apply(
         &session.environment,
         &store,
@@ -72,7 +72,10 @@ pub(super) fn run(
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
     }
-    session.settle(&outcome.diagnostics, &outcome.sources)?;
+    // That nothing else was done is what was asked for.
+    let found: Diagnostics =
+        outcome.diagnostics.into_iter().filter(|one| one.code != run::PARTLY_APPLIED).collect();
+    session.settle(&found, &outcome.sources)?;
     session.screen.text(&format!("\nImport successful!\n\n{address} is in the state as it stands. Run plan to see whether the configuration says the same.\n"));
     Ok(Success::Done)
 }

@@ -17,7 +17,7 @@ pub(super) enum Verb {
 }
 
 pub(super) fn run(verb: Verb, arguments: &Arguments, terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     let address = &arguments.address;
     let name = if verb == Verb::Taint { "taint" } else { "untaint" };
     let store = session.store(name, &arguments.lock)?;

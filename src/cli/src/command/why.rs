@@ -23,7 +23,7 @@ pub(super) fn run(
     let selector = selector(&session, &arguments.address)?;
     let (configuration, origins) = session.configuration_with_origins(variables)?;
     let store = session.store("why", &planning.lock)?;
-    let options = session.plan_options(planning, arguments.destroy);
+    let options = session.plan_options(planning, arguments.destroy)?;
     let planning =
         session.block_on(run::plan(&session.environment, &configuration, &store.folded(), &options))?;
     session.settle(&planning.diagnostics, &configuration.sources)?;
