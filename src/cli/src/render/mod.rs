@@ -3,7 +3,9 @@
 
 mod check_json;
 mod configuration_json;
+pub(crate) mod diagnostic_json;
 pub(crate) mod diff;
+pub(crate) mod function_json;
 pub(crate) mod event_json;
 pub(crate) mod event_text;
 pub(crate) mod layout;
