@@ -248,7 +248,12 @@ fn findings_are_told_to_tools() {
     found.sort_by_key(|one| one["range"]["start"]["byte"].as_u64());
     assert_eq!(found, [length, maximum]);
     assert_eq!(
-        (&document["format_version"], &document["valid"], &document["error_count"], &document["warning_count"]),
+        (
+            &document["format_version"],
+            &document["valid"],
+            &document["error_count"],
+            &document["warning_count"]
+        ),
         (&Json::from("1.0"), &Json::from(false), &Json::from(2), &Json::from(0))
     );
 

@@ -74,10 +74,12 @@ fn parts(expression: &Expr) -> Vec<&Expr> {
         ExprKind::Conditional { condition, truthy, falsy } => vec![condition, truthy, falsy],
         ExprKind::Tuple(items) | ExprKind::Template(items) => items.iter().collect(),
         ExprKind::Object(items) => items.iter().flat_map(|(key, value)| [key, value]).collect(),
-        ExprKind::For(one) => [Some(&one.collection), one.key.as_ref(), Some(&one.value), one.condition.as_ref()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        ExprKind::For(one) => {
+            [Some(&one.collection), one.key.as_ref(), Some(&one.value), one.condition.as_ref()]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
         ExprKind::Call(call) => call.arguments.iter().collect(),
     }
 }

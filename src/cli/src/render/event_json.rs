@@ -47,7 +47,7 @@ pub(crate) fn version(own: &str) -> Message {
 }
 
 /// A diagnostic, and itself as JSON.
-pub(crate) fn diagnostic(diagnostic: &Diagnostic, json: Json) -> Message {
+pub(crate) fn diagnostic(diagnostic: &Diagnostic, json: &Json) -> Message {
     let (level, word) = match diagnostic.severity {
         Severity::Error => ("error", "Error"),
         Severity::Warning => ("warn", "Warning"),
