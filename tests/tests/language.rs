@@ -190,8 +190,8 @@ const LENGTH: &str = r#"{
     "detail": "Function \"length\" expects only 1 argument(s).",
     "range": {
         "filename": "main.tf",
-        "start": {"line": 5, "column": 25, "byte": 74},
-        "end": {"line": 5, "column": 26, "byte": 75}
+        "start": {"line": 5, "column": 25, "byte": 70},
+        "end": {"line": 5, "column": 26, "byte": 71}
     },
     "snippet": {
         "context": "output \"x\"",
@@ -217,15 +217,15 @@ const MAXIMUM: &str = r#"{
     "detail": "Invalid value for \"numbers\" parameter: a number is required.",
     "range": {
         "filename": "main.tf",
-        "start": {"line": 8, "column": 21, "byte": 108},
-        "end": {"line": 8, "column": 22, "byte": 109}
+        "start": {"line": 8, "column": 21, "byte": 105},
+        "end": {"line": 8, "column": 22, "byte": 106}
     },
     "snippet": {
         "context": "locals",
         "code": "  é = core::max(1, \"x\") + var.a[0]",
         "start_line": 8,
-        "highlight_start_offset": 20,
-        "highlight_end_offset": 21,
+        "highlight_start_offset": 21,
+        "highlight_end_offset": 22,
         "values": [],
         "function_call": {
             "called_as": "core::max",

@@ -7,7 +7,7 @@ use crate::terminal::{Terminal, print};
 use formwork_lang::Module;
 
 pub(super) fn run(_: &Get, terminal: Terminal) -> Result<Success, Failure> {
-    let configuration = Session::new(terminal, false, 1).load()?;
+    let configuration = Session::new(terminal).load()?;
     list(&configuration.root);
     Ok(Success::Done)
 }

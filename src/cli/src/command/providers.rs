@@ -9,7 +9,7 @@ use formwork_engine::requirements::{Requirements, of_module, of_state};
 use std::fmt::Write as _;
 
 pub(super) fn run(_: &Providers, terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     let configuration = session.load()?;
     let store = session.store("providers", &UNLOCKED)?;
     let mut text = "\nProviders required by configuration:\n.\n".to_owned();
