@@ -6,11 +6,13 @@ mod console;
 mod destroy;
 mod force_unlock;
 mod format;
+mod get;
 mod import;
 mod init;
 mod metadata;
 mod output;
 mod plan;
+mod providers;
 mod refresh;
 mod show;
 mod state;
@@ -32,6 +34,8 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Validate(validate) => (Some(&validate.view), false),
         Verb::Format(format) => (Some(&format.view), false),
         Verb::Console(console) => (Some(&console.view), false),
+        Verb::Providers(providers) => (Some(&providers.view), false),
+        Verb::Get(get) => (Some(&get.view), false),
         Verb::Plan(plan) => (Some(&plan.planning.view), plan.planning.input.input),
         Verb::Apply(apply) => (Some(&apply.planning.view), apply.planning.input.input),
         Verb::Why(why) => (Some(&why.planning.view), why.planning.input.input),
@@ -56,6 +60,8 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Format(format) => format::run(&format),
         Verb::Console(console) => console::run(&console, &variables, terminal),
         Verb::Metadata(metadata) => Ok(metadata::run(&metadata)),
+        Verb::Providers(providers) => providers::run(&providers, terminal),
+        Verb::Get(get) => get::run(&get, terminal),
         Verb::Plan(plan) => plan::run(&plan, &variables, terminal),
         Verb::Apply(apply) => apply::run(&apply, &variables, terminal),
         Verb::Destroy(destroy) => destroy::run(destroy, &variables, terminal),
