@@ -3,7 +3,7 @@
 use crate::connections::Connections;
 use crate::model::Plan;
 use crate::schema::Kind;
-use formwork_state::{Edge, Object, OutputValue, ProviderConfigAddress, Record, State, Status};
+use formwork_state::{Edge, Folded, Object, OutputValue, ProviderConfigAddress, Record, State, Status, fold};
 use formwork_value::{MarkKind, Marks, Path, Type, Value, json};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -147,8 +147,21 @@ pub fn encode_configurations(
     configurations.iter().filter_map(encode).collect()
 }
 
+/// The state with objects under the addresses that a plan has them under.
+fn moved(plan: &Plan, state: State) -> State {
+    let moves: Vec<_> = plan.moves.iter().map(|one| (one.from.clone(), one.to.clone())).collect();
+    let records = formwork_state::edit::move_instances(&state, &moves);
+    let mut folded = Folded { state, run: None, is_changed: false };
+    for record in &records {
+        // What cannot move any more, since the state is another by now, is shown where it is.
+        let _ = fold(&mut folded, record);
+    }
+    folded.state
+}
+
 /// The state as a plan's readings found it.
-pub fn refreshed(plan: &Plan, mut state: State, connections: &Connections) -> State {
+pub fn refreshed(plan: &Plan, state: State, connections: &Connections) -> State {
+    let mut state = moved(plan, state);
     if let Some(Record::Refreshed { objects }) = readings_record(plan, &state, connections) {
         for (key, object) in objects {
             match object {

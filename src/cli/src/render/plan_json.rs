@@ -74,7 +74,8 @@ impl PlanJson<'_> {
         let plan = self.plan;
         let mut all: Vec<(Place, Json)> = plan.changes.iter().map(|one| (order(one), change(one))).collect();
         if plan.mode == RunMode::Normal && !plan.errored {
-            let changed: HashSet<&Address> = plan.changes.iter().map(Change::prior_address).collect();
+            let changed: HashSet<&Address> =
+                plan.changes.iter().flat_map(|one| [one.prior_address(), &one.address]).collect();
             let later: HashSet<BlockAddress> = plan
                 .stages
                 .iter()
@@ -111,7 +112,7 @@ impl PlanJson<'_> {
             .changes
             .iter()
             .filter(|change| change.deposed.is_none())
-            .map(|change| (change.prior_address(), change))
+            .flat_map(|change| [(change.prior_address(), change), (&change.address, change)])
             .collect();
         let kept = self
             .prior

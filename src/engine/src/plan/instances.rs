@@ -184,8 +184,7 @@ impl Planner<'_> {
             .open_run
             .is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
-        let forced =
-            prior.as_ref().and_then(|_| self.forced_reason(node, row, &address, &repetition, standing));
+        let forced = self.forced_reason(node, row, &address, &repetition, standing);
         Row { address, repetition, configuration, marks, reads, prior, forced, outcome }
     }
 
@@ -435,7 +434,11 @@ impl Planner<'_> {
     }
 
     fn action_of(&self, block: &BlockWork, row: &Row, planned: &Planned) -> (Action, Option<ActionReason>) {
-        let Some(prior) = &row.prior else { return (Action::Create, None) };
+        let Some(prior) = &row.prior else {
+            // Tools that read plans expect the reason at what is made beside its trigger, too.
+            let is_triggered = row.forced == Some(ActionReason::ReplaceByTriggers);
+            return (Action::Create, row.forced.filter(|_| is_triggered));
+        };
         let replace =
             if self.create_before_destroy.contains(&block.node) || prior.object.create_before_destroy {
                 Action::CreateThenDelete

@@ -11,7 +11,7 @@ use formwork_state::{Address, Key, Object};
 use std::sync::Arc;
 
 impl Planner<'_> {
-    /// Why an instance that stands is replaced though its provider need not ask for it.
+    /// Why an instance is replaced though its provider need not ask for it; for one that is made only what triggers it.
     pub(super) fn forced_reason(
         &self,
         node: NodeId,
@@ -36,8 +36,8 @@ impl Planner<'_> {
         (!triggers.is_empty()).then(|| provider::refreshed_evaluator(self))
     }
 
-    /// Whether what a trigger names is about to change: any update or replacement of an object named whole, another
-    /// value of an attribute.
+    /// Whether what a trigger names is about to change: an object named whole in whatever way, an attribute to another
+    /// value.
     fn is_triggered(
         &self,
         trigger: &Expression,
@@ -56,7 +56,7 @@ impl Planner<'_> {
             return false;
         }
         if names_whole_object(trigger) {
-            return actions.iter().any(|action| *action == Action::Update || action.is_replace());
+            return true;
         }
         let address = self.evaluator.row(module, row).address.clone();
         let Some(prior_row) = prior.find_row(module, &address) else { return false };
@@ -80,7 +80,8 @@ impl Planner<'_> {
             };
             let Some(rows) = rows.get(&(node, row)) else { continue };
             let found = places.filter_map(|place| rows.get(place as usize)?.change);
-            actions.extend(found.map(|change| changes[change as usize].action));
+            let found = found.map(|change| changes[change as usize].action);
+            actions.extend(found.filter(|action| *action != Action::Read));
         }
         actions
     }

@@ -251,10 +251,10 @@ resource "terraform_data" "id" {
                     &[
                         "create terraform_data.a[0]",
                         "create terraform_data.a[1]",
-                        "create terraform_data.each[0]",
-                        "create terraform_data.each[1]",
-                        "create terraform_data.id",
-                        "create terraform_data.whole",
+                        "create terraform_data.each[0] (replace by triggers)",
+                        "create terraform_data.each[1] (replace by triggers)",
+                        "create terraform_data.id (replace by triggers)",
+                        "create terraform_data.whole (replace by triggers)",
                     ],
                 ),
                 (
