@@ -3,17 +3,20 @@
 //! Invariant: a resource's cell is put in from outside (from the plan's walk, from state, from what apply made);
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
-use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
+use crate::environment::ProviderSource;
+use crate::graph::{Graph, ModuleId, NodeId, NodeKind, provider_address};
 use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Condition, Expression, Query, Scope, Source, Subject, index_value};
+use formwork_sdk::{FunctionSchema, Provider};
 use formwork_state::{Key, ModuleInstance};
-use formwork_value::{Kind, Mark, MarkKind, Marks, Type, Value};
+use formwork_value::{Kind, Mark, MarkKind, Marks, Type, Value, convert};
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One instance of a module.
 #[derive(Debug, Clone)]
@@ -172,6 +175,7 @@ pub struct Evaluator<'a> {
     timestamp: String,
     workspace: String,
     variables: &'a RootVariables,
+    providers: Arc<dyn ProviderSource>,
     module_rows: RefCell<Vec<Vec<Rc<ModuleRow>>>>,
     child_rows: RefCell<FxHashMap<(ModuleId, u32, Key), u32>>,
     cells: RefCell<Vec<Vec<Option<NodeCell>>>>,
@@ -194,6 +198,8 @@ pub struct EvaluatorOptions<'a> {
     pub workspace: String,
     /// Root variables.
     pub variables: &'a RootVariables,
+    /// Whose functions expressions call.
+    pub providers: Arc<dyn ProviderSource>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -209,6 +215,7 @@ impl<'a> Evaluator<'a> {
             timestamp: options.timestamp,
             workspace: options.workspace,
             variables: options.variables,
+            providers: options.providers,
             module_rows: RefCell::new(module_rows),
             child_rows: RefCell::default(),
             cells: RefCell::new(vec![Vec::new(); graph.nodes.len()]),
@@ -689,6 +696,48 @@ impl Scope for RowScope<'_, '_> {
     fn is_impure_allowed(&self) -> bool {
         self.evaluator.is_applying.get()
     }
+
+    /// Functions need no configuration, so they are called while planning too, as soon as the arguments are known.
+    fn call_provider_function(
+        &self,
+        provider: &str,
+        name: &str,
+        arguments: &[Value],
+    ) -> Option<Result<Value, String>> {
+        let address = provider_address(self.evaluator.graph.module(self.module), provider);
+        let provider = self.evaluator.providers.provider(&address)?;
+        let schema = provider.schema();
+        let function = schema.functions.get(name)?;
+        Some(call_function(&*provider, name, function, arguments))
+    }
+}
+
+fn call_function(
+    provider: &dyn Provider,
+    name: &str,
+    function: &FunctionSchema,
+    given: &[Value],
+) -> Result<Value, String> {
+    let wanted = function.parameters.len();
+    if given.len() < wanted {
+        let missing = &function.parameters[given.len()].0;
+        return Err(format!("{wanted} argument(s) are expected, and \"{missing}\" is missing"));
+    }
+    if given.len() > wanted && function.variadic.is_none() {
+        return Err(format!("only {wanted} argument(s) are expected"));
+    }
+    let types = function.parameters.iter().map(|(_, value_type)| value_type);
+    let types = types.chain(function.variadic.iter().cycle());
+    let mut arguments = Vec::with_capacity(given.len());
+    for (at, (value, value_type)) in given.iter().zip(types).enumerate() {
+        let converted = convert(value, value_type);
+        let label = function.parameters.get(at).map_or("value", |(label, _)| label.as_str());
+        arguments.push(converted.map_err(|error| format!("invalid value for \"{label}\" parameter: {error}"))?);
+    }
+    if !arguments.iter().all(Value::is_wholly_known) {
+        return Ok(Value::unknown(function.returns.clone()));
+    }
+    provider.call_function(name, &arguments).map_err(|error| error.message)
 }
 
 fn out_of_place(query: &Query<'_>) -> Diagnostic {

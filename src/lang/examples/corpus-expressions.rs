@@ -7,7 +7,7 @@
 )]
 
 use formwork_diagnostic::{Diagnostic, Diagnostics, Severity, Sources, Span};
-use formwork_lang::{Query, Scope, Source, SourceError, Subject, parse_expression, parse_template};
+use formwork_lang::{Query, Scope, Source, SourceError, Subject, Vocabulary, parse_expression_in, parse_template};
 use formwork_value::{Marks, Name, Number, Refinements, Type, Value};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -182,7 +182,7 @@ fn compare(case: &Json, scope: &CorpusScope) -> Option<String> {
     let mut sources = Sources::new();
     let is_template = case.get("template").is_some();
     let (expression, mut diagnostics) =
-        if is_template { parse_template(text, &mut sources) } else { parse_expression(text, &mut sources) };
+        if is_template { parse_template(text, &mut sources) } else { parse_expression_in(text, &mut sources, Vocabulary::OpenTofu112) };
     let mut value = None;
     if let Some(expression) = expression.filter(|_| !diagnostics.has_errors()) {
         let (evaluated, more) = expression.evaluate(scope);

@@ -30,6 +30,7 @@ pub use body::{Attribute, Body};
 pub use constraint::TypeConstraint;
 pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
+pub use functions::Vocabulary;
 pub use load::load;
 pub use module::{
     BackendBlock, Condition, IgnoreChanges, Lifecycle, Local, Module, ModuleCall, Output, ProviderBlock,
@@ -38,5 +39,5 @@ pub use module::{
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
-pub use standalone::{parse_expression, parse_template, parse_tfvars};
+pub use standalone::{decode_tfvars, parse_expression, parse_expression_in, parse_template, parse_tfvars};
 pub use suggest::nearest;

@@ -1,12 +1,13 @@
 //! Functions that write text as other text and back: Base64, URL escapes, gzip, character encodings.
 
 use super::argument::{shown, text};
+use super::deflate::deflated;
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::Encoding;
 use flate2::read::MultiGzDecoder;
-use flate2::{Compress, Compression, Crc, FlushCompress};
+use flate2::Crc;
 use formwork_value::{Marks, Value};
 use std::io::Read as _;
 
@@ -37,7 +38,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 /// Base64 as Go reads it: line breaks are passed over.
-fn base64_bytes(encoded: &str) -> Option<Vec<u8>> {
+pub(super) fn base64_bytes(encoded: &str) -> Option<Vec<u8>> {
     let without_breaks: String =
         encoded.chars().filter(|character| !matches!(character, '\n' | '\r')).collect();
     STANDARD.decode(without_breaks).ok()
@@ -81,19 +82,7 @@ fn gzip_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
     const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xFF, 0xFF];
     let plain = text(&arguments[0]).as_bytes();
     let mut bytes = HEADER.to_vec();
-    let mut compressor = Compress::new(Compression::default(), false);
-    loop {
-        bytes.reserve(plain.len() / 2 + 64);
-        let done = usize::try_from(compressor.total_in()).unwrap_or(usize::MAX);
-        let rest = plain.get(done..).unwrap_or_default();
-        compressor
-            .compress_vec(rest, &mut bytes, FlushCompress::Sync)
-            .map_err(|error| FunctionError::new(format!("failed to write gzip raw data: {error}")))?;
-        let is_all_read = compressor.total_in() == plain.len() as u64;
-        if is_all_read && bytes.len() < bytes.capacity() {
-            break;
-        }
-    }
+    bytes.extend(deflated(plain));
     bytes.extend(LAST_BLOCK);
     let mut checksum = Crc::new();
     checksum.update(plain);
