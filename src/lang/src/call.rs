@@ -293,7 +293,8 @@ impl Evaluator<'_> {
             TemplateKind::Text => ("<template>".to_owned(), given.to_string()),
             TemplateKind::File => (given.to_string(), self.template_file(given)?),
         };
-        let Some(entries) = values[1].entries() else {
+        let (variables, marks) = values[1].unmark();
+        let Some(entries) = variables.entries() else {
             return Err(FunctionError::argument(1, "invalid vars value: must be a map"));
         };
         if self.template_depth >= TEMPLATE_DEPTH_LIMIT {
@@ -337,7 +338,7 @@ impl Evaluator<'_> {
         if inner.diagnostics.iter().any(Diagnostic::is_error) {
             return Err(said(&inner.diagnostics));
         }
-        Ok(value)
+        Ok(value.with_marks(&marks))
     }
 
     fn template_file(&self, path: &str) -> Result<String, FunctionError> {

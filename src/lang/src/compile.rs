@@ -6,6 +6,7 @@ use crate::constraint::{TypeConstraint, parse_constraint};
 use crate::functions::{self, Vocabulary};
 use crate::node::{CallNode, Callee, ForNode, Node, NodeKind, ReferenceNode};
 use crate::scope::{Mode, Reference, Subject, TraversalStep};
+use crate::standalone::Names;
 use crate::suggest;
 use crate::syntax::{CallExpr, Expr, ExprKind, ForExpr};
 use arcstr::ArcStr;
@@ -18,9 +19,9 @@ pub(crate) fn compile(expression: &Expr, locals: &[ArcStr]) -> Expression {
     compile_with(expression, locals, false, Vocabulary::Configuration)
 }
 
-/// Compiles an expression with the functions of one place.
-pub(crate) fn compile_in(expression: &Expr, vocabulary: Vocabulary) -> Expression {
-    compile_with(expression, &[], false, vocabulary)
+/// Compiles an expression with names of its own.
+pub(crate) fn compile_in(expression: &Expr, names: Names<'_>) -> Expression {
+    compile_with(expression, names.closed.unwrap_or_default(), names.closed.is_some(), names.vocabulary)
 }
 
 /// Compiles a template whose only names are the given ones.

@@ -19,15 +19,36 @@ pub fn parse_expression(text: &str, sources: &mut Sources) -> (Option<Expression
     (syntax.map(|syntax| compile(&syntax, &[])), diagnostics)
 }
 
-/// As [`parse_expression`], with the functions of one place.
+/// What an expression or a template of its own may name and call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Names<'a> {
+    /// The functions.
+    pub vocabulary: Vocabulary,
+    /// The only names there are; [`Expression::evaluate_with`] takes a value for each. Without them names mean what
+    /// they mean in a configuration.
+    pub closed: Option<&'a [ArcStr]>,
+}
+
+/// As [`parse_expression`], with names of one's own.
 pub fn parse_expression_in(
     text: &str,
     sources: &mut Sources,
-    vocabulary: Vocabulary,
+    names: Names<'_>,
 ) -> (Option<Expression>, Diagnostics) {
     let file = sources.add("<expression>", text);
     let (syntax, diagnostics) = parser::parse_expression(file, text);
-    (syntax.map(|syntax| compile_in(&syntax, vocabulary)), diagnostics)
+    (syntax.map(|syntax| compile_in(&syntax, names)), diagnostics)
+}
+
+/// As [`parse_template`], with names of one's own.
+pub fn parse_template_in(
+    text: &str,
+    sources: &mut Sources,
+    names: Names<'_>,
+) -> (Option<Expression>, Diagnostics) {
+    let file = sources.add("<template>", text);
+    let (syntax, diagnostics) = parser::parse_template(file, text);
+    (syntax.map(|syntax| compile_in(&syntax, names)), diagnostics)
 }
 
 /// Parses a text with sequences; it becomes a source of its own.

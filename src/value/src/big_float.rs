@@ -168,6 +168,21 @@ impl BigFloat {
         Self::from_positive(int < 0, value, false, precision)
     }
 
+    /// The number that a finite 64-bit float is.
+    pub(crate) fn from_f64(float: f64) -> Self {
+        const DIGITS: u32 = 52;
+        const BIAS: i64 = 1075;
+        let bits = float.to_bits();
+        let fraction = bits & ((1 << DIGITS) - 1);
+        // Below the smallest normal number the exponent stays, and the leading digit is written.
+        let (mantissa, exponent) = match (bits >> DIGITS) & 0x7ff {
+            0 => (fraction, 1),
+            exponent => (fraction | 1 << DIGITS, exponent),
+        };
+        let value = Positive { mantissa: BigUint::from(mantissa), exponent: exponent.cast_signed() - BIAS };
+        Self::from_positive(float.is_sign_negative(), value, false, FLOAT)
+    }
+
     /// Whether it is below zero or negative zero.
     pub(crate) fn is_negative(&self) -> bool {
         self.negative

@@ -4,7 +4,7 @@
 //! Operations answer `None` where arithmetic has no answer (infinity less infinity). As in cty, numbers of different
 //! precision are equal when they have one text: one tenth read from text and from a float are.
 
-use crate::big_float::{BigFloat, FLOAT, TEXT, WORD};
+use crate::big_float::{BigFloat, TEXT, WORD};
 use crate::decimal;
 use std::cmp::Ordering;
 use std::fmt;
@@ -24,7 +24,7 @@ pub enum Number {
 
 impl Number {
     /// Zero.
-    pub const ZERO: Self = Self::Int(0);
+    pub const ZERO: Self = Self::Word(0);
 
     /// Reads decimal text as cty does: digits with an optional point and exponent, or `Inf`.
     pub fn parse(text: &str) -> Option<Self> {
@@ -52,7 +52,7 @@ impl Number {
         if float.is_infinite() {
             return Some(Self::infinity(float < 0.0));
         }
-        decimal::parse(&format!("{float:e}")).map(|big| Self::Big(Arc::new(big.rounded(FLOAT))))
+        Some(Self::Big(Arc::new(BigFloat::from_f64(float))))
     }
 
     /// The nearest 64-bit float.

@@ -73,7 +73,7 @@ pub(crate) struct Evaluator<'a> {
 }
 
 /// Deeper values are refused: everything that walks a value goes as deep as it.
-const DEPTH_MAXIMUM: u16 = 1000;
+const DEPTH_MAXIMUM: u16 = 1500;
 
 /// Larger values are refused. Parts that are shared count each time: whoever writes the value down meets them all.
 const SIZE_MAXIMUM: u32 = 1 << 25;

@@ -1,6 +1,6 @@
 //! Functions that write text as other text and back: Base64, URL escapes, gzip, character encodings.
 
-use super::argument::{shown, text};
+use super::argument::{TEXT_MAXIMUM, shown, text, within_bounds};
 use super::deflate::deflated;
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
 use base64::Engine as _;
@@ -71,8 +71,10 @@ fn gunzip_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, 
     let (bytes, marks) = marked_base64_bytes(&arguments[0])?;
     let mut decoded = Vec::new();
     MultiGzDecoder::new(bytes.as_slice())
+        .take(TEXT_MAXIMUM as u64 + 1)
         .read_to_end(&mut decoded)
         .map_err(|error| FunctionError::new(format!("failed to gunzip bytestream: {error}")))?;
+    within_bounds(Some(decoded.len()))?;
     Ok(Value::from(String::from_utf8_lossy(&decoded).into_owned()).with_marks(&marks))
 }
 

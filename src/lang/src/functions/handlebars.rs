@@ -186,6 +186,8 @@ fn registry() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(no_escape);
+    // What is put in may be secret: nothing of it goes to a log.
+    registry.unregister_helper("log");
     registry.register_helper("indent", Box::new(indent));
     registry.register_helper("quote", Box::new(quote));
     registry.register_helper("json", Box::new(json));
@@ -278,4 +280,67 @@ fn base64(
 ) -> HelperResult {
     out.write(&STANDARD.encode(plain(parameter(helper, 0)?)))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values() -> Value {
+        let object = |entries: Vec<(&'static str, Value)>| {
+            Value::object(entries.into_iter().map(|(name, value)| (name.into(), value)).collect())
+        };
+        object(vec![
+            ("name", Value::from("a<b>&\"c\"")),
+            ("gpus", Value::from(8)),
+            ("nothing", Value::null(formwork_value::Type::String)),
+            ("nodes", Value::tuple(vec![Value::from("n1"), Value::from("n2")])),
+            ("labels", object(vec![("app", Value::from("x")), ("tier", Value::from("on"))])),
+            ("text", Value::from("one\ntwo")),
+        ])
+    }
+
+    #[test]
+    fn templates_are_filled_and_nothing_is_escaped() {
+        for (template, expected) in [
+            ("{{name}} {{{name}}} {{gpus}}", "a<b>&\"c\" a<b>&\"c\" 8"),
+            ("{{#each nodes}}{{@index}}={{this}};{{/each}}", "0=n1;1=n2;"),
+            ("{{#if gpus}}yes{{else}}no{{/if}}", "yes"),
+            ("{{labels.app}} {{lookup labels \"tier\"}}", "x on"),
+            ("a: {{quote name}}", r#"a: "a<b>&\"c\"""#),
+            ("{{json labels}}", r#"{"app":"x","tier":"on"}"#),
+            ("x:\n  {{indent 2 (yaml labels)}}", "x:\n  \"app\": \"x\"\n  \"tier\": \"on\""),
+            ("{{indent 4 text}}", "one\n    two"),
+            ("{{base64 text}}", "b25lCnR3bw=="),
+            ("{{!-- {{missing}} --}}{{! x }}\\{{raw}}", "{{raw}}"),
+        ] {
+            let found = render("template", template, &values());
+            assert_eq!(found.as_ref().ok().and_then(|value| value.as_str()).map(|text| text.as_str()), Some(expected), "{template}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_an_error_at_its_place() {
+        let deep = format!("{}x{}", "{{#if gpus}}".repeat(100), "{{/if}}".repeat(100));
+        let brackets = format!("{{{{json {}gpus{}}}}}", "(".repeat(10_000), ")".repeat(10_000));
+        for (template, expected) in [
+            ("a\n  {{missing}}", "template:2,3: there is no value \"missing\""),
+            ("{{nothing}}", "there is no value \"nothing\", or it is null"),
+            ("{{labels.missing}}", "there is no value"),
+            ("{{json missing}}", "template:1,1: "),
+            ("{{#each missing}}{{/each}}", "template:1,1: "),
+            ("{{helper 1}}", "elper"),
+            ("{{#if gpus}}", "template:1,"),
+            ("x\n{{> part}}", "template:2,1: partials and decorators are not available"),
+            ("{{#*inline \"a\"}}{{/inline}}", "partials and decorators"),
+            ("{{~> part}}", "partials and decorators"),
+            ("{{indent 99999 text}}", "a whole number up to 1024"),
+            (deep.as_str(), "nested deeper than 64 levels"),
+            (brackets.as_str(), "nested deeper than 64 levels"),
+        ] {
+            let error = render("template", template, &values()).expect_err(template);
+            assert!(error.message.contains(expected), "{}: {}", &template[..template.len().min(40)], error.message);
+        }
+        assert!(render("template", "x", &Value::from(1)).is_err());
+    }
 }

@@ -207,7 +207,7 @@ impl FunctionError {
     }
 }
 
-mod argument;
+pub(crate) mod argument;
 mod assume;
 mod choice;
 mod collection;
@@ -215,6 +215,7 @@ mod conversion;
 mod csv;
 mod date_format;
 mod deflate;
+mod descriptions;
 mod digits;
 mod encoding;
 mod file;
@@ -231,10 +232,16 @@ mod sequence;
 mod set;
 mod string;
 #[cfg(test)]
+mod marks_tests;
+#[cfg(test)]
+mod page_tests;
+#[cfg(test)]
 mod tests;
 mod time;
 mod yaml;
 mod yaml_text;
+
+pub use descriptions::description;
 
 /// All functions but those that the evaluator itself provides.
 static TABLES: &[&[Function]] = &[

@@ -168,3 +168,98 @@ fn der_integer(integer: &BigUint) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::MemorySource;
+    use aws_lc_rs::encoding::AsDer as _;
+    use aws_lc_rs::rsa::{KeySize, Pkcs1PublicEncryptingKey};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    fn call(function: &Function, arguments: &[Value]) -> Result<Value, FunctionError> {
+        let files = MemorySource::default();
+        let context = FunctionContext { files: &files, module_directory: ".", plan_timestamp: "" };
+        (function.call)(&context, arguments)
+    }
+
+    fn pem(label: &str, document: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(document))
+    }
+
+    /// The content of one DER element, and what follows it.
+    fn opened(der: &[u8]) -> (&[u8], &[u8]) {
+        let (length, start) = match der[1] {
+            0x81 => (usize::from(der[2]), 3),
+            0x82 => (usize::from(u16::from_be_bytes([der[2], der[3]])), 4),
+            length => (usize::from(length), 2),
+        };
+        der[start..].split_at(length)
+    }
+
+    /// The same key as OpenSSH writes it.
+    fn as_open_ssh(pkcs1: &[u8]) -> Vec<u8> {
+        let text = |bytes: &[u8]| {
+            let length = u32::try_from(bytes.len()).unwrap();
+            [length.to_be_bytes().as_slice(), bytes].concat()
+        };
+        let mut rest = opened(pkcs1).0;
+        let mut integers = Vec::new();
+        while !rest.is_empty() {
+            let (integer, after) = opened(rest);
+            integers.push(text(integer));
+            rest = after;
+        }
+        let [_, n, e, d, p, q, _, _, coefficient] = integers.try_into().unwrap();
+        let private = [vec![7; 8], text(b"ssh-rsa"), n, e, d, coefficient, p, q, text(b"me"), vec![1, 2]].concat();
+        let none = [text(b"none"), text(b"none"), text(b"")].concat();
+        [b"openssh-key-v1\0".to_vec(), none, vec![0, 0, 0, 1], text(b"public"), text(&private)].concat()
+    }
+
+    #[test]
+    fn what_was_encrypted_for_a_key_is_read_in_each_of_its_forms() {
+        let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+        let public = Pkcs1PublicEncryptingKey::new(key.public_key()).unwrap();
+        let mut room = vec![0; public.ciphertext_size()];
+        let ciphertext = Value::from(STANDARD.encode(&*public.encrypt("passwörd".as_bytes(), &mut room).unwrap()));
+        let document = key.as_der().unwrap();
+        let (_, after_version) = opened(opened(document.as_ref()).0);
+        let (_, octets) = opened(after_version);
+        let pkcs1 = opened(octets).0;
+        for key in [
+            pem("PRIVATE KEY", document.as_ref()),
+            pem("RSA PRIVATE KEY", pkcs1),
+            pem("OPENSSH PRIVATE KEY", &as_open_ssh(pkcs1)),
+        ] {
+            let plain = call(&FUNCTIONS[1], &[ciphertext.clone(), Value::from(key.as_str())]).unwrap();
+            assert_eq!(plain, Value::from("passwörd"), "{}", &key[..30]);
+        }
+        for (ciphertext, key, expected) in [
+            ("%", pem("PRIVATE KEY", document.as_ref()), "must be base64-encoded"),
+            ("AAAA", pem("PRIVATE KEY", document.as_ref()), "failed to decrypt"),
+            ("AAAA", pem("PRIVATE KEY", b"x"), "invalid private key"),
+            ("AAAA", pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0\0\0\0\x04"), "invalid private key"),
+            ("AAAA", "no key".to_owned(), "invalid private key"),
+        ] {
+            let error = call(&FUNCTIONS[1], &[Value::from(ciphertext), Value::from(key)]).unwrap_err();
+            assert!(error.message.contains(expected), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_hash_says_its_cost_and_belongs_to_its_text() {
+        for (arguments, cost) in [(vec![Value::from("a"), Value::from(4)], "04"), (vec![Value::from("a"), Value::from(5)], "05")] {
+            let hash = call(&FUNCTIONS[0], &arguments).unwrap();
+            let hash = hash.as_str().unwrap();
+            assert!(hash.starts_with(&format!("$2a${cost}$")) && bcrypt::verify("a", hash).unwrap(), "{hash}");
+        }
+        for (arguments, expected) in [
+            (vec![Value::from("a"), Value::from(32)], "outside the allowed range"),
+            (vec![Value::from("a".repeat(73)), Value::from(4)], "longer than 72 bytes"),
+            (vec![Value::from("a"), Value::from(4), Value::from(4)], "no more than two"),
+        ] {
+            assert!(call(&FUNCTIONS[0], &arguments).unwrap_err().message.contains(expected), "{expected}");
+        }
+    }
+}
