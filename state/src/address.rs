@@ -7,10 +7,12 @@
 mod edge;
 mod parse;
 mod provider;
+mod selector;
 
 pub use edge::Edge;
 pub use parse::AddressError;
 pub use provider::{ProviderAddress, ProviderConfigAddress};
+pub use selector::Selector;
 
 use crate::Name;
 use std::cmp::Ordering;
@@ -201,6 +203,8 @@ pub enum Mode {
     Data,
     /// A `resource` block.
     Managed,
+    /// An `ephemeral` block: addressed, never stored.
+    Ephemeral,
 }
 
 #[derive(Debug)]
@@ -316,8 +320,10 @@ impl fmt::Display for BlockAddress {
         if !self.0.module.is_root() {
             write!(out, "{}.", self.0.module)?;
         }
-        if self.0.mode == Mode::Data {
-            out.write_str("data.")?;
+        match self.0.mode {
+            Mode::Data => out.write_str("data.")?,
+            Mode::Ephemeral => out.write_str("ephemeral.")?,
+            Mode::Managed => {}
         }
         write!(out, "{}.{}", self.0.type_name, self.0.name)
     }

@@ -126,7 +126,7 @@ pub enum Record {
         /// The name of the object that was set aside.
         deposed: DeposedKey,
     },
-    /// An object changed its address.
+    /// An instance changed its address, with all objects it has.
     Moved {
         /// From here.
         from: Address,
@@ -486,6 +486,12 @@ fn fold_state(folded: &mut Folded, record: &Record) {
         Record::Moved { from, to } => {
             if let Some(object) = state.remove(&ObjectKey::current(from.clone())) {
                 state.insert(ObjectKey::current(to.clone()), object);
+            }
+            // What was set aside belongs to the instance and goes with it.
+            for deposed in state.deposed(from) {
+                if let Some(object) = state.remove(&ObjectKey::deposed(from.clone(), deposed.clone())) {
+                    state.insert(ObjectKey::deposed(to.clone(), deposed), object);
+                }
             }
         }
         Record::Imported { key, object } => state.insert(key.clone(), object.clone()),

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod backend;
+pub mod edit;
 mod files;
 #[cfg(test)]
 mod fixtures;
@@ -20,7 +21,7 @@ mod writer;
 
 pub use address::{
     Address, AddressError, BlockAddress, DeposedKey, Edge, Key, Mode, ModuleInstance, ObjectKey,
-    ProviderAddress, ProviderConfigAddress,
+    ProviderAddress, ProviderConfigAddress, Selector,
 };
 pub use files::{Appender, Files, RealFiles};
 pub use journal::{Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token};

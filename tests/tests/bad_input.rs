@@ -132,7 +132,7 @@ const CASES: &[Case] = &[
         "block-of-a-later-version",
         &[(
             "main.tf",
-            "import {\n  to = terraform_data.a\n  id = \"x\"\n}\nresource \"terraform_data\" \"a\" {}\n",
+            "terraform {\n  encryption {\n    state {\n      enforced = true\n    }\n  }\n}\nresource \"terraform_data\" \"a\" {}\n",
         )],
         "plan",
     ),

@@ -221,16 +221,50 @@ fn nothing_is_done_unasked() {
 
 #[test]
 fn secrets_are_shown_nowhere() {
-    let text = "variable \"p\" {\n  sensitive = true\n  default   = \"hunter2\"\n}\nresource \"terraform_data\" \"a\" {\n  triggers_replace = var.p\n}\noutput \"o\" {\n  value     = var.p\n  sensitive = true\n}\n";
+    let text = r#"
+variable "p" {
+  sensitive = true
+  default   = "hunter2"
+}
+resource "terraform_data" "a" {
+  triggers_replace = var.p
+}
+resource "terraform_data" "whole" {
+  input = var.p
+}
+resource "terraform_data" "part" {
+  input = { user = "admin", words = [var.p] }
+}
+resource "terraform_data" "reader" {
+  input = terraform_data.part.output.words
+}
+output "o" {
+  value     = var.p
+  sensitive = true
+}
+"#;
     let project = project().file("main.tf", text).build();
-    for line in ["plan", "apply -auto-approve", "show", "output", "state show terraform_data.a", "plan -json"]
-    {
+    let lines = [
+        "plan",
+        "apply -auto-approve",
+        "show",
+        "output",
+        "state show terraform_data.a",
+        "state show terraform_data.whole",
+        "state show terraform_data.part",
+        "state show terraform_data.reader",
+        "plan -json",
+        "plan -var p=hunter2-next",
+        "apply -auto-approve -var p=hunter2-next",
+        "plan -destroy -var p=hunter2-next",
+    ];
+    for line in lines {
         let finished = project.run(line);
         assert_code(&finished, 0);
-        assert!(
-            !finished.out.contains("hunter2") && !finished.error.contains("hunter2"),
-            "{line}:\n{}",
-            finished.out
-        );
+        for text in [&finished.out, &finished.error] {
+            assert!(!text.contains("hunter2"), "{line}:\n{text}");
+        }
     }
+    let part = project.run("state show terraform_data.part").out;
+    assert!(part.contains("\"admin\""), "only what is secret is hidden:\n{part}");
 }

@@ -21,7 +21,8 @@ pub(crate) fn schema() -> KindSchema {
         ("input", Attribute::optional(Type::Dynamic, "A value to store and to give back as `output`.")),
         (
             "output",
-            Attribute::computed(Type::Dynamic, "`input`, known only after apply whenever it changes."),
+            Attribute::computed(Type::Dynamic, "`input`, known only after apply whenever it changes.")
+                .echoes("input"),
         ),
         (
             "triggers_replace",

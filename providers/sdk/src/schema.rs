@@ -111,6 +111,8 @@ pub struct Attribute {
     pub presence: Presence,
     /// Whether it is never shown.
     pub sensitive: bool,
+    /// The argument that it repeats: what is sensitive there is sensitive here.
+    pub echoes: Option<&'static str>,
     /// Whether it is sent but never stored.
     pub write_only: bool,
     /// What to use instead, when it should not be used.
@@ -192,6 +194,7 @@ impl Attribute {
             value_type,
             presence,
             sensitive: false,
+            echoes: None,
             write_only: false,
             deprecated: None,
             change: Change::Update,
@@ -238,6 +241,13 @@ impl Attribute {
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
+        self
+    }
+
+    /// It repeats an argument of the same block, and is as sensitive as that.
+    #[must_use]
+    pub fn echoes(mut self, argument: &'static str) -> Self {
+        self.echoes = Some(argument);
         self
     }
 

@@ -2,14 +2,12 @@
 
 use crate::arguments::VariableArgument;
 use crate::failure::Failure;
-use crate::render::value_of;
 use crate::terminal::{Terminal, print};
 use arcstr::ArcStr;
-use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
+use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_engine::run::Configuration;
 use formwork_engine::variables::{Given, GivenVariable, read_file};
 use indexmap::IndexMap;
-use std::path::Path;
 
 /// What was given, by name.
 pub(crate) type GivenVariables = IndexMap<ArcStr, GivenVariable>;
@@ -74,10 +72,6 @@ impl Gatherer<'_> {
         let bytes =
             self.configuration.files.read(name).map_err(|error| unreadable(name, &error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| unreadable(name, "it is not UTF-8 text"))?;
-        if Path::new(name).extension().is_some_and(|extension| extension == "json") {
-            self.json_file(name, &text);
-            return Ok(());
-        }
         let (values, found) = read_file(name, &text, &mut self.configuration.sources);
         self.diagnostics.append(found);
         let origin = if is_asked_for { format!("-var-file={name}") } else { name.to_owned() };
@@ -85,33 +79,6 @@ impl Gatherer<'_> {
             self.put(&name, Given::Value(value, span), &origin);
         }
         Ok(())
-    }
-
-    fn json_file(&mut self, name: &str, text: &str) {
-        let file = self.configuration.sources.add(name, text);
-        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        let whole = Span::new(file, 0, end);
-        match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
-            Ok(entries) => entries.into_iter().for_each(|(variable, json)| {
-                let place =
-                    text.find(&format!("\"{variable}\"")).and_then(|at| u32::try_from(at).ok()).unwrap_or(0);
-                let span = Span::new(
-                    file,
-                    place,
-                    place.saturating_add(u32::try_from(variable.len() + 2).unwrap_or(0)).min(end),
-                );
-                self.put(&variable, Given::Value(value_of(json), span), name);
-            }),
-            Err(error) => self.diagnostics.push(
-                Diagnostic::error(
-                    "invalid-variables-file",
-                    "Invalid JSON in variables file",
-                    format!("{name}: {error}."),
-                )
-                .at(whole)
-                .hint("A variables file in JSON is one object whose keys are variable names."),
-            ),
-        }
     }
 }
 

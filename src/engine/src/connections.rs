@@ -92,6 +92,8 @@ impl Connections {
             let kinds = match mode {
                 Mode::Managed => &entry.schema.resources,
                 Mode::Data => &entry.schema.data_sources,
+                // No provider declares any.
+                Mode::Ephemeral => return None,
             };
             kinds.get(type_name.as_str()).map(|schema| Rc::new(Kind::new(type_name.clone(), schema.clone())))
         });
@@ -104,6 +106,7 @@ impl Connections {
         self.entry(address).map_or_else(Vec::new, |entry| match mode {
             Mode::Managed => entry.schema.resources.keys().cloned().collect(),
             Mode::Data => entry.schema.data_sources.keys().cloned().collect(),
+            Mode::Ephemeral => Vec::new(),
         })
     }
 

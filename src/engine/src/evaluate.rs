@@ -8,7 +8,7 @@ use crate::graph::{Graph, ModuleId, NodeId, NodeKind, provider_address};
 use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_lang::{Condition, Expression, Query, Scope, Source, Subject, index_value};
+use formwork_lang::{Condition, Expression, Output, Query, Scope, Source, Subject, index_value};
 use formwork_sdk::{FunctionSchema, Provider};
 use formwork_state::{Key, ModuleInstance};
 use formwork_value::{Kind, Mark, MarkKind, Marks, Type, Value, convert};
@@ -349,7 +349,7 @@ impl<'a> Evaluator<'a> {
             NodeKind::Output(_) => {
                 let Some(output) = self.graph.output(node) else { return NodeCell::nothing() };
                 self.check_all(&output.preconditions, &scope, "Module output value precondition failed");
-                let mut value = self.evaluate(&output.value, &scope);
+                let mut value = self.typed_output(output, self.evaluate(&output.value, &scope));
                 if output.sensitive {
                     value =
                         value.with_marks(&Marks::one(Mark::new(MarkKind::Sensitive, self.graph.name(node))));
@@ -368,6 +368,23 @@ impl<'a> Evaluator<'a> {
             NodeKind::Resource(_) | NodeKind::Provider(..) => return NodeCell::nothing(),
         };
         NodeCell { value, reads: reads.into() }
+    }
+
+    /// The value of an output that declares a type, converted to it.
+    fn typed_output(&self, output: &Output, value: Value) -> Value {
+        let Some(constraint) = &output.constraint else { return value };
+        match constraint.apply(&value) {
+            Ok(value) => value,
+            Err(error) => {
+                let detail = format!("The value is not of the type that the output declares: {error}.");
+                let diagnostic = Diagnostic::error("output-type", "Invalid output value", detail)
+                    .at(output.value.span())
+                    .in_block(format!("output \"{}\"", output.name))
+                    .hint(format!("It must be of type {}.", constraint.value_type));
+                self.report(diagnostic.into());
+                Value::unknown(constraint.value_type.without_optional())
+            }
+        }
     }
 
     fn evaluate_variable(&self, node: NodeId, name: &ArcStr, row: u32) -> NodeCell {

@@ -82,10 +82,10 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Builds the graph of a module tree; cycles and missing providers are diagnostics.
+    /// Builds the graph of a module tree; cycles, missing providers and what is not followed yet are diagnostics.
     pub fn build(root: &Arc<Module>) -> (Self, Diagnostics) {
         let mut graph = Self::default();
-        let mut diagnostics = Diagnostics::new();
+        let mut diagnostics = crate::unsupported::unsupported(root);
         graph.add_module(root, None);
         for index in 0..graph.nodes.len() {
             graph.connect(NodeId(ordinal(index)), &mut diagnostics);
@@ -306,7 +306,7 @@ impl Graph {
             }
             NodeKind::Call(_) => {
                 let Some(call) = self.call(id) else { return };
-                call.count.iter().chain(&call.for_each).for_each(expression);
+                call.count.iter().chain(&call.for_each).chain(&call.enabled).for_each(expression);
                 call.depends_on.iter().for_each(visit);
             }
             NodeKind::Resource(_) => visit_resource(self.resource(id), visit),
@@ -536,6 +536,7 @@ fn visit_resource(resource: &Resource, visit: &mut dyn FnMut(&Reference)) {
         .count
         .iter()
         .chain(&resource.for_each)
+        .chain(&lifecycle.enabled)
         .chain(&lifecycle.prevent_destroy)
         .chain(&lifecycle.replace_triggered_by)
         .chain(in_conditions);

@@ -26,6 +26,7 @@ pub mod reasons;
 pub mod recipe;
 pub mod run;
 pub mod schema;
+mod unsupported;
 pub mod variables;
 
 pub use environment::{Clock, Environment, ProviderSource};

@@ -20,6 +20,8 @@ pub struct Kind {
     pub value_type: Type,
     /// Whether any attribute is sensitive.
     pub has_sensitive: bool,
+    /// Attributes that repeat an argument, and which.
+    echoes: Vec<(ArcStr, &'static str)>,
 }
 
 impl Kind {
@@ -28,14 +30,37 @@ impl Kind {
         let decode = Arc::new(decode_schema(&schema.block));
         let value_type = schema.block.implied_type();
         let has_sensitive = has_sensitive(&schema.block);
-        Self { name, schema: Arc::new(schema), decode, value_type, has_sensitive }
+        let attributes = schema.block.attributes.iter();
+        let echoes =
+            attributes.filter_map(|(name, attribute)| Some((name.clone(), attribute.echoes?))).collect();
+        Self { name, schema: Arc::new(schema), decode, value_type, has_sensitive, echoes }
     }
 
-    /// The value with a mark on everything that the schema calls sensitive.
+    /// The value with a mark on everything that the schema calls sensitive, and on what repeats something sensitive.
     pub fn mark_sensitive(&self, value: &Value) -> Value {
-        if !self.has_sensitive {
-            return value.clone();
+        let value = self.mark_echoes(value);
+        if self.has_sensitive { self.mark_attributes(&value) } else { value }
+    }
+
+    /// An attribute that is not known yet is marked whole: what is inside has no path.
+    fn mark_echoes(&self, value: &Value) -> Value {
+        let mut marked = Vec::new();
+        for (attribute, argument) in &self.echoes {
+            let source = value.get(argument).filter(|source| source.has_mark_deep(MarkKind::Sensitive));
+            let (Some(source), Some(echo)) = (source, value.get(attribute)) else { continue };
+            let at = Path::root().attribute(attribute.clone());
+            if !echo.is_wholly_known() {
+                marked.push((at, source.gather_marks()));
+                continue;
+            }
+            for (path, marks) in source.unmark_deep().1 {
+                marked.push((at.clone().join(&path), marks));
+            }
         }
+        if marked.is_empty() { value.clone() } else { value.mark_paths(&marked) }
+    }
+
+    fn mark_attributes(&self, value: &Value) -> Value {
         let mut paths = Vec::new();
         sensitive_paths(&self.schema.block, value, &Path::root(), &mut paths);
         let marked: Vec<(Path, Marks)> = paths

@@ -5,13 +5,14 @@
 
 use crate::compile::compile;
 use crate::expression::Expression;
+use crate::json::{self, Json};
 use crate::scope::Reference;
 use crate::suggest;
-use crate::syntax::{BlockSyntax, BodySyntax, ExprKind};
+use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, ExprKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_value::{Path, PathStep};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What stands between a block's braces, meta-arguments taken out. A clone is O(1).
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ struct BodyParts {
     attributes: Vec<Attribute>,
     blocks: Vec<Block>,
     span: Span,
+    is_incomplete: bool,
     /// The block's header: where something missing is reported.
     header: Span,
     /// The outermost block as messages name it: `resource "a" "b"`.
@@ -37,6 +39,18 @@ pub struct Attribute {
     pub name_span: Span,
     /// Its value.
     pub expression: Expression,
+    /// In a JSON document: what it is where the schema has blocks of this name.
+    pub(crate) json: Option<Arc<JsonBlocks>>,
+}
+
+/// A property of a JSON document that may be blocks.
+#[derive(Debug)]
+pub(crate) struct JsonBlocks {
+    json: Json,
+    /// The names that dynamic blocks around it brought in.
+    locals: Vec<ArcStr>,
+    /// With how many labels it was read before, and as what.
+    read: OnceLock<(usize, Arc<[Block]>, Diagnostics)>,
 }
 
 /// A nested block.
@@ -60,7 +74,8 @@ pub(crate) struct Dynamic {
 /// What a body is compiled in.
 pub(crate) struct BodyContext<'a> {
     pub(crate) title: &'a ArcStr,
-    /// Attributes and block types that are not the body's own: meta-arguments.
+    /// Attributes and block types that are not the body's own: meta-arguments. With `_` among them, what stands in
+    /// a block of that name is the body's own all the same.
     pub(crate) taken: &'a [&'a str],
     pub(crate) diagnostics: &'a mut Diagnostics,
 }
@@ -74,7 +89,15 @@ impl Body {
     /// A body that holds nothing.
     pub fn empty(span: Span) -> Self {
         let (attributes, blocks) = (Vec::new(), Vec::new());
-        Self(Arc::new(BodyParts { attributes, blocks, span, header: span, title: ArcStr::new() }))
+        let is_incomplete = false;
+        Self(Arc::new(BodyParts {
+            attributes,
+            blocks,
+            span,
+            is_incomplete,
+            header: span,
+            title: ArcStr::new(),
+        }))
     }
 
     fn with_locals(
@@ -86,19 +109,31 @@ impl Body {
         stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
             // Only the outermost body shares its names with meta-arguments.
             let taken = std::mem::take(&mut context.taken);
-            let attributes = syntax.attributes.iter().filter(|one| !taken.contains(&one.name.as_str()));
-            let attributes = attributes.map(|one| Attribute {
+            let mut attributes: Vec<&AttributeSyntax> =
+                syntax.attributes.iter().filter(|one| !taken.contains(&one.name.as_str())).collect();
+            let mut blocks: Vec<&BlockSyntax> =
+                syntax.blocks.iter().filter(|one| !taken.contains(&one.kind.as_str())).collect();
+            if taken.contains(&ESCAPE) {
+                for escape in syntax.blocks.iter().filter(|one| one.kind == ESCAPE) {
+                    add_escaped(escape, &mut attributes, context);
+                    blocks.extend(&escape.body.blocks);
+                }
+            }
+            let attributes = attributes.into_iter().map(|one| Attribute {
                 name: one.name.clone(),
                 name_span: one.name_span,
                 expression: compile(&one.value, locals),
+                json: one.json.as_ref().map(|json| {
+                    Arc::new(JsonBlocks { json: json.clone(), locals: locals.clone(), read: OnceLock::new() })
+                }),
             });
             let attributes = attributes.collect();
-            let blocks = syntax.blocks.iter().filter(|one| !taken.contains(&one.kind.as_str()));
-            let blocks = blocks.filter_map(|one| block(one, locals, context)).collect();
+            let blocks = blocks.into_iter().filter_map(|one| block(one, locals, context)).collect();
             Self(Arc::new(BodyParts {
                 attributes,
                 blocks,
                 span: syntax.span,
+                is_incomplete: syntax.is_incomplete,
                 header,
                 title: context.title.clone(),
             }))
@@ -132,6 +167,36 @@ impl Body {
 
     pub(crate) fn blocks(&self) -> &[Block] {
         &self.0.blocks
+    }
+
+    /// Whether something in it could not be read.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.0.is_incomplete
+    }
+
+    /// The blocks that a property of a JSON document stands for, where the schema has blocks of its name.
+    pub(crate) fn json_blocks(
+        &self,
+        attribute: &Attribute,
+        labels: usize,
+    ) -> Option<(Arc<[Block]>, Diagnostics)> {
+        let property = attribute.json.as_ref()?;
+        let read = || {
+            let mut diagnostics = Diagnostics::new();
+            let (name, span) = (&attribute.name, attribute.name_span);
+            let syntax = json::blocks_of(name, span, &property.json, labels, &mut diagnostics);
+            let mut context = BodyContext { title: &self.0.title, taken: &[], diagnostics: &mut diagnostics };
+            let mut locals = property.locals.clone();
+            let blocks: Arc<[Block]> =
+                syntax.iter().filter_map(|one| block(one, &mut locals, &mut context)).collect();
+            (labels, blocks, diagnostics)
+        };
+        let (known, blocks, diagnostics) = property.read.get_or_init(read);
+        if *known == labels {
+            return Some((blocks.clone(), diagnostics.clone()));
+        }
+        let (_, blocks, diagnostics) = read();
+        Some((blocks, diagnostics))
     }
 
     /// Whether it holds neither attributes nor blocks.
@@ -175,6 +240,27 @@ impl Body {
             _ => (blocks.next()?, rest),
         };
         block.body.span_of(&Path(rest.to_vec())).or(Some(block.header))
+    }
+}
+
+/// The block whose content is the type's own, whatever the language uses the names for.
+pub(crate) const ESCAPE: &str = "_";
+
+fn add_escaped<'s>(
+    escape: &'s BlockSyntax,
+    attributes: &mut Vec<&'s AttributeSyntax>,
+    context: &mut BodyContext<'_>,
+) {
+    for attribute in &escape.body.attributes {
+        if attributes.iter().any(|one| one.name == attribute.name) {
+            let name = &attribute.name;
+            let detail =
+                format!("The argument \"{name}\" was already set. Each argument may be set only once.");
+            let diagnostic = Diagnostic::error("duplicate", "Attribute redefined", detail);
+            context.diagnostics.push(diagnostic.at(attribute.name_span).in_block(context.title.as_str()));
+        } else {
+            attributes.push(attribute);
+        }
     }
 }
 

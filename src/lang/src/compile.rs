@@ -142,11 +142,12 @@ fn bind(root: &ArcStr, span: Span, steps: &[Step<'_>]) -> Result<(Subject, usize
         ("var" | "local" | "module" | "each" | "count" | "path" | "terraform" | "tofu", None) => {
             return Err(direct());
         }
-        ("ephemeral", _) => {
-            return Err(invalid("Ephemeral resources are not supported yet.".to_owned(), whole));
-        }
-        ("data" | "resource", _) => {
-            let mode = if root.as_str() == "data" { Mode::Data } else { Mode::Managed };
+        ("data" | "resource" | "ephemeral", _) => {
+            let mode = match root.as_str() {
+                "data" => Mode::Data,
+                "ephemeral" => Mode::Ephemeral,
+                _ => Mode::Managed,
+            };
             let (Some(type_name), Some(name)) = (first, attribute(1)) else {
                 let detail = format!(
                     "The \"{root}\" object must be followed by two attribute names: the resource type and the resource name."

@@ -65,7 +65,7 @@ impl Decoder<'_> {
 
     fn attribute(&mut self, body: &Body, schema: &AttributeSchema) -> Value {
         let Some(attribute) = body.attribute(&schema.name) else {
-            if schema.required {
+            if schema.required && !body.is_incomplete() {
                 let detail =
                     format!("The argument \"{}\" is required, but no definition was found.", schema.name);
                 self.report("missing-argument", "Missing required argument", detail, body.header());
@@ -108,13 +108,14 @@ impl Decoder<'_> {
     fn refuse_unknown(&mut self, body: &Body, schema: &BlockSchema) {
         for attribute in body.just_attributes() {
             let name = attribute.name.as_str();
-            if schema.attribute(name).is_some() {
+            let is_block = schema.block(name).is_some();
+            if schema.attribute(name).is_some() || is_block && attribute.json.is_some() {
                 continue;
             }
             let detail = format!("An argument named \"{name}\" is not expected here.");
             let mut diagnostic = Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
                 .at(attribute.name_span);
-            diagnostic.hint = if schema.block(name).is_some() {
+            diagnostic.hint = if is_block {
                 Some(format!("Did you mean to define a block of type \"{name}\"?"))
             } else {
                 suggest::hint(name, schema.attributes.iter().map(|one| one.name.as_str()))
@@ -142,7 +143,17 @@ impl Decoder<'_> {
 
     fn nested(&mut self, body: &Body, schema: &NestedSchema) -> Value {
         let mut decoded = Decoded::default();
-        for block in body.blocks().iter().filter(|block| block.kind == schema.name) {
+        let labels = usize::from(schema.nesting == Nesting::Map);
+        let property = body.attribute(&schema.name);
+        let (more, found) =
+            property.and_then(|property| body.json_blocks(property, labels)).unwrap_or_default();
+        self.diagnostics.append(found);
+        let written = body.blocks().iter().filter(|block| block.kind == schema.name);
+        let mut blocks: Vec<&Block> = written.chain(&*more).collect();
+        if !more.is_empty() {
+            blocks.sort_by_key(|block| block.header.start.max(block.body.span().start));
+        }
+        for block in blocks {
             self.block(block, schema, &mut decoded);
         }
         self.check_count(body, schema, &decoded);
@@ -272,7 +283,7 @@ impl Decoder<'_> {
         let is_one = matches!(schema.nesting, Nesting::Single | Nesting::Group);
         let least = schema.min_items as usize;
         let most = if is_one { 1 } else { schema.max_items as usize };
-        if count < least && !decoded.is_unknown {
+        if count < least && !decoded.is_unknown && !body.is_incomplete() {
             let (summary, detail) = if is_one {
                 (format!("Missing {name} block"), format!("A {name} block is required here."))
             } else {

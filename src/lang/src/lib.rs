@@ -12,6 +12,7 @@ mod decode;
 mod evaluate;
 mod expression;
 pub mod functions;
+mod json;
 mod lexer;
 mod load;
 mod module;
@@ -33,13 +34,16 @@ pub use expression::Expression;
 pub use functions::Vocabulary;
 pub use load::load;
 pub use module::{
-    BackendBlock, Condition, IgnoreChanges, Lifecycle, Local, Module, ModuleCall, Output, ProviderBlock,
-    ProviderReference, RequiredProvider, Resource, Settings, Variable,
+    BackendBlock, Check, Condition, Connection, Encryption, EncryptionPart, EncryptionTarget, IgnoreChanges,
+    Import, ImportBy, Lifecycle, Local, Module, ModuleCall, Moved, Output, ProviderBlock, ProviderMeta,
+    ProviderReference, Provisioner, ProvisionerFailure, ProvisionerWhen, Removed, RequiredProvider, Resource,
+    Settings, Target, TargetModule, TargetResource, Variable,
 };
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
 pub use standalone::{
-    Names, decode_tfvars, parse_expression, parse_expression_in, parse_template, parse_template_in, parse_tfvars,
+    Names, VariableValues, decode_tfvars, parse_expression, parse_expression_in, parse_template, parse_template_in,
+    parse_tfvars,
 };
 pub use suggest::nearest;

@@ -2,6 +2,14 @@
 //!
 //! Invariant: a tree that loaded without errors names nothing that does not exist; its expressions are compiled.
 
+mod refactor;
+mod settings;
+
+pub use refactor::{Import, ImportBy, Moved, Removed, Target, TargetModule, TargetResource};
+pub use settings::{
+    BackendBlock, Encryption, EncryptionPart, EncryptionTarget, ProviderMeta, RequiredProvider, Settings,
+};
+
 use crate::body::Body;
 use crate::constraint::TypeConstraint;
 use crate::expression::Expression;
@@ -22,7 +30,7 @@ pub struct Module {
     pub path: Vec<ArcStr>,
     /// Its folder, relative to the root module's: `.`, `modules/a`, `../shared`.
     pub directory: String,
-    /// The `terraform` blocks.
+    /// The `terraform` and `language` blocks.
     pub settings: Settings,
     /// `variable` blocks.
     pub variables: IndexMap<ArcStr, Variable>,
@@ -32,12 +40,22 @@ pub struct Module {
     pub outputs: IndexMap<ArcStr, Output>,
     /// `provider` blocks.
     pub providers: Vec<ProviderBlock>,
-    /// `resource` and `data` blocks.
+    /// `resource`, `data` and `ephemeral` blocks, those in `check` blocks included.
     pub resources: Vec<Resource>,
     /// `module` blocks.
     pub calls: IndexMap<ArcStr, ModuleCall>,
+    /// `check` blocks.
+    pub checks: IndexMap<ArcStr, Check>,
+    /// `moved` blocks.
+    pub moved: Vec<Moved>,
+    /// `removed` blocks.
+    pub removed: Vec<Removed>,
+    /// `import` blocks.
+    pub imports: Vec<Import>,
     /// Positions in `resources` by the hash of mode, type and name.
     pub(crate) resource_index: FxHashMap<u64, SmallVec<[usize; 1]>>,
+    /// Whether something in it could not be read: nothing is to be called undeclared then.
+    pub(crate) is_incomplete: bool,
 }
 
 impl Module {
@@ -71,43 +89,12 @@ fn resource_hash(mode: Mode, type_name: &str, name: &str) -> u64 {
     hasher.finish()
 }
 
-/// What `terraform` blocks say.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Version constraints on the language, each with its place.
-    pub required_version: Vec<(String, Span)>,
-    /// Providers by local name.
-    pub required_providers: IndexMap<ArcStr, RequiredProvider>,
-    /// Where the state is kept.
-    pub backend: Option<BackendBlock>,
-}
-
-/// One entry of `required_providers`.
-#[derive(Debug, Clone)]
-pub struct RequiredProvider {
-    /// `host/namespace/type` with the first parts optional.
-    pub source: Option<String>,
-    /// A version constraint.
-    pub version: Option<String>,
-    /// Configurations that the caller must pass in.
-    pub aliases: Vec<ProviderReference>,
-    /// The entry.
-    pub span: Span,
-}
-
-/// A `backend` block.
-#[derive(Debug, Clone)]
-pub struct BackendBlock {
-    /// Its label.
-    pub kind: ArcStr,
-    /// Its arguments.
-    pub body: Body,
-    /// Its header.
-    pub span: Span,
-}
-
 /// A `variable` block.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an argument of the block, and none excludes another"
+)]
 pub struct Variable {
     /// Its label.
     pub name: ArcStr,
@@ -121,6 +108,8 @@ pub struct Variable {
     pub sensitive: bool,
     /// Whether its value is never stored.
     pub ephemeral: bool,
+    /// Whether its value must be known before anything is evaluated.
+    pub constant: bool,
     /// Whether null is a value of its own; else null means the default.
     pub nullable: bool,
     /// What callers are told who still set it.
@@ -160,6 +149,8 @@ pub struct Output {
     pub name: ArcStr,
     /// Its value.
     pub value: Expression,
+    /// What its value is converted to.
+    pub constraint: Option<TypeConstraint>,
     /// For people.
     pub description: Option<String>,
     /// Whether its value is never shown.
@@ -183,19 +174,23 @@ pub struct ProviderBlock {
     pub name: ArcStr,
     /// Which of several configurations.
     pub alias: Option<ArcStr>,
+    /// One configuration for each element.
+    pub for_each: Option<Expression>,
     /// The configuration, meta-arguments taken out.
     pub body: Body,
     /// The block's header.
     pub span: Span,
 }
 
-/// `name` or `name.alias`.
+/// `name`, `name.alias` or `name.alias[key]`.
 #[derive(Debug, Clone)]
 pub struct ProviderReference {
     /// The provider's local name.
     pub name: ArcStr,
     /// Which of several configurations.
     pub alias: Option<ArcStr>,
+    /// Which instance of a configuration that has `for_each`.
+    pub key: Option<Expression>,
     /// The reference.
     pub span: Span,
 }
@@ -203,17 +198,22 @@ pub struct ProviderReference {
 /// As the language writes it.
 impl std::fmt::Display for ProviderReference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.alias {
-            Some(alias) => write!(f, "{}.{alias}", self.name),
-            None => f.write_str(&self.name),
+        f.write_str(&self.name)?;
+        if let Some(alias) = &self.alias {
+            write!(f, ".{alias}")?;
+        }
+        match self.key.as_ref().map(Expression::constant) {
+            Some(Some(key)) => write!(f, "[{key}]"),
+            Some(None) => f.write_str("[...]"),
+            None => Ok(()),
         }
     }
 }
 
-/// A `resource` or `data` block.
+/// A `resource`, `data` or `ephemeral` block.
 #[derive(Debug, Clone)]
 pub struct Resource {
-    /// Managed or data.
+    /// What kind of block.
     pub mode: Mode,
     /// The resource type: the first label.
     pub type_name: ArcStr,
@@ -229,6 +229,12 @@ pub struct Resource {
     pub depends_on: Vec<Reference>,
     /// The `lifecycle` block.
     pub lifecycle: Lifecycle,
+    /// How provisioners reach the object, where they do not say it themselves.
+    pub connection: Option<Connection>,
+    /// What runs when an instance is made or destroyed, in order.
+    pub provisioners: Vec<Provisioner>,
+    /// The `check` block around a data block, where there is one.
+    pub check: Option<ArcStr>,
     /// The rest: arguments and blocks of the type's schema.
     pub body: Body,
     /// The block's header.
@@ -251,6 +257,10 @@ pub struct Lifecycle {
     pub prevent_destroy: Option<Expression>,
     /// Which changes of the configuration are not followed.
     pub ignore_changes: IgnoreChanges,
+    /// Whether an object whose instance is gone is destroyed; else it is forgotten.
+    pub destroy: Option<bool>,
+    /// Whether there is an instance at all; for blocks without `count` and `for_each`.
+    pub enabled: Option<Expression>,
     /// Replaced when one of these changes.
     pub replace_triggered_by: Vec<Expression>,
     /// Checked before it is planned.
@@ -282,6 +292,8 @@ pub struct ModuleCall {
     pub count: Option<Expression>,
     /// One instance for each element.
     pub for_each: Option<Expression>,
+    /// `lifecycle.enabled`: whether there is an instance at all.
+    pub enabled: Option<Expression>,
     /// What must be done before anything in it.
     pub depends_on: Vec<Reference>,
     /// Provider configurations passed in: the name inside, the one outside.
@@ -292,4 +304,63 @@ pub struct ModuleCall {
     pub module: Arc<Module>,
     /// The block's header.
     pub span: Span,
+}
+
+/// A `check` block: what is only warned of.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// Its label.
+    pub name: ArcStr,
+    /// The data block in it, by its place in the module's resources.
+    pub data: Option<usize>,
+    /// `assert` blocks.
+    pub asserts: Vec<Condition>,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// A `connection` block.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Its arguments, which may use `self`.
+    pub body: Body,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// A `provisioner` block.
+#[derive(Debug, Clone)]
+pub struct Provisioner {
+    /// Its label.
+    pub kind: ArcStr,
+    /// When it runs.
+    pub when: ProvisionerWhen,
+    /// What a failure means.
+    pub on_failure: ProvisionerFailure,
+    /// How it reaches the object, where it says it itself.
+    pub connection: Option<Connection>,
+    /// Its arguments, which may use `self`.
+    pub body: Body,
+    /// The block's header.
+    pub span: Span,
+}
+
+/// When a provisioner runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProvisionerWhen {
+    /// After the object is made.
+    #[default]
+    Create,
+    /// Before the object is destroyed.
+    Destroy,
+}
+
+/// What the failure of a provisioner means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProvisionerFailure {
+    /// The step fails.
+    #[default]
+    Fail,
+    /// It is noted, and the run goes on.
+    Continue,
 }

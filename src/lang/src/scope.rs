@@ -5,13 +5,36 @@ use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
 use formwork_value::{Path, PathStep, Value};
 
-/// Managed resources have a life of their own; data sources are only read.
+/// Managed resources have a life of their own; data sources are only read; ephemeral resources are open while a run
+/// needs them and stored nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// A `resource` block.
     Managed,
     /// A `data` block.
     Data,
+    /// An `ephemeral` block.
+    Ephemeral,
+}
+
+impl Mode {
+    /// What stands before the type in a reference: nothing, `data.` or `ephemeral.`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Managed => "",
+            Self::Data => "data.",
+            Self::Ephemeral => "ephemeral.",
+        }
+    }
+
+    /// The keyword that begins the block.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::Managed => "resource",
+            Self::Data => "data",
+            Self::Ephemeral => "ephemeral",
+        }
+    }
 }
 
 /// What a reference names, before any step into it.
@@ -21,9 +44,9 @@ pub enum Subject {
     Variable(ArcStr),
     /// `local.NAME`
     Local(ArcStr),
-    /// `TYPE.NAME` and `data.TYPE.NAME`
+    /// `TYPE.NAME`, `data.TYPE.NAME` and `ephemeral.TYPE.NAME`
     Resource {
-        /// Managed or data.
+        /// What kind of block.
         mode: Mode,
         /// The resource type.
         type_name: ArcStr,
@@ -58,8 +81,7 @@ impl std::fmt::Display for Subject {
         match self {
             Self::Variable(name) => write!(f, "var.{name}"),
             Self::Local(name) => write!(f, "local.{name}"),
-            Self::Resource { mode: Mode::Managed, type_name, name } => write!(f, "{type_name}.{name}"),
-            Self::Resource { mode: Mode::Data, type_name, name } => write!(f, "data.{type_name}.{name}"),
+            Self::Resource { mode, type_name, name } => write!(f, "{}{type_name}.{name}", mode.prefix()),
             Self::Module(name) => write!(f, "module.{name}"),
             Self::EachKey => f.write_str("each.key"),
             Self::EachValue => f.write_str("each.value"),

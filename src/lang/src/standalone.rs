@@ -1,16 +1,18 @@
 //! Texts that are one thing alone: an expression, a template, a file of variable values.
 
-use crate::compile::{compile, compile_in};
 use crate::call::located;
+use crate::compile::{compile, compile_in};
 use crate::evaluate::Nowhere;
 use crate::expression::Expression;
 use crate::functions::Vocabulary;
+use crate::json::{self, JsonKind};
 use crate::node::{Node, NodeKind};
 use crate::parser;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
 use formwork_value::Value;
 use indexmap::IndexMap;
+use std::path::Path;
 
 /// Parses a text that is one expression; it becomes a source of its own.
 pub fn parse_expression(text: &str, sources: &mut Sources) -> (Option<Expression>, Diagnostics) {
@@ -58,10 +60,16 @@ pub fn parse_template(text: &str, sources: &mut Sources) -> (Option<Expression>,
     (syntax.map(|syntax| compile(&syntax, &[])), diagnostics)
 }
 
-/// Parses a `.tfvars` file that is one of the sources: arguments alone, each with the span of its name. Values may
-/// refer to nothing.
-pub fn parse_tfvars(file: FileId, sources: &Sources) -> (IndexMap<ArcStr, (Expression, Span)>, Diagnostics) {
+/// Values of a variables file by name, each with the span of the name.
+pub type VariableValues = IndexMap<ArcStr, (Expression, Span)>;
+
+/// Parses a `.tfvars` or `.tfvars.json` file that is one of the sources: arguments alone. Values may refer to nothing,
+/// and in JSON are taken as they stand.
+pub fn parse_tfvars(file: FileId, sources: &Sources) -> (VariableValues, Diagnostics) {
     let Some(source) = sources.get(file) else { return (IndexMap::new(), Diagnostics::new()) };
+    if Path::new(source.name()).extension().is_some_and(|ending| ending == "json") {
+        return parse_json_values(file, source.text());
+    }
     let (body, mut diagnostics) = parser::parse_file(file, source.text());
     for block in &body.blocks {
         let detail = format!(
@@ -121,17 +129,67 @@ fn first_call(node: &Node) -> Option<Span> {
     })
 }
 
+fn parse_json_values(file: FileId, text: &str) -> (VariableValues, Diagnostics) {
+    let mut values = IndexMap::new();
+    let document = match json::read(file, text) {
+        Ok(document) => document,
+        Err(diagnostic) => {
+            let hint = "A variables file in JSON is one object whose keys are variable names.";
+            return (values, diagnostic.hint(hint).into());
+        }
+    };
+    let JsonKind::Object(members) = &document.kind else {
+        let detail = "A variables file in JSON is one object whose keys are variable names.";
+        let diagnostic = Diagnostic::error("json-value", "Incorrect JSON value type", detail);
+        return (values, diagnostic.at(document.span).into());
+    };
+    let mut diagnostics = Diagnostics::new();
+    for member in members.iter().filter(|member| member.name.text != "//") {
+        let name = &member.name.text;
+        if values.contains_key(name) {
+            let detail = format!("The variable \"{name}\" was already set. Each may be set only once.");
+            let diagnostic = Diagnostic::error("duplicate", "Duplicate object property", detail);
+            diagnostics.push(diagnostic.at(member.name_span));
+            continue;
+        }
+        let expression = Expression::from_value_at(member.value.literal(), member.value.span);
+        values.insert(name.clone(), (expression, member.name_span));
+    }
+    (values, diagnostics)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(text: &str) -> (Vec<String>, Vec<String>) {
+        read_as("x.tfvars", text)
+    }
+
+    fn read_as(name: &str, text: &str) -> (Vec<String>, Vec<String>) {
         let mut sources = Sources::new();
-        let file = sources.add("x.tfvars", text);
+        let file = sources.add(name, text);
         let (values, diagnostics) = parse_tfvars(file, &sources);
         let shown =
             values.iter().map(|(name, (expression, _))| format!("{name}={:?}", expression.constant()));
         (shown.collect(), diagnostics.iter().map(|one| one.summary.clone()).collect())
+    }
+
+    #[test]
+    fn variable_files_in_json_hold_what_they_say() {
+        for (text, values, faults) in [
+            ("{\"a\": [1, \"${x}\"], \"//\": 1}", vec!["a=Some([1, \"${x}\"])"], vec![]),
+            ("{\"a\": 1, \"a\": 2}", vec!["a=Some(1)"], vec!["Duplicate object property"]),
+            ("[]", vec![], vec!["Incorrect JSON value type"]),
+            ("{\"a\": }", vec![], vec!["Missing JSON value"]),
+        ] {
+            let (found, summaries) = read_as("x.tfvars.json", text);
+            assert_eq!(
+                (found, summaries.iter().map(String::as_str).collect()),
+                (values.iter().map(ToString::to_string).collect(), faults),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Invariant: every node has its span; the tree holds nothing that failed to parse. It need not come from native
 //! syntax: a JSON document yields the same tree.
 
+use crate::json::Json;
 use arcstr::ArcStr;
 use formwork_diagnostic::Span;
 use formwork_value::Value;
@@ -93,6 +94,8 @@ pub(crate) struct BodySyntax {
     pub(crate) attributes: Vec<AttributeSyntax>,
     pub(crate) blocks: Vec<BlockSyntax>,
     pub(crate) span: Span,
+    /// Whether something in it could not be read: nothing is to be called missing then.
+    pub(crate) is_incomplete: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -100,6 +103,8 @@ pub(crate) struct AttributeSyntax {
     pub(crate) name: ArcStr,
     pub(crate) name_span: Span,
     pub(crate) value: Expr,
+    /// In a JSON document: the value that may turn out to be blocks.
+    pub(crate) json: Option<Json>,
 }
 
 #[derive(Debug, Clone)]

@@ -22,6 +22,9 @@ pub enum Number {
     Big(Arc<BigFloat>),
 }
 
+/// Two numbers that are inline, and what makes a number of a whole result.
+type Inline = (i64, i64, fn(i64) -> Number);
+
 impl Number {
     /// Zero.
     pub const ZERO: Self = Self::Word(0);
@@ -233,7 +236,7 @@ impl Number {
     }
 
     /// Both numbers, where they are inline, and what a whole result of them becomes.
-    fn inline_with(&self, other: &Self) -> Option<(i64, i64, fn(i64) -> Self)> {
+    fn inline_with(&self, other: &Self) -> Option<Inline> {
         match (self, other) {
             (Self::Word(left), Self::Word(right)) => Some((*left, *right, Self::Word)),
             (Self::Int(left) | Self::Word(left), Self::Int(right) | Self::Word(right)) => {
@@ -266,7 +269,9 @@ impl Number {
 
     fn has_text_of(&self, other: &Self) -> bool {
         let (Self::Big(left), Self::Big(right)) = (self, other) else { return false };
-        left.precision() != right.precision() && self.to_f64() == other.to_f64() && self.to_string() == other.to_string()
+        left.precision() != right.precision()
+            && self.to_f64().to_bits() == other.to_f64().to_bits()
+            && self.to_string() == other.to_string()
     }
 }
 

@@ -47,6 +47,13 @@ impl Path {
         self
     }
 
+    /// This path and then the steps of another.
+    #[must_use]
+    pub fn join(mut self, below: &Self) -> Self {
+        self.0.extend_from_slice(&below.0);
+        self
+    }
+
     /// The steps.
     pub fn steps(&self) -> &[PathStep] {
         &self.0

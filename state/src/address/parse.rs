@@ -193,7 +193,13 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn block(&mut self) -> Result<BlockAddress, AddressError> {
         let module = self.modules()?;
-        let mode = if self.eat("data.") { Mode::Data } else { Mode::Managed };
+        let mode = if self.eat("data.") {
+            Mode::Data
+        } else if self.eat("ephemeral.") {
+            Mode::Ephemeral
+        } else {
+            Mode::Managed
+        };
         let type_name: Name = self.identifier()?.into();
         if !self.eat(".") {
             return self.fail("a type and a name are expected");

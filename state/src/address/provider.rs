@@ -132,18 +132,32 @@ impl ProviderConfigAddress {
     }
 }
 
-impl fmt::Display for ProviderConfigAddress {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ProviderConfigAddress {
+    /// The short form that people read: without the default host.
+    pub fn for_display(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut out, &self.provider.for_display());
+        out
+    }
+
+    fn write(&self, out: &mut impl fmt::Write, provider: &str) -> fmt::Result {
         for name in &self.module_path {
             write!(out, "module.{name}.")?;
         }
         out.write_str("provider[")?;
-        write_quoted(out, &self.provider.to_string())?;
+        write_quoted(out, provider)?;
         out.write_str("]")?;
         if let Some(alias) = &self.alias {
             write!(out, ".{alias}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for ProviderConfigAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(out, &self.provider.to_string())
     }
 }
 

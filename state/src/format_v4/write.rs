@@ -108,6 +108,7 @@ const fn mode_text(mode: Mode) -> &'static str {
     match mode {
         Mode::Managed => "managed",
         Mode::Data => "data",
+        Mode::Ephemeral => "ephemeral",
     }
 }
 

@@ -73,9 +73,10 @@ impl Writer<'_> {
     }
 
     fn resource(&mut self, resource: &Resource, lineage: &[&Module]) -> Json {
-        let mode = match resource.mode {
-            Mode::Managed => formwork_state::Mode::Managed,
-            Mode::Data => formwork_state::Mode::Data,
+        let (mode, mode_word) = match resource.mode {
+            Mode::Managed => (formwork_state::Mode::Managed, "managed"),
+            Mode::Data => (formwork_state::Mode::Data, "data"),
+            Mode::Ephemeral => (formwork_state::Mode::Ephemeral, "ephemeral"),
         };
         let address = Address::new(
             ModuleInstance::root(),
@@ -92,7 +93,7 @@ impl Writer<'_> {
         let version = self.schemas.with(&provider, &address, |kind| kind.map_or(0, |kind| kind.version));
         let mut out = json!({
             "address": resource.subject().to_string(),
-            "mode": if resource.mode == Mode::Managed { "managed" } else { "data" },
+            "mode": mode_word,
             "type": resource.type_name.as_str(),
             "name": resource.name.as_str(),
             "provider_config_key": key,

@@ -1,6 +1,7 @@
 //! Events as lines for people: `sim_network.main: Creating...`.
 
 use super::palette::{Look, Palette};
+use super::plan_text::provider_name;
 use formwork_engine::{Action, Event};
 use formwork_state::ObjectKey;
 
@@ -112,7 +113,7 @@ pub(crate) fn line(event: &Event, palette: Palette) -> Option<String> {
         Event::Recovering { key, words } => format!("{}: Recovering... [{words}]", name(key)),
         Event::StageStart { stage, awaits } => format!("\nStage {}: {awaits}", stage + 1),
         Event::Target { words, .. } if words.is_empty() => return None,
-        Event::Target { provider, words } => format!("{provider}: {words}"),
+        Event::Target { provider, words } => format!("{}: {words}", provider_name(provider)),
         Event::RefreshComplete { .. } | Event::ApplyProgress { .. } | Event::Diagnostic(_) => return None,
     };
     Some(palette.paint(Look::Bold, text).to_string())

@@ -16,7 +16,5 @@ pub(crate) mod state_text;
 mod value_json;
 pub(crate) mod value_text;
 
-pub(crate) use diff::value_of;
-
 #[cfg(test)]
 mod corpus;

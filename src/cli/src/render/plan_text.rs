@@ -6,7 +6,7 @@ use super::palette::{Look, Palette};
 use super::plan_header::{self, Cause};
 use super::schemas::Schemas;
 use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
-use formwork_state::{Address, DeposedKey, Mode, ModuleInstance};
+use formwork_state::{Address, DeposedKey, Mode, ModuleInstance, ProviderConfigAddress};
 use formwork_value::Value;
 use std::fmt::Write as _;
 
@@ -277,9 +277,16 @@ pub(crate) fn summary(plan: &Plan, palette: Palette) -> String {
 pub(crate) fn targets(plan: &Plan) -> String {
     let shown = plan.targets.iter().filter(|(_, target)| !target.words.is_empty());
     shown.fold(String::new(), |mut out, (provider, target)| {
-        let _ = writeln!(out, "{provider}: {}", target.words);
+        let _ = writeln!(out, "{}: {}", provider_name(provider), target.words);
         out
     })
+}
+
+/// A provider configuration as people read it: without the default registry.
+pub(crate) fn provider_name(provider: &str) -> String {
+    provider
+        .parse::<ProviderConfigAddress>()
+        .map_or_else(|_| provider.to_owned(), |address| address.for_display())
 }
 
 fn recovery(out: &mut String, plan: &Plan) {

@@ -35,12 +35,10 @@ impl Schemas {
         call: impl FnOnce(Option<&KindSchema>) -> R,
     ) -> R {
         let schema = self.provider(provider);
-        call(schema.as_deref().and_then(|schema| {
-            match address.mode() {
-                Mode::Managed => &schema.resources,
-                Mode::Data => &schema.data_sources,
-            }
-            .get(address.type_name())
+        call(schema.as_deref().and_then(|schema| match address.mode() {
+            Mode::Managed => schema.resources.get(address.type_name()),
+            Mode::Data => schema.data_sources.get(address.type_name()),
+            Mode::Ephemeral => None,
         }))
     }
 }

@@ -257,10 +257,7 @@ impl Applier<'_> {
     /// The node, module row and place of an instance.
     pub(crate) fn position(&self, address: &Address) -> Option<(NodeId, u32, u32)> {
         let module = self.graph.find_module(&address.module().config_path())?;
-        let mode = match address.mode() {
-            formwork_state::Mode::Managed => formwork_lang::Mode::Managed,
-            formwork_state::Mode::Data => formwork_lang::Mode::Data,
-        };
+        let mode = crate::plan::language_mode(address.mode());
         let node = self.graph.find_resource(module, mode, address.type_name(), address.name())?;
         let row = self.evaluator.find_row(module, address.module())?;
         let place = self.evaluator.resource(node, row).place(address.key())?;

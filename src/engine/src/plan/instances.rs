@@ -2,7 +2,7 @@
 
 use super::Planner;
 use super::ignored::ignore_changes;
-use super::kinds::{block_header, mode_of, place};
+use super::kinds::{block_header, language_mode, mode_of, place};
 use super::provider::ProviderNode;
 use super::refresh::nothing;
 use crate::connections::error_diagnostic;
@@ -16,7 +16,7 @@ use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::IgnoreChanges;
 use formwork_sdk::{Connection, Deferred, PlanRequest, Planned, ProviderError, Request, Response};
-use formwork_state::{Address, BlockAddress, Key, Mode, ObjectKey};
+use formwork_state::{Address, BlockAddress, Key, ObjectKey};
 use formwork_value::{Marks, Path, Value};
 use futures::StreamExt;
 use std::rc::Rc;
@@ -311,11 +311,7 @@ impl Planner<'_> {
 
     fn resource_of(&self, row: &Row) -> Option<&formwork_lang::Resource> {
         let module = self.graph.find_module(&row.address.module().config_path())?;
-        let mode = if row.address.mode() == Mode::Managed {
-            formwork_lang::Mode::Managed
-        } else {
-            formwork_lang::Mode::Data
-        };
+        let mode = language_mode(row.address.mode());
         self.graph.module(module).resource(mode, row.address.type_name(), row.address.name())
     }
 

@@ -17,6 +17,16 @@ pub fn mode_of(mode: formwork_lang::Mode) -> Mode {
     match mode {
         formwork_lang::Mode::Managed => Mode::Managed,
         formwork_lang::Mode::Data => Mode::Data,
+        formwork_lang::Mode::Ephemeral => Mode::Ephemeral,
+    }
+}
+
+/// The language's word for the state's.
+pub(crate) fn language_mode(mode: Mode) -> formwork_lang::Mode {
+    match mode {
+        Mode::Managed => formwork_lang::Mode::Managed,
+        Mode::Data => formwork_lang::Mode::Data,
+        Mode::Ephemeral => formwork_lang::Mode::Ephemeral,
     }
 }
 
@@ -72,7 +82,11 @@ fn check_kind(
     if connections.kind(provider, mode, &resource.type_name).is_some() {
         return;
     }
-    let word = if mode == Mode::Managed { "resource" } else { "data source" };
+    let word = match mode {
+        Mode::Managed => "resource",
+        Mode::Data => "data source",
+        Mode::Ephemeral => "ephemeral resource",
+    };
     let names = connections.kind_names(provider, mode);
     let hint = match formwork_lang::nearest(&resource.type_name, names.iter().map(ArcStr::as_str)) {
         Some(close) => format!("Did you mean {close:?}?"),
@@ -200,10 +214,7 @@ fn validate_resource(
 
 /// How diagnostics name a block: `resource "sim_machine" "gpu"`.
 pub(crate) fn block_header(resource: &formwork_lang::Resource) -> String {
-    let word = match resource.mode {
-        formwork_lang::Mode::Managed => "resource",
-        formwork_lang::Mode::Data => "data",
-    };
+    let word = resource.mode.keyword();
     format!("{word} {:?} {:?}", resource.type_name.as_str(), resource.name.as_str())
 }
 

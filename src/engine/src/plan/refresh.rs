@@ -91,11 +91,11 @@ impl Planner<'_> {
         let name = address.to_string();
         let Some(stored) = self.input.state.targets.get(&name) else { return };
         let found = connection.target();
-        let is_accepted = self
-            .input
-            .accepted_targets
-            .iter()
-            .any(|accepted| *accepted == name || *accepted == address.provider.type_name.as_str());
+        let is_accepted = self.input.accepted_targets.iter().any(|accepted| {
+            *accepted == name
+                || *accepted == address.for_display()
+                || *accepted == address.provider.type_name.as_str()
+        });
         if stored.id == found.id || is_accepted || self.accepted_once(&name) {
             return;
         }
@@ -103,7 +103,7 @@ impl Planner<'_> {
             Diagnostic::error(
                 "other-target",
                 "Provider points to another target",
-                format!("The objects in this state were made at\n  {} (id {})\nbut {name} points to\n  {} (id {}).\nNothing was read: on the wrong target every object would look deleted.", stored.words, stored.id, found.words, found.id),
+                format!("The objects in this state were made at\n  {} (id {})\nbut {} points to\n  {} (id {}).\nNothing was read: on the wrong target every object would look deleted.", stored.words, stored.id, address.for_display(), found.words, found.id),
             )
             .hint(format!("Point the provider back, or use -accept-new-target={} if the move is meant.", address.provider.type_name)),
         );

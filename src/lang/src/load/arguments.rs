@@ -4,7 +4,7 @@ use super::Loader;
 use crate::compile::{as_reference, compile};
 use crate::evaluate::Nowhere;
 use crate::expression::Expression;
-use crate::module::{Condition, ProviderReference};
+use crate::module::ProviderReference;
 use crate::scope::Reference;
 use crate::suggest;
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
@@ -50,7 +50,7 @@ impl Loader<'_> {
 
     pub(super) fn required<'s>(&mut self, block: &'s BlockSyntax, name: &str) -> Option<&'s AttributeSyntax> {
         let attribute = block.body.attribute(name);
-        if attribute.is_none() {
+        if attribute.is_none() && !block.body.is_incomplete {
             let detail = format!("The argument \"{name}\" is required, but no definition was found.");
             self.report("missing-argument", "Missing required argument", detail, block.header);
         }
@@ -107,43 +107,40 @@ impl Loader<'_> {
         references
     }
 
-    /// `precondition`, `postcondition` and `validation` blocks.
-    pub(super) fn conditions(&mut self, body: &BodySyntax, kind: &str) -> Vec<Condition> {
-        let mut conditions = Vec::new();
-        for block in body.blocks.iter().filter(|block| block.kind == kind) {
-            self.only(&block.body, &["condition", "error_message"], &[]);
-            let condition = self.required(block, "condition");
-            let error_message = self.required(block, "error_message");
-            if let (Some(condition), Some(error_message)) = (condition, error_message) {
-                conditions.push(Condition {
-                    condition: compile(&condition.value, &[]),
-                    error_message: compile(&error_message.value, &[]),
-                    span: block.header,
-                });
-            }
+    /// `name`, `name.alias` or `name.alias[key]`.
+    pub(super) fn provider_reference(&mut self, expression: &Expr) -> Option<ProviderReference> {
+        let (configuration, key) = match &expression.kind {
+            ExprKind::Index { source, key, .. } => (source.as_ref(), Some(compile(key, &[]))),
+            _ => (expression, None),
+        };
+        let (name, alias) = match &configuration.kind {
+            ExprKind::Root(name) if key.is_none() => (Some(name), None),
+            ExprKind::Attribute { source, name: alias, .. } => match &source.kind {
+                ExprKind::Root(name) => (Some(name), Some(alias)),
+                _ => (None, None),
+            },
+            _ => (None, None),
+        };
+        if let Some(name) = name {
+            let span = expression.span;
+            return Some(ProviderReference { name: name.clone(), alias: alias.cloned(), key, span });
         }
-        conditions
+        let detail =
+            "A provider configuration is named as NAME, NAME.ALIAS or NAME.ALIAS[KEY], without quotes.";
+        let summary = "Invalid provider configuration reference";
+        self.report("provider-reference", summary, detail, expression.span);
+        None
     }
 
-    /// `name` or `name.alias`.
-    pub(super) fn provider_reference(&mut self, expression: &Expr) -> Option<ProviderReference> {
-        let span = expression.span;
-        match &expression.kind {
-            ExprKind::Root(name) => return Some(ProviderReference { name: name.clone(), alias: None, span }),
-            ExprKind::Attribute { source, name: alias, .. } => {
-                if let ExprKind::Root(name) = &source.kind {
-                    return Some(ProviderReference { name: name.clone(), alias: Some(alias.clone()), span });
-                }
-            }
-            ExprKind::Index { .. } => {
-                self.not_yet("several instances of one provider configuration", span);
-                return None;
-            }
-            _ => {}
+    /// Reports a second block where there may be one.
+    pub(super) fn single<'s>(&mut self, body: &'s BodySyntax, kind: &str) -> Option<&'s BlockSyntax> {
+        let mut blocks = body.blocks.iter().filter(|block| block.kind == kind);
+        let first = blocks.next()?;
+        if let Some(second) = blocks.next() {
+            let (summary, what) = (format!("Duplicate {kind} block"), format!("A {kind} block"));
+            self.duplicate(summary, what, first.header, second.header);
         }
-        let detail = "A provider configuration is named as NAME or NAME.ALIAS, without quotes.";
-        self.report("provider-reference", "Invalid provider configuration reference", detail, span);
-        None
+        Some(first)
     }
 
     pub(super) fn duplicate(

@@ -2,11 +2,13 @@
 
 use super::Loader;
 use super::arguments::argument;
+use crate::body::ESCAPE;
 use crate::compile::compile;
+use crate::expression::Expression;
 use crate::module::{Module, ModuleCall, ProviderReference};
 use crate::source::join_path;
 use crate::suggest;
-use crate::syntax::{BlockSyntax, Expr, ExprKind};
+use crate::syntax::{AttributeSyntax, BlockSyntax, Expr, ExprKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
 use formwork_value::Type;
@@ -19,27 +21,29 @@ impl Loader<'_> {
     pub(super) fn call(&mut self, block: &BlockSyntax, module: &mut Module) {
         let Some([name]) = self.labels(block, ["name"]) else { return };
         let body = &block.body;
-        for nested in &body.blocks {
-            match nested.kind.as_str() {
-                "lifecycle" => self.not_yet("lifecycle blocks of module calls", nested.header),
-                kind => {
-                    let detail = format!("Blocks of type \"{kind}\" are not expected here.");
-                    self.report("unsupported-block", "Unsupported block type", detail, nested.header);
-                }
-            }
-        }
+        let escapes = body.blocks.iter().filter(|nested| nested.kind == ESCAPE);
+        let arguments: Vec<&AttributeSyntax> = body
+            .attributes
+            .iter()
+            .filter(|attribute| !META.contains(&attribute.name.as_str()))
+            .chain(escapes.flat_map(|escape| &escape.body.attributes))
+            .collect();
+        let enabled = self.call_lifecycle(block);
         self.refuse_count_with_for_each(block);
         if let Some(first) = module.calls.get(&name) {
             let (first, what) = (first.span, format!("A module call named \"{name}\""));
             return self.duplicate("Duplicate module call", what, first, block.header);
         }
-        let Some((source, span)) = self.source(block) else { return };
+        let Some((source, span)) = self.source(block) else {
+            self.is_incomplete = true;
+            return;
+        };
         let path: Vec<ArcStr> = module.path.iter().chain([&name]).cloned().collect();
         let directory = join_path(&module.directory, &source);
         let called = self.module(&directory, &path, Some(span));
         let mut inputs = IndexMap::new();
-        for attribute in body.attributes.iter().filter(|attribute| !META.contains(&attribute.name.as_str())) {
-            if !called.variables.contains_key(&attribute.name) {
+        for attribute in arguments {
+            if !called.is_incomplete && !called.variables.contains_key(&attribute.name) {
                 let detail = format!(
                     "An argument named \"{}\" is not expected here: the module has no such input variable.",
                     attribute.name
@@ -53,7 +57,8 @@ impl Loader<'_> {
             inputs.insert(attribute.name.clone(), compile(&attribute.value, &[]));
         }
         for variable in called.variables.values() {
-            if variable.default.is_none() && !inputs.contains_key(&variable.name) {
+            let is_given = inputs.contains_key(&variable.name) || body.is_incomplete;
+            if variable.default.is_none() && !is_given {
                 let detail =
                     format!("The argument \"{}\" is required, but no definition was found.", variable.name);
                 self.report("missing-argument", "Missing required argument", detail, block.header);
@@ -65,6 +70,7 @@ impl Loader<'_> {
             source,
             count: argument(body, "count"),
             for_each: argument(body, "for_each"),
+            enabled,
             depends_on: self.depends_on(body),
             providers: providers.unwrap_or_default(),
             inputs,
@@ -72,6 +78,22 @@ impl Loader<'_> {
             span: block.header,
         };
         module.calls.insert(name, call);
+    }
+
+    /// The `lifecycle` block of a call, which says only whether it is enabled.
+    fn call_lifecycle(&mut self, block: &BlockSyntax) -> Option<Expression> {
+        let body = &block.body;
+        for nested in body.blocks.iter().filter(|one| !matches!(one.kind.as_str(), "lifecycle" | ESCAPE)) {
+            let detail = format!("Blocks of type \"{}\" are not expected here.", nested.kind);
+            let mut diagnostic =
+                Diagnostic::error("unsupported-block", "Unsupported block type", detail).at(nested.header);
+            diagnostic.hint = suggest::hint(&nested.kind, ["lifecycle"]);
+            self.diagnostics.push(diagnostic);
+        }
+        let lifecycle = self.single(body, "lifecycle")?;
+        self.labels(lifecycle, []);
+        self.only(&lifecycle.body, &["enabled"], &[]);
+        self.enabled(body, &lifecycle.body)
     }
 
     /// The path of a local module, and where it is written.
@@ -91,7 +113,10 @@ impl Loader<'_> {
         let is_local =
             matches!(source.as_str(), "." | "..") || source.starts_with("./") || source.starts_with("../");
         if !is_local {
-            self.not_yet("module sources other than local paths (\"./...\" and \"../...\")", span);
+            let detail =
+                "This version of Formwork loads modules from local folders: \"./...\" and \"../...\".";
+            let diagnostic = Diagnostic::error("module-source", "Unsupported module source", detail).at(span);
+            self.diagnostics.push(diagnostic.hint("Put a copy of the module beside this configuration."));
             return None;
         }
         if let Some(version) = block.body.attribute("version") {

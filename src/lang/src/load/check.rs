@@ -2,7 +2,7 @@
 
 use super::Loader;
 use crate::expression::Expression;
-use crate::module::{Condition, Lifecycle, Module};
+use crate::module::{Condition, Lifecycle, Module, Provisioner, ProvisionerWhen, Target};
 use crate::scope::{Mode, Reference, Subject, TraversalStep};
 use crate::suggest;
 use arcstr::ArcStr;
@@ -21,11 +21,13 @@ struct Checker<'a> {
     found: Vec<Diagnostic>,
     /// The block at hand, as messages name it.
     title: String,
+    /// The `check` block around it.
+    check: Option<ArcStr>,
 }
 
 impl Loader<'_> {
     pub(super) fn check(&mut self, module: &Module) {
-        let mut checker = Checker { module, found: Vec::new(), title: String::new() };
+        let mut checker = Checker { module, found: Vec::new(), title: String::new(), check: None };
         checker.module();
         self.diagnostics.extend(checker.found);
     }
@@ -50,39 +52,146 @@ impl Checker<'_> {
         }
         for provider in &module.providers {
             self.title = format!("provider \"{}\"", provider.name);
-            provider.body.each_expression(&mut |expression| self.expression(expression, Allowed::default()));
+            let allowed = Allowed { each: provider.for_each.is_some(), ..Allowed::default() };
+            provider.for_each.iter().for_each(|one| self.expression(one, Allowed::default()));
+            provider.body.each_expression(&mut |expression| self.expression(expression, allowed));
         }
-        for call in module.calls.values() {
+        self.calls();
+        self.resources();
+        for check in module.checks.values() {
+            self.title = format!("check \"{}\"", check.name);
+            self.check = Some(check.name.clone());
+            self.conditions(&check.asserts, Allowed::default());
+            self.check = None;
+        }
+        self.refactoring();
+    }
+
+    fn calls(&mut self) {
+        for call in self.module.calls.values() {
             self.title = format!("module \"{}\"", call.name);
             let allowed =
                 Allowed { each: call.for_each.is_some(), count: call.count.is_some(), itself: false };
-            call.count.iter().chain(&call.for_each).for_each(|one| self.expression(one, Allowed::default()));
+            let repetition = call.count.iter().chain(&call.for_each).chain(&call.enabled);
+            repetition.for_each(|one| self.expression(one, Allowed::default()));
             call.inputs.values().for_each(|input| self.expression(input, allowed));
+            let keys = call.providers.iter().filter_map(|(_, outside)| outside.key.as_ref());
+            keys.for_each(|key| self.expression(key, allowed));
             self.references(&call.depends_on, Allowed::default());
         }
-        self.resources();
     }
 
     fn resources(&mut self) {
         for resource in &self.module.resources {
-            let word = if resource.mode == Mode::Data { "data" } else { "resource" };
-            self.title = format!("{word} \"{}\" \"{}\"", resource.type_name, resource.name);
+            self.title =
+                format!("{} \"{}\" \"{}\"", resource.mode.keyword(), resource.type_name, resource.name);
+            self.check.clone_from(&resource.check);
             let allowed =
                 Allowed { each: resource.for_each.is_some(), count: resource.count.is_some(), itself: false };
-            resource
-                .count
-                .iter()
-                .chain(&resource.for_each)
-                .for_each(|one| self.expression(one, Allowed::default()));
+            let repetition =
+                resource.count.iter().chain(&resource.for_each).chain(&resource.lifecycle.enabled);
+            repetition.for_each(|one| self.expression(one, Allowed::default()));
             resource.body.each_expression(&mut |expression| self.expression(expression, allowed));
+            let key = resource.provider.as_ref().and_then(|provider| provider.key.as_ref());
+            if let Some(key) = key {
+                self.expression(key, allowed);
+            }
             self.references(&resource.depends_on, Allowed::default());
             self.lifecycle(&resource.lifecycle, allowed);
+            let within = Allowed { itself: true, ..allowed };
+            if let Some(connection) = &resource.connection {
+                connection.body.each_expression(&mut |expression| self.expression(expression, within));
+            }
+            self.provisioners(&resource.provisioners, within);
         }
+        self.check = None;
+    }
+
+    fn provisioners(&mut self, provisioners: &[Provisioner], allowed: Allowed) {
+        for provisioner in provisioners {
+            let connection = provisioner.connection.as_ref().map(|connection| &connection.body);
+            for body in std::iter::once(&provisioner.body).chain(connection) {
+                body.each_expression(&mut |expression| self.expression(expression, allowed));
+                if provisioner.when == ProvisionerWhen::Destroy {
+                    body.references().into_iter().for_each(|one| self.refuse_at_destroy(one));
+                }
+            }
+        }
+    }
+
+    /// When an object is destroyed, what others were made of it may be gone.
+    fn refuse_at_destroy(&mut self, reference: &Reference) {
+        let is_allowed = !matches!(
+            reference.subject,
+            Subject::Variable(_)
+                | Subject::Local(_)
+                | Subject::Resource { .. }
+                | Subject::Module(_)
+                | Subject::EachValue
+        );
+        if !is_allowed {
+            let detail = "Destroy-time provisioners and their connections may only refer to attributes of the object itself, through \"self\", \"count.index\" and \"each.key\".";
+            let diagnostic =
+                Diagnostic::error("destroy-reference", "Invalid reference from destroy provisioner", detail);
+            self.push(diagnostic.at(reference.span));
+        }
+    }
+
+    fn refactoring(&mut self) {
+        for import in &self.module.imports {
+            "import".clone_into(&mut self.title);
+            let allowed = Allowed { each: import.for_each.is_some(), ..Allowed::default() };
+            import.for_each.iter().for_each(|one| self.expression(one, Allowed::default()));
+            import.to.keys().for_each(|key| self.expression(key, allowed));
+            self.expression(import.by.expression(), allowed);
+            let key = import.provider.as_ref().and_then(|provider| provider.key.as_ref());
+            if let Some(key) = key {
+                self.expression(key, allowed);
+            }
+        }
+        for removed in &self.module.removed {
+            "removed".clone_into(&mut self.title);
+            self.provisioners(&removed.provisioners, Allowed { each: true, count: true, itself: true });
+            if let Some(place) = self.still_declared(&removed.from) {
+                let detail = format!(
+                    "This block says that the objects of {place} are no longer managed, but {place} is still declared."
+                );
+                let diagnostic =
+                    Diagnostic::error("removed-declared", "Removed block still declared", detail);
+                self.push(diagnostic.at(removed.from.span).hint("Delete the declaration, or this block."));
+            }
+        }
+    }
+
+    /// How a target reads, where what it names is in the configuration.
+    fn still_declared(&self, target: &Target) -> Option<String> {
+        let mut module = self.module;
+        for step in &target.modules {
+            module = &module.calls.get(&step.name)?.module;
+        }
+        let mut words: Vec<String> =
+            target.modules.iter().map(|step| format!("module.{}", step.name)).collect();
+        if let Some(resource) = &target.resource {
+            module.resource(resource.mode, &resource.type_name, &resource.name)?;
+            words.push(format!("{}.{}", resource.type_name, resource.name));
+        }
+        Some(words.join("."))
     }
 
     fn lifecycle(&mut self, lifecycle: &Lifecycle, allowed: Allowed) {
         lifecycle.prevent_destroy.iter().for_each(|one| self.expression(one, allowed));
-        lifecycle.replace_triggered_by.iter().for_each(|one| self.expression(one, allowed));
+        for trigger in &lifecycle.replace_triggered_by {
+            self.expression(trigger, allowed);
+            let is_resource = trigger.references().iter().any(|reference| {
+                matches!(reference.subject, Subject::Resource { mode: Mode::Managed | Mode::Data, .. })
+            });
+            if !is_resource && trigger.problems().is_empty() {
+                let detail = "Each item is a resource, one of its instances, or an attribute of one: its change is what triggers the replacement.";
+                let summary = "Invalid replace_triggered_by expression";
+                let diagnostic = Diagnostic::error("replace-trigger", summary, detail).at(trigger.span());
+                self.push(diagnostic.hint("To be replaced by the change of any value, keep it in a terraform_data resource and name that."));
+            }
+        }
         self.conditions(&lifecycle.preconditions, allowed);
         self.conditions(&lifecycle.postconditions, Allowed { itself: true, ..allowed });
     }
@@ -116,6 +225,13 @@ impl Checker<'_> {
 
     fn reference(&self, reference: &Reference, allowed: Allowed) -> Option<Diagnostic> {
         let module = self.module;
+        let is_declaration = matches!(
+            reference.subject,
+            Subject::Variable(_) | Subject::Local(_) | Subject::Module(_) | Subject::Resource { .. }
+        );
+        if is_declaration && module.is_incomplete {
+            return None;
+        }
         match &reference.subject {
             Subject::Variable(name) => (!module.variables.contains_key(name)).then(|| {
                 let detail = format!("An input variable with the name \"{name}\" has not been declared.");
@@ -175,7 +291,8 @@ impl Checker<'_> {
         let is_indexed = matches!(reference.steps.first(), Some(TraversalStep::Index(_)));
         let has_instances = call.count.is_some() || call.for_each.is_some();
         // Without the index the step is an instance's key, which is not known here.
-        if has_instances && !is_indexed || call.module.outputs.contains_key(output) {
+        let is_known = call.module.is_incomplete || call.module.outputs.contains_key(output);
+        if has_instances && !is_indexed || is_known {
             return None;
         }
         let detail = format!(
@@ -187,19 +304,29 @@ impl Checker<'_> {
     }
 
     fn resource_reference(&self, mode: Mode, type_name: &ArcStr, name: &ArcStr) -> Option<Diagnostic> {
-        if self.module.resource(mode, type_name, name).is_some() {
-            return None;
+        if let Some(resource) = self.module.resource(mode, type_name, name) {
+            let around = resource.check.as_ref().filter(|_| resource.check != self.check)?;
+            let detail = format!(
+                "The data source data.{type_name}.{name} belongs to the check block \"{around}\" and can be named only there."
+            );
+            let diagnostic = Diagnostic::error("scoped-reference", "Reference to scoped resource", detail);
+            return Some(diagnostic.hint("Move the data block out of the check block to use it elsewhere."));
         }
-        let word = if mode == Mode::Data { "data" } else { "managed" };
+        let word = match mode {
+            Mode::Managed => "managed",
+            Mode::Data => "data",
+            Mode::Ephemeral => "ephemeral",
+        };
         let detail = format!(
             "A {word} resource \"{type_name}\" \"{name}\" has not been declared in {}.",
             self.place()
         );
         let mut diagnostic =
             Diagnostic::error("unknown-resource", "Reference to undeclared resource", detail);
-        let other = if mode == Mode::Data { Mode::Managed } else { Mode::Data };
-        diagnostic.hint = if self.module.resource(other, type_name, name).is_some() {
-            let subject = Subject::Resource { mode: other, type_name: type_name.clone(), name: name.clone() };
+        let others = [Mode::Managed, Mode::Data, Mode::Ephemeral].into_iter().filter(|other| *other != mode);
+        let other = others.into_iter().find(|other| self.module.resource(*other, type_name, name).is_some());
+        diagnostic.hint = if let Some(mode) = other {
+            let subject = Subject::Resource { mode, type_name: type_name.clone(), name: name.clone() };
             Some(format!("Did you mean {subject}?"))
         } else {
             let given = format!("{type_name}.{name}");

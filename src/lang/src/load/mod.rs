@@ -4,8 +4,18 @@
 //! Invariant: each folder is read once, however many calls lead to it, and its findings are reported once.
 
 mod arguments;
+#[cfg(test)]
+mod block_tests;
 mod call;
 mod check;
+mod conditions;
+mod encryption;
+#[cfg(test)]
+mod file_tests;
+mod files;
+mod merge;
+mod provisioner;
+mod refactor;
 mod resource;
 mod settings;
 #[cfg(test)]
@@ -14,8 +24,7 @@ mod variable;
 
 use crate::lexer::is_identifier;
 use crate::module::{Module, ModuleCall};
-use crate::parser::parse_file;
-use crate::source::{Source, SourceError, join_path};
+use crate::source::Source;
 use crate::suggest;
 use crate::syntax::{BlockSyntax, BodySyntax};
 use arcstr::ArcStr;
@@ -34,6 +43,7 @@ pub fn load(source: &dyn Source, sources: &mut Sources) -> (Arc<Module>, Diagnos
         diagnostics: Diagnostics::new(),
         loaded: FxHashMap::default(),
         open: Vec::new(),
+        is_incomplete: false,
     };
     let module = loader.module(".", &[], None);
     (module, loader.diagnostics)
@@ -47,23 +57,37 @@ struct Loader<'a> {
     loaded: FxHashMap<String, Arc<Module>>,
     /// Folders of the modules that are being loaded, from the root down.
     open: Vec<String>,
+    /// Whether something in the module at hand could not be read: nothing is to be called undeclared then.
+    is_incomplete: bool,
 }
 
-/// Block types of the language that are understood by later versions only.
-const NOT_YET: [&str; 8] = ["moved", "removed", "import", "check", "ephemeral", "language", "action", "list"];
+/// Block types of a configuration file.
+const BLOCKS: [&str; 14] = [
+    "terraform",
+    "language",
+    "variable",
+    "locals",
+    "output",
+    "provider",
+    "resource",
+    "data",
+    "ephemeral",
+    "module",
+    "check",
+    "moved",
+    "removed",
+    "import",
+];
 
-const BLOCKS: [&str; 8] =
-    ["terraform", "variable", "locals", "output", "provider", "resource", "data", "module"];
+/// Block types that only Terraform has, and what to use in their place.
+const TERRAFORM_ONLY: [(&str, &str); 2] = [
+    ("action", "Run the command from a provisioner, or manage the thing itself as a resource."),
+    ("list", "Name the objects to take over in import blocks."),
+];
 
 impl Loader<'_> {
     fn report(&mut self, code: &str, summary: impl Into<String>, detail: impl Into<String>, span: Span) {
         self.diagnostics.push(Diagnostic::error(code, summary, detail).at(span));
-    }
-
-    /// The one place that says what this version does not do yet.
-    fn not_yet(&mut self, what: &str, span: Span) {
-        let detail = format!("This version of Formwork does not support {what} yet.");
-        self.report("not-supported-yet", "Not supported yet", detail, span);
     }
 
     /// `main.tf:12`, for messages that name a second place.
@@ -84,8 +108,10 @@ impl Loader<'_> {
         }
         let mut module = Module { path: path.to_vec(), directory: directory.to_owned(), ..Module::default() };
         self.open.push(directory.to_owned());
+        let outer = std::mem::take(&mut self.is_incomplete);
         let bodies = self.files(directory, called_at);
         self.blocks(&bodies, &mut module);
+        module.is_incomplete = std::mem::replace(&mut self.is_incomplete, outer);
         self.open.pop();
         self.check(&module);
         let module = Arc::new(module);
@@ -93,77 +119,15 @@ impl Loader<'_> {
         module
     }
 
-    /// The syntax of every configuration file of a folder, in the order of their names.
-    fn files(&mut self, directory: &str, called_at: Option<Span>) -> Vec<BodySyntax> {
-        let mut names = match self.source.list(directory) {
-            Ok(names) => names,
-            Err(error) => {
-                let detail = format!("The directory {directory} could not be read: {error}.");
-                let diagnostic = Diagnostic::error("module-directory", "Unreadable module directory", detail);
-                self.diagnostics.push(match called_at {
-                    Some(span) => diagnostic.at(span),
-                    None => diagnostic,
-                });
-                return Vec::new();
-            }
-        };
-        names.retain(|name| is_configuration(name));
-        names.sort();
-        let shadowed = |name: &String| {
-            name.strip_suffix(".tf").is_some_and(|stem| names.contains(&format!("{stem}.tofu")))
-        };
-        let names: Vec<String> = names.iter().filter(|name| !shadowed(name)).cloned().collect();
-        let mut bodies = Vec::with_capacity(names.len());
-        for name in names {
-            bodies.extend(self.file(&join_path(directory, &name), &name));
-        }
-        bodies
-    }
-
-    fn file(&mut self, path: &str, name: &str) -> Option<BodySyntax> {
-        let text = match self.source.read(path) {
-            Ok(bytes) => String::from_utf8(bytes),
-            Err(error) => {
-                let reason =
-                    if error == SourceError::NotFound { "it is gone".to_owned() } else { error.to_string() };
-                let detail = format!("The file {path} could not be read: {reason}.");
-                self.diagnostics.push(Diagnostic::error("unreadable-file", "Failed to read file", detail));
-                return None;
-            }
-        };
-        let (text, faulty) = match text {
-            Ok(text) => (text, None),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                (String::from_utf8_lossy(error.as_bytes()).into_owned(), u32::try_from(at).ok())
-            }
-        };
-        let file = self.sources.add(path, text.as_str());
-        if let Some(at) = faulty {
-            let detail = "All input files must be UTF-8 encoded. Ensure that UTF-8 encoding is selected in your editor.";
-            self.report("encoding", "Invalid character encoding", detail, Span::new(file, at, at + 1));
-            return None;
-        }
-        let start = Span::new(file, 0, 0);
-        if name.rsplit('.').next() == Some("json") {
-            self.not_yet("configuration in JSON", start);
-            return None;
-        }
-        let stem = name.split('.').next().unwrap_or_default();
-        if stem == "override" || stem.ends_with("_override") {
-            self.not_yet("override files", start);
-            return None;
-        }
-        let (body, diagnostics) = parse_file(file, &text);
-        self.diagnostics.append(diagnostics);
-        Some(body)
-    }
-
     fn blocks(&mut self, bodies: &[BodySyntax], module: &mut Module) {
         for body in bodies {
             for attribute in &body.attributes {
                 let detail = format!("An argument named \"{}\" is not expected here.", attribute.name);
-                self.report("unsupported-argument", "Unsupported argument", detail, attribute.name_span);
+                let mut diagnostic =
+                    Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
+                        .at(attribute.name_span);
+                diagnostic.hint = suggest::hint(&attribute.name, BLOCKS);
+                self.diagnostics.push(diagnostic);
             }
             for block in &body.blocks {
                 let start = self.diagnostics.len();
@@ -182,10 +146,23 @@ impl Loader<'_> {
             "locals" => self.locals(block, module),
             "output" => self.output(block, module),
             "provider" => self.provider(block, module),
-            "resource" | "data" => self.resource(block, module),
+            "resource" | "data" | "ephemeral" => self.resource(block, None, module),
             "module" => self.call(block, module),
-            kind if NOT_YET.contains(&kind) => self.not_yet(&format!("{kind} blocks"), block.header),
+            "language" => self.language(block, module),
+            "check" => self.check_block(block, module),
+            "moved" => self.moved(block, module),
+            "removed" => self.removed(block, module),
+            "import" => self.import(block, module),
             kind => {
+                if let Some((_, instead)) = TERRAFORM_ONLY.iter().find(|(only, _)| *only == kind) {
+                    let detail = format!(
+                        "The \"{kind}\" block belongs to Terraform's own tools, which Formwork does not follow."
+                    );
+                    let summary = format!("The \"{kind}\" block is not supported");
+                    let diagnostic = Diagnostic::error("terraform-only", summary, detail).at(block.header);
+                    self.diagnostics.push(diagnostic.hint(*instead));
+                    return;
+                }
                 let detail = format!("Blocks of type \"{kind}\" are not expected here.");
                 let mut diagnostic = Diagnostic::error("unsupported-block", "Unsupported block type", detail)
                     .at(block.kind_span);
@@ -202,11 +179,13 @@ impl Loader<'_> {
         if let Some((_, span)) = block.labels.get(N) {
             let detail = format!("Only {N} {plural} ({}) are expected for {kind} blocks.", names.join(", "));
             self.report("block-labels", format!("Extraneous label for {kind}"), detail, *span);
+            self.is_incomplete = true;
             return None;
         }
         if let Some(missing) = names.get(block.labels.len()) {
             let detail = format!("All {kind} blocks must have {N} {plural} ({}).", names.join(", "));
             self.report("block-labels", format!("Missing {missing} for {kind}"), detail, block.header);
+            self.is_incomplete = true;
             return None;
         }
         let mut is_valid = true;
@@ -223,12 +202,6 @@ impl Loader<'_> {
         let detail = "A name must start with a letter or underscore and may contain only letters, digits, underscores, and dashes.";
         self.report("invalid-name", summary, detail, span);
     }
-}
-
-fn is_configuration(name: &str) -> bool {
-    let is_ignored =
-        name.starts_with('.') || name.ends_with('~') || name.starts_with('#') && name.ends_with('#');
-    !is_ignored && [".tf", ".tofu", ".tf.json", ".tofu.json"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// The same module, called from elsewhere: everything but the paths is shared.

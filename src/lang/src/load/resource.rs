@@ -2,33 +2,44 @@
 
 use super::Loader;
 use super::arguments::argument;
+use crate::body::ESCAPE;
 use crate::compile::compile;
+use crate::expression::Expression;
 use crate::module::{IgnoreChanges, Lifecycle, Module, Resource};
 use crate::scope::Mode;
-use crate::syntax::{BlockSyntax, Expr, ExprKind};
+use crate::syntax::{BlockSyntax, BodySyntax, Expr, ExprKind};
+use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
 use formwork_value::{Path, PathStep};
 
 /// Meta-arguments and meta-blocks; the rest is the type's own.
-const META: [&str; 8] =
-    ["count", "for_each", "provider", "depends_on", "lifecycle", "connection", "provisioner", "_"];
+const META: [&str; 9] = [
+    "count",
+    "for_each",
+    "provider",
+    "depends_on",
+    "lifecycle",
+    "connection",
+    "provisioner",
+    "locals",
+    ESCAPE,
+];
 
 impl Loader<'_> {
-    pub(super) fn resource(&mut self, block: &BlockSyntax, module: &mut Module) {
+    /// A resource, data or ephemeral block, on its own or in a `check` block.
+    pub(super) fn resource(&mut self, block: &BlockSyntax, check: Option<&ArcStr>, module: &mut Module) {
         let Some([type_name, name]) = self.labels(block, ["type", "name"]) else { return };
-        let mode = if block.kind == "data" { Mode::Data } else { Mode::Managed };
+        let mode = match block.kind.as_str() {
+            "data" => Mode::Data,
+            "ephemeral" => Mode::Ephemeral,
+            _ => Mode::Managed,
+        };
         let body = &block.body;
-        for nested in &body.blocks {
-            match nested.kind.as_str() {
-                "connection" => self.not_yet("connection blocks", nested.header),
-                "provisioner" => self.not_yet("provisioner blocks", nested.header),
-                "_" => self.not_yet("escape blocks", nested.header),
-                _ => {}
-            }
-        }
+        self.refuse_misplaced(block, mode, check.is_some());
         self.refuse_count_with_for_each(block);
         let provider =
             body.attribute("provider").and_then(|attribute| self.provider_reference(&attribute.value));
+        let is_managed = mode == Mode::Managed;
         let resource = Resource {
             mode,
             count: argument(body, "count"),
@@ -36,6 +47,9 @@ impl Loader<'_> {
             provider,
             depends_on: self.depends_on(body),
             lifecycle: self.lifecycle(block, mode),
+            connection: if is_managed { self.connection(body) } else { None },
+            provisioners: if is_managed { self.provisioners(body) } else { Vec::new() },
+            check: check.cloned(),
             body: self.body(body, block.header, &block.title().into(), &META),
             span: block.header,
             type_name,
@@ -43,12 +57,39 @@ impl Loader<'_> {
         };
         if let Some(first) = module.resource(mode, &resource.type_name, &resource.name) {
             let first = first.span;
-            let word = if mode == Mode::Data { "data resource" } else { "resource" };
+            let word = match mode {
+                Mode::Managed => "resource",
+                Mode::Data => "data resource",
+                Mode::Ephemeral => "ephemeral resource",
+            };
             let summary = format!("Duplicate {word} \"{}\" configuration", resource.type_name);
             let what = format!("A {} {word} named \"{}\"", resource.type_name, resource.name);
             return self.duplicate(summary, what, first, block.header);
         }
         module.add_resource(resource);
+    }
+
+    /// Refuses meta-arguments and meta-blocks that this kind of block has no use for.
+    fn refuse_misplaced(&mut self, block: &BlockSyntax, mode: Mode, is_in_check: bool) {
+        for nested in &block.body.blocks {
+            let kind = nested.kind.as_str();
+            let is_misplaced = match kind {
+                "connection" | "provisioner" => mode != Mode::Managed,
+                "locals" => true,
+                _ => false,
+            };
+            if is_misplaced {
+                let detail =
+                    format!("Blocks of type \"{kind}\" are not expected in {} blocks.", mode.keyword());
+                self.report("unsupported-block", "Unsupported block type", detail, nested.header);
+            }
+        }
+        for name in ["count", "for_each"] {
+            if let Some(attribute) = block.body.attribute(name).filter(|_| is_in_check) {
+                let detail = format!("A data block in a check block is one object: it cannot have {name}.");
+                self.report("check-data", "Invalid data block", detail, attribute.name_span);
+            }
+        }
     }
 
     pub(super) fn refuse_count_with_for_each(&mut self, block: &BlockSyntax) {
@@ -61,33 +102,25 @@ impl Loader<'_> {
     }
 
     fn lifecycle(&mut self, block: &BlockSyntax, mode: Mode) -> Lifecycle {
+        const ARGUMENTS: [&str; 6] = [
+            "enabled",
+            "create_before_destroy",
+            "prevent_destroy",
+            "ignore_changes",
+            "replace_triggered_by",
+            "destroy",
+        ];
         let mut lifecycle = Lifecycle::default();
-        let mut blocks = block.body.blocks.iter().filter(|nested| nested.kind == "lifecycle");
-        let Some(nested) = blocks.next() else { return lifecycle };
-        if let Some(second) = blocks.next() {
-            self.duplicate("Duplicate lifecycle block", "A lifecycle block", nested.header, second.header);
-        }
+        let Some(nested) = self.single(&block.body, "lifecycle") else { return lifecycle };
         self.labels(nested, []);
         let body = &nested.body;
-        for (argument, what) in [("destroy", "lifecycle.destroy"), ("enabled", "lifecycle.enabled")] {
-            if let Some(attribute) = body.attribute(argument) {
-                self.not_yet(what, attribute.name_span);
-            }
-        }
-        if mode == Mode::Data {
-            self.only(body, &["enabled"], &["precondition", "postcondition"]);
-        } else {
-            const ARGUMENTS: [&str; 6] = [
-                "create_before_destroy",
-                "prevent_destroy",
-                "ignore_changes",
-                "replace_triggered_by",
-                "destroy",
-                "enabled",
-            ];
-            self.only(body, &ARGUMENTS, &["precondition", "postcondition"]);
+        lifecycle.enabled = self.enabled(&block.body, body);
+        let arguments = if mode == Mode::Managed { ARGUMENTS.as_slice() } else { &ARGUMENTS[..1] };
+        self.only(body, arguments, &["precondition", "postcondition"]);
+        if mode == Mode::Managed {
             lifecycle.create_before_destroy = self.flag(body, "create_before_destroy");
             lifecycle.prevent_destroy = argument(body, "prevent_destroy");
+            lifecycle.destroy = self.flag(body, "destroy");
             if let Some(attribute) = body.attribute("ignore_changes") {
                 lifecycle.ignore_changes = self.ignore_changes(&attribute.value);
             }
@@ -99,6 +132,21 @@ impl Loader<'_> {
         lifecycle.preconditions = self.conditions(body, "precondition");
         lifecycle.postconditions = self.conditions(body, "postcondition");
         lifecycle
+    }
+
+    /// `lifecycle.enabled`, which takes the place of `count` and `for_each`.
+    pub(super) fn enabled(&mut self, body: &BodySyntax, lifecycle: &BodySyntax) -> Option<Expression> {
+        let attribute = lifecycle.attribute("enabled")?;
+        for name in ["count", "for_each"] {
+            if body.attribute(name).is_some() {
+                let summary = format!("Invalid combination of \"enabled\" and \"{name}\"");
+                let detail = format!(
+                    "A block has either lifecycle.enabled or {name}: each says how many instances there are."
+                );
+                self.report("enabled-and-count", summary, detail, attribute.name_span);
+            }
+        }
+        Some(compile(&attribute.value, &[]))
     }
 
     fn ignore_changes(&mut self, expression: &Expr) -> IgnoreChanges {

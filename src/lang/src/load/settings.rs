@@ -1,13 +1,24 @@
 //! `terraform` and `provider` blocks.
 
 use super::Loader;
-use crate::body::{Body, BodyContext};
+use super::arguments::argument;
+use crate::body::{Body, BodyContext, ESCAPE};
 use crate::lexer::is_identifier;
-use crate::module::{BackendBlock, Module, ProviderBlock, RequiredProvider, Settings};
+use crate::module::{BackendBlock, Module, ProviderBlock, ProviderMeta, RequiredProvider, Settings};
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
 use formwork_value::Type;
+
+/// The one edition of the language.
+const EDITION: &str = "tofu2024";
+
+/// Arguments and blocks of `provider` blocks that are not the provider's own.
+const TAKEN: [&str; 9] =
+    ["alias", "version", "for_each", "count", "depends_on", "source", "lifecycle", "locals", ESCAPE];
+
+const RESERVED_ARGUMENTS: [&str; 3] = ["count", "depends_on", "source"];
+const RESERVED_BLOCKS: [&str; 2] = ["lifecycle", "locals"];
 
 const NESTED: [&str; 5] = ["backend", "required_providers", "cloud", "encryption", "provider_meta"];
 
@@ -15,14 +26,8 @@ impl Loader<'_> {
     pub(super) fn settings(&mut self, block: &BlockSyntax, module: &mut Module) {
         self.labels(block, []);
         self.only(&block.body, &["required_version", "experiments"], &NESTED);
-        if let Some(attribute) = block.body.attribute("experiments") {
-            self.not_yet("experiments", attribute.name_span);
-        }
-        if let Some(attribute) = block.body.attribute("required_version")
-            && let Some(version) = self.text(&block.body, "required_version")
-        {
-            module.settings.required_version.push((version, attribute.value.span));
-        }
+        self.experiments(&block.body);
+        self.version_constraint(&block.body, "required_version", &mut module.settings);
         for nested in &block.body.blocks {
             match nested.kind.as_str() {
                 "required_providers" => self.required_providers(nested, &mut module.settings),
@@ -34,11 +39,59 @@ impl Loader<'_> {
                     self.diagnostics
                         .push(diagnostic.hint("Use a \"backend\" block to say where the state is kept."));
                 }
-                "encryption" => self.not_yet("encryption blocks", nested.header),
-                "provider_meta" => self.not_yet("provider_meta blocks", nested.header),
+                "encryption" => self.encryption(nested, &mut module.settings),
+                "provider_meta" => self.provider_meta(nested, &mut module.settings),
                 _ => {}
             }
         }
+    }
+
+    /// `language` blocks.
+    pub(super) fn language(&mut self, block: &BlockSyntax, module: &mut Module) {
+        self.labels(block, []);
+        self.only(&block.body, &["edition", "experiments"], &["compatible_with"]);
+        self.experiments(&block.body);
+        if let Some(edition) = block.body.attribute("edition")
+            && edition.value.keyword() != Some(EDITION)
+        {
+            let detail = format!("There is one edition of the language, {EDITION}, which is the default.");
+            self.report("language-edition", "Unsupported language edition", detail, edition.value.span);
+        }
+        for nested in &block.body.blocks {
+            // Whatever else stands in the block is addressed to other programs.
+            self.labels(nested, []);
+            self.version_constraint(&nested.body, "opentofu", &mut module.settings);
+        }
+    }
+
+    fn experiments(&mut self, body: &BodySyntax) {
+        let Some(attribute) = body.attribute("experiments") else { return };
+        for item in self.list(&attribute.value) {
+            let detail = match item.keyword() {
+                Some(name) => format!("There is no experiment named \"{name}\"."),
+                None => "An experiment is named by a keyword, without quotes.".to_owned(),
+            };
+            let diagnostic = Diagnostic::error("experiment", "Unknown experiment", detail).at(item.span);
+            self.diagnostics.push(diagnostic.hint("Remove it: all of the language is stable."));
+        }
+    }
+
+    fn version_constraint(&mut self, body: &BodySyntax, name: &str, settings: &mut Settings) {
+        if let Some(attribute) = body.attribute(name)
+            && let Some(version) = self.text(body, name)
+        {
+            settings.required_version.push((version, attribute.value.span));
+        }
+    }
+
+    fn provider_meta(&mut self, block: &BlockSyntax, settings: &mut Settings) {
+        let Some([provider]) = self.labels(block, ["provider"]) else { return };
+        if let Some(first) = settings.provider_meta.iter().find(|one| one.provider == provider) {
+            let (first, what) = (first.span, format!("A provider_meta block for \"{provider}\""));
+            return self.duplicate("Duplicate provider_meta block", what, first, block.header);
+        }
+        let body = self.body(&block.body, block.header, &block.title().into(), &[]);
+        settings.provider_meta.push(ProviderMeta { provider, body, span: block.header });
     }
 
     fn backend(&mut self, block: &BlockSyntax, settings: &mut Settings) {
@@ -105,12 +158,13 @@ impl Loader<'_> {
 
     pub(super) fn provider(&mut self, block: &BlockSyntax, module: &mut Module) {
         let Some([name]) = self.labels(block, ["name"]) else { return };
-        for (argument, what) in
-            [("for_each", "for_each of provider blocks"), ("count", "count of provider blocks")]
-        {
-            if let Some(attribute) = block.body.attribute(argument) {
-                self.not_yet(what, attribute.name_span);
+        for name in RESERVED_ARGUMENTS {
+            if let Some(attribute) = block.body.attribute(name) {
+                self.reserved(block, &format!("argument name \"{name}\""), attribute.name_span);
             }
+        }
+        for nested in block.body.blocks.iter().filter(|one| RESERVED_BLOCKS.contains(&one.kind.as_str())) {
+            self.reserved(block, &format!("block type name \"{}\"", nested.kind), nested.kind_span);
         }
         if let Some(attribute) = block.body.attribute("version") {
             let detail =
@@ -136,8 +190,23 @@ impl Loader<'_> {
             };
             return self.duplicate("Duplicate provider configuration", what, first, block.header);
         }
-        let taken = ["alias", "version", "for_each", "count"];
-        let body = self.body(&block.body, block.header, &block.title().into(), &taken);
-        module.providers.push(ProviderBlock { name, alias, body, span: block.header });
+        let for_each = argument(&block.body, "for_each");
+        if let (Some(for_each), None) = (&for_each, &alias) {
+            let detail = "Only a configuration with an alias may have for_each: its instances are named NAME.ALIAS[KEY].";
+            let diagnostic =
+                Diagnostic::error("provider-for-each", "Alias required when using for_each", detail);
+            self.diagnostics.push(diagnostic.at(for_each.span()).hint("Add an alias argument."));
+        }
+        let body = self.body(&block.body, block.header, &block.title().into(), &TAKEN);
+        module.providers.push(ProviderBlock { name, alias, for_each, body, span: block.header });
+    }
+
+    /// Refuses a name that the language keeps for itself.
+    fn reserved(&mut self, block: &BlockSyntax, what: &str, span: Span) {
+        let detail =
+            format!("The {what} is reserved in {} blocks for use by the language itself.", block.kind);
+        let diagnostic = Diagnostic::error("reserved-name", "Reserved name", detail).at(span);
+        self.diagnostics
+            .push(diagnostic.hint("If the provider has something of that name, put it in a block named _."));
     }
 }

@@ -7,7 +7,7 @@ use crate::source::{MemorySource, RecordingSource};
 use formwork_diagnostic::{Diagnostics, Sources};
 use std::sync::Arc;
 
-fn load_files(files: &[(&str, &str)]) -> (Arc<Module>, Diagnostics, Sources) {
+pub(super) fn load_files(files: &[(&str, &str)]) -> (Arc<Module>, Diagnostics, Sources) {
     let source: MemorySource = files.iter().map(|(path, text)| (*path, *text)).collect();
     let mut sources = Sources::new();
     let (module, diagnostics) = load(&source, &mut sources);
@@ -15,7 +15,7 @@ fn load_files(files: &[(&str, &str)]) -> (Arc<Module>, Diagnostics, Sources) {
 }
 
 /// Each finding as `file:line summary [hint]`.
-fn shown(diagnostics: &Diagnostics, sources: &Sources) -> Vec<String> {
+pub(super) fn shown(diagnostics: &Diagnostics, sources: &Sources) -> Vec<String> {
     let show = |one: &formwork_diagnostic::Diagnostic| {
         let place = one.subject.and_then(|span| {
             let file = sources.get(span.file)?;
@@ -27,7 +27,7 @@ fn shown(diagnostics: &Diagnostics, sources: &Sources) -> Vec<String> {
     diagnostics.iter().map(show).collect()
 }
 
-fn faults(files: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn faults(files: &[(&str, &str)]) -> Vec<String> {
     let (_, diagnostics, sources) = load_files(files);
     shown(&diagnostics, &sources)
 }
@@ -225,15 +225,16 @@ const FAULTS: &[(&str, &str)] = &[
         "resource \"a\" \"b\" {\n  lifecycle {\n    ignore_changes = [f()]\n  }\n}\n",
         "main.tf:3 Invalid ignore_changes item [To ignore all changes, write ignore_changes = all.]",
     ),
-    ("resource \"a\" \"b\" {\n  provisioner \"local-exec\" {}\n}\n", "main.tf:2 Not supported yet"),
-    ("moved {\n}\n", "main.tf:1 Not supported yet"),
     ("provider \"a\" {}\nprovider \"a\" {}\n", "main.tf:2 Duplicate provider configuration"),
     (
         "terraform {\n  cloud {}\n}\n",
         "main.tf:2 Cloud block not supported [Use a \"backend\" block to say where the state is kept.]",
     ),
     ("module \"m\" {}\n", "main.tf:1 Missing required argument"),
-    ("module \"m\" {\n  source = \"registry/x/y\"\n}\n", "main.tf:2 Not supported yet"),
+    (
+        "module \"m\" {\n  source = \"registry/x/y\"\n}\n",
+        "main.tf:2 Unsupported module source [Put a copy of the module beside this configuration.]",
+    ),
     ("module \"m\" {\n  source = \"./none\"\n}\n", "main.tf:2 Unreadable module directory"),
     ("module \"m\" {\n  source = \"./m\"\n}\n", "main.tf:1 Missing required argument"),
     (

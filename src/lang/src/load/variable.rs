@@ -29,9 +29,6 @@ impl Loader<'_> {
             );
             self.report("invalid-name", "Invalid variable name", detail, block.labels[0].1);
         }
-        if let Some(attribute) = body.attribute("const") {
-            self.not_yet("const variables", attribute.name_span);
-        }
         let constraint = match body.attribute("type") {
             Some(attribute) => parse_constraint(&attribute.value, &mut self.diagnostics),
             None => TypeConstraint::any(),
@@ -45,6 +42,7 @@ impl Loader<'_> {
             description: self.text(body, "description"),
             sensitive: self.flag(body, "sensitive").unwrap_or(false),
             ephemeral: self.flag(body, "ephemeral").unwrap_or(false),
+            constant: self.flag(body, "const").unwrap_or(false),
             nullable,
             deprecated: self.text(body, "deprecated"),
             validations: self.conditions(body, "validation"),
@@ -106,15 +104,21 @@ impl Loader<'_> {
     }
 
     pub(super) fn output(&mut self, block: &BlockSyntax, module: &mut Module) {
-        const ARGUMENTS: [&str; 6] =
-            ["value", "description", "sensitive", "ephemeral", "depends_on", "deprecated"];
+        const ARGUMENTS: [&str; 7] =
+            ["value", "type", "description", "sensitive", "ephemeral", "depends_on", "deprecated"];
         let Some([name]) = self.labels(block, ["name"]) else { return };
         let body = &block.body;
         self.only(body, &ARGUMENTS, &["precondition"]);
-        let Some(value) = self.required(block, "value") else { return };
+        let Some(value) = self.required(block, "value") else {
+            self.is_incomplete = true;
+            return;
+        };
         let output = Output {
             name: name.clone(),
             value: compile(&value.value, &[]),
+            constraint: body
+                .attribute("type")
+                .map(|attribute| parse_constraint(&attribute.value, &mut self.diagnostics)),
             description: self.text(body, "description"),
             sensitive: self.flag(body, "sensitive").unwrap_or(false),
             ephemeral: self.flag(body, "ephemeral").unwrap_or(false),

@@ -7,10 +7,13 @@ use arcstr::ArcStr;
 use formwork_diagnostic::Span;
 use formwork_value::{Type, Value};
 
+fn empty_body(span: Span) -> BodySyntax {
+    BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span, is_incomplete: false }
+}
+
 impl Parser<'_> {
     pub(super) fn file_body(&mut self) -> BodySyntax {
-        let mut body =
-            BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: Span::new(self.file, 0, 0) };
+        let mut body = empty_body(Span::new(self.file, 0, 0));
         loop {
             self.items(&mut body);
             if self.peek().kind == TokenKind::End {
@@ -51,6 +54,7 @@ impl Parser<'_> {
     fn item(&mut self, body: &mut BodySyntax) -> Parsed<()> {
         let name = self.read();
         if name.kind != TokenKind::Identifier {
+            body.is_incomplete = true;
             return match name.kind {
                 TokenKind::OpenQuote => {
                     self.fail(name, "Invalid argument name", "Argument names must not be quoted.")
@@ -98,11 +102,14 @@ impl Parser<'_> {
                 }
                 Ok(())
             }
-            _ => self.fail(
+            _ => {
+                body.is_incomplete = true;
+                self.fail(
                 next,
                 "Argument or block definition required",
                 "An argument or block definition is required here. To set an argument, use the equals sign \"=\" to introduce the argument value.",
-            ),
+                )
+            }
         }
     }
 
@@ -121,22 +128,49 @@ impl Parser<'_> {
     fn attribute(&mut self, name: Token) -> Parsed<AttributeSyntax> {
         self.read();
         let value = self.expression()?;
-        Ok(AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: self.span(name), value })
+        Ok(AttributeSyntax {
+            name: ArcStr::from(self.text(name)),
+            name_span: self.span(name),
+            value,
+            json: None,
+        })
     }
 
     fn unreadable(&self, name: Token) -> AttributeSyntax {
         let span = self.span(name);
         let value = Expr { kind: ExprKind::Literal(Value::unknown(Type::Dynamic)), span };
-        AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: span, value }
+        AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: span, value, json: None }
     }
 
     /// A block; where its body is faulty, what could be read of it stays.
     fn block(&mut self, kind: Token, into: &mut BodySyntax) -> Parsed<()> {
+        let (labels, open) = self.block_header().inspect_err(|_| into.is_incomplete = true)?;
+        let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
+        let mut body = empty_body(self.span(open));
+        let result = self.block_body(open, header, &mut body);
+        if result.is_err() {
+            body.is_incomplete = true;
+            // What follows may have been taken for a part of this block.
+            into.is_incomplete |= self.peek().kind == TokenKind::End;
+        }
+        let kind_span = self.span(kind);
+        into.blocks.push(BlockSyntax {
+            kind: ArcStr::from(self.text(kind)),
+            kind_span,
+            labels,
+            body,
+            header,
+        });
+        result
+    }
+
+    /// Labels up to the opening brace.
+    fn block_header(&mut self) -> Parsed<(Vec<(ArcStr, Span)>, Token)> {
         let mut labels = Vec::new();
-        let open = loop {
+        loop {
             let token = self.peek();
             match token.kind {
-                TokenKind::OpenBrace => break self.read(),
+                TokenKind::OpenBrace => return Ok((labels, self.read())),
                 TokenKind::OpenQuote => labels.push(self.quoted_label()?),
                 TokenKind::Identifier => {
                     self.read();
@@ -164,19 +198,7 @@ impl Parser<'_> {
                     );
                 }
             }
-        };
-        let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
-        let mut body = BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span: self.span(open) };
-        let result = self.block_body(open, header, &mut body);
-        let kind_span = self.span(kind);
-        into.blocks.push(BlockSyntax {
-            kind: ArcStr::from(self.text(kind)),
-            kind_span,
-            labels,
-            body,
-            header,
-        });
-        result
+        }
     }
 
     fn block_body(&mut self, open: Token, header: Span, body: &mut BodySyntax) -> Parsed<()> {

@@ -7,6 +7,7 @@ mod body;
 mod expression;
 mod template;
 
+use crate::json::Places;
 use crate::lexer::{LexMode, Token, TokenKind, lex};
 use crate::syntax::{BodySyntax, Expr};
 use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Span};
@@ -48,9 +49,25 @@ pub(crate) fn parse_template(file: FileId, text: &str) -> (Option<Expr>, Diagnos
     (template.ok(), parser.diagnostics)
 }
 
+/// A text that is one expression and stands in a string of a JSON document.
+pub(crate) fn parse_expression_at(file: FileId, text: &str, places: Places) -> (Option<Expr>, Diagnostics) {
+    let mut parser = Parser::new(file, text, LexMode::Normal).in_document(places);
+    let expression = parser.whole_expression();
+    (expression.ok(), parser.diagnostics)
+}
+
+/// A template that is a string of a JSON document.
+pub(crate) fn parse_template_at(file: FileId, text: &str, places: Places) -> (Option<Expr>, Diagnostics) {
+    let mut parser = Parser::new(file, text, LexMode::Template).in_document(places);
+    let template = parser.template(TokenKind::End, false);
+    (template.ok(), parser.diagnostics)
+}
+
 struct Parser<'a> {
     text: &'a str,
     file: FileId,
+    /// Where the text stands, when it is not the file itself.
+    places: Option<Places>,
     /// Without comments.
     tokens: Vec<Token>,
     at: usize,
@@ -68,7 +85,37 @@ impl<'a> Parser<'a> {
     fn new(file: FileId, text: &'a str, mode: LexMode) -> Self {
         let (mut tokens, diagnostics) = lex(file, text, mode);
         tokens.retain(|token| token.kind != TokenKind::Comment);
-        Self { text, file, tokens, at: 0, ignores_newlines: false, depth: 0, height: 0, last_end: 0, diagnostics }
+        Self {
+            text,
+            file,
+            places: None,
+            tokens,
+            at: 0,
+            ignores_newlines: false,
+            depth: 0,
+            height: 0,
+            last_end: 0,
+            diagnostics,
+        }
+    }
+
+    /// The same, for a text that is a string of a document.
+    fn in_document(mut self, places: Places) -> Self {
+        let in_file = |span: Span| Span::new(span.file, places.in_file(span.start), places.in_file(span.end));
+        for diagnostic in &mut self.diagnostics {
+            diagnostic.subject = diagnostic.subject.map(in_file);
+            diagnostic.context = diagnostic.context.map(in_file);
+        }
+        self.places = Some(places);
+        self
+    }
+
+    /// The span of two bytes of the text.
+    fn span_of_bytes(&self, start: u32, end: u32) -> Span {
+        match &self.places {
+            None => Span::new(self.file, start, end),
+            Some(places) => Span::new(self.file, places.in_file(start), places.in_file(end)),
+        }
     }
 
     fn position(&self) -> usize {
@@ -101,12 +148,12 @@ impl<'a> Parser<'a> {
     }
 
     fn span(&self, token: Token) -> Span {
-        Span::new(self.file, token.start, token.end)
+        self.span_of_bytes(token.start, token.end)
     }
 
     /// From a place through the token read last.
     fn span_from(&self, start: u32) -> Span {
-        Span::new(self.file, start, self.last_end.max(start))
+        self.span_of_bytes(start, self.last_end.max(start))
     }
 
     fn is_keyword(&self, keyword: &str) -> bool {

@@ -51,7 +51,7 @@ impl Parser<'_> {
         {
             return Ok(Expr { kind: ExprKind::Wrapped(Box::new(expression)), span });
         }
-        let end = Span::new(self.file, self.last_end, self.last_end);
+        let end = self.span_of_bytes(self.last_end, self.last_end);
         let mut parts = parts.into_iter();
         let mut nodes = Vec::new();
         while let Some(part) = parts.next() {
@@ -359,7 +359,7 @@ impl Parser<'_> {
         reason = "source files are bounded to 4 GiB when they are added"
     )]
     fn span_at(&self, start: usize, length: usize) -> Span {
-        Span::new(self.file, start as u32, (start + length) as u32)
+        self.span_of_bytes(start as u32, (start + length) as u32)
     }
 }
 

@@ -14,6 +14,7 @@ mod write_block;
 pub(crate) use block::block;
 pub(crate) use change::{Change, Matcher};
 pub(crate) use compute::dynamic;
+#[cfg(test)]
 pub(crate) use document::value_of;
 pub(crate) use write::{Options, header_symbol, identifier, quoted};
 

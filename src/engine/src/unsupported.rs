@@ -1,0 +1,127 @@
+//! What the language has and the engine does not follow yet: the one place that says so.
+//!
+//! Invariant: whatever stands in this table stops a run before anything is read, since leaving it out would give the
+//! configuration another meaning. Whoever builds the engine's part of a construct takes its row away.
+
+use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
+use formwork_lang::{Expression, Mode, Module, ProviderReference, Resource};
+use std::sync::Arc;
+
+/// A construct: what messages call it, what is lost without it, and where a module has it.
+struct Row {
+    construct: &'static str,
+    meaning: &'static str,
+    places: fn(&Module) -> Vec<Span>,
+}
+
+const TABLE: &[Row] = &[
+    Row {
+        construct: "moved blocks",
+        meaning: "without them, objects would be destroyed and made anew",
+        places: |module| module.moved.iter().map(|one| one.span).collect(),
+    },
+    Row {
+        construct: "removed blocks",
+        meaning: "without them, objects would be destroyed that are to be forgotten",
+        places: |module| module.removed.iter().map(|one| one.span).collect(),
+    },
+    Row {
+        construct: "import blocks",
+        meaning: "without them, objects would be made that stand already",
+        places: |module| module.imports.iter().map(|one| one.span).collect(),
+    },
+    Row {
+        construct: "check blocks",
+        meaning: "without them, what they assert would not be looked at",
+        places: |module| module.checks.values().map(|one| one.span).collect(),
+    },
+    Row {
+        construct: "ephemeral resources",
+        meaning: "without them, what they open would be missing",
+        places: |module| of_resources(module, |one| (one.mode == Mode::Ephemeral).then_some(one.span)),
+    },
+    Row {
+        construct: "lifecycle.enabled",
+        meaning: "without it, objects would be made that are not wanted",
+        places: |module| {
+            let calls = module.calls.values().filter_map(|call| call.enabled.as_ref());
+            let resources = of_resources(module, |one| one.lifecycle.enabled.as_ref().map(Expression::span));
+            resources.into_iter().chain(calls.map(Expression::span)).collect()
+        },
+    },
+    Row {
+        construct: "lifecycle.destroy = false",
+        meaning: "without it, objects would be destroyed that are to be forgotten",
+        places: |module| {
+            of_resources(module, |one| (one.lifecycle.destroy == Some(false)).then_some(one.span))
+        },
+    },
+    Row {
+        construct: "replace_triggered_by",
+        meaning: "without it, objects would stay that are to be replaced",
+        places: |module| {
+            of_resources(module, |one| one.lifecycle.replace_triggered_by.first().map(Expression::span))
+        },
+    },
+    Row {
+        construct: "provisioner blocks",
+        meaning: "without them, what they run would not be run",
+        places: |module| {
+            let removed = module.removed.iter().flat_map(|one| &one.provisioners);
+            let resources = module.resources.iter().flat_map(|one| &one.provisioners);
+            resources.chain(removed).map(|one| one.span).collect()
+        },
+    },
+    Row {
+        construct: "for_each of provider blocks",
+        meaning: "without it, there would be no instances to choose from",
+        places: |module| {
+            module.providers.iter().filter_map(|one| one.for_each.as_ref()).map(Expression::span).collect()
+        },
+    },
+    Row {
+        construct: "instances of a provider configuration",
+        meaning: "without them, objects would be looked for in the wrong place",
+        places: |module| {
+            let has_key = |one: &&ProviderReference| one.key.is_some();
+            let resources = module.resources.iter().filter_map(|one| one.provider.as_ref());
+            let calls = module.calls.values().flat_map(|call| call.providers.iter().map(|(_, one)| one));
+            resources.chain(calls).filter(has_key).map(|one| one.span).collect()
+        },
+    },
+    Row {
+        construct: "provider_meta blocks",
+        meaning: "no provider here takes them",
+        places: |module| module.settings.provider_meta.iter().map(|one| one.span).collect(),
+    },
+    Row {
+        construct: "encryption blocks",
+        meaning: "without them, state and plan files would be kept in clear text",
+        places: |module| module.settings.encryption.iter().map(|one| one.span).collect(),
+    },
+];
+
+fn of_resources(module: &Module, place: impl Fn(&Resource) -> Option<Span>) -> Vec<Span> {
+    module.resources.iter().filter_map(place).collect()
+}
+
+/// An error for each place of a module tree that the engine could not follow.
+pub(crate) fn unsupported(root: &Arc<Module>) -> Diagnostics {
+    let mut places = Vec::new();
+    let mut waiting = vec![root];
+    while let Some(module) = waiting.pop() {
+        for row in TABLE {
+            places.extend((row.places)(module).into_iter().map(|span| (span, row)));
+        }
+        waiting.extend(module.calls.values().map(|call| &call.module));
+    }
+    // A module that is called twice is one text.
+    places.sort_by_key(|(span, _)| *span);
+    places.dedup_by_key(|(span, row)| (*span, row.construct));
+    let error = |(span, row): (Span, &Row)| {
+        let detail =
+            format!("This version of Formwork does not support {} yet, and {}.", row.construct, row.meaning);
+        Diagnostic::error("not-supported-yet", "Not supported yet", detail).at(span)
+    };
+    places.into_iter().map(error).collect()
+}
