@@ -79,17 +79,17 @@ fn encode_tfvars(value: &Value) -> Result<Value, ProviderError> {
         ));
     };
     if let Some((name, _)) = entries.iter().find(|(name, _)| !is_identifier(name)) {
-        return Err(ProviderError::invalid(format!("invalid variable name {name:?}: must be a valid identifier")));
+        return Err(ProviderError::invalid(format!(
+            "invalid variable name {name:?}: must be a valid identifier"
+        )));
     }
-    let rows = entries
-        .iter()
-        .map(|(name, value)| (name.to_string(), expression(value, 0, Layout::Aligned)))
-        .collect();
-    Ok(Value::from(body(rows, 0, Layout::Aligned)))
+    let row = |(name, value): &(ArcStr, Value)| (name.to_string(), expression(value, 0, Layout::Aligned));
+    let rows: Vec<_> = entries.iter().map(row).collect();
+    Ok(Value::from(body(&rows, 0, Layout::Aligned)))
 }
 
 /// Entries, a line each at least; equals signs of neighbours of one line are below each other where that is asked.
-fn body(rows: Vec<(String, String)>, indent: usize, layout: Layout) -> String {
+fn body(rows: &[(String, String)], indent: usize, layout: Layout) -> String {
     let is_multi_line = |row: &(String, String)| row.1.contains('\n');
     let mut out = String::new();
     for run in rows.chunk_by(|left, right| !is_multi_line(left) && !is_multi_line(right)) {
@@ -122,8 +122,8 @@ fn expression(value: &Value, indent: usize, layout: Layout) -> String {
                 let key = if is_identifier(name) { name.to_string() } else { quoted(name) };
                 (key, expression(value, inner, layout))
             };
-            let rows = entries.iter().map(row).collect();
-            format!("{{\n{}{:indent$}}}", body(rows, inner, layout), "")
+            let rows: Vec<_> = entries.iter().map(row).collect();
+            format!("{{\n{}{:indent$}}}", body(&rows, inner, layout), "")
         }
     }
 }
@@ -155,7 +155,8 @@ fn quoted(text: &str) -> String {
             other if is_printable(other) => out.push(other),
             other => {
                 let code = u32::from(other);
-                let _ = if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
+                let _ =
+                    if code > 0xffff { write!(out, "\\U{code:08x}") } else { write!(out, "\\u{code:04x}") };
             }
         }
     }
@@ -195,7 +196,11 @@ mod tests {
             ),
             (
                 "encode_tfvars",
-                object(vec![("a", Value::from(1)), ("long_name", Value::from("x")), ("o", object(vec![("y", Value::from(2)), ("zz", Value::from(3))]))]),
+                object(vec![
+                    ("a", Value::from(1)),
+                    ("long_name", Value::from("x")),
+                    ("o", object(vec![("y", Value::from(2)), ("zz", Value::from(3))])),
+                ]),
                 "a         = 1\nlong_name = \"x\"\no = {\n  y  = 2\n  zz = 3\n}\n",
             ),
         ] {

@@ -749,7 +749,8 @@ fn call_function(
     for (at, (value, value_type)) in given.iter().zip(types).enumerate() {
         let converted = convert(value, value_type);
         let label = function.parameters.get(at).map_or("value", |(label, _)| label.as_str());
-        arguments.push(converted.map_err(|error| format!("invalid value for \"{label}\" parameter: {error}"))?);
+        arguments
+            .push(converted.map_err(|error| format!("invalid value for \"{label}\" parameter: {error}"))?);
     }
     if !arguments.iter().all(Value::is_wholly_known) {
         return Ok(Value::unknown(function.returns.clone()));

@@ -218,7 +218,10 @@ fn compare(case: &Json, outcome: &Outcome) -> Option<String> {
         let words: Vec<String> =
             outcome.diagnostics.iter().map(|one| format!("{} ({})", one.summary, one.detail)).collect();
         let words = words.join(" | ");
-        return Some(format!("findings {found:?} instead of {expected:?}: {words}; value {:?}", outcome.value));
+        return Some(format!(
+            "findings {found:?} instead of {expected:?}: {words}; value {:?}",
+            outcome.value
+        ));
     }
     match (&outcome.value, expected_value) {
         (Some(found), Some(expected)) if as_recorded(found) != as_recorded(&expected) => Some(format!(
@@ -263,11 +266,18 @@ impl Ranges {
     /// Prints the differences that no line of the file explains; whether there are few enough and all explained.
     fn report(&self, explained: &str) -> bool {
         const LEAST_PERCENT: usize = 97;
-        let explained: Vec<&str> = explained.lines().filter_map(|line| line.split_once('\t')).map(|one| one.0).collect();
-        let open = self.differences.iter().filter(|(expression, _)| !explained.contains(&expression.as_str()));
+        let explained: Vec<&str> =
+            explained.lines().filter_map(|line| line.split_once('\t')).map(|one| one.0).collect();
+        let open =
+            self.differences.iter().filter(|(expression, _)| !explained.contains(&expression.as_str()));
         let open: Vec<_> = open.collect();
         open.iter().for_each(|(expression, words)| println!("place: {expression}\t{words}"));
-        println!("{} of {} places equal, {} differences explained", self.equal, self.total, self.differences.len() - open.len());
+        println!(
+            "{} of {} places equal, {} differences explained",
+            self.equal,
+            self.total,
+            self.differences.len() - open.len()
+        );
         open.is_empty() && self.equal * 100 >= self.total * LEAST_PERCENT
     }
 }
@@ -300,7 +310,10 @@ fn read_scope(folder: &Path) -> CorpusScope {
         object("var", Value::object(entries.collect())),
         object("path", Value::object(vec![("module".into(), Value::from("."))])),
         object("count", Value::object(vec![("index".into(), Value::from(3))])),
-        object("each", Value::object(vec![("key".into(), Value::from("k")), ("value".into(), Value::from("v"))])),
+        object(
+            "each",
+            Value::object(vec![("key".into(), Value::from("k")), ("value".into(), Value::from("v"))]),
+        ),
     ];
     let (names, values) = roots.into_iter().unzip();
     CorpusScope { variables, names, values, files: Files(folder.join("files")) }
@@ -321,7 +334,8 @@ fn main() -> ExitCode {
     let only = arguments.iter().find_map(|argument| argument.strip_prefix("--only="));
     let shown = if arguments.iter().any(|argument| argument == "--all") { usize::MAX } else { 40 };
     let ranges_file = arguments.iter().find_map(|argument| argument.strip_prefix("--ranges="));
-    let explained = ranges_file.map(|path| std::fs::read_to_string(path).expect("the file of reasons is there"));
+    let explained =
+        ranges_file.map(|path| std::fs::read_to_string(path).expect("the file of reasons is there"));
     let (mut equal, mut total, mut differences) = (0, 0, Vec::new());
     let mut ranges = Ranges::default();
     let mut groups: BTreeMap<String, (usize, usize)> = BTreeMap::new();
@@ -337,8 +351,8 @@ fn main() -> ExitCode {
         let plain = evaluate(&case, &scope, Some(&scope.names));
         let referring = evaluate(&case, &scope, None);
         ranges.count(&case, &plain);
-        let difference = compare(&case, &plain)
-            .or_else(|| compare(&case, &referring).filter(|_| !referring.is_refused));
+        let difference =
+            compare(&case, &plain).or_else(|| compare(&case, &referring).filter(|_| !referring.is_refused));
         match difference {
             None => {
                 equal += 1;

@@ -1,8 +1,8 @@
 //! From the syntax tree to the compiled form: names become slots or subjects, functions are bound, constants folded,
 //! references listed.
 
-use crate::expression::{Compiled, Expression};
 use crate::constraint::{TypeConstraint, parse_constraint};
+use crate::expression::{Compiled, Expression};
 use crate::functions::{self, Vocabulary};
 use crate::node::{CallNode, Callee, ForNode, Node, NodeKind, ReferenceNode};
 use crate::scope::{Mode, Reference, Subject, TraversalStep};
@@ -29,12 +29,7 @@ pub(crate) fn compile_closed(expression: &Expr, locals: &[ArcStr]) -> Expression
     compile_with(expression, locals, true, Vocabulary::Configuration)
 }
 
-fn compile_with(
-    expression: &Expr,
-    locals: &[ArcStr],
-    is_closed: bool,
-    vocabulary: Vocabulary,
-) -> Expression {
+fn compile_with(expression: &Expr, locals: &[ArcStr], is_closed: bool, vocabulary: Vocabulary) -> Expression {
     let locals = locals.iter().cloned().map(Some).collect();
     let mut compiler =
         Compiler { locals, references: Vec::new(), problems: Vec::new(), is_closed, vocabulary };

@@ -207,7 +207,8 @@ impl Lexer<'_> {
     /// A newline, before which a quoted string's sequence ends if the next line cannot belong to it: its closing brace
     /// is missing, and what follows is not to be read as text.
     fn newline(&mut self, length: usize) {
-        if let [.., Mode::Quoted { open }, Mode::Normal { braces: 0, sequence: Some(sequence) }] = &self.modes[..]
+        if let [.., Mode::Quoted { open }, Mode::Normal { braces: 0, sequence: Some(sequence) }] =
+            &self.modes[..]
             && begins_item(&self.text[self.at + length..])
         {
             self.unclosed(*open, *sequence);
@@ -495,7 +496,8 @@ fn begins_item(rest: &str) -> bool {
     let length = identifier_length(line);
     let after = line[length..].trim_start();
     length > 0
-        && (after.starts_with(['"', '{']) || after.starts_with('=') && !after.starts_with("==") && !after.starts_with("=>"))
+        && (after.starts_with(['"', '{'])
+            || after.starts_with('=') && !after.starts_with("==") && !after.starts_with("=>"))
 }
 
 /// The length of the identifier that a text begins with; 0 when it begins with none.

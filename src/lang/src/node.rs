@@ -124,7 +124,10 @@ pub(crate) struct CallNode {
 #[derive(Debug, Clone)]
 pub(crate) enum Callee {
     Function(&'static Function),
-    Provider { provider: ArcStr, function: ArcStr },
+    Provider {
+        provider: ArcStr,
+        function: ArcStr,
+    },
     Try,
     Can,
     TemplateFile,

@@ -105,11 +105,17 @@ pub fn decode_tfvars(text: &str) -> Result<Value, String> {
         if let Some(open) = first_call(expression.node()) {
             let detail = "Functions may not be called here.";
             let finding = Diagnostic::error("no-calls", "Function calls not allowed", detail).at(open);
-            return Err(format!("invalid expression for variable \"{name}\": {}", located(&finding, &sources)));
+            return Err(format!(
+                "invalid expression for variable \"{name}\": {}",
+                located(&finding, &sources)
+            ));
         }
         let (value, findings) = expression.evaluate(&Nowhere);
         if let Some(finding) = findings.iter().find(|finding| finding.is_error()) {
-            return Err(format!("invalid expression for variable \"{name}\": {}", located(finding, &sources)));
+            return Err(format!(
+                "invalid expression for variable \"{name}\": {}",
+                located(finding, &sources)
+            ));
         }
         attributes.push((name, value));
     }

@@ -268,7 +268,9 @@ pub(crate) fn plain_text(number: &BigFloat) -> String {
     let mut out = String::from(if number.is_negative() { "-" } else { "" });
     match number.positive() {
         Some(value) => {
-            few_digits(number, &value).unwrap_or_else(|| Decimal::shortest(&value, number.precision())).write_plain(&mut out);
+            few_digits(number, &value)
+                .unwrap_or_else(|| Decimal::shortest(&value, number.precision()))
+                .write_plain(&mut out);
         }
         None if number.is_zero() => out.push('0'),
         None if number.is_negative() => out.push_str("Inf"),

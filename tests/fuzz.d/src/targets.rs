@@ -2,7 +2,8 @@
 
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{
-    Expression, MemorySource, Query, Scope, Source, Subject, functions, load, parse_expression, parse_template,
+    Expression, MemorySource, Query, Scope, Source, Subject, functions, load, parse_expression,
+    parse_template,
 };
 use formwork_value::{Marks, Refinements, Type, Value};
 
@@ -130,7 +131,13 @@ impl Scope for World {
                 "nothing" => Value::null(Type::Dynamic),
                 "any" => Value::unknown(Type::Dynamic),
                 "unknown" => Value::unknown(Type::String).refine(&Refinements::NOT_NULL.with_prefix("pre-")),
-                _ => return Err(Diagnostic::error("unknown", "Unknown variable", "There is no such variable.")),
+                _ => {
+                    return Err(Diagnostic::error(
+                        "unknown",
+                        "Unknown variable",
+                        "There is no such variable.",
+                    ));
+                }
             },
             Subject::CountIndex => Value::from(3),
             Subject::EachKey => Value::from("k"),

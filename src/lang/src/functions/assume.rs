@@ -98,8 +98,7 @@ fn assume_equal(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, F
 fn not_null(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let value = &arguments[0];
     if value.value_type() == Type::Dynamic {
-        let message =
-            "given value must have a known type; consider using the \"convert\" function to specify a type to assume";
+        let message = "given value must have a known type; consider using the \"convert\" function to specify a type to assume";
         return Err(FunctionError::argument(0, message));
     }
     if value.is_null() { Err(broken()) } else { Ok(value.refine(&Refinements::NOT_NULL)) }

@@ -143,7 +143,9 @@ impl<'a> Matcher<'a> {
 
     /// Notes the four bytes at a place; gives the last place that may have had the same.
     fn insert(&mut self, at: usize) -> usize {
-        let Some(bytes) = self.input.get(at..).and_then(|rest| rest.first_chunk::<4>()) else { return NOWHERE };
+        let Some(bytes) = self.input.get(at..).and_then(|rest| rest.first_chunk::<4>()) else {
+            return NOWHERE;
+        };
         let hash = u32::from_be_bytes(*bytes).wrapping_mul(HASH_FACTOR) >> (u32::BITS - HASH_BITS);
         let before = std::mem::replace(&mut self.heads[hash as usize], at);
         self.previous[at] = before;
@@ -295,7 +297,11 @@ struct Codes {
 impl Codes {
     fn size(&self, literals: &[u32], offsets: &[u32]) -> usize {
         let sum = |codes: &[Code], frequencies: &[u32]| -> usize {
-            codes.iter().zip(frequencies).map(|(code, count)| usize::from(code.length) * *count as usize).sum()
+            codes
+                .iter()
+                .zip(frequencies)
+                .map(|(code, count)| usize::from(code.length) * *count as usize)
+                .sum()
         };
         sum(&self.literals, literals) + sum(&self.offsets, offsets)
     }
@@ -352,7 +358,7 @@ impl Writer {
         self.put(usize::from(code.bits), code.length);
     }
 
-    fn to_byte(&mut self) {
+    fn fill_byte(&mut self) {
         if self.count > 0 {
             self.out.push(self.bits.to_le_bytes()[0]);
         }
@@ -361,7 +367,7 @@ impl Writer {
 
     fn stored_header(&mut self, length: u16, is_last: bool) {
         self.put(usize::from(is_last), 3);
-        self.to_byte();
+        self.fill_byte();
         self.out.extend(length.to_le_bytes());
         self.out.extend((!length).to_le_bytes());
     }
@@ -382,7 +388,8 @@ impl Writer {
                 }
             }
         }
-        let used = |frequencies: &[u32]| frequencies.iter().rposition(|count| *count > 0).map_or(0, |at| at + 1);
+        let used =
+            |frequencies: &[u32]| frequencies.iter().rposition(|count| *count > 0).map_or(0, |at| at + 1);
         if used(&offsets) == 0 {
             offsets[0] = 1;
         }

@@ -6,8 +6,8 @@ use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Sha
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::Encoding;
-use flate2::read::MultiGzDecoder;
 use flate2::Crc;
+use flate2::read::MultiGzDecoder;
 use formwork_value::{Marks, Value};
 use std::io::Read as _;
 

@@ -7,7 +7,8 @@
 use super::argument::text;
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
 use ::handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason, no_escape,
+    Context, Handlebars, Helper, HelperResult, Output, PathAndJson, RenderContext, RenderError,
+    RenderErrorReason, no_escape,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -60,9 +61,9 @@ fn render(name: &str, template: &str, values: &Value) -> Result<Value, FunctionE
     let mut registry = registry();
     // The library's parser and renderer call themselves for every level.
     stacker::grow(8 * 1024 * 1024, || {
-        registry
-            .register_template_string(name, template)
-            .map_err(|error| FunctionError::argument(0, at_place(name, error.pos(), &error.reason().to_string())))?;
+        registry.register_template_string(name, template).map_err(|error| {
+            FunctionError::argument(0, at_place(name, error.pos(), &error.reason().to_string()))
+        })?;
         let mut out = Bounded(Vec::new());
         registry
             .render_with_context_to_write(name, &data, &mut out)
@@ -74,7 +75,10 @@ fn render(name: &str, template: &str, values: &Value) -> Result<Value, FunctionE
 /// `name:line,column: words`
 fn at_place(name: &str, place: Option<(usize, usize)>, words: &str) -> String {
     let words = words.trim_end_matches('.');
-    place.map_or_else(|| format!("{name}: {words}"), |(line, column)| format!("{name}:{line},{column}: {words}"))
+    place.map_or_else(
+        || format!("{name}: {words}"),
+        |(line, column)| format!("{name}:{line},{column}: {words}"),
+    )
 }
 
 fn refusal(name: &str, error: &RenderError) -> String {
@@ -155,7 +159,9 @@ fn to_json(value: &Value) -> Json {
             .parse::<serde_json::Number>()
             .map_or_else(|_| Json::String(number.to_string()), Json::Number),
         Kind::String(text) => Json::String(text.to_string()),
-        Kind::List(items) | Kind::Set(items) | Kind::Tuple(items) => Json::Array(items.iter().map(to_json).collect()),
+        Kind::List(items) | Kind::Set(items) | Kind::Tuple(items) => {
+            Json::Array(items.iter().map(to_json).collect())
+        }
         Kind::Map(entries) | Kind::Object(entries) => entries
             .iter()
             .filter(|(_, value)| !value.is_null())
@@ -203,7 +209,7 @@ fn fault(words: impl Into<String>) -> RenderError {
 /// A helper's argument, which has to be there.
 fn parameter<'a>(helper: &'a Helper<'_>, at: usize) -> Result<&'a Json, RenderError> {
     let parameter = helper.param(at).filter(|parameter| !parameter.is_value_missing());
-    parameter.map(|parameter| parameter.value()).ok_or_else(|| {
+    parameter.map(PathAndJson::value).ok_or_else(|| {
         fault(format!("the helper {:?} misses its argument {}, or it is null", helper.name(), at + 1))
     })
 }
@@ -225,7 +231,8 @@ fn indent(
 ) -> HelperResult {
     const WIDTH_MAXIMUM: u64 = 1024;
     let width = parameter(helper, 0)?.as_u64().filter(|width| *width <= WIDTH_MAXIMUM);
-    let width = width.ok_or_else(|| fault(format!("indent: a whole number up to {WIDTH_MAXIMUM} is required first")))?;
+    let width = width
+        .ok_or_else(|| fault(format!("indent: a whole number up to {WIDTH_MAXIMUM} is required first")))?;
     let blanks = " ".repeat(usize::try_from(width).unwrap_or(0));
     out.write(&plain(parameter(helper, 1)?).replace('\n', &format!("\n{blanks}")))?;
     Ok(())
@@ -315,7 +322,11 @@ mod tests {
             ("{{!-- {{missing}} --}}{{! x }}\\{{raw}}", "{{raw}}"),
         ] {
             let found = render("template", template, &values());
-            assert_eq!(found.as_ref().ok().and_then(|value| value.as_str()).map(|text| text.as_str()), Some(expected), "{template}: {found:?}");
+            assert_eq!(
+                found.as_ref().ok().and_then(|value| value.as_str()).map(arcstr::ArcStr::as_str),
+                Some(expected),
+                "{template}: {found:?}"
+            );
         }
     }
 
@@ -339,7 +350,12 @@ mod tests {
             (brackets.as_str(), "nested deeper than 64 levels"),
         ] {
             let error = render("template", template, &values()).expect_err(template);
-            assert!(error.message.contains(expected), "{}: {}", &template[..template.len().min(40)], error.message);
+            assert!(
+                error.message.contains(expected),
+                "{}: {}",
+                &template[..template.len().min(40)],
+                error.message
+            );
         }
         assert!(render("template", "x", &Value::from(1)).is_err());
     }

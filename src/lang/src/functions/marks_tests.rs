@@ -46,7 +46,10 @@ fn evaluated(text: &str, argument: Value) -> Value {
 }
 
 fn all_marks() -> Marks {
-    [MarkKind::Sensitive, MarkKind::Ephemeral, MarkKind::Deprecated].map(|kind| Mark::new(kind, "here")).into_iter().collect()
+    [MarkKind::Sensitive, MarkKind::Ephemeral, MarkKind::Deprecated]
+        .map(|kind| Mark::new(kind, "here"))
+        .into_iter()
+        .collect()
 }
 
 /// A call of each function that succeeds, by its arguments. Left out are those without arguments, and those that are
@@ -182,8 +185,18 @@ const CALLS: &[(&str, &[&str])] = &[
 
 /// Functions that are about marks, need what no test line holds, or have no argument that could bear one.
 const OTHERS: &[&str] = &[
-    "assumeequal", "can", "convert", "ephemeralasnull", "issensitive", "list", "map", "nonsensitive", "plantimestamp",
-    "rsadecrypt", "timestamp", "uuid",
+    "assumeequal",
+    "can",
+    "convert",
+    "ephemeralasnull",
+    "issensitive",
+    "list",
+    "map",
+    "nonsensitive",
+    "plantimestamp",
+    "rsadecrypt",
+    "timestamp",
+    "uuid",
 ];
 
 /// Arguments that the result does not come of.
@@ -214,10 +227,56 @@ fn every_function_carries_the_marks_of_its_arguments() {
 #[test]
 fn every_operator_carries_the_marks_of_its_operands() {
     for (argument, expressions) in [
-        ("1", &["var.argument + 1", "1 - var.argument", "-var.argument", "var.argument > 0", "var.argument == 1", "var.argument != 1", "var.argument % 2", "\"${var.argument}\"", "\"a${var.argument}\"", "[1, 2][var.argument]", "(var.argument)", "[var.argument]", "{ a = var.argument }", "{ (var.argument) = 1 }", "true ? var.argument : 2", "false ? var.argument : 2", "convert(var.argument, string)", "nonsensitive(sensitive(1)) == var.argument"][..]),
-        ("true", &["!var.argument", "var.argument && true", "false || var.argument", "var.argument ? 1 : 2", "[for x in [1] : x if var.argument]", "\"%{ if var.argument }a%{ endif }\""]),
-        ("[1, 2]", &["[for x in var.argument : x]", "{ for x in var.argument : x => x }", "var.argument[0]", "var.argument.0", "var.argument[*]", "\"%{ for x in var.argument }${x}%{ endfor }\"", "max(var.argument...)"]),
-        ("{ a = 1 }", &["var.argument.a", "var.argument[\"a\"]", "[for k, v in var.argument : k]", "var.argument[*].a"]),
+        (
+            "1",
+            &[
+                "var.argument + 1",
+                "1 - var.argument",
+                "-var.argument",
+                "var.argument > 0",
+                "var.argument == 1",
+                "var.argument != 1",
+                "var.argument % 2",
+                "\"${var.argument}\"",
+                "\"a${var.argument}\"",
+                "[1, 2][var.argument]",
+                "(var.argument)",
+                "[var.argument]",
+                "{ a = var.argument }",
+                "{ (var.argument) = 1 }",
+                "true ? var.argument : 2",
+                "false ? var.argument : 2",
+                "convert(var.argument, string)",
+                "nonsensitive(sensitive(1)) == var.argument",
+            ][..],
+        ),
+        (
+            "true",
+            &[
+                "!var.argument",
+                "var.argument && true",
+                "false || var.argument",
+                "var.argument ? 1 : 2",
+                "[for x in [1] : x if var.argument]",
+                "\"%{ if var.argument }a%{ endif }\"",
+            ],
+        ),
+        (
+            "[1, 2]",
+            &[
+                "[for x in var.argument : x]",
+                "{ for x in var.argument : x => x }",
+                "var.argument[0]",
+                "var.argument.0",
+                "var.argument[*]",
+                "\"%{ for x in var.argument }${x}%{ endfor }\"",
+                "max(var.argument...)",
+            ],
+        ),
+        (
+            "{ a = 1 }",
+            &["var.argument.a", "var.argument[\"a\"]", "[for k, v in var.argument : k]", "var.argument[*].a"],
+        ),
         ("[{ a = 1 }]", &["var.argument[*].a", "var.argument.*.a"]),
     ] {
         for expression in expressions {

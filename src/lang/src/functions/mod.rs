@@ -224,17 +224,17 @@ mod glob;
 mod handlebars;
 mod hash;
 mod json;
+#[cfg(test)]
+mod marks_tests;
 mod network;
 mod numeric;
+#[cfg(test)]
+mod page_tests;
 mod pattern;
 mod secret;
 mod sequence;
 mod set;
 mod string;
-#[cfg(test)]
-mod marks_tests;
-#[cfg(test)]
-mod page_tests;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -53,10 +53,7 @@ fn logarithm(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Func
 }
 
 /// The one that no other is beyond; of equal ones the first.
-fn extreme(
-    arguments: &[Value],
-    is_beyond: fn(&Number, &Number) -> bool,
-) -> Result<Value, FunctionError> {
+fn extreme(arguments: &[Value], is_beyond: fn(&Number, &Number) -> bool) -> Result<Value, FunctionError> {
     let pick = |chosen: Number, next: Number| if is_beyond(&next, &chosen) { next } else { chosen };
     let chosen = arguments.iter().map(number).reduce(pick);
     chosen.map(Value::number).ok_or_else(|| FunctionError::new("must pass at least one number"))

@@ -23,7 +23,9 @@ fn signature(name: &str) -> String {
         return (*signature).to_owned();
     }
     let is_it = |function: &&Function| function.name == name;
-    let Some(function) = TABLES.iter().flat_map(|table| table.iter()).find(is_it) else { return String::new() };
+    let Some(function) = TABLES.iter().flat_map(|table| table.iter()).find(is_it) else {
+        return String::new();
+    };
     let mut parameters: Vec<String> = function.parameters.iter().map(parameter).collect();
     parameters.extend(function.variadic.iter().map(|rest| format!("{}...", parameter(rest))));
     let result = match function.result {
@@ -44,7 +46,8 @@ fn table() -> String {
             Origin::OpenTofu113 => "OpenTofu 1.13",
             Origin::Formwork => "here",
         };
-        let _ = writeln!(out, "| `{}` | {} | {origin} |", signature(name), description(name).unwrap_or_default());
+        let _ =
+            writeln!(out, "| `{}` | {} | {origin} |", signature(name), description(name).unwrap_or_default());
     }
     out
 }
@@ -61,6 +64,9 @@ fn the_page_lists_the_functions_there_are() {
     if written == wanted {
         return;
     }
-    assert!(std::env::var_os("FORMWORK_WRITE_DOCS").is_some(), "docs/language.md is stale: run the test with FORMWORK_WRITE_DOCS=1");
+    assert!(
+        std::env::var_os("FORMWORK_WRITE_DOCS").is_some(),
+        "docs/language.md is stale: run the test with FORMWORK_WRITE_DOCS=1"
+    );
     std::fs::write(&path, format!("{before}{OPEN}{wanted}{CLOSE}{after}")).unwrap();
 }

@@ -120,8 +120,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 fn wrap(pkcs1: &[u8]) -> Vec<u8> {
     const VERSION: [u8; 3] = [INTEGER, 1, 0];
     // rsaEncryption, 1.2.840.113549.1.1.1, without parameters.
-    const ALGORITHM: [u8; 15] =
-        [SEQUENCE, 13, 0x06, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1, 0x05, 0];
+    const ALGORITHM: [u8; 15] = [SEQUENCE, 13, 0x06, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1, 0x05, 0];
     element(SEQUENCE, &[VERSION.as_slice(), &ALGORITHM, &element(OCTETS, pkcs1)].concat())
 }
 
@@ -148,15 +147,16 @@ fn open_ssh(bytes: &[u8]) -> Option<Vec<u8>> {
         rest = after;
         Some(BigUint::from_bytes_be(number))
     };
-    let (n, e, d, coefficient) = (number()?, number()?, number()?, number()?);
-    let (p, q) = (number()?, number()?);
-    let zero = BigUint::default();
-    if p <= BigUint::from(1_u8) || q <= BigUint::from(1_u8) {
+    let (modulus, public, secret, coefficient) = (number()?, number()?, number()?, number()?);
+    let (first, second) = (number()?, number()?);
+    let version = BigUint::default();
+    if first <= BigUint::from(1_u8) || second <= BigUint::from(1_u8) {
         return None;
     }
-    let (d_p, d_q) = (&d % (&p - 1_u8), &d % (&q - 1_u8));
-    let integers = [zero, n, e, d, p, q, d_p, d_q, coefficient];
-    let content: Vec<u8> = integers.iter().flat_map(|integer| element(INTEGER, &der_integer(integer))).collect();
+    let (of_first, of_second) = (&secret % (&first - 1_u8), &secret % (&second - 1_u8));
+    let integers = [version, modulus, public, secret, first, second, of_first, of_second, coefficient];
+    let content: Vec<u8> =
+        integers.iter().flat_map(|integer| element(INTEGER, &der_integer(integer))).collect();
     Some(element(SEQUENCE, &content))
 }
 
@@ -211,8 +211,10 @@ mod tests {
             integers.push(text(integer));
             rest = after;
         }
-        let [_, n, e, d, p, q, _, _, coefficient] = integers.try_into().unwrap();
-        let private = [vec![7; 8], text(b"ssh-rsa"), n, e, d, coefficient, p, q, text(b"me"), vec![1, 2]].concat();
+        let [_, modulus, public, secret, first, second, _, _, coefficient] = integers.try_into().unwrap();
+        let private =
+            [vec![7; 8], text(b"ssh-rsa"), modulus, public, secret, coefficient, first, second, vec![1, 2]]
+                .concat();
         let none = [text(b"none"), text(b"none"), text(b"")].concat();
         [b"openssh-key-v1\0".to_vec(), none, vec![0, 0, 0, 1], text(b"public"), text(&private)].concat()
     }
@@ -222,7 +224,8 @@ mod tests {
         let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
         let public = Pkcs1PublicEncryptingKey::new(key.public_key()).unwrap();
         let mut room = vec![0; public.ciphertext_size()];
-        let ciphertext = Value::from(STANDARD.encode(&*public.encrypt("passwörd".as_bytes(), &mut room).unwrap()));
+        let ciphertext =
+            Value::from(STANDARD.encode(&*public.encrypt("passwörd".as_bytes(), &mut room).unwrap()));
         let document = key.as_der().unwrap();
         let (_, after_version) = opened(opened(document.as_ref()).0);
         let (_, octets) = opened(after_version);
@@ -249,10 +252,15 @@ mod tests {
 
     #[test]
     fn a_hash_says_its_cost_and_belongs_to_its_text() {
-        for (arguments, cost) in [(vec![Value::from("a"), Value::from(4)], "04"), (vec![Value::from("a"), Value::from(5)], "05")] {
+        for (arguments, cost) in
+            [(vec![Value::from("a"), Value::from(4)], "04"), (vec![Value::from("a"), Value::from(5)], "05")]
+        {
             let hash = call(&FUNCTIONS[0], &arguments).unwrap();
             let hash = hash.as_str().unwrap();
-            assert!(hash.starts_with(&format!("$2a${cost}$")) && bcrypt::verify("a", hash).unwrap(), "{hash}");
+            assert!(
+                hash.starts_with(&format!("$2a${cost}$")) && bcrypt::verify("a", hash).unwrap(),
+                "{hash}"
+            );
         }
         for (arguments, expected) in [
             (vec![Value::from("a"), Value::from(32)], "outside the allowed range"),

@@ -93,7 +93,9 @@ fn join(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionE
     }
     let separator = text(&arguments[0]);
     let separators = separator.len().checked_mul(parts.len());
-    within_bounds(parts.iter().map(|part| part.len()).try_fold(separators.unwrap_or(usize::MAX), usize::checked_add))?;
+    within_bounds(
+        parts.iter().map(|part| part.len()).try_fold(separators.unwrap_or(usize::MAX), usize::checked_add),
+    )?;
     Ok(Value::from(parts.join(separator)))
 }
 

@@ -232,7 +232,10 @@ fn promises_and_conversions() {
         ("assumeequal(\"a\", \"b\")", "error: does not match the assumed value"),
         ("assumeequal(var.secret, \"s3cr3t\")", "\"s3cr3t\""),
         ("convert([\"1\", 2], list(number))", "[1, 2]"),
-        ("convert({ a = 1, b = 2 }, object({ a = string, c = optional(string, \"d\") }))", r#"{"a": "1", "c": "d"}"#),
+        (
+            "convert({ a = 1, b = 2 }, object({ a = string, c = optional(string, \"d\") }))",
+            r#"{"a": "1", "c": "d"}"#,
+        ),
         ("convert(var.secret, string)", "(sensitive value)"),
         ("convert(var.unknown, number)", "unknown(number)"),
         ("convert(\"x\", number)", "error: a number is required"),
@@ -243,12 +246,18 @@ fn promises_and_conversions() {
         ("cidrcontains(\"10.0.0.0/8\", \"10.1.0.0/16\")", "true"),
         ("handlebars(\"{{a}}-{{b}}\", { a = 1, b = \"x\" })", "\"1-x\""),
         ("handlebars(\"{{a}}\", { a = var.secret })", "(sensitive value)"),
-        ("handlebars(\"{{a}}\", { a = var.unknown })", "unknown(string, Refinements { not_null: true, prefix: None, minimum: None, maximum: None, length_minimum: 0, length_maximum: None })"),
+        (
+            "handlebars(\"{{a}}\", { a = var.unknown })",
+            "unknown(string, Refinements { not_null: true, prefix: None, minimum: None, maximum: None, length_minimum: 0, length_maximum: None })",
+        ),
         ("handlebars(\"{{b}}\", { a = 1 })", "error: template:1,1: there is no value \"b\""),
         ("handlebarsfile(\"a.txt\", {})", "\"hello\""),
         ("core::handlebarsfile(\"none\", {})", "error: failed to read"),
         ("rsadecrypt(\"AAAA\", \"x\")", "error: invalid private key"),
-        ("bcrypt(\"x\")", "unknown(string, Refinements { not_null: true, prefix: None, minimum: None, maximum: None, length_minimum: 0, length_maximum: None })"),
+        (
+            "bcrypt(\"x\")",
+            "unknown(string, Refinements { not_null: true, prefix: None, minimum: None, maximum: None, length_minimum: 0, length_maximum: None })",
+        ),
     ]);
 }
 
@@ -258,8 +267,14 @@ fn gzip_is_go_s_to_the_byte() {
     check(&[
         ("base64gzip(\"\")", "\"H4sIAAAAAAAA/wAAAP//AQAA//8AAAAAAAAAAA==\""),
         ("base64gzip(\"test\")", "\"H4sIAAAAAAAA/ypJLS4BAAAA//8BAAD//wx+f9gEAAAA\""),
-        ("base64gzip(\"one\\n  two\\n    three\\n\")", "\"H4sIAAAAAAAA/8rPS+VSUCgpz+dSUFBQKMkoSk3lAgAAAP//AQAA//+r95Y0FAAAAA==\""),
-        ("base64gzip(join(\"-\", [for n in range(40) : n * n]))", "\"H4sIAAAAAAAA/xTNAQ3AMAwDQUQvxZnjNvyJTSVwVwizKPTwBS8xV6gKtZCNsmhD99AT+i5fmy/CVdjC10wvc0J6yAmnl3PNtdgqNs9to7qLNEHPVG/Q9xa/blo/AAAA//8BAAD//2gDOhqZAAAA\""),
+        (
+            "base64gzip(\"one\\n  two\\n    three\\n\")",
+            "\"H4sIAAAAAAAA/8rPS+VSUCgpz+dSUFBQKMkoSk3lAgAAAP//AQAA//+r95Y0FAAAAA==\"",
+        ),
+        (
+            "base64gzip(join(\"-\", [for n in range(40) : n * n]))",
+            "\"H4sIAAAAAAAA/xTNAQ3AMAwDQUQvxZnjNvyJTSVwVwizKPTwBS8xV6gKtZCNsmhD99AT+i5fmy/CVdjC10wvc0J6yAmnl3PNtdgqNs9to7qLNEHPVG/Q9xa/blo/AAAA//8BAAD//2gDOhqZAAAA\"",
+        ),
     ]);
 }
 
@@ -268,15 +283,27 @@ fn gzip_is_go_s_to_the_byte() {
 fn growth_is_bounded() {
     check(&[
         ("indent(1000000000000, \"a\\nb\")", "error: has more than"),
-        ("join(format(\"%100000s\", \"\"), [for n in range(1024) : format(\"%100000s\", \"\")])", "error: has more than"),
+        (
+            "join(format(\"%100000s\", \"\"), [for n in range(1024) : format(\"%100000s\", \"\")])",
+            "error: has more than",
+        ),
         ("replace(format(\"%50000s\", \"\"), \" \", format(\"%50000s\", \"\"))", "error: has more than"),
         ("replace(format(\"%50000s\", \"\"), \"/ /\", format(\"%50000s\", \"\"))", "error: has more than"),
         ("setproduct(range(1000), range(1000), range(1000))", "error: has more than"),
         ("range(0, 1e300)", "error: more than 1024"),
-        ("yamldecode(\"a: &a [x,x,x,x,x,x,x,x,x]\\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]\")", "error: has more than"),
+        (
+            "yamldecode(\"a: &a [x,x,x,x,x,x,x,x,x]\\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]\")",
+            "error: has more than",
+        ),
         ("jsondecode(join(\"\", [for n in range(1000) : \"[\"]))", "error: "),
-        ("jsondecode(join(\"\", concat([for n in range(1000) : \"[\"], [for n in range(1000) : \"]\"])))", "error: nested deeper"),
-        ("yamldecode(join(\"\", concat([for n in range(1000) : \"[\"], [for n in range(1000) : \"]\"])))", "error: "),
+        (
+            "jsondecode(join(\"\", concat([for n in range(1000) : \"[\"], [for n in range(1000) : \"]\"])))",
+            "error: nested deeper",
+        ),
+        (
+            "yamldecode(join(\"\", concat([for n in range(1000) : \"[\"], [for n in range(1000) : \"]\"])))",
+            "error: ",
+        ),
         ("fileset(\".\", \"**/**/**/**/**/**/**/**/**/**/*.yaml\")", r#"{"conf/x.yaml"}"#),
         ("regex(\"(((a{1000}){1000}){1000})\", \"a\")", "error: "),
         ("templatestring(\"$${t}$${t}\", { t = \"x\" })", "\"xx\""),

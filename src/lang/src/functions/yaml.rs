@@ -113,7 +113,9 @@ impl<'a> Reader<'a> {
         let value = stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.node_inside(event))?;
         self.depth -= 1;
         if value.size() > SIZE_MAXIMUM {
-            return Err(format!("with its aliases written out the document has more than {SIZE_MAXIMUM} parts"));
+            return Err(format!(
+                "with its aliases written out the document has more than {SIZE_MAXIMUM} parts"
+            ));
         }
         Ok(value)
     }

@@ -184,7 +184,8 @@ impl<'a> Parser<'a> {
     fn is_line_faulty(&self) -> bool {
         const TOKENS_MOST: usize = 200;
         let rest = self.tokens[self.at..].iter().take(TOKENS_MOST);
-        rest.take_while(|token| token.kind != TokenKind::Newline).any(|token| token.kind == TokenKind::Invalid)
+        rest.take_while(|token| token.kind != TokenKind::Newline)
+            .any(|token| token.kind == TokenKind::Invalid)
     }
 
     fn report(&mut self, span: Span, summary: &str, detail: impl Into<String>) {
@@ -232,7 +233,9 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         let token = self.peek();
-        let detail = format!("The expression has more than {HEIGHT_LIMIT} levels, operators in a row counted as one each.");
+        let detail = format!(
+            "The expression has more than {HEIGHT_LIMIT} levels, operators in a row counted as one each."
+        );
         self.fail(token, "Expression too long", detail)
     }
 

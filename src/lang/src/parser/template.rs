@@ -43,7 +43,8 @@ impl Parser<'_> {
         }
         let mut parts = meld(parts);
         // Its own level, and one for each directive around a part: more than are there is no harm.
-        let directives = parts.iter().filter(|part| matches!(part, Part::If { .. } | Part::For { .. })).count();
+        let directives =
+            parts.iter().filter(|part| matches!(part, Part::If { .. } | Part::For { .. })).count();
         let directives = u32::try_from(directives.min(DEPTH_LIMIT as usize)).unwrap_or(DEPTH_LIMIT);
         self.raise(self.height + 2 * directives)?;
         if let [Part::Interpolation { .. }] = parts.as_slice()

@@ -46,17 +46,17 @@ fn implied(raw: &RawValue, depth: u32) -> Result<Value, CodecError> {
             let entries: Members<'_> = serde_json::from_str(text).map_err(malformed)?;
             let parts = entries.0.into_iter().map(|(name, part)| {
                 let name = normalize(&name);
-                let value = implied(part, depth + 1).map_err(|error| error.under(PathStep::Attribute(name.clone())))?;
+                let value = implied(part, depth + 1)
+                    .map_err(|error| error.under(PathStep::Attribute(name.clone())))?;
                 Ok((name, value))
             });
             Ok(Value::object(parts.collect::<Result<_, CodecError>>()?))
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(malformed)?;
-            let parts = items
-                .into_iter()
-                .enumerate()
-                .map(|(at, part)| implied(part, depth + 1).map_err(|error| error.under(PathStep::Index(at as u64))));
+            let parts = items.into_iter().enumerate().map(|(at, part)| {
+                implied(part, depth + 1).map_err(|error| error.under(PathStep::Index(at as u64)))
+            });
             Ok(Value::tuple(parts.collect::<Result<_, CodecError>>()?))
         }
         Some(b'"') => serde_json::from_str::<String>(text).map(Value::string).map_err(malformed),
