@@ -1,6 +1,6 @@
 //! A folder with a configuration in it, and the program run there.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -82,6 +82,22 @@ impl Project {
     /// When there is no program: `cargo build` makes it.
     pub fn run(&self, line: &str) -> Finished {
         self.finish(&mut self.command(line))
+    }
+
+    /// Runs the program with text on its standard input.
+    ///
+    /// # Panics
+    /// When there is no program.
+    #[expect(clippy::expect_used, reason = "a test without the program cannot go on")]
+    pub fn run_with_input(&self, line: &str, input: &str) -> Finished {
+        let mut command = self.command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program, made by `cargo build -p formwork`");
+        let mut stdin = child.stdin.take().expect("its input");
+        // A program that has stopped reading is judged by what it said.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        self.finished(&child.wait_with_output().expect("the end of the program"))
     }
 
     /// Runs the program and kills it, as a power cut would, once it has said `lines` lines with "complete" or

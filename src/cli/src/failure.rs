@@ -11,6 +11,8 @@ pub(crate) enum Success {
     Done,
     /// Done, and `-detailed-exitcode` asks to say that there are changes.
     ChangesPresent,
+    /// Done, and `fmt -check` found files that are not in the canonical style.
+    Unformatted,
 }
 
 /// Why a command did not do what it was asked; shown, or to be shown.
@@ -20,12 +22,14 @@ pub(crate) struct Failure {
     pub(crate) diagnostics: Diagnostics,
     /// Texts that the findings point into.
     pub(crate) sources: Sources,
+    /// The exit code, where it is another than that of all errors.
+    pub(crate) code: Option<u8>,
 }
 
 impl Failure {
     /// Findings that point into texts.
     pub(crate) fn new(diagnostics: Diagnostics, sources: Sources) -> Self {
-        Self { diagnostics, sources }
+        Self { diagnostics, sources, code: None }
     }
 }
 
@@ -45,6 +49,8 @@ impl From<Diagnostics> for Failure {
 const FAILED: u8 = 1;
 /// Exit code of `-detailed-exitcode` when there are changes.
 const CHANGES_PRESENT: u8 = 2;
+/// Exit code of `fmt -check` for files that are not in the canonical style.
+const UNFORMATTED: u8 = 3;
 /// Exit code when the user stops the process: 128 and the number of the interrupt signal.
 const STOPPED: i32 = 130;
 
@@ -53,9 +59,10 @@ pub(crate) fn conclude(ended: Result<Success, Failure>, terminal: &Terminal) -> 
     match ended {
         Ok(Success::Done) => ExitCode::SUCCESS,
         Ok(Success::ChangesPresent) => ExitCode::from(CHANGES_PRESENT),
+        Ok(Success::Unformatted) => ExitCode::from(UNFORMATTED),
         Err(failure) => {
             terminal.show(&failure.diagnostics, &failure.sources);
-            ExitCode::from(FAILED)
+            ExitCode::from(failure.code.unwrap_or(FAILED))
         }
     }
 }

@@ -14,6 +14,7 @@ use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::connections::Connections;
 use formwork_engine::objects::{decode_object, decode_output};
 use formwork_engine::run::{self, Configuration, PlanOptions};
+use formwork_engine::variables::MISSING_VARIABLE;
 use formwork_engine::{Environment, RunMode};
 use formwork_lang::Source;
 use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
@@ -89,6 +90,19 @@ impl Session {
             variables::ask(&configuration, &mut given, &self.terminal);
             diagnostics.append(run::decide_variables(&mut configuration, &given));
         }
+        self.settle(&diagnostics, &configuration.sources)?;
+        Ok(configuration)
+    }
+
+    /// The configuration with the variables decided that have a value; nobody is asked for the others.
+    pub(crate) fn configuration_with_gaps(
+        &self,
+        arguments: &[VariableArgument],
+    ) -> Result<Configuration, Failure> {
+        let mut configuration = self.load()?;
+        let (given, mut diagnostics) = variables::gather(&mut configuration, std::env::vars(), arguments)?;
+        let decided = run::decide_variables(&mut configuration, &given);
+        diagnostics.extend(decided.into_iter().filter(|one| one.code != MISSING_VARIABLE));
         self.settle(&diagnostics, &configuration.sources)?;
         Ok(configuration)
     }

@@ -9,6 +9,7 @@
 
 pub mod apply;
 pub mod connections;
+pub mod console;
 pub mod envelope;
 pub mod environment;
 pub mod evaluate;

@@ -6,6 +6,9 @@ use formwork_lang::{Module, Source, Variable, parse_expression};
 use formwork_value::{Mark, MarkKind, Marks, Type, Value};
 use indexmap::IndexMap;
 
+/// The code of the finding that a variable without a default was given no value.
+pub const MISSING_VARIABLE: &str = "missing-variable";
+
 /// What was given for a root variable.
 #[derive(Debug, Clone)]
 pub enum Given {
@@ -126,7 +129,7 @@ fn undeclared(module: &Module, name: &str, given: &GivenVariable) -> Option<Diag
 fn missing(variable: &Variable) -> Diagnostic {
     let name = &variable.name;
     Diagnostic::error(
-        "missing-variable",
+        MISSING_VARIABLE,
         "No value for required variable",
         format!("The root module input variable {name:?} is not set, and has no default value."),
     )

@@ -271,7 +271,9 @@ impl Ranges {
         let open =
             self.differences.iter().filter(|(expression, _)| !explained.contains(&expression.as_str()));
         let open: Vec<_> = open.collect();
-        open.iter().for_each(|(expression, words)| println!("place: {expression}\t{words}"));
+        for (expression, words) in &open {
+            println!("place: {expression}\t{words}");
+        }
         println!(
             "{} of {} places equal, {} differences explained",
             self.equal,

@@ -384,7 +384,38 @@ static TEMPLATE_FILE: Function = Function {
     call: evaluator_renders,
 };
 
-static TEMPLATE_STRING: Function = Function { name: "templatestring", ..TEMPLATE_FILE };
+static TEMPLATE_STRING: Function = Function {
+    name: "templatestring",
+    parameters: &[Parameter::new("template", crate::functions::Shape::String), TEMPLATE_PARAMETERS[1]],
+    ..TEMPLATE_FILE
+};
+
+/// What the evaluator provides itself, for whoever describes the functions.
+pub(crate) static LAZY_FUNCTIONS: &[Function] = &[
+    Function {
+        name: "can",
+        parameters: &[Parameter::new("expression", crate::functions::Shape::Any).dynamic()],
+        result: ResultType::Fixed(crate::functions::Shape::Bool),
+        never_null: true,
+        ..TEMPLATE_FILE
+    },
+    Function {
+        name: "convert",
+        parameters: &[
+            Parameter::new("value", crate::functions::Shape::Any).null().dynamic(),
+            Parameter::new("type", crate::functions::Shape::Any).dynamic(),
+        ],
+        ..TEMPLATE_FILE
+    },
+    TEMPLATE_FILE,
+    TEMPLATE_STRING,
+    Function {
+        name: "try",
+        parameters: &[],
+        variadic: Some(Parameter::new("expressions", crate::functions::Shape::Any)),
+        ..TEMPLATE_FILE
+    },
+];
 
 /// The two template functions need the evaluator and are called by it directly.
 fn evaluator_renders(_: &FunctionContext<'_>, _: &[Value]) -> Result<Value, FunctionError> {

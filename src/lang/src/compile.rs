@@ -427,8 +427,8 @@ fn callee(name: &str, vocabulary: Vocabulary) -> Result<Callee, Diagnostic> {
         "templatestring" => Ok(Callee::TemplateString),
         plain => vocabulary.lookup(plain).map(Callee::Function).ok_or_else(|| {
             let mut diagnostic = unknown(format!("There is no function named \"{plain}\"."));
-            diagnostic.hint = if functions::is_for_console(plain) {
-                Some(format!("\"{plain}\" is there to look at values in the console alone."))
+            diagnostic.hint = if plain == "type" {
+                Some("The console has a function of this name, to look at values.".to_owned())
             } else {
                 suggest::hint(plain, functions::names())
             };

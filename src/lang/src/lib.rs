@@ -7,10 +7,12 @@
 mod body;
 mod call;
 mod compile;
+mod console;
 mod constraint;
 mod decode;
 mod evaluate;
 mod expression;
+mod format;
 pub mod functions;
 mod json;
 mod lexer;
@@ -28,9 +30,11 @@ mod syntax;
 mod tests;
 
 pub use body::{Attribute, Body};
+pub use console::{ConsoleInput, is_incomplete, parse_console};
 pub use constraint::TypeConstraint;
 pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
+pub use format::format;
 pub use functions::Vocabulary;
 pub use load::load;
 pub use module::{

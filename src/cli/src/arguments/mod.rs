@@ -3,8 +3,10 @@
 //! Options are written as Terraform's users write them, with one dash or two; [`normalise`] makes both the same
 //! before clap sees them.
 
+mod language;
 mod normalise;
 
+pub(crate) use language::{Console, Format, Metadata, MetadataVerb};
 pub(crate) use normalise::normalise;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -48,6 +50,13 @@ pub(crate) enum Verb {
     Init(Init),
     /// Check whether the configuration is valid.
     Validate(Validate),
+    /// Reformat your configuration in the standard style.
+    #[command(name = "fmt")]
+    Format(Format),
+    /// Try expressions at an interactive command prompt.
+    Console(Console),
+    /// Show what the language offers.
+    Metadata(Metadata),
     /// Show changes required by the current configuration.
     Plan(Plan),
     /// Create or update infrastructure.

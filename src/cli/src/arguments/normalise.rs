@@ -3,8 +3,17 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 8] =
-    ["chdir", "var", "var-file", "out", "parallelism", "lock-timeout", "accept-new-target", "target"];
+const TAKES_VALUE: [&str; 9] = [
+    "chdir",
+    "var",
+    "var-file",
+    "out",
+    "parallelism",
+    "lock-timeout",
+    "accept-new-target",
+    "target",
+    "state",
+];
 
 /// Every long option with two dashes; `-v` alone and `-version` become the command.
 pub(crate) fn normalise(raw: impl IntoIterator<Item = OsString>) -> Vec<OsString> {

@@ -2,8 +2,11 @@
 
 mod apply;
 mod approval;
+mod console;
 mod destroy;
+mod format;
 mod init;
+mod metadata;
 mod output;
 mod plan;
 mod show;
@@ -20,13 +23,15 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
     let (view, input) = match verb {
         Verb::Init(init) => (Some(&init.view), init.input.input),
         Verb::Validate(validate) => (Some(&validate.view), false),
+        Verb::Format(format) => (Some(&format.view), false),
+        Verb::Console(console) => (Some(&console.view), false),
         Verb::Plan(plan) => (Some(&plan.planning.view), plan.planning.input.input),
         Verb::Apply(apply) => (Some(&apply.planning.view), apply.planning.input.input),
         Verb::Destroy(destroy) => (Some(&destroy.planning.view), destroy.planning.input.input),
         Verb::Show(show) => (Some(&show.view), false),
         Verb::Output(output) => (Some(&output.view), false),
         Verb::State(state) => (state::view(state), false),
-        Verb::Version(_) => (None, false),
+        Verb::Metadata(_) | Verb::Version(_) => (None, false),
     };
     Terminal::detect(view.is_some_and(|view| view.no_color), input)
 }
@@ -37,6 +42,9 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
     match arguments.verb {
         Verb::Init(_) => init::run(terminal),
         Verb::Validate(validate) => validate::run(&validate, terminal),
+        Verb::Format(format) => format::run(&format),
+        Verb::Console(console) => console::run(&console, &variables, terminal),
+        Verb::Metadata(metadata) => Ok(metadata::run(&metadata)),
         Verb::Plan(plan) => plan::run(&plan, &variables, terminal),
         Verb::Apply(apply) => apply::run(&apply, &variables, terminal),
         Verb::Destroy(destroy) => destroy::run(destroy, &variables, terminal),

@@ -13,6 +13,7 @@ pub(crate) mod plan_text;
 pub(crate) mod schemas;
 pub(crate) mod state_json;
 pub(crate) mod state_text;
+pub(crate) mod type_text;
 mod value_json;
 pub(crate) mod value_text;
 

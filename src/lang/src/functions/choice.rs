@@ -5,7 +5,7 @@ use super::argument::{integer, shown, text};
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
 use formwork_value::{Type, Value, convert, unify};
 
-const ANYTHING: Parameter = Parameter::new("values", Shape::Any).null().unknown().dynamic();
+const ANYTHING: Parameter = Parameter::new("vals", Shape::Any).null().unknown().dynamic();
 
 /// The functions of this file.
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -21,7 +21,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("list", &[], ResultType::Of(list_type), list).variadic(ANYTHING),
     Function::new(
         "lookup",
-        &[Parameter::new("map", Shape::Any).marked(), Parameter::new("key", Shape::String).marked()],
+        &[Parameter::new("inputMap", Shape::Any).marked(), Parameter::new("key", Shape::String).marked()],
         ResultType::Of(lookup_type),
         lookup,
     )

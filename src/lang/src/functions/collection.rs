@@ -29,7 +29,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     ),
     Function::new(
         "keys",
-        &[Parameter::new("map", Shape::Any).unknown().marked()],
+        &[Parameter::new("inputMap", Shape::Any).unknown().marked()],
         ResultType::Of(keys_type),
         keys,
     ),
@@ -50,7 +50,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     ),
     Function::new(
         "values",
-        &[Parameter::new("map", Shape::Any).marked()],
+        &[Parameter::new("mapping", Shape::Any).marked()],
         ResultType::Of(values_type),
         values,
     ),

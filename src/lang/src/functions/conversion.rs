@@ -20,15 +20,6 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("tostring", &[CONVERTED], ResultType::Of(string_type), to_string).nullable(),
 ];
 
-/// For the console alone: the type of a value as a constraint writes it.
-pub(super) static TYPE: Function =
-    Function::new("type", &[ANYTHING], ResultType::Fixed(Shape::String), type_of);
-
-/// The type, as a constraint writes it.
-fn type_of(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(Value::from(arguments[0].value_type().to_string()))
-}
-
 fn same_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     Ok(arguments[0].value_type())
 }

@@ -215,7 +215,7 @@ mod conversion;
 mod csv;
 mod date_format;
 mod deflate;
-mod descriptions;
+mod description;
 mod digits;
 mod encoding;
 mod file;
@@ -234,6 +234,7 @@ mod pattern;
 mod secret;
 mod sequence;
 mod set;
+mod signature;
 mod string;
 #[cfg(test)]
 mod tests;
@@ -241,7 +242,7 @@ mod time;
 mod yaml;
 mod yaml_text;
 
-pub use descriptions::description;
+pub use signature::{Signature, SignatureParameter, signatures};
 
 /// All functions but those that the evaluator itself provides.
 static TABLES: &[&[Function]] = &[
@@ -277,8 +278,6 @@ pub enum Vocabulary {
     /// Those of configurations.
     #[default]
     Configuration,
-    /// Those, and what helps to look at values.
-    Console,
     /// Those that OpenTofu 1.12 has: to hold evaluation against what that version recorded.
     OpenTofu112,
 }
@@ -291,16 +290,8 @@ impl Vocabulary {
 
     /// The function of a name without `core::`.
     pub(crate) fn lookup(self, name: &str) -> Option<&'static Function> {
-        if self == Self::Console && is_for_console(name) {
-            return Some(&conversion::TYPE);
-        }
         lookup(name).filter(|_| self.has(name))
     }
-}
-
-/// Whether a function is there for the console alone.
-pub(crate) fn is_for_console(name: &str) -> bool {
-    name == conversion::TYPE.name
 }
 
 /// Where a function is known from.

@@ -9,6 +9,7 @@ use num_bigint::{BigInt, Sign};
 const NUMBER: ResultType = ResultType::Fixed(Shape::Number);
 const ONE: Parameter = Parameter::new("num", Shape::Number);
 const ANY_NUMBER: Parameter = ONE.dynamic();
+const NUMBERS: Parameter = Parameter::new("numbers", Shape::Number).dynamic();
 
 /// The functions of this file.
 pub(super) static FUNCTIONS: &[Function] = &[
@@ -16,8 +17,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("ceil", &[ANY_NUMBER], NUMBER, ceiling),
     Function::new("floor", &[ANY_NUMBER], NUMBER, floor),
     Function::new("log", &[ONE, Parameter::new("base", Shape::Number)], NUMBER, logarithm),
-    Function::new("max", &[], NUMBER, maximum).variadic(ANY_NUMBER),
-    Function::new("min", &[], NUMBER, minimum).variadic(ANY_NUMBER),
+    Function::new("max", &[], NUMBER, maximum).variadic(NUMBERS),
+    Function::new("min", &[], NUMBER, minimum).variadic(NUMBERS),
     Function::new(
         "parseint",
         &[Parameter::new("number", Shape::Any).marked(), Parameter::new("base", Shape::Number).marked()],

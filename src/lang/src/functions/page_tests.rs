@@ -1,53 +1,37 @@
 //! `docs/language.md` says of functions what their table says. `FORMWORK_WRITE_DOCS=1 cargo test -p formwork-lang`
 //! writes the page.
 
-use super::{Function, Origin, Parameter, ResultType, TABLES, description, names, origin};
+use super::{Origin, Signature, SignatureParameter, origin, signatures};
+use formwork_value::Type;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Signatures of the functions that the evaluator provides itself.
-const LAZY: &[(&str, &str)] = &[
-    ("can", "can(expression)"),
-    ("convert", "convert(value, type)"),
-    ("templatefile", "templatefile(path: string, vars: any)"),
-    ("templatestring", "templatestring(template: string, vars: any)"),
-    ("try", "try(expressions...)"),
-];
-
-fn parameter(parameter: &Parameter) -> String {
-    format!("{}: {}", parameter.name, parameter.value_type.to_type())
+fn parameter(parameter: &SignatureParameter) -> String {
+    format!("{}: {}", parameter.name, parameter.value_type)
 }
 
-fn signature(name: &str) -> String {
-    if let Some((_, signature)) = LAZY.iter().find(|(other, _)| *other == name) {
-        return (*signature).to_owned();
-    }
-    let is_it = |function: &&Function| function.name == name;
-    let Some(function) = TABLES.iter().flat_map(|table| table.iter()).find(is_it) else {
-        return String::new();
-    };
+fn signature(function: &Signature) -> String {
     let mut parameters: Vec<String> = function.parameters.iter().map(parameter).collect();
     parameters.extend(function.variadic.iter().map(|rest| format!("{}...", parameter(rest))));
-    let result = match function.result {
-        ResultType::Fixed(shape) => format!(" → {}", shape.to_type()),
-        ResultType::Of(_) => String::new(),
+    let result = match &function.return_type {
+        Type::Dynamic => String::new(),
+        other => format!(" → {other}"),
     };
-    format!("{name}({}){result}", parameters.join(", "))
+    format!("{}({}){result}", function.name, parameters.join(", "))
 }
 
 fn table() -> String {
-    let mut out = String::from("| function | gives | known from |\n| --- | --- | --- |\n");
-    let mut names: Vec<&str> = names().collect();
-    names.sort_unstable();
-    for name in names {
-        let origin = match origin(name) {
+    let mut out = String::from("| function | what it does | known from |\n| --- | --- | --- |\n");
+    for function in signatures() {
+        let origin = match origin(function.name) {
             Origin::Common => "both",
             Origin::OpenTofu => "OpenTofu",
             Origin::OpenTofu113 => "OpenTofu 1.13",
             Origin::Formwork => "here",
         };
-        let _ =
-            writeln!(out, "| `{}` | {} | {origin} |", signature(name), description(name).unwrap_or_default());
+        // The sentence begins with the name, which stands beside it already.
+        let words = function.description.split_once("` ").map_or("", |(_, words)| words);
+        let _ = writeln!(out, "| `{}` | {words} | {origin} |", signature(&function));
     }
     out
 }

@@ -18,7 +18,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     ),
     Function::new("compact", &[Parameter::new("list", STRINGS)], ResultType::Fixed(STRINGS), compact),
     Function::new("concat", &[], ResultType::Of(concat_type), concat)
-        .variadic(Parameter::new("lists", Shape::Any).marked()),
+        .variadic(Parameter::new("seqs", Shape::Any).marked()),
     Function::new("distinct", &[Parameter::new("list", ANY_LIST)], ResultType::Of(first_type), distinct),
     Function::new(
         "flatten",
@@ -37,7 +37,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         match_keys,
     ),
     Function::new("range", &[], ResultType::Fixed(Shape::List(&Shape::Number)), range)
-        .variadic(Parameter::new("limits", Shape::Number)),
+        .variadic(Parameter::new("params", Shape::Number)),
     Function::new(
         "reverse",
         &[Parameter::new("list", Shape::Any).marked()],

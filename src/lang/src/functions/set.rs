@@ -4,15 +4,20 @@ use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Sha
 use formwork_value::{Marks, Refinements, Type, Value, convert, equals, unify};
 use rustc_hash::FxHashSet;
 
-const SET: Parameter = Parameter::new("set", Shape::Set(&Shape::Any)).dynamic();
+const FIRST: Parameter = set("first_set");
+const OTHERS: Parameter = set("other_sets");
+
+const fn set(name: &'static str) -> Parameter {
+    Parameter::new(name, Shape::Set(&Shape::Any)).dynamic()
+}
 
 /// The functions of this file.
 pub(super) static FUNCTIONS: &[Function] = &[
-    Function::new("setintersection", &[SET], ResultType::Of(common_type), intersection).variadic(SET),
+    Function::new("setintersection", &[FIRST], ResultType::Of(common_type), intersection).variadic(OTHERS),
     Function::new("setproduct", &[], ResultType::Of(product_type), product)
         .variadic(Parameter::new("sets", Shape::Any).unknown().marked()),
-    Function::new("setsubtract", &[SET, SET], ResultType::Of(common_type), subtract),
-    Function::new("setunion", &[SET], ResultType::Of(common_type), union).variadic(SET),
+    Function::new("setsubtract", &[set("a"), set("b")], ResultType::Of(common_type), subtract),
+    Function::new("setunion", &[FIRST], ResultType::Of(common_type), union).variadic(OTHERS),
 ];
 
 /// The set type that all convert to. An empty set of no type yet has no say in it.

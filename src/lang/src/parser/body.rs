@@ -147,7 +147,7 @@ impl Parser<'_> {
         let (labels, open) = self.block_header().inspect_err(|_| into.is_incomplete = true)?;
         let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
         let mut body = empty_body(self.span(open));
-        let result = self.block_body(open, header, &mut body);
+        let result = self.block_body(open, &mut body);
         if result.is_err() {
             body.is_incomplete = true;
             // What follows may have been taken for a part of this block.
@@ -201,7 +201,7 @@ impl Parser<'_> {
         }
     }
 
-    fn block_body(&mut self, open: Token, header: Span, body: &mut BodySyntax) -> Parsed<()> {
+    fn block_body(&mut self, open: Token, body: &mut BodySyntax) -> Parsed<()> {
         if self.peek().kind == TokenKind::Identifier {
             self.single_line_argument(body)?;
         } else if !matches!(self.peek().kind, TokenKind::Newline | TokenKind::CloseBrace) {
@@ -217,7 +217,7 @@ impl Parser<'_> {
                 let token = self.peek();
                 return self.fail_at(
                     token,
-                    header,
+                    self.span(open),
                     "Unclosed configuration block",
                     "There is no closing brace for this block before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file.",
                 );
@@ -231,8 +231,9 @@ impl Parser<'_> {
         let name = self.read();
         let equal = self.peek();
         if equal.kind != TokenKind::Equal {
-            return self.fail(
-                name,
+            return self.fail_at(
+                equal,
+                self.span(name).join(self.span(equal)),
                 "Invalid single-argument block definition",
                 "A single-line block definition can contain only a single argument. If you meant to define an argument, use an equals sign to assign it a value. To define a nested block, place it on a line of its own within its parent block.",
             );

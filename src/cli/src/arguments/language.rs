@@ -1,0 +1,69 @@
+//! Words of the commands that deal with the language alone.
+
+use super::{Variables, View};
+use clap::{ArgAction, Args, Subcommand};
+use std::path::PathBuf;
+
+/// `fmt`
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+#[derive(Debug, Args)]
+pub(crate) struct Format {
+    /// List files whose formatting differs (never with standard input).
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) list: bool,
+    /// Write to source files (never with standard input or -check).
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) write: bool,
+    /// Display diffs of formatting changes.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) diff: bool,
+    /// Check if the input is formatted: exit status 0 if all of it is, and 3 if not. Nothing is written.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) check: bool,
+    /// Also process files in subfolders.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) recursive: bool,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+    /// Files and folders; the working directory where none is given; - for standard input.
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<PathBuf>,
+}
+
+/// `console`
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    /// Read the state from this file instead of the working directory's.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<PathBuf>,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+/// `metadata`
+#[derive(Debug, Args)]
+pub(crate) struct Metadata {
+    /// About what.
+    #[command(subcommand)]
+    pub(crate) verb: MetadataVerb,
+}
+
+/// What there is to know.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MetadataVerb {
+    /// Show signatures and descriptions for the available functions.
+    Functions(MetadataFunctions),
+}
+
+/// `metadata functions`
+#[derive(Debug, Args)]
+pub(crate) struct MetadataFunctions {
+    /// Produce output in a machine-readable JSON format; there is no other.
+    #[arg(long, required = true)]
+    json: bool,
+}
