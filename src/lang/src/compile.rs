@@ -291,7 +291,8 @@ impl Compiler {
                 Diagnostic::error("unknown-variable", "Unknown variable", detail).at(base.span);
             diagnostic.hint = suggest::hint(root, names);
             let kind = self.problem(diagnostic);
-            return Node { kind, span: expression.span, start: expression.span };
+            let base = Node { kind, span: base.span, start: base.span };
+            return self.steps(base, &steps);
         }
         match bind(root, base.span, &steps) {
             Err(diagnostic) => {
