@@ -18,13 +18,16 @@ pub(crate) enum Target {
     Json,
     /// An expression, evaluated.
     Evaluate,
+    /// A file of blocks, formatted.
+    Format,
 }
 
-pub(crate) const TARGETS: [(&str, Target); 4] = [
+pub(crate) const TARGETS: [(&str, Target); 5] = [
     ("parse", Target::Parse),
     ("template", Target::Template),
     ("json", Target::Json),
     ("evaluate", Target::Evaluate),
+    ("format", Target::Format),
 ];
 
 /// What is never to be seen.
@@ -40,6 +43,7 @@ pub(crate) fn run(target: Target, input: &str) {
     match target {
         Target::Parse => module("main.tf", input),
         Target::Json => module("main.tf.json", input),
+        Target::Format => format(input),
         Target::Template => {
             let mut sources = Sources::new();
             let (template, findings) = parse_template(input, &mut sources);
@@ -50,6 +54,19 @@ pub(crate) fn run(target: Target, input: &str) {
             let (expression, findings) = parse_expression(input, &mut sources);
             evaluate(expression, findings, input);
         }
+    }
+}
+
+fn formatted(input: &str) -> Option<String> {
+    let mut sources = Sources::new();
+    let file = sources.add("main.tf", input);
+    formwork_lang::format(file, &sources).0
+}
+
+/// What is formatted stays as it is when it is formatted again.
+fn format(input: &str) {
+    if let Some(once) = formatted(input) {
+        assert_eq!(formatted(&once).as_deref(), Some(once.as_str()), "formatted twice");
     }
 }
 
