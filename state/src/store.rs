@@ -235,6 +235,36 @@ impl Store {
         writer.map_or(Ok(()), Writer::stop).map(|()| was_started)
     }
 
+    /// The state as a snapshot's bytes, the journal folded in.
+    pub fn export(&self) -> Result<Vec<u8>, Diagnostics> {
+        let folded = self.folded.borrow();
+        let serial = if folded.is_changed { self.base.serial + 1 } else { self.base.serial };
+        let follows = (!self.base.digest.is_empty()).then_some(self.base.digest.as_str());
+        Ok(format_v4::write(&folded.state, serial, follows, &self.version)?)
+    }
+
+    /// Puts another state in place of this one. Unless forced, it must be of the same lineage and newer.
+    pub fn replace(self, state: &State, is_forced: bool) -> Result<(), Diagnostics> {
+        if self.folded.borrow().run.is_some() {
+            let detail = "A run of this state was cut off and has not been taken up again.";
+            return Err(Diagnostic::error("run-unfinished", "State has an unfinished run", detail)
+                .hint("Run apply: it goes on where the run ended. Then push again.")
+                .into());
+        }
+        if self.has_snapshot && !is_forced {
+            check_succession(&self.base, state)?;
+        }
+        self.stop_writer().map_err(|error| unwritable(&error))?;
+        let serial =
+            if self.has_snapshot { state.serial.max(self.base.serial + 1) } else { state.serial.max(1) };
+        let bytes = format_v4::write(state, serial, Some(&self.base.digest), &self.version)?;
+        let (backend, fence) = (&self.lease.backend, self.lease.fence);
+        let written = backend.snapshot(fence, &self.base.digest, &bytes);
+        written.map_err(|error| snapshot_unwritable(&backend.name(), &error))?;
+        backend.seal(fence).map_err(|error| snapshot_unwritable(&backend.name(), &error))?;
+        Ok(())
+    }
+
     /// Writes the snapshot where the state differs and ends the journal. While a run is open, or where a record could
     /// not be made durable, both stay as they are.
     pub fn finish(self) -> Result<(), Diagnostics> {
@@ -258,6 +288,22 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether a state may follow the one that stands.
+fn check_succession(base: &Header, next: &State) -> Result<(), Diagnostic> {
+    let detail = if base.lineage != next.lineage {
+        format!(
+            "The state that stands is of lineage {:?}, the new one of {:?}: they have nothing to do with each other.",
+            base.lineage, next.lineage
+        )
+    } else if next.serial < base.serial {
+        format!("The state that stands has serial {}, the new one {}: it is older.", base.serial, next.serial)
+    } else {
+        return Ok(());
+    };
+    Err(Diagnostic::error("state-not-newer", "State does not follow the one that stands", detail)
+        .hint("Pull, edit and push the state that stands; -force overwrites it all the same."))
 }
 
 /// The snapshot as it was read.

@@ -16,6 +16,7 @@ mod screen;
 mod session;
 mod terminal;
 mod variables;
+mod workspaces;
 
 use formwork_diagnostic::Diagnostic;
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use crate::render::state_json::{ShownObject, ShownOutput, ShownState};
 use crate::screen::{Screen, Watcher};
 use crate::terminal::Terminal;
 use crate::variables;
+use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::connections::Connections;
 use formwork_engine::objects::{decode_object, decode_output};
@@ -21,9 +22,6 @@ use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
-
-/// The workspace there is.
-pub(crate) const WORKSPACE: &str = "default";
 
 /// A `backend` block that asks for another place than the one there is: state in a place that nobody named would be
 /// worse than an error.
@@ -114,10 +112,23 @@ impl Session {
         if diagnostics.has_errors() { Err(Failure::default()) } else { Ok(()) }
     }
 
-    /// Opens the state of the working directory.
+    /// Opens the state of the current workspace.
     pub(crate) fn store(&self, operation: &str, lock: &Lock) -> Result<Store, Failure> {
+        self.store_of(&workspaces::current(), operation, lock)
+    }
+
+    /// Opens the state of a workspace.
+    pub(crate) fn store_of(&self, workspace: &str, operation: &str, lock: &Lock) -> Result<Store, Failure> {
+        if !workspaces::is_valid(workspace) {
+            return Err(self.refused(crate::command::workspace::invalid(workspace)));
+        }
+        let path = workspaces::state_path(workspace);
+        if let Some(folder) = path.parent() {
+            // Where this fails, the lock beside the state says why.
+            let _ = std::fs::create_dir_all(folder);
+        }
         let options = StoreOptions {
-            path: state_path(),
+            path,
             lock: lock.lock,
             lock_timeout_ms: lock.lock_timeout,
             operation: operation.to_owned(),
@@ -147,7 +158,7 @@ impl Session {
             },
             refresh: planning.refresh,
             timestamp: self.environment.clock.now(),
-            workspace: WORKSPACE.to_owned(),
+            workspace: workspaces::current(),
             accepted_targets: planning.accept_new_target.clone(),
         }
     }
@@ -196,9 +207,9 @@ impl Session {
     }
 }
 
-/// The state's path in the working directory.
+/// The state's path in the current workspace.
 pub(crate) fn state_path() -> PathBuf {
-    PathBuf::from(STATE_FILE)
+    workspaces::state_path(&workspaces::current())
 }
 
 /// The snapshot at a path, when there is one that can be read.

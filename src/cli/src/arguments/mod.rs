@@ -67,8 +67,12 @@ pub(crate) enum Verb {
     Show(Show),
     /// Show output values from your root module.
     Output(Output),
-    /// Look into the state.
+    /// Look into the state, and edit it.
     State(State),
+    /// List, choose, make and remove workspaces.
+    Workspace(Workspace),
+    /// Release a state's lock that a process left behind.
+    ForceUnlock(ForceUnlock),
     /// Show the current version.
     Version(Version),
 }
@@ -253,9 +257,160 @@ pub(crate) struct State {
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateVerb {
     /// List the instances in the state.
+    #[command(alias = "ls")]
     List(StateList),
     /// Show one instance.
     Show(StateShow),
+    /// Move objects to another address.
+    #[command(alias = "move")]
+    Mv(StateMove),
+    /// Forget objects; they stay where they are.
+    #[command(alias = "remove")]
+    Rm(StateRemove),
+    /// Print the state.
+    Pull,
+    /// Put a state in place of the one that stands.
+    Push(StatePush),
+    /// Give the objects of one provider to another.
+    ReplaceProvider(StateReplaceProvider),
+}
+
+/// `state mv`
+#[derive(Debug, Args)]
+pub(crate) struct StateMove {
+    /// Only say what would be moved.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// What to move: a module, a resource or an instance.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Where to.
+    #[arg(value_name = "DESTINATION")]
+    pub(crate) destination: String,
+}
+
+/// `state rm`
+#[derive(Debug, Args)]
+pub(crate) struct StateRemove {
+    /// Only say what would be forgotten.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// What to forget: modules, resources or instances.
+    #[arg(value_name = "ADDRESS", required = true)]
+    pub(crate) addresses: Vec<String>,
+}
+
+/// `state push`
+#[derive(Debug, Args)]
+pub(crate) struct StatePush {
+    /// Write it even where lineages do not match or the serial is lower.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// A state file; - for standard input.
+    #[arg(value_name = "PATH", allow_hyphen_values = true)]
+    pub(crate) path: PathBuf,
+}
+
+/// `state replace-provider`
+#[derive(Debug, Args)]
+pub(crate) struct StateReplaceProvider {
+    /// Skip interactive approval.
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// Asking the user.
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// The provider that has them: hashicorp/kubernetes.
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+    /// The provider that gets them: formwork/kubernetes.
+    #[arg(value_name = "TO")]
+    pub(crate) to: String,
+}
+
+/// `workspace`
+#[derive(Debug, Args)]
+pub(crate) struct Workspace {
+    /// What of them.
+    #[command(subcommand)]
+    pub(crate) verb: WorkspaceVerb,
+}
+
+/// What of the workspaces.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkspaceVerb {
+    /// List the workspaces.
+    List,
+    /// Show the name of the current one.
+    Show,
+    /// Make one and choose it.
+    New(WorkspaceNew),
+    /// Choose one.
+    Select(WorkspaceSelect),
+    /// Remove one.
+    Delete(WorkspaceDelete),
+}
+
+/// `workspace new`
+#[derive(Debug, Args)]
+pub(crate) struct WorkspaceNew {
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// A state to begin with.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<PathBuf>,
+    /// Its name.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// `workspace select`
+#[derive(Debug, Args)]
+pub(crate) struct WorkspaceSelect {
+    /// Make it where there is none.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) or_create: bool,
+    /// Its name.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// `workspace delete`
+#[derive(Debug, Args)]
+pub(crate) struct WorkspaceDelete {
+    /// Remove it though objects stand in its state: they stay, and nobody tracks them any more.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// Its name.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// `force-unlock`
+#[derive(Debug, Args)]
+pub(crate) struct ForceUnlock {
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The lock's id.
+    #[arg(value_name = "LOCK_ID")]
+    pub(crate) id: String,
 }
 
 /// `state list`

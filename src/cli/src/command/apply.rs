@@ -6,8 +6,9 @@ use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
 use crate::render::state_json::ShownOutput;
 use crate::render::{event_json, state_text};
-use crate::session::{Session, WORKSPACE, run_id, state_path, stored_state};
+use crate::session::{Session, run_id, state_path, stored_state};
 use crate::terminal::Terminal;
+use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_engine::run::{self, Configuration, Counts};
 use formwork_engine::{Plan, RunMode, Summary, plan_file};
@@ -119,7 +120,8 @@ fn fresh(
 
 /// Recovers what is in flight and stores it, so that the new plan is made from what stands.
 fn take_up(session: &Session, arguments: &Arguments, open: &Plan, store: Store) -> Result<Store, Failure> {
-    let outcome = session.block_on(run::recover(&session.environment, &store, open, WORKSPACE))?;
+    let outcome =
+        session.block_on(run::recover(&session.environment, &store, open, &workspaces::current()))?;
     session.settle(&outcome.diagnostics, &outcome.sources)?;
     if store.folded().run.is_some() {
         return Ok(store);
@@ -129,8 +131,13 @@ fn take_up(session: &Session, arguments: &Arguments, open: &Plan, store: Store) 
 }
 
 fn perform(session: &Session, plan: &Plan, store: Store) -> Result<Success, Failure> {
-    let mut outcome =
-        session.block_on(run::apply(&session.environment, &store, plan, &run_id(), WORKSPACE))?;
+    let mut outcome = session.block_on(run::apply(
+        &session.environment,
+        &store,
+        plan,
+        &run_id(),
+        &workspaces::current(),
+    ))?;
     let outputs = session.shown_state(&store.folded().state).outputs;
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);

@@ -4,8 +4,9 @@ use super::show::UNLOCKED;
 use crate::arguments::{Console, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::render::{type_text, value_text};
-use crate::session::{Session, WORKSPACE};
+use crate::session::Session;
 use crate::terminal::{Terminal, print};
+use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Sources};
 use formwork_engine::console::{self, Console as Expressions};
 use formwork_lang::{is_incomplete, parse_console};
@@ -34,11 +35,16 @@ pub(super) fn run(
         None => session.store("console", &UNLOCKED)?.folded().state.clone(),
     };
     let input = Input::new();
-    let had_errors =
-        console::open(&session.environment, &configuration, &state, WORKSPACE, |expressions, found| {
+    let had_errors = console::open(
+        &session.environment,
+        &configuration,
+        &state,
+        &workspaces::current(),
+        |expressions, found| {
             let _ = session.settle(&found, &configuration.sources);
             Prompt { session: &session, expressions, sources: configuration.sources.clone() }.serve(input)
-        });
+        },
+    );
     // At a prompt, whoever typed has seen the errors; a script has only the exit code.
     if input == Input::Piped && had_errors { Err(Failure::default()) } else { Ok(Success::Done) }
 }

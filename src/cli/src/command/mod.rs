@@ -4,6 +4,7 @@ mod apply;
 mod approval;
 mod console;
 mod destroy;
+mod force_unlock;
 mod format;
 mod init;
 mod metadata;
@@ -11,8 +12,10 @@ mod output;
 mod plan;
 mod show;
 mod state;
+mod state_edit;
 mod validate;
 mod version;
+pub(crate) mod workspace;
 
 use crate::arguments::{Arguments, Verb};
 use crate::failure::{Failure, Success};
@@ -30,8 +33,8 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Destroy(destroy) => (Some(&destroy.planning.view), destroy.planning.input.input),
         Verb::Show(show) => (Some(&show.view), false),
         Verb::Output(output) => (Some(&output.view), false),
-        Verb::State(state) => (state::view(state), false),
-        Verb::Metadata(_) | Verb::Version(_) => (None, false),
+        Verb::State(state) => (state::view(state), state::may_ask(state)),
+        Verb::Metadata(_) | Verb::Workspace(_) | Verb::ForceUnlock(_) | Verb::Version(_) => (None, false),
     };
     Terminal::detect(view.is_some_and(|view| view.no_color), input)
 }
@@ -51,6 +54,8 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Show(show) => show::run(&show, terminal),
         Verb::Output(output) => output::run(&output, terminal),
         Verb::State(state) => state::run(&state, terminal),
+        Verb::Workspace(workspace) => workspace::run(&workspace, terminal),
+        Verb::ForceUnlock(unlock) => Err(force_unlock::run(&unlock, terminal)),
         Verb::Version(version) => Ok(version::run(&version)),
     }
 }

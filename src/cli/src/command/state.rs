@@ -1,6 +1,7 @@
-//! `state list` and `state show`.
+//! `state`: what stands in it. The verbs that change it are in [`state_edit`].
 
 use super::show::UNLOCKED;
+use super::state_edit;
 use crate::arguments::{State, StateList, StateShow, StateVerb, View};
 use crate::failure::{Failure, Success};
 use crate::render::state_text;
@@ -13,9 +14,14 @@ use std::fmt::Write as _;
 /// How the command wants things shown.
 pub(super) fn view(arguments: &State) -> Option<&View> {
     match &arguments.verb {
-        StateVerb::List(_) => None,
         StateVerb::Show(show) => Some(&show.view),
+        _ => None,
     }
+}
+
+/// Whether the command may ask something.
+pub(super) fn may_ask(arguments: &State) -> bool {
+    matches!(&arguments.verb, StateVerb::ReplaceProvider(replace) if replace.input.input)
 }
 
 pub(super) fn run(arguments: &State, terminal: Terminal) -> Result<Success, Failure> {
@@ -23,32 +29,32 @@ pub(super) fn run(arguments: &State, terminal: Terminal) -> Result<Success, Fail
     match &arguments.verb {
         StateVerb::List(list) => run_list(&session, list),
         StateVerb::Show(show) => run_show(&session, show),
+        StateVerb::Mv(arguments) => state_edit::run_move(&session, arguments),
+        StateVerb::Rm(arguments) => state_edit::run_remove(&session, arguments),
+        StateVerb::Pull => state_edit::run_pull(&session),
+        StateVerb::Push(arguments) => state_edit::run_push(&session, arguments),
+        StateVerb::ReplaceProvider(arguments) => state_edit::run_replace_provider(&session, arguments),
     }
 }
 
 fn run_list(session: &Session, arguments: &StateList) -> Result<Success, Failure> {
+    let wanted = state_edit::selectors(session, &arguments.addresses)?;
     let store = session.store("state list", &UNLOCKED)?;
     let folded = store.folded();
-    let mut addresses: Vec<(usize, &Address)> =
-        folded.state.objects().map(|(key, _)| (key.address.module().steps().len(), &key.address)).collect();
+    let mut addresses: Vec<(usize, &Address)> = folded
+        .state
+        .objects()
+        .map(|(key, _)| (key.address.module().steps().len(), &key.address))
+        .filter(|(_, address)| wanted.is_empty() || wanted.iter().any(|wanted| wanted.contains(address)))
+        .collect();
     addresses.sort();
     addresses.dedup();
     let mut text = String::new();
     for (_, address) in addresses {
-        let name = address.to_string();
-        if arguments.addresses.is_empty()
-            || arguments.addresses.iter().any(|wanted| is_at_or_below(&name, wanted))
-        {
-            let _ = writeln!(text, "{name}");
-        }
+        let _ = writeln!(text, "{address}");
     }
     print(&text);
     Ok(Success::Done)
-}
-
-/// Whether an instance is the wanted one, or one of its block or module.
-fn is_at_or_below(name: &str, wanted: &str) -> bool {
-    name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn run_show(session: &Session, arguments: &StateShow) -> Result<Success, Failure> {
@@ -68,22 +74,4 @@ fn run_show(session: &Session, arguments: &StateShow) -> Result<Success, Failure
     })?;
     print(&state_text::object(object, &session.schemas, session.terminal.layout.palette));
     Ok(Success::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_at_or_below;
-
-    #[test]
-    fn a_block_names_its_instances_and_no_other() {
-        for (name, wanted, expected) in [
-            ("a.b[0]", "a.b", true),
-            ("a.b[0]", "a.b[0]", true),
-            ("a.bc", "a.b", false),
-            ("module.m[0].a.b", "module.m", true),
-            ("module.mm.a.b", "module.m", false),
-        ] {
-            assert_eq!(is_at_or_below(name, wanted), expected, "{name} {wanted}");
-        }
-    }
 }
