@@ -83,7 +83,7 @@ const CLOSED: &[(&str, &str, &str)] = &[
     ("`variable NAME`", "variable \"a\" {\n", "}\n"),
     ("`variable` › `validation`", "variable \"a\" {\nvalidation {\n", "}\n}\n"),
     ("`output NAME`", "output \"a\" {\n", "}\n"),
-    ("`output` › `precondition`", "output \"a\" {\nprecondition {\n", "}\n}\n"),
+    ("`output` › `precondition`", "output \"a\" {\nvalue = 1\nprecondition {\n", "}\n}\n"),
     ("`resource` › `lifecycle`", "resource \"a\" \"b\" {\nlifecycle {\n", "}\n}\n"),
     ("`data` › `lifecycle`", "data \"a\" \"b\" {\nlifecycle {\n", "}\n}\n"),
     ("`module` › `lifecycle`", "module \"a\" {\nlifecycle {\n", "}\n}\n"),
