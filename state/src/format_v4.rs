@@ -11,6 +11,7 @@ mod ours;
 mod read;
 mod write;
 
+pub use dependencies::Dependencies;
 pub use read::{Snapshot, read};
 pub use write::write;
 

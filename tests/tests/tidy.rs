@@ -144,7 +144,12 @@ fn banned_calls_stand_where_they_may() {
 #[test]
 fn registry_alone_names_providers() {
     let registry = "src/cli/src/registry.rs";
-    let crates = ["formwork_provider_builtin", "formwork_provider_sim", "formwork_provider_kubernetes"];
+    let crates = [
+        "formwork_provider_builtin",
+        "formwork_provider_sim",
+        "formwork_provider_kubernetes",
+        "formwork_test_providers",
+    ];
     for path in files("rs").iter().filter(|path| local(path).starts_with("src/")) {
         let (name, text) = (local(path), read(path));
         let is_test = name.contains("/tests/");

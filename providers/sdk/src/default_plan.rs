@@ -44,7 +44,8 @@ pub fn mark_computed_unknown(
         return planned.clone();
     };
     let replaced = entries.iter().map(|(key, value)| {
-        let value = if key == name { Value::unknown(attribute.value_type.clone()) } else { value.clone() };
+        let value =
+            if key == name { Value::unknown(attribute.value_type.without_optional()) } else { value.clone() };
         (key.clone(), value)
     });
     Value::object(replaced.collect())
@@ -69,7 +70,7 @@ fn fill_block(block: &Block, proposed: &Value, configuration: &Value, is_create:
 fn fill_attribute(attribute: &Attribute, proposed: &Value, given: Option<&Value>, is_create: bool) -> Value {
     let is_left_out = given.is_none_or(Value::is_null);
     if attribute.write_only {
-        return Value::null(attribute.value_type.clone());
+        return Value::null(attribute.value_type.without_optional());
     }
     if !is_left_out || !attribute.is_computed() {
         return proposed.clone();
@@ -77,7 +78,7 @@ fn fill_attribute(attribute: &Attribute, proposed: &Value, given: Option<&Value>
     if let Some(default) = &attribute.default {
         return default.clone();
     }
-    if is_create { Value::unknown(attribute.value_type.clone()) } else { proposed.clone() }
+    if is_create { Value::unknown(attribute.value_type.without_optional()) } else { proposed.clone() }
 }
 
 fn fill_nested(nested: &NestedBlock, proposed: &Value, given: Option<&Value>, is_create: bool) -> Value {

@@ -105,7 +105,7 @@ pub struct Block {
 /// One attribute.
 #[derive(Debug, Clone)]
 pub struct Attribute {
-    /// Its type.
+    /// Its type; optional attributes of objects in it may be left out, and are null then.
     pub value_type: Type,
     /// Who gives it.
     pub presence: Presence,
@@ -283,7 +283,7 @@ impl Block {
     /// The object type that a body of this block decodes to.
     pub fn implied_type(&self) -> Type {
         let attributes =
-            self.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.value_type.clone()));
+            self.attributes.iter().map(|(name, one)| (name.clone(), one.value_type.without_optional()));
         let blocks = self.blocks.iter().map(|(name, nested)| (name.clone(), nested.implied_type()));
         Type::object(attributes.chain(blocks))
     }

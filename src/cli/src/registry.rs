@@ -21,8 +21,20 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("formwork/kubernetes", || Arc::new(formwork_provider_kubernetes::Kubernetes::new())),
 ];
 
-fn all() -> impl Iterator<Item = (ProviderAddress, Make)> {
-    PROVIDERS.iter().filter_map(|(text, make)| Some((ProviderAddress::parse(text).ok()?, *make)))
+/// Doubles of other providers: found by their addresses, and offered to nobody.
+const DOUBLES: &[(&str, Make)] = &[
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/tfcoremock", || Arc::new(formwork_test_providers::tfcoremock("."))),
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/local", || Arc::new(formwork_test_providers::local("."))),
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/random", || Arc::new(formwork_test_providers::random())),
+    #[cfg(feature = "test-providers")]
+    ("hashicorp/null", || Arc::new(formwork_test_providers::null())),
+];
+
+fn all(table: &[(&str, Make)]) -> impl Iterator<Item = (ProviderAddress, Make)> {
+    table.iter().filter_map(|(text, make)| Some((ProviderAddress::parse(text).ok()?, *make)))
 }
 
 /// The simulated datacentre with the crash that the environment asks for: `FORMWORK_SIM_CRASH=CALL:POINT` ends the
@@ -50,11 +62,11 @@ fn misfortune(provider: formwork_provider_sim::SimProvider) -> formwork_provider
 
 impl ProviderSource for Registry {
     fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>> {
-        all().find(|(one, _)| one == address).map(|(_, make)| make())
+        all(PROVIDERS).chain(all(DOUBLES)).find(|(one, _)| one == address).map(|(_, make)| make())
     }
 
     fn addresses(&self) -> Vec<ProviderAddress> {
-        all().map(|(address, _)| address).collect()
+        all(PROVIDERS).map(|(address, _)| address).collect()
     }
 }
 

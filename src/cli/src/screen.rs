@@ -1,6 +1,7 @@
 //! What is on the screen while the engine works: a live line per running step on a terminal, plain lines elsewhere,
 //! or the JSON stream.
 
+use crate::arguments::Telling;
 use crate::clock;
 use crate::render::{event_json, event_text};
 use crate::terminal::{self, Terminal};
@@ -9,6 +10,8 @@ use formwork_engine::{Action, Event, Observer};
 use formwork_state::ObjectKey;
 use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -23,6 +26,9 @@ const LIVE_LINES: usize = 12;
 pub(crate) struct Screen {
     terminal: Terminal,
     is_json: bool,
+    is_concise: bool,
+    /// Where the JSON stream goes besides.
+    copy: Option<Mutex<File>>,
     live: Option<MultiProgress>,
     state: Mutex<State>,
 }
@@ -45,14 +51,21 @@ struct Running {
 
 impl Screen {
     /// A screen for people, or for tools.
-    pub(crate) fn new(terminal: Terminal, is_json: bool) -> Arc<Self> {
-        let is_live = terminal.is_live && !is_json;
+    pub(crate) fn new(terminal: Terminal, telling: &Telling) -> io::Result<Arc<Self>> {
+        let Telling { json: is_json, concise: is_concise, .. } = *telling;
+        let is_live = terminal.is_live && !is_json && !is_concise;
         let live = is_live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stdout()));
-        let screen = Self { terminal, is_json, live, state: Mutex::default() };
-        if is_json {
-            screen.message(&event_json::version(env!("CARGO_PKG_VERSION")));
-        }
-        Arc::new(screen)
+        let copy = telling.json_into.as_ref().map(File::create).transpose()?.map(Mutex::new);
+        let screen = Self { terminal, is_json, is_concise, copy, live, state: Mutex::default() };
+        screen.message(&event_json::version(env!("CARGO_PKG_VERSION")));
+        Ok(Arc::new(screen))
+    }
+
+    /// A screen for people.
+    pub(crate) fn plain(terminal: Terminal) -> Arc<Self> {
+        let live = terminal.is_live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stdout()));
+        let state = Mutex::default();
+        Arc::new(Self { terminal, is_json: false, is_concise: false, copy: None, live, state })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -64,11 +77,23 @@ impl Screen {
         self.lock().sources = sources.clone();
     }
 
-    /// One line of the JSON stream; nothing when the screen is for people.
+    /// One line of the JSON stream; nothing where nobody asked for it.
     pub(crate) fn message(&self, message: &event_json::Message) {
-        if self.is_json {
-            terminal::print(&format!("{}\n", message.to_json(&clock::timestamp())));
+        if !self.is_telling_tools() {
+            return;
         }
+        let line = format!("{}\n", message.to_json(&clock::timestamp()));
+        if self.is_json {
+            terminal::print(&line);
+        }
+        if let Some(copy) = &self.copy {
+            // A full disk must not end a run that is changing things.
+            let _ = copy.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+        }
+    }
+
+    fn is_telling_tools(&self) -> bool {
+        self.is_json || self.copy.is_some()
     }
 
     /// Text for people; nothing when the screen is for tools.
@@ -83,14 +108,13 @@ impl Screen {
     /// Findings, for whoever reads.
     pub(crate) fn show(&self, diagnostics: &Diagnostics) {
         let sources = self.lock().sources.clone();
-        if self.is_json {
-            for one in diagnostics {
-                self.message(&event_json::diagnostic(one, &sources));
-            }
-        } else if let Some(live) = &self.live {
-            live.suspend(|| self.terminal.show(diagnostics, &sources));
-        } else {
-            self.terminal.show(diagnostics, &sources);
+        for one in diagnostics {
+            self.message(&event_json::diagnostic(one, &sources));
+        }
+        match &self.live {
+            _ if self.is_json => {}
+            Some(live) => live.suspend(|| self.terminal.show(diagnostics, &sources)),
+            None => self.terminal.show(diagnostics, &sources),
         }
     }
 
@@ -148,10 +172,11 @@ impl Screen {
     }
 
     fn say(&self, line: Option<String>, event: &Event) {
-        if self.is_json {
+        if self.is_telling_tools() {
             let sources = self.lock().sources.clone();
             self.message(&event_json::event(event, &sources));
-        } else if let Some(line) = line {
+        }
+        if let Some(line) = line.filter(|_| !self.is_concise) {
             self.text(&format!("{line}\n"));
         }
     }

@@ -1,10 +1,11 @@
 //! What most commands begin with: the configuration with its variables, the open state, the engine's surroundings.
 
-use crate::arguments::{Lock, Planning, VariableArgument};
+use crate::arguments::{Lock, Planning, Telling, VariableArgument};
 use crate::clock::{SystemClock, timestamp};
 use crate::disk::{Disk, STATE_FILE};
 use crate::failure::{self, Failure};
 use crate::registry::Registry;
+use crate::render::plan_text::PlanText;
 use crate::render::schemas::Schemas;
 use crate::render::state_json::{ShownObject, ShownOutput, ShownState};
 use crate::screen::{Screen, Watcher};
@@ -13,12 +14,14 @@ use crate::variables;
 use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::connections::Connections;
-use formwork_engine::objects::{decode_object, decode_output};
+use formwork_engine::objects::{decode_object, decode_output, refreshed};
 use formwork_engine::run::{self, Configuration, PlanOptions};
+use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
 use formwork_engine::variables::MISSING_VARIABLE;
-use formwork_engine::{Environment, RunMode};
 use formwork_lang::Source;
-use formwork_state::{Edge, RealFiles, State, Status, Store, StoreOptions};
+use formwork_state::format_v4::Dependencies;
+use formwork_state::{BlockAddress, RealFiles, State, Status, Store, StoreOptions};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
@@ -52,8 +55,27 @@ pub(crate) struct Session {
 
 impl Session {
     /// Surroundings in the working directory.
-    pub(crate) fn new(terminal: Terminal, is_json: bool, parallelism: usize) -> Self {
-        let screen = Screen::new(terminal, is_json);
+    pub(crate) fn new(terminal: Terminal) -> Self {
+        Self::with_screen(terminal, Screen::plain(terminal), 1)
+    }
+
+    /// The same for a run, told as the arguments say.
+    pub(crate) fn telling(
+        terminal: Terminal,
+        telling: &Telling,
+        parallelism: usize,
+    ) -> Result<Self, Failure> {
+        let terminal = terminal.with_compact_warnings(telling.compact_warnings);
+        let screen = Screen::new(terminal, telling).map_err(|error| {
+            let name = telling.json_into.as_deref().unwrap_or(Path::new("")).display();
+            let detail = format!("{name}, which -json-into names, could not be written: {error}.");
+            Diagnostic::error("json-into-unwritable", "Failed to write the JSON output", detail)
+                .hint("Name a file in a folder that exists.")
+        })?;
+        Ok(Self::with_screen(terminal, screen, parallelism))
+    }
+
+    fn with_screen(terminal: Terminal, screen: Arc<Screen>, parallelism: usize) -> Self {
         let environment = Environment {
             providers: Arc::new(Registry),
             clock: Arc::new(SystemClock::new()),
@@ -166,6 +188,8 @@ impl Session {
     /// A state with its objects decoded by today's schemas, or as they stand where there is none.
     pub(crate) fn shown_state(&self, state: &State) -> ShownState {
         let connections = Connections::new(self.environment.clone());
+        let dependencies = Dependencies::of(state);
+        let mut known: HashMap<BlockAddress, Vec<String>> = HashMap::new();
         let objects = state.objects().map(|(key, object)| {
             let address = &key.address;
             let kind = connections.kind(&object.provider.provider, address.mode(), address.type_name());
@@ -181,7 +205,10 @@ impl Session {
                 schema_version: object.schema_version,
                 provider: object.provider.provider.clone(),
                 value,
-                depends_on: depends_on(object),
+                depends_on: known
+                    .entry(address.block().in_configuration())
+                    .or_insert_with_key(|block| dependencies.of_block(block))
+                    .clone(),
             }
         });
         let outputs = state.outputs.iter().map(|(name, output)| ShownOutput {
@@ -189,7 +216,49 @@ impl Session {
             value: decode_output(output),
             sensitive: output.sensitive,
         });
-        ShownState { objects: objects.collect(), outputs: outputs.collect() }
+        let checks = state.check_results.as_ref().map(|raw| serde_json::from_str(raw.get()));
+        ShownState {
+            objects: objects.collect(),
+            outputs: outputs.collect(),
+            checks: checks.and_then(Result::ok).unwrap_or_default(),
+        }
+    }
+
+    /// What writes plans for people.
+    pub(crate) fn plan_text(&self, show_sensitive: bool) -> PlanText<'_> {
+        PlanText { schemas: &self.schemas, layout: self.terminal.layout, show_sensitive }
+    }
+
+    /// The state that a plan was made from, as its readings found it, with the data that was read for it.
+    pub(crate) fn shown_prior(&self, plan: &Plan, state: State) -> ShownState {
+        let connections = Connections::new(self.environment.clone());
+        let mut shown = self.shown_state(&refreshed(plan, state, &connections));
+        shown.objects.retain(|object| plan.data.iter().all(|data| data.address != object.address));
+        shown.objects.extend(plan.data.iter().map(|data| {
+            ShownObject {
+                address: data.address.clone(),
+                deposed: None,
+                is_tainted: false,
+                schema_version: self
+                    .schemas
+                    .with(&data.provider.provider, &data.address, |kind| kind.map_or(0, |kind| kind.version)),
+                provider: data.provider.provider.clone(),
+                value: data.value.clone(),
+                depends_on: Vec::new(),
+            }
+        }));
+        shown.checks.clear();
+        // What an output will be is known as soon as it is planned.
+        let known =
+            |output: &&OutputChange| output.action != Action::Delete && output.after.is_wholly_known();
+        for output in plan.outputs.iter().filter(known) {
+            shown.outputs.retain(|one| one.name != output.name.as_str());
+            if !output.after.is_null() {
+                let (name, value) = (output.name.to_string(), output.after.clone());
+                shown.outputs.push(ShownOutput { name, value, sensitive: output.sensitive });
+            }
+        }
+        shown
     }
 
     /// Runs the engine's work. The first interrupt asks it to stop, the second ends the process.
@@ -227,22 +296,6 @@ fn plain_value(object: &formwork_state::Object) -> formwork_value::Value {
         .map(|path| (path.clone(), formwork_value::Marks::sensitive()))
         .collect();
     value.mark_paths(&marks)
-}
-
-fn depends_on(object: &formwork_state::Object) -> Vec<String> {
-    let mut blocks: Vec<String> = object
-        .edges
-        .iter()
-        .filter_map(|edge| match edge {
-            Edge::Object(address) => Some(address.block().to_string()),
-            Edge::Block(block) => Some(block.to_string()),
-            Edge::Node(_) => None,
-        })
-        .chain(object.dependencies.iter().cloned())
-        .collect();
-    blocks.sort();
-    blocks.dedup();
-    blocks
 }
 
 /// Waits for interrupts in a thread of its own, so that a busy engine cannot hold the second one up.

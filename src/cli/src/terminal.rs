@@ -1,8 +1,9 @@
 //! Where text goes: what the process is attached to, decided once at the start.
 
 use crate::render::layout::{DEFAULT_COLUMNS, Layout};
-use crate::render::palette::Palette;
+use crate::render::palette::{Look, Palette};
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources, Style, render_text};
+use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 /// What standard output, error and input are.
@@ -14,6 +15,8 @@ pub(crate) struct Terminal {
     pub(crate) is_live: bool,
     /// Whether somebody can answer.
     pub(crate) can_ask: bool,
+    /// Whether warnings are shown by their summaries.
+    compact_warnings: bool,
 }
 
 impl Terminal {
@@ -27,11 +30,21 @@ impl Terminal {
             error_palette: Palette { colour: is_coloured && error },
             is_live: out && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             can_ask: input && io::stdin().is_terminal(),
+            compact_warnings: false,
         }
+    }
+
+    /// The same with warnings shown by their summaries, or whole.
+    pub(crate) const fn with_compact_warnings(mut self, compact_warnings: bool) -> Self {
+        self.compact_warnings = compact_warnings;
+        self
     }
 
     /// Shows findings: errors on standard error, warnings on standard output.
     pub(crate) fn show(&self, diagnostics: &Diagnostics, sources: &Sources) {
+        if self.compact_warnings && !diagnostics.is_empty() && !diagnostics.has_errors() {
+            return print(&compact(diagnostics, sources, self.layout.palette));
+        }
         for diagnostic in diagnostics {
             if diagnostic.is_error() {
                 print_error(&format!("{}\n", self.text_of(diagnostic, sources, self.error_palette)));
@@ -59,6 +72,32 @@ impl Terminal {
         let length = io::stdin().lock().read_line(&mut answer).ok()?;
         (length > 0).then(|| answer.trim_end_matches(['\n', '\r']).to_owned())
     }
+}
+
+/// Warnings by summary, those of one summary together.
+fn compact(warnings: &Diagnostics, sources: &Sources, palette: Palette) -> String {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for warning in warnings {
+        let place = warning.subject.and_then(|subject| {
+            let file = sources.get(subject.file)?;
+            Some(format!("{} line {}", file.name(), file.position(subject.start).line))
+        });
+        match groups.iter_mut().find(|(summary, _)| *summary == warning.summary) {
+            Some((_, places)) => places.extend(place),
+            None => groups.push((&warning.summary, place.into_iter().collect())),
+        }
+    }
+    let mut out = format!("\n{}\n\n", palette.paint(Look::BoldYellow, "Warnings:"));
+    for (summary, places) in groups {
+        let _ = writeln!(out, "- {summary}");
+        let _ = match places.as_slice() {
+            [] => Ok(()),
+            [place] => writeln!(out, "  on {place}"),
+            [place, others @ ..] => writeln!(out, "  on {place} (and {} more)", others.len()),
+        };
+    }
+    out.push_str("\nTo see the full warning notes, run Formwork without -compact-warnings.\n");
+    out
 }
 
 /// Writes to standard output. A reader that has gone away is no failure of ours.

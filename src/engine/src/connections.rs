@@ -142,9 +142,10 @@ impl Connections {
         if target.id.is_empty() || self.targets.borrow().contains_key(&name) {
             return;
         }
-        self.environment
-            .observer
-            .observe(Event::Target { provider: name.clone(), words: target.words.clone() });
+        if !target.words.is_empty() {
+            let words = target.words.clone();
+            self.environment.observer.observe(Event::Target { provider: name.clone(), words });
+        }
         self.targets.borrow_mut().insert(name, target);
     }
 

@@ -3,6 +3,7 @@
 //! Invariant: a resource's cell is put in from outside (from the plan's walk, from state, from what apply made);
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
+use crate::checks::{CheckResult, CheckStatus, Checks};
 use crate::environment::ProviderSource;
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind, provider_address};
 use crate::ordinal::ordinal;
@@ -27,6 +28,15 @@ pub struct ModuleRow {
     pub parent: u32,
     /// What `each` and `count` are in the call's inputs.
     pub repetition: RowRepetition,
+}
+
+/// Whose conditions are checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<'a> {
+    /// The block.
+    pub node: NodeId,
+    /// The instance.
+    pub address: &'a str,
 }
 
 /// What `each` and `count` say in one instance.
@@ -183,6 +193,7 @@ pub struct Evaluator<'a> {
     expansions: RefCell<FxHashMap<(NodeId, u32), Rc<Expansion>>>,
     missing_resources: Box<ResourceSource<'a>>,
     diagnostics: RefCell<Diagnostics>,
+    checks: RefCell<Checks>,
     /// Whether cells that hold an unknown are evaluated again when they are asked for.
     pub is_applying: Cell<bool>,
     is_validating: Cell<bool>,
@@ -223,6 +234,7 @@ impl<'a> Evaluator<'a> {
             expansions: RefCell::default(),
             missing_resources: missing,
             diagnostics: RefCell::default(),
+            checks: RefCell::default(),
             is_applying: Cell::new(false),
             is_validating: Cell::new(false),
         }
@@ -346,9 +358,16 @@ impl<'a> Evaluator<'a> {
                 let Some(local) = self.graph.local(node) else { return NodeCell::nothing() };
                 (self.evaluate(&local.expression, &scope), scope.into_reads())
             }
-            NodeKind::Output(_) => {
+            NodeKind::Output(name) => {
                 let Some(output) = self.graph.output(node) else { return NodeCell::nothing() };
-                self.check_all(&output.preconditions, &scope, "Module output value precondition failed");
+                let address = self.address_in(module, row, &format!("output.{name}"));
+                let checked = Checked { node, address: &address };
+                self.check_all(
+                    &output.preconditions,
+                    &scope,
+                    checked,
+                    "Module output value precondition failed",
+                );
                 let mut value = self.typed_output(output, self.evaluate(&output.value, &scope));
                 if output.sensitive {
                     value =
@@ -409,8 +428,11 @@ impl<'a> Evaluator<'a> {
         if variable.validations.is_empty() {
             return;
         }
-        let scope = self.scope(self.graph.node(node).module, row, RowRepetition::default());
-        self.check_all(&variable.validations, &scope, "Invalid value for variable");
+        let module = self.graph.node(node).module;
+        let scope = self.scope(module, row, RowRepetition::default());
+        let address = self.address_in(module, row, &format!("var.{}", variable.name));
+        let checked = Checked { node, address: &address };
+        self.check_all(&variable.validations, &scope, checked, "Invalid value for variable");
     }
 
     fn evaluate(&self, expression: &Expression, scope: &RowScope<'_, '_>) -> Value {
@@ -422,20 +444,53 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Checks conditions; those whose value is unknown are left for later.
-    pub fn check_all(&self, conditions: &[Condition], scope: &RowScope<'_, '_>, summary: &str) -> bool {
+    pub fn check_all(
+        &self,
+        conditions: &[Condition],
+        scope: &RowScope<'_, '_>,
+        checked: Checked<'_>,
+        summary: &str,
+    ) -> bool {
         let mut all_hold = true;
         for condition in conditions {
-            all_hold &= self.check(condition, scope, summary);
+            let (status, message) = self.check(condition, scope, summary);
+            all_hold &= status != CheckStatus::Fail;
+            self.checks.borrow_mut().note(checked.node, checked.address, status, message);
         }
         all_hold
     }
 
-    fn check(&self, condition: &Condition, scope: &RowScope<'_, '_>, summary: &str) -> bool {
-        let held = self.evaluate(&condition.condition, scope);
+    /// What conditions came to so far.
+    pub fn check_results(&self) -> Vec<CheckResult> {
+        self.checks.borrow().results(self)
+    }
+
+    /// The addresses of a module's instances, as far as its calls are expanded.
+    pub(crate) fn known_modules(&self, module: ModuleId) -> Vec<String> {
+        self.module_rows.borrow()[module.0 as usize].iter().map(|row| row.address.to_string()).collect()
+    }
+
+    fn address_in(&self, module: ModuleId, row: u32, name: &str) -> String {
+        let module = &self.row(module, row).address;
+        if module.is_root() { name.to_owned() } else { format!("{module}.{name}") }
+    }
+
+    fn check(
+        &self,
+        condition: &Condition,
+        scope: &RowScope<'_, '_>,
+        summary: &str,
+    ) -> (CheckStatus, Option<String>) {
+        let (held, found) = condition.condition.evaluate(scope);
+        let is_faulty = found.has_errors();
+        self.report(found);
         let held = formwork_value::convert(&held, &Type::Bool).unwrap_or(held);
         let (held, _) = held.unmark();
-        if held.as_bool() != Some(false) {
-            return true;
+        match held.as_bool() {
+            _ if is_faulty => return (CheckStatus::Error, None),
+            None => return (CheckStatus::Unknown, None),
+            Some(true) => return (CheckStatus::Pass, None),
+            Some(false) => {}
         }
         let message = self.evaluate(&condition.error_message, scope);
         let text = match message.kind() {
@@ -445,9 +500,10 @@ impl<'a> Evaluator<'a> {
             }
             _ => "The condition is not met, and the error message is not known yet.".to_owned(),
         };
-        let diagnostic = Diagnostic::error("condition-failed", summary, text).at(condition.condition.span());
+        let diagnostic =
+            Diagnostic::error("condition-failed", summary, text.clone()).at(condition.condition.span());
         self.report(diagnostic.hint("Change the value, or the condition that refuses it.").into());
-        false
+        (CheckStatus::Fail, Some(text))
     }
 
     /// The instances of a call or resource block in one module instance.

@@ -9,6 +9,9 @@ use formwork_value::{Kind, MarkKind, Type, Value, convert};
 /// No more instances than this of one block: a typing error should not fill the memory.
 const INSTANCES_AT_MOST: i64 = 10_000_000;
 
+/// The code of what a later stage, or values that are given, will tell.
+pub(crate) const UNKNOWN: &str = "unknown-repetition";
+
 /// The instances that a block's `count` or `for_each` asks for. With errors there are none.
 pub fn expand(
     count: Option<&Expression>,
@@ -100,13 +103,14 @@ fn unknown(expression: &Expression, argument: &str) -> Diagnostic {
         .references()
         .iter()
         .map(|reference| (reference.to_string(), "will be known only after apply"));
-    let diagnostic = invalid(
+    let mut diagnostic = invalid(
         expression,
         argument,
         format!(
             "The \"{argument}\" value depends on resource attributes that cannot be determined until apply, so it cannot be said which instances there will be."
         ),
     );
+    diagnostic.code = UNKNOWN.into();
     values.fold(diagnostic, |diagnostic, (name, statement)| diagnostic.value(name, statement)).hint(
         "Use keys that are written in the configuration and put what is known only later into the values.",
     )

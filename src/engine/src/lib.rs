@@ -8,6 +8,7 @@
 //! provider, or sleeps but through the [`Clock`] it was given.
 
 pub mod apply;
+pub mod checks;
 pub mod connections;
 pub mod console;
 pub mod envelope;
@@ -25,6 +26,7 @@ pub mod plan_file;
 pub mod proposed;
 pub mod reasons;
 pub mod recipe;
+mod relevant;
 pub mod run;
 pub mod schema;
 mod unsupported;

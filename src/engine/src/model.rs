@@ -3,6 +3,7 @@
 //! Invariant: nothing here calls a provider or evaluates anything; order, replacement, forgetting and stages were
 //! decided when the plan was made, and apply only performs them.
 
+use crate::checks::CheckResult;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::Target;
@@ -131,6 +132,32 @@ pub struct Change {
     pub importing: Option<String>,
 }
 
+impl Change {
+    /// Where the state has the object: before a move, where it is moved.
+    pub fn prior_address(&self) -> &Address {
+        self.previous_address.as_ref().unwrap_or(&self.address)
+    }
+}
+
+/// An attribute that a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct RelevantAttribute {
+    /// The instance; without a key also where any instance of a block is meant.
+    pub resource: Address,
+    /// Steps to the attribute; none for the whole object.
+    pub attribute: Vec<AttributeStep>,
+}
+
+/// A step to an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum AttributeStep {
+    /// An attribute, or a key of a map.
+    Name(ArcStr),
+    /// A place in a list.
+    Index(u64),
+}
+
 /// What is to happen to a root output value.
 #[derive(Debug, Clone)]
 pub struct OutputChange {
@@ -256,6 +283,9 @@ pub struct Plan {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Root variables.
     pub variables: IndexMap<ArcStr, PlannedVariable>,
+    /// Values of root variables as they were given, before defaults and conversions; those that are never stored are
+    /// not in it.
+    pub given: IndexMap<ArcStr, Value>,
     /// Variables whose values are never stored and so were not in what the plan was read from: they are null in
     /// `variables` until they are given again.
     pub ephemeral_variables: Vec<ArcStr>,
@@ -263,6 +293,10 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What was found different from the state.
     pub drift: Vec<Change>,
+    /// What the changes and outputs read of resources: a change outside matters where it touches one of these.
+    pub relevant: Vec<RelevantAttribute>,
+    /// What conditions came to.
+    pub checks: Vec<CheckResult>,
     /// What happens to each root output.
     pub outputs: Vec<OutputChange>,
     /// The acts, in an order that apply may follow.

@@ -147,6 +147,19 @@ pub fn encode_configurations(
     configurations.iter().filter_map(encode).collect()
 }
 
+/// The state as a plan's readings found it.
+pub fn refreshed(plan: &Plan, mut state: State, connections: &Connections) -> State {
+    if let Some(Record::Refreshed { objects }) = readings_record(plan, &state, connections) {
+        for (key, object) in objects {
+            match object {
+                Some(object) => state.insert(key, object),
+                None => drop(state.remove(&key)),
+            }
+        }
+    }
+    state
+}
+
 /// The record that stores what a plan's readings found.
 pub fn readings_record(plan: &Plan, state: &State, connections: &Connections) -> Option<Record> {
     let mut objects = Vec::with_capacity(plan.readings.len());

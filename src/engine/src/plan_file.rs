@@ -1,7 +1,8 @@
 //! The plan as bytes: one JSON document, written as a stream.
 //!
-//! `{"format":1,"formwork_version":"…","plan":{…},"digest":"…"}`, where the digest is the SHA-256 of every byte before
-//! `,"digest"`. It holds sensitive values, since apply needs them: whoever stores it makes the file readable by its
+//! `{"format":1,"formwork_version":"…","plan":{…},"state":{…},"digest":"…"}`, where the digest is the SHA-256 of every
+//! byte before `,"digest"`, and the state is the one that the plan was made from: for whoever shows the plan later, so
+//! apply and the journal do without. It holds sensitive values, since apply needs them: whoever stores it makes the file readable by its
 //! owner alone.
 //!
 //! Invariants: what is read equals what was written, but for ephemeral values, which are never written and come back
@@ -13,6 +14,7 @@ mod write;
 
 use crate::model::Plan;
 use formwork_diagnostic::Diagnostic;
+use formwork_state::{State, format_v4};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -25,6 +27,7 @@ const FORMAT: u64 = 1;
 /// The engine that wrote it: a plan is applied by the engine that made it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+const STATE_KEY: &[u8] = b",\"state\":";
 const DIGEST_KEY: &[u8] = b",\"digest\":\"";
 const DIGEST_LENGTH: usize = 64;
 const DIGEST_END: &[u8] = b"\"}";
@@ -32,9 +35,23 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Writes a plan.
 pub fn write(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    write_document(plan, None, out)
+}
+
+/// Writes a plan and the state that it was made from.
+pub fn write_with_state(plan: &Plan, state: &State, out: &mut dyn Write) -> io::Result<()> {
+    write_document(plan, Some(state), out)
+}
+
+fn write_document(plan: &Plan, state: Option<&State>, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, Hashing { out, hasher: Sha256::new() });
     write!(out, "{{\"format\":{FORMAT},\"formwork_version\":\"{VERSION}\",\"plan\":")?;
     write::write_plan(plan, &mut out)?;
+    if let Some(state) = state {
+        out.write_all(STATE_KEY)?;
+        let snapshot = format_v4::write(state, state.serial, None, VERSION);
+        out.write_all(&snapshot.map_err(|diagnostic| io::Error::other(diagnostic.detail.clone()))?)?;
+    }
     let hashing = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     let digest = hexadecimal(&hashing.hasher.finalize());
     hashing.out.write_all(DIGEST_KEY)?;
@@ -45,6 +62,20 @@ pub fn write(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
 
 /// Reads a plan.
 pub fn read(bytes: &[u8]) -> Result<Plan, Diagnostic> {
+    let document = open(bytes)?;
+    document.plan.map_or_else(|| Err(unfitting()), read::read_plan)
+}
+
+/// Reads a plan and the state that it was made from, where that was written.
+pub fn read_with_state(bytes: &[u8]) -> Result<(Plan, Option<State>), Diagnostic> {
+    let document = open(bytes)?;
+    let plan = document.plan.map_or_else(|| Err(unfitting()), read::read_plan)?;
+    let read = |state: &RawValue| format_v4::read("the plan file", state.get().as_bytes());
+    Ok((plan, document.state.map(read).transpose()?.map(|snapshot| snapshot.state)))
+}
+
+/// The document, once it is certain that this version wrote it and nobody changed it since.
+fn open(bytes: &[u8]) -> Result<Document<'_>, Diagnostic> {
     let bytes = bytes.trim_ascii_end();
     if bytes.starts_with(b"PK\x03\x04") {
         return Err(foreign("It is a ZIP archive, as Terraform and OpenTofu write their plans."));
@@ -61,10 +92,7 @@ pub fn read(bytes: &[u8]) -> Result<Plan, Diagnostic> {
     if version != VERSION {
         return Err(other_version(version));
     }
-    match document.plan {
-        Some(plan) if is_intact(bytes) => read::read_plan(plan),
-        _ => Err(damaged("Its contents do not match the digest at its end.")),
-    }
+    if document.plan.is_some() && is_intact(bytes) { Ok(document) } else { Err(unfitting()) }
 }
 
 /// A plan as one JSON value without line breaks, for the journal.
@@ -94,6 +122,8 @@ struct Document<'a> {
     formwork_version: Option<&'a str>,
     #[serde(default, borrow)]
     plan: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    state: Option<&'a RawValue>,
 }
 
 /// Passes bytes on and takes their digest.
@@ -154,6 +184,10 @@ fn damaged(detail: &str) -> Diagnostic {
     let detail =
         format!("The plan file was changed or damaged after it was written. {detail} Nothing was applied.");
     Diagnostic::error("plan-file-damaged", "The plan file is damaged", detail).hint(PLAN_AGAIN)
+}
+
+fn unfitting() -> Diagnostic {
+    damaged("Its contents do not match the digest at its end.")
 }
 
 fn other_format(format: u64, version: &str) -> Diagnostic {

@@ -28,6 +28,8 @@ pub struct Configuration {
     pub sources: Sources,
     /// Root variables.
     pub variables: IndexMap<ArcStr, Value>,
+    /// What was given for them, before defaults and conversions.
+    pub given: IndexMap<ArcStr, Value>,
     /// Names of variables that took their default.
     pub defaulted: FxHashSet<ArcStr>,
     /// Every file that was read.
@@ -61,6 +63,7 @@ pub fn load(files: &Arc<dyn Source>) -> (Configuration, Diagnostics) {
         root,
         sources,
         variables: IndexMap::new(),
+        given: IndexMap::new(),
         defaulted: FxHashSet::default(),
         recorded,
         files: files.clone(),
@@ -77,6 +80,7 @@ pub fn decide_variables(
         crate::variables::decide(&configuration.root, given, &mut configuration.sources);
     configuration.defaulted =
         configuration.root.variables.keys().filter(|name| !given.contains_key(*name)).cloned().collect();
+    configuration.given = crate::variables::as_given(&configuration.root, given);
     configuration.variables = variables;
     diagnostics
 }
@@ -111,6 +115,7 @@ async fn plan_with(
         files: &recording,
         recorded: BTreeMap::new(),
         variables: configuration.variables.clone(),
+        given: configuration.given.clone(),
         defaulted: configuration.defaulted.clone(),
         state: &folded.state,
         open_run: folded.run.as_ref(),
@@ -284,6 +289,7 @@ fn recorded_configuration(plan: &Plan) -> (Configuration, Diagnostics) {
         .filter(|(_, variable)| variable.is_default)
         .map(|(name, _)| name.clone())
         .collect();
+    configuration.given.clone_from(&plan.given);
     configuration.recorded.clone_from(&plan.files);
     (configuration, diagnostics)
 }

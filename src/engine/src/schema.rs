@@ -82,7 +82,7 @@ fn has_sensitive(block: &Block) -> bool {
 fn sensitive_paths(block: &Block, value: &Value, at: &Path, found: &mut Vec<Path>) {
     let (value, _) = value.unmark();
     for (name, attribute) in &block.attributes {
-        if attribute.sensitive && value.get(name).is_some_and(|value| !value.is_null()) {
+        if attribute.sensitive && value.get(name).is_some() {
             found.push(at.clone().attribute(name.clone()));
         }
     }

@@ -68,6 +68,20 @@ pub fn decide(
     (decided, diagnostics)
 }
 
+/// The values as they were given, before defaults and conversions, for whoever shows the plan; none of those that are
+/// never stored.
+pub fn as_given(module: &Module, given: &IndexMap<ArcStr, GivenVariable>) -> IndexMap<ArcStr, Value> {
+    let value_of = |(name, one): (&ArcStr, &GivenVariable)| {
+        let variable = module.variables.get(name).filter(|variable| !variable.ephemeral)?;
+        let value = match &one.given {
+            Given::Value(value, _) => value.clone(),
+            Given::Text(text) => read_text(variable, text, &mut Sources::new(), &mut Diagnostics::new())?,
+        };
+        Some((name.clone(), value))
+    };
+    given.iter().filter_map(value_of).collect()
+}
+
 /// Values of a variables file by name, each with its place.
 pub type FileValues = IndexMap<ArcStr, (Value, Span)>;
 

@@ -165,6 +165,12 @@ impl Body {
         self.0.attributes.iter().find(|one| one.name == name)
     }
 
+    /// The nested blocks that stand in the text, dynamic ones left out: type, first label, body.
+    pub fn just_blocks(&self) -> impl Iterator<Item = (&ArcStr, Option<&ArcStr>, &Body)> {
+        let written = self.0.blocks.iter().filter(|block| block.dynamic.is_none());
+        written.map(|block| (&block.kind, block.labels.first().map(|(label, _)| label), &block.body))
+    }
+
     pub(crate) fn blocks(&self) -> &[Block] {
         &self.0.blocks
     }

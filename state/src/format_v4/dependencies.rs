@@ -1,4 +1,5 @@
-//! Block-level dependencies for other engines, computed from our direct edges when a state is written.
+//! Block-level dependencies for other engines and tools, computed from our direct edges when a state is written or
+//! shown.
 //!
 //! Other engines want the transitive closure. It is computed per block of the configuration and never per instance,
 //! and it is bounded: past [`CLOSURE_LIMIT`] a block gets its direct dependencies only, so that a long chain writes a
@@ -21,15 +22,16 @@ enum Vertex {
 
 /// The direct dependencies of every block and node of a state.
 #[derive(Default)]
-pub(super) struct Graph {
+pub struct Dependencies {
     indices: FxHashMap<Vertex, usize>,
     vertices: Vec<Vertex>,
     next: Vec<Vec<usize>>,
     seen: FxHashSet<(usize, usize)>,
 }
 
-impl Graph {
-    pub(super) fn of(state: &State) -> Self {
+impl Dependencies {
+    /// Those of a state.
+    pub fn of(state: &State) -> Self {
         let mut graph = Self::default();
         for (key, object) in state.objects() {
             graph.add_object(&key.address.block().in_configuration(), object);
@@ -78,7 +80,7 @@ impl Graph {
     }
 
     /// What a block depends on, sorted.
-    pub(super) fn dependencies(&self, block: &BlockAddress) -> Vec<String> {
+    pub fn of_block(&self, block: &BlockAddress) -> Vec<String> {
         let Some(start) = self.indices.get(&Vertex::Block(block.in_configuration())) else {
             return Vec::new();
         };

@@ -1,6 +1,6 @@
 //! Writing a state file.
 
-use super::dependencies::Graph;
+use super::dependencies::Dependencies;
 use super::{VERSION, ours};
 use crate::address::{BlockAddress, Key, Mode, ObjectKey, ProviderConfigAddress};
 use crate::json_text::{new_line, write_indented, write_string};
@@ -21,7 +21,7 @@ pub fn write(
 ) -> Result<Vec<u8>, Diagnostic> {
     let failed = |error: String| Diagnostic::error("state-unwritable", "State cannot be written", error);
     let mut out = Vec::with_capacity(1024 + state.len() * 512);
-    let graph = Graph::of(state);
+    let graph = Dependencies::of(state);
     let mut top = ObjectWriter::new(&mut out, 0);
     top.number("version", VERSION);
     top.text("terraform_version", LANGUAGE_VERSION);
@@ -30,14 +30,8 @@ pub fn write(
     write_outputs(&mut top, state);
     let mut fault = None;
     top.list("resources", state.sorted().into_iter(), |out, depth, (block, objects)| {
-        let written = write_resource(
-            out,
-            depth,
-            block,
-            &objects,
-            &graph.dependencies(block),
-            state.block_extra.get(block),
-        );
+        let written =
+            write_resource(out, depth, block, &objects, &graph.of_block(block), state.block_extra.get(block));
         fault = fault.take().or(written.err());
     });
     if let Some(fault) = fault {

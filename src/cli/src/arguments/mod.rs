@@ -85,6 +85,27 @@ pub(crate) struct View {
     pub(crate) no_color: bool,
 }
 
+/// What of a run is told, and in which form.
+#[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
+pub(crate) struct Telling {
+    /// Produce output in a machine-readable JSON format, one message a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the same as -json to a file, beside what is shown.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) json_into: Option<PathBuf>,
+    /// Show warnings by their summaries alone, unless there are errors too.
+    #[arg(long)]
+    pub(crate) compact_warnings: bool,
+    /// Leave out lines that only tell how far things are.
+    #[arg(long)]
+    pub(crate) concise: bool,
+    /// Show sensitive values in clear.
+    #[arg(long)]
+    pub(crate) show_sensitive: bool,
+}
+
 /// Asking the user.
 #[derive(Debug, Args)]
 pub(crate) struct Input {
@@ -142,9 +163,9 @@ pub(crate) struct Planning {
     /// How things are shown.
     #[command(flatten)]
     pub(crate) view: View,
-    /// Produce output in a machine-readable JSON format, one message a line.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// What is told.
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 /// `init`
@@ -223,6 +244,9 @@ pub(crate) struct Show {
     /// How things are shown.
     #[command(flatten)]
     pub(crate) view: View,
+    /// Show sensitive values in clear.
+    #[arg(long = "show-sensitive")]
+    pub(crate) in_clear: bool,
     /// A plan file or a state file; the current state where none is given.
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
@@ -237,6 +261,9 @@ pub(crate) struct Output {
     /// Print the value's text alone.
     #[arg(long, requires = "name")]
     pub(crate) raw: bool,
+    /// Show sensitive values in clear.
+    #[arg(long)]
+    pub(crate) show_sensitive: bool,
     /// How things are shown.
     #[command(flatten)]
     pub(crate) view: View,

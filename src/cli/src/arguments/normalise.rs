@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 9] = [
+const TAKES_VALUE: [&str; 10] = [
     "chdir",
     "var",
     "var-file",
@@ -12,6 +12,7 @@ const TAKES_VALUE: [&str; 9] = [
     "lock-timeout",
     "accept-new-target",
     "target",
+    "json-into",
     "state",
 ];
 

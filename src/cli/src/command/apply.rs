@@ -24,11 +24,16 @@ pub(super) fn run(
     terminal: Terminal,
 ) -> Result<Success, Failure> {
     let options = &arguments.planning;
-    let session = Session::new(terminal, options.json, options.parallelism);
+    let session = Session::telling(terminal, &options.telling, options.parallelism)?;
     if let Some(path) = &arguments.plan {
         let store = session.store("apply", &options.lock)?;
         return match saved(&session, &store, path) {
-            Ok(plan) => perform(&session, &plan, store),
+            Ok(plan) => {
+                for message in event_json::saved_plan(&plan) {
+                    session.screen.message(&message);
+                }
+                perform(&session, &plan, store)
+            }
             Err(failure) => {
                 // A run that ended just before its state was written is written now, though its plan is spent.
                 store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
@@ -36,7 +41,7 @@ pub(super) fn run(
             }
         };
     }
-    if options.json && !arguments.auto_approve {
+    if options.telling.json && !arguments.auto_approve {
         return Err(session.refused(
             Diagnostic::error(
                 "approval-needed",
@@ -62,6 +67,14 @@ enum Ready {
 /// A plan file that fits the state as it stands, or that an open run performs.
 fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure> {
     let plan = read_plan(path).map_err(|diagnostic| session.refused(diagnostic))?;
+    if plan.errored {
+        let diagnostic = Diagnostic::error(
+            "plan-errored",
+            "Cannot apply incomplete plan",
+            "Errors came up while this plan was made, so it is not all of what has to be done.",
+        );
+        return Err(session.refused(diagnostic.hint("Correct them and plan again.")));
+    }
     let folded = store.folded();
     if run::is_open_plan(&folded, &plan) {
         session.screen.text("The run of this plan was cut off and goes on where it ended.\n\n");
@@ -110,7 +123,8 @@ fn fresh(
         session.screen.text("The last run was cut off. What it left in flight is taken up first.\n\n");
         store = take_up(session, arguments, &open, store)?;
     }
-    let plan = planning::make(session, configuration, &store, &options)?;
+    let show_sensitive = arguments.planning.telling.show_sensitive;
+    let plan = planning::make(session, configuration, &store, &options, show_sensitive)?;
     if !planning::has_work(&plan) {
         return Ok(Ready::Nothing(plan.mode, store));
     }
@@ -203,12 +217,13 @@ fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Succe
 /// Writes the plan of the stage that was not started, made to fit the state as it was stored.
 fn keep_next(session: &Session, mut next: Plan, diagnostics: &mut Diagnostics) {
     let path = PathBuf::from(NEXT_PLAN);
-    if let Some(stored) = stored_state(&state_path()) {
-        (next.base_serial, next.lineage) = (stored.serial, stored.lineage);
+    let stored = stored_state(&state_path()).unwrap_or_default();
+    if !stored.lineage.is_empty() {
+        (next.base_serial, next.lineage) = (stored.serial, stored.lineage.clone());
     }
-    match planning::save(&next, &path) {
+    match planning::save(&next, &stored, &path) {
         Ok(()) => {
-            planning::show(session, &next);
+            planning::show(session, &next, false);
             session.screen.text(&format!("\nThe plan of the stage that was not started is in {NEXT_PLAN}. To perform it:\n    formwork apply {NEXT_PLAN}\n"));
         }
         Err(error) => diagnostics.push(planning::unwritable(&path, &error)),

@@ -28,7 +28,7 @@ pub(super) fn run(
     variables: &[VariableArgument],
     terminal: Terminal,
 ) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     let configuration = session.configuration_with_gaps(variables)?;
     let state = match &arguments.state {
         Some(path) => read_state(path).map_err(|diagnostic| session.refused(diagnostic))?,

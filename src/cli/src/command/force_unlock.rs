@@ -7,7 +7,7 @@ use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
 
 pub(super) fn run(arguments: &ForceUnlock, terminal: Terminal) -> Failure {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     let detail = format!(
         "The lock {:?} on a state in a local file is held by a living process and goes with it, however it ends.",
         arguments.id

@@ -11,7 +11,7 @@ use formwork_state::ProviderAddress;
 use std::fmt::Write as _;
 
 pub(super) fn run(terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     print("\nInitializing the backend...\n");
     let configuration = session.load()?;
     let mut diagnostics = Diagnostics::new();

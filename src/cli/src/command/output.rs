@@ -11,9 +11,11 @@ use formwork_diagnostic::Diagnostic;
 use formwork_value::{Kind, Value};
 
 pub(super) fn run(arguments: &Output, terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     let store = session.store("output", &UNLOCKED)?;
-    let outputs = session.shown_state(&store.folded().state).outputs;
+    let shown = session.shown_state(&store.folded().state);
+    let shown = if arguments.show_sensitive && !arguments.json { shown.in_clear() } else { shown };
+    let outputs = shown.outputs;
     let text = match &arguments.name {
         None if arguments.json => format!("{:#}\n", state_json::outputs(&outputs)),
         None if outputs.is_empty() => {

@@ -3,13 +3,13 @@
 use crate::arguments::{Plan as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::render::event_json;
-use crate::render::plan_text::PlanText;
 use crate::session::Session;
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
+use formwork_engine::plan::Planning;
 use formwork_engine::run::{self, Configuration, PlanOptions};
 use formwork_engine::{Plan, RunMode, plan_file};
-use formwork_state::{Appender, Files, RealFiles, Store};
+use formwork_state::{Appender, Files, RealFiles, State, Store};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -19,14 +19,26 @@ pub(super) fn run(
     terminal: Terminal,
 ) -> Result<Success, Failure> {
     let planning = &arguments.planning;
-    let session = Session::new(terminal, planning.json, planning.parallelism);
+    let session = Session::telling(terminal, &planning.telling, planning.parallelism)?;
     let configuration = session.configuration(variables)?;
     let store = session.store("plan", &planning.lock)?;
-    let plan = make(&session, &configuration, &store, &session.plan_options(planning, arguments.destroy))?;
+    let options = session.plan_options(planning, arguments.destroy);
+    let show_sensitive = planning.telling.show_sensitive;
+    let planning = attempt(&session, &configuration, &store, &options)?;
+    let presented = present(&session, &configuration, &planning, show_sensitive);
+    let plan = planning.plan;
+    if let Err(failure) = presented {
+        // What was planned until then can be looked at, though nobody can apply it.
+        if is_sound(&session, &configuration, &plan) {
+            let _ = arguments.out.as_ref().map(|path| save(&plan, &store.folded().state, path));
+        }
+        return Err(failure);
+    }
     let has_changes = has_work(&plan);
     match &arguments.out {
         Some(path) => {
-            save(&plan, path).map_err(|error| session.refused(unwritable(path, &error)))?;
+            save(&plan, &store.folded().state, path)
+                .map_err(|error| session.refused(unwritable(path, &error)))?;
             say_saved(&session, path, has_changes);
         }
         None if has_changes => say_unsaved(&session),
@@ -46,31 +58,55 @@ pub(super) fn make(
     configuration: &Configuration,
     store: &Store,
     options: &PlanOptions,
+    show_sensitive: bool,
 ) -> Result<Plan, Failure> {
-    let planning =
-        session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))?;
-    let plan = planning.plan;
-    show(session, &plan);
-    session.settle(&planning.diagnostics, &configuration.sources)?;
-    Ok(plan)
+    let planning = attempt(session, configuration, store, options)?;
+    present(session, configuration, &planning, show_sensitive)?;
+    Ok(planning.plan)
+}
+
+fn attempt(
+    session: &Session,
+    configuration: &Configuration,
+    store: &Store,
+    options: &PlanOptions,
+) -> Result<Planning, Failure> {
+    session.block_on(run::plan(&session.environment, configuration, &store.folded(), options))
+}
+
+/// Whether a plan failed, if it did, for another reason than that its configuration is wrong in itself.
+fn is_sound(session: &Session, configuration: &Configuration, plan: &Plan) -> bool {
+    !plan.errored || !run::validate(&session.environment, configuration).has_errors()
+}
+
+/// Shows a plan and what was found. Of a configuration that is wrong in itself there is no plan to show.
+fn present(
+    session: &Session,
+    configuration: &Configuration,
+    planning: &Planning,
+    show_sensitive: bool,
+) -> Result<(), Failure> {
+    if is_sound(session, configuration, &planning.plan) {
+        show(session, &planning.plan, show_sensitive);
+    }
+    session.settle(&planning.diagnostics, &configuration.sources)
 }
 
 /// The plan, for whoever reads.
-pub(super) fn show(session: &Session, plan: &Plan) {
-    let text = PlanText { schemas: &session.schemas, layout: session.terminal.layout }.render(plan);
-    session.screen.text(&text);
+pub(super) fn show(session: &Session, plan: &Plan, show_sensitive: bool) {
+    session.screen.text(&session.plan_text(show_sensitive).render(plan));
     for message in event_json::plan(plan) {
         session.screen.message(&message);
     }
 }
 
 /// Writes a plan file that only its owner may read, whole or not at all.
-pub(super) fn save(plan: &Plan, path: &Path) -> io::Result<()> {
+pub(super) fn save(plan: &Plan, state: &State, path: &Path) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
     let mut out = io::BufWriter::new(Appending(RealFiles.create(&new)?));
-    plan_file::write(plan, &mut out)?;
+    plan_file::write_with_state(plan, state, &mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.0.flush()?;
     RealFiles.rename(&new, path)
 }

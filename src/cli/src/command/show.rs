@@ -3,10 +3,9 @@
 use crate::arguments::{Lock, Show};
 use crate::failure::{Failure, Success};
 use crate::render::plan_json::PlanJson;
-use crate::render::plan_text::{PlanText, targets};
-use crate::render::state_json::ShownState;
+use crate::render::plan_text::targets;
 use crate::render::state_text;
-use crate::session::{Session, state_path, stored_state};
+use crate::session::Session;
 use crate::terminal::{Terminal, print};
 use formwork_diagnostic::{Diagnostic, Sources};
 use formwork_engine::{Plan, plan_file};
@@ -18,18 +17,18 @@ use std::path::Path;
 pub(super) const UNLOCKED: Lock = Lock { lock: false, lock_timeout: 0 };
 
 pub(super) fn run(arguments: &Show, terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     match &arguments.path {
         None => {
             let store = session.store("show", &UNLOCKED)?;
-            show_state(&session, &store.folded().state, arguments.json);
+            show_state(&session, &store.folded().state, arguments);
         }
-        Some(path) => show_file(&session, path, arguments.json)?,
+        Some(path) => show_file(&session, path, arguments)?,
     }
     Ok(Success::Done)
 }
 
-fn show_file(session: &Session, path: &Path, is_json: bool) -> Result<(), Failure> {
+fn show_file(session: &Session, path: &Path, arguments: &Show) -> Result<(), Failure> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {
         session.refused(Diagnostic::error(
@@ -40,11 +39,12 @@ fn show_file(session: &Session, path: &Path, is_json: bool) -> Result<(), Failur
     })?;
     if is_state(&bytes) {
         let snapshot = format_v4::read(&name, &bytes).map_err(|diagnostic| session.refused(diagnostic))?;
-        show_state(session, &snapshot.state, is_json);
+        show_state(session, &snapshot.state, arguments);
         return Ok(());
     }
-    let plan = plan_file::read(&bytes).map_err(|diagnostic| session.refused(diagnostic))?;
-    show_plan(session, &plan, is_json);
+    let read = plan_file::read_with_state(&bytes);
+    let (plan, state) = read.map_err(|diagnostic| session.refused(diagnostic))?;
+    show_plan(session, &plan, state, arguments);
     Ok(())
 }
 
@@ -60,23 +60,24 @@ fn is_state(bytes: &[u8]) -> bool {
         .is_ok_and(|probe| probe.version.is_some() && probe.format.is_none())
 }
 
-fn show_state(session: &Session, state: &State, is_json: bool) {
+fn show_state(session: &Session, state: &State, arguments: &Show) {
     let shown = session.shown_state(state);
-    print(&if is_json {
+    print(&if arguments.json {
         format!("{}\n", shown.to_json(LANGUAGE_VERSION))
     } else {
+        let shown = if arguments.in_clear { shown.in_clear() } else { shown };
         state_text::state(&shown, &session.schemas, session.terminal.layout.palette)
     });
 }
 
-fn show_plan(session: &Session, plan: &Plan, is_json: bool) {
-    if !is_json {
-        let text = PlanText { schemas: &session.schemas, layout: session.terminal.layout }.render(plan);
+fn show_plan(session: &Session, plan: &Plan, state: Option<State>, arguments: &Show) {
+    if !arguments.json {
+        let text = session.plan_text(arguments.in_clear).render(plan);
         print(&format!("{}{text}", targets(plan)));
         return;
     }
     let (module, _) = formwork_lang::load(&MemorySource(plan.files.clone()), &mut Sources::new());
-    let prior = prior_state(session, plan);
+    let prior = session.shown_prior(plan, state.unwrap_or_default());
     let document = PlanJson {
         plan,
         prior: &prior,
@@ -85,11 +86,4 @@ fn show_plan(session: &Session, plan: &Plan, is_json: bool) {
         language_version: LANGUAGE_VERSION,
     };
     print(&format!("{}\n", document.to_json()));
-}
-
-/// The state that the plan was made from, while it still stands.
-fn prior_state(session: &Session, plan: &Plan) -> ShownState {
-    let stored = stored_state(&state_path());
-    let fitting = stored.filter(|stored| stored.serial == plan.base_serial && stored.lineage == plan.lineage);
-    fitting.map_or_else(ShownState::default, |stored| session.shown_state(&stored))
 }

@@ -25,7 +25,7 @@ pub(super) fn may_ask(arguments: &State) -> bool {
 }
 
 pub(super) fn run(arguments: &State, terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     match &arguments.verb {
         StateVerb::List(list) => run_list(&session, list),
         StateVerb::Show(show) => run_show(&session, show),

@@ -13,7 +13,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     let files: Arc<dyn Source> = Arc::new(Disk::here());
     let (configuration, mut diagnostics) = run::load(&files);
     if !diagnostics.has_errors() {

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io;
 
 pub(super) fn run(arguments: &Workspace, terminal: Terminal) -> Result<Success, Failure> {
-    let session = Session::new(terminal, false, 1);
+    let session = Session::new(terminal);
     let text = match &arguments.verb {
         WorkspaceVerb::List => list(),
         WorkspaceVerb::Show => format!("{}\n", workspaces::current()),

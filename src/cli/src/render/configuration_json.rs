@@ -2,7 +2,10 @@
 
 use super::schemas::Schemas;
 use super::value_json::{known, type_json};
-use formwork_lang::{Body, Expression, Mode, Module, ModuleCall, Output, Reference, Resource, Variable};
+use formwork_lang::{
+    Body, Expression, Mode, Module, ModuleCall, Output, Provisioner, Reference, Resource, Variable,
+};
+use formwork_sdk::{Block, Nesting};
 use formwork_state::{Address, Key, ModuleInstance, ProviderAddress};
 use formwork_value::Type;
 use serde_json::{Map, Value as Json, json};
@@ -32,8 +35,10 @@ impl Writer<'_> {
         self.provider_blocks(module);
         let outputs: Map<String, Json> =
             module.outputs.iter().map(|(name, output)| (name.to_string(), output_json(output))).collect();
+        let mut sorted: Vec<&Resource> = module.resources.iter().collect();
+        sorted.sort_by_cached_key(|resource| (resource.mode == Mode::Data, resource.subject().to_string()));
         let resources: Vec<Json> =
-            module.resources.iter().map(|resource| self.resource(resource, &lineage)).collect();
+            sorted.into_iter().map(|resource| self.resource(resource, &lineage)).collect();
         let variables: Map<String, Json> = module
             .variables
             .iter()
@@ -99,9 +104,13 @@ impl Writer<'_> {
             "provider_config_key": key,
             "schema_version": version,
         });
-        let expressions = body(&resource.body);
+        let expressions =
+            self.schemas.with(&provider, &address, |kind| body(&resource.body, kind.map(|kind| &kind.block)));
         if !expressions.is_empty() {
             out["expressions"] = Json::Object(expressions);
+        }
+        if !resource.provisioners.is_empty() {
+            out["provisioners"] = resource.provisioners.iter().map(provisioner).collect();
         }
         repetition(&mut out, resource.count.as_ref(), resource.for_each.as_ref());
         depends_on(&mut out, &resource.depends_on);
@@ -156,7 +165,7 @@ impl Writer<'_> {
             let address = provider_address(module, &block.name);
             let mut entry =
                 self.provider_entry(module, self.path.len(), &block.name, block.alias.as_deref(), &address);
-            let expressions = body(&block.body);
+            let expressions = self.schemas.with_configuration(&address, |schema| body(&block.body, schema));
             if !expressions.is_empty() {
                 entry["expressions"] = Json::Object(expressions);
             }
@@ -220,19 +229,46 @@ fn variable_json(variable: &Variable) -> Json {
     Json::Object(out)
 }
 
-fn body(body: &Body) -> Map<String, Json> {
-    body.just_attributes()
-        .iter()
-        .map(|attribute| (attribute.name.to_string(), expression(&attribute.expression)))
-        .collect()
+/// Arguments by name, and nested blocks in the collections that the schema makes of them.
+fn body(body: &Body, schema: Option<&Block>) -> Map<String, Json> {
+    let attributes = body.just_attributes().iter();
+    let mut out: Map<String, Json> =
+        attributes.map(|attribute| (attribute.name.to_string(), expression(&attribute.expression))).collect();
+    for (kind, label, inner) in body.just_blocks() {
+        let nested = schema.and_then(|schema| schema.blocks.get(kind.as_str()));
+        let content = Json::Object(self::body(inner, nested.map(|nested| &nested.block)));
+        let nesting = nested.map_or(Nesting::List, |nested| nested.nesting);
+        match (nesting, label) {
+            (Nesting::Single | Nesting::Group, _) => drop(out.insert(kind.to_string(), content)),
+            (Nesting::Map, Some(label)) => {
+                let all = out.entry(kind.to_string()).or_insert_with(|| json!({}));
+                all[label.as_str()] = content;
+            }
+            _ => {
+                let all = out.entry(kind.to_string()).or_insert_with(|| json!([]));
+                all.as_array_mut().into_iter().for_each(|all| all.push(content.clone()));
+            }
+        }
+    }
+    out
+}
+
+fn provisioner(provisioner: &Provisioner) -> Json {
+    let mut out = json!({"type": provisioner.kind.as_str()});
+    let expressions = body(&provisioner.body, None);
+    if !expressions.is_empty() {
+        out["expressions"] = Json::Object(expressions);
+    }
+    out
 }
 
 fn repetition(out: &mut Json, count: Option<&Expression>, for_each: Option<&Expression>) {
-    if let Some(count) = count {
-        out["count_expression"] = expression(count);
-    }
-    if let Some(for_each) = for_each {
-        out["for_each_expression"] = expression(for_each);
+    for (name, given) in [("count_expression", count), ("for_each_expression", for_each)] {
+        // One that is neither a constant nor reads anything says nothing.
+        let told = given.map(expression).filter(|told| *told != json!({}));
+        if let Some(told) = told {
+            out[name] = told;
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::diff::value_of;
 use super::schemas::Schemas;
 use super::state_json::{ShownObject, ShownOutput, ShownState};
-use formwork_engine::model::{Cause, PlannedVariable};
+use formwork_engine::model::{PlannedVariable, RelevantAttribute};
 use formwork_engine::{Action, ActionReason, Change, OutputChange, Plan, ProviderSource, RunMode};
 use formwork_sdk::{
     Attribute, Block, Connection, KindSchema, NestedBlock, Nesting, Provider, ProviderSchema,
@@ -143,12 +143,7 @@ impl Case {
     pub(crate) fn plan(&self) -> Plan {
         let list = |name: &str| self.plan[name].as_array().cloned().unwrap_or_default();
         let schemas = self.schemas();
-        let mut changes: Vec<Change> =
-            list("resource_changes").iter().map(|json| change(json, &schemas)).collect();
-        let causes: Vec<Cause> = list("relevant_attributes").iter().map(relevant).collect();
-        if let Some(first) = changes.first_mut() {
-            first.causes = causes;
-        }
+        let changes = list("resource_changes").iter().map(|json| change(json, &schemas)).collect();
         let outputs = self.plan["output_changes"].as_object().into_iter().flatten();
         let is_refresh_only = self.text.contains("refresh-only plan");
         Plan {
@@ -158,7 +153,10 @@ impl Case {
             base_serial: 0,
             files: std::collections::BTreeMap::new(),
             variables: IndexMap::<_, PlannedVariable>::new(),
+            given: IndexMap::new(),
+            checks: Vec::new(),
             changes,
+            relevant: list("relevant_attributes").iter().map(relevant).collect(),
             drift: list("resource_drift").iter().map(|json| change(json, &schemas)).collect(),
             outputs: outputs.map(|(name, json)| output(name, json)).collect(),
             steps: Vec::new(),
@@ -369,17 +367,10 @@ fn output(name: &str, json: &Json) -> OutputChange {
     }
 }
 
-fn relevant(json: &Json) -> Cause {
-    Cause {
-        attribute: String::new(),
-        file: String::new(),
-        line: 0,
-        reads: vec![format!(
-            "{}.{}",
-            json["resource"].as_str().unwrap(),
-            json["attribute"][0].as_str().unwrap_or("")
-        )],
-        forces_replacement: false,
+fn relevant(json: &Json) -> RelevantAttribute {
+    RelevantAttribute {
+        resource: json["resource"].as_str().unwrap().parse().unwrap(),
+        attribute: serde_json::from_value(json["attribute"].clone()).unwrap(),
     }
 }
 

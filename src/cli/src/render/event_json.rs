@@ -1,10 +1,11 @@
 //! The stream of `-json`: one object a line, ui 1.2.
 
+use super::plan_json::OURS;
 use super::state_json::{ShownOutput, key_json};
 use super::value_json::{known, type_json};
 use formwork_diagnostic::{Diagnostic, Severity, Sources, render_json};
 use formwork_engine::{Action, ActionReason, Change, Event, OutputChange, Plan, Summary};
-use formwork_state::{Address, ObjectKey};
+use formwork_state::{Address, Mode, ObjectKey};
 use serde_json::{Map, Value as Json, json};
 
 /// The version of the stream's format.
@@ -119,8 +120,10 @@ pub(crate) fn plan(plan: &Plan) -> Vec<Message> {
         .filter(|change| change.action != Action::NoOp)
         .map(|one| change(one, "resource_drift"))
         .collect();
-    let is_shown =
-        |change: &&Change| change.action != Action::NoOp || is_moved(change) || change.importing.is_some();
+    let is_shown = |change: &&Change| {
+        (change.action != Action::NoOp || is_moved(change) || change.importing.is_some())
+            && !is_data_gone(change)
+    };
     messages.extend(plan.changes.iter().filter(is_shown).map(|one| change(one, "planned_change")));
     let outputs: Map<String, Json> = plan.outputs.iter().map(planned_output).collect();
     if !plan.errored {
@@ -136,6 +139,17 @@ pub(crate) fn plan(plan: &Plan) -> Vec<Message> {
         ));
     }
     messages
+}
+
+/// What the apply of a plan file will do, told before it begins.
+pub(crate) fn saved_plan(plan: &Plan) -> Vec<Message> {
+    let is_told = |change: &&Change| change.action != Action::NoOp && !is_data_gone(change);
+    plan.changes.iter().filter(is_told).map(|one| change(one, "planned_change")).collect()
+}
+
+/// That a data source is not read any more is nothing to tell.
+fn is_data_gone(change: &Change) -> bool {
+    change.action == Action::Delete && change.address.mode() == Mode::Data
 }
 
 fn planned_output(output: &OutputChange) -> (String, Json) {
@@ -244,23 +258,25 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
                 Hook { action: Some(*action), id: &None, elapsed_ms: Some(*elapsed_ms) },
             )
         }
-        Event::Recovering { key, words } => Message::info(
-            "formwork_recovering",
+        Event::Recovering { key, words } => log(
             format!("{}: Recovering ({words})", key.address),
-            json!({"resource": resource(&key.address), "how": words}),
+            &json!({"event": "recovering", "resource": resource(&key.address), "how": words}),
         ),
-        Event::StageStart { stage, awaits } => Message::info(
-            "formwork_stage",
+        Event::StageStart { stage, awaits } => log(
             format!("Stage {}: {awaits}", stage + 1),
-            json!({"stage": stage, "awaits": awaits}),
+            &json!({"event": "stage", "stage": stage, "awaits": awaits}),
         ),
         Event::Diagnostic(one) => diagnostic(one, sources),
-        Event::Target { provider, words } => Message::info(
-            "formwork_target",
+        Event::Target { provider, words } => log(
             format!("{provider}: {words}"),
-            json!({"provider": provider, "target": words}),
+            &json!({"event": "target", "provider": provider, "target": words}),
         ),
     }
+}
+
+/// What only we have to tell is a line of the log to whoever does not know us.
+fn log(text: String, ours: &Json) -> Message {
+    Message::info("log", text, json!({OURS: ours}))
 }
 
 fn progress(key: &ObjectKey, action: Action, elapsed_ms: u64, words: &str) -> Message {
@@ -269,7 +285,7 @@ fn progress(key: &ObjectKey, action: Action, elapsed_ms: u64, words: &str) -> Me
     let hook_of = Hook { action: Some(action), id: &None, elapsed_ms: Some(elapsed_ms) };
     let mut message = hook("apply_progress", key, &text, hook_of);
     if !words.is_empty() {
-        message.rest["hook"]["formwork_waits_for"] = json!(words);
+        message.rest["hook"][OURS] = json!({"waits_for": words});
     }
     message
 }

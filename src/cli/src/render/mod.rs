@@ -1,6 +1,7 @@
 //! Everything a person or a tool reads: plans, states, events, diagnostics. Nothing here decides anything about
 //! resources, and nothing here writes to a terminal: it makes text and JSON.
 
+mod check_json;
 mod configuration_json;
 pub(crate) mod diff;
 pub(crate) mod event_json;

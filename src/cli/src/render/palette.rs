@@ -15,6 +15,7 @@ pub(crate) enum Look {
     Bold,
     BoldRed,
     BoldGreen,
+    BoldYellow,
     BoldCyan,
     Red,
     Green,
@@ -28,6 +29,7 @@ impl Look {
         match self {
             Self::Bold => "1",
             Self::BoldRed => "1;31",
+            Self::BoldYellow => "1;33",
             Self::BoldGreen => "1;32",
             Self::BoldCyan => "1;36",
             Self::Red => "31",

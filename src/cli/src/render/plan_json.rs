@@ -1,17 +1,24 @@
 //! A plan as JSON for tools: format 1.2.
 
+use super::check_json;
 use super::configuration_json;
+use super::plan_text::{Place, order, place};
 use super::schemas::Schemas;
 use super::state_json::{self, ShownObject, ShownOutput, ShownState};
 use super::value_json::{known, sensitive, unknown};
+use formwork_engine::model::RelevantAttribute;
 use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
 use formwork_lang::Module;
+use formwork_state::{Address, BlockAddress, Mode, ProviderAddress};
 use formwork_value::{MarkKind, Path, PathStep, Value};
 use serde_json::{Map, Value as Json, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The version of the format.
 pub(crate) const FORMAT_VERSION: &str = "1.2";
+
+/// The one key under which everything stands that is ours and not of the common form.
+pub(crate) const OURS: &str = "formwork";
 
 /// What plan JSON is made of.
 pub(crate) struct PlanJson<'a> {
@@ -35,9 +42,10 @@ impl PlanJson<'_> {
             "planned_values": self.planned().values(),
             "timestamp": plan.timestamp,
             "errored": plan.errored,
-            "applyable": is_applyable(plan),
-            "complete": plan.stages.is_empty(),
         });
+        if !plan.stages.is_empty() {
+            document["complete"] = json!(false);
+        }
         let mut put = |name: &str, value: Json| {
             let is_empty =
                 value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
@@ -46,10 +54,11 @@ impl PlanJson<'_> {
             }
         };
         put("variables", self.variables());
-        put("resource_drift", plan.drift.iter().map(change).collect());
-        put("resource_changes", plan.changes.iter().map(change).collect());
+        put("resource_drift", in_order(plan.drift.iter().map(|one| (order(one), change(one))).collect()));
+        put("resource_changes", self.changes());
         put("deferred_changes", plan.stages.iter().flat_map(deferred).collect());
         put("output_changes", output_changes(&plan.outputs));
+        put("checks", check_json::checks(&plan.checks));
         put("relevant_attributes", relevant(plan));
         if !self.prior.is_empty() {
             put("prior_state", self.prior.to_json(self.language_version));
@@ -60,10 +69,34 @@ impl PlanJson<'_> {
         document
     }
 
+    /// Every change, and between them every managed object that stays as it is.
+    fn changes(&self) -> Json {
+        let plan = self.plan;
+        let mut all: Vec<(Place, Json)> = plan.changes.iter().map(|one| (order(one), change(one))).collect();
+        if plan.mode == RunMode::Normal && !plan.errored {
+            let changed: HashSet<&Address> = plan.changes.iter().map(Change::prior_address).collect();
+            let later: HashSet<BlockAddress> = plan
+                .stages
+                .iter()
+                .flat_map(|stage| &stage.envelope)
+                .map(|entry| entry.block.clone())
+                .collect();
+            let kept = self.prior.objects.iter().filter(|object| {
+                object.deposed.is_none()
+                    && object.address.mode() == Mode::Managed
+                    && !changed.contains(&object.address)
+                    && !later.contains(&object.address.block())
+            });
+            all.extend(kept.map(|object| (place(&object.address, None), unchanged(object))));
+        }
+        in_order(all)
+    }
+
     fn variables(&self) -> Json {
         let variables = self.plan.variables.iter().map(|(name, variable)| {
             let mut one = Map::new();
-            if let Some(value) = known(&variable.value) {
+            let given = self.plan.given.get(name).unwrap_or(&variable.value);
+            if let Some(value) = known(given) {
                 one.insert("value".to_owned(), value);
             }
             (name.to_string(), Json::Object(one))
@@ -78,14 +111,17 @@ impl PlanJson<'_> {
             .changes
             .iter()
             .filter(|change| change.deposed.is_none())
-            .map(|change| (change.previous_address.as_ref().unwrap_or(&change.address), change))
+            .map(|change| (change.prior_address(), change))
             .collect();
         let kept = self
             .prior
             .objects
             .iter()
             .filter(|object| object.deposed.is_none() && !changed.contains_key(&object.address));
-        let mut objects: Vec<ShownObject> = kept.cloned().collect();
+        // What a plan that was stopped would have left alone, nobody knows.
+        let kept = kept.filter(|_| !self.plan.errored);
+        let kept = kept.map(|object| ShownObject { depends_on: Vec::new(), ..object.clone() });
+        let mut objects: Vec<ShownObject> = kept.collect();
         for change in
             self.plan.changes.iter().filter(|change| change.deposed.is_none() && !change.after.is_null())
         {
@@ -99,7 +135,7 @@ impl PlanJson<'_> {
             value: output.after.clone(),
             sensitive: output.sensitive || output.after.is_marked(MarkKind::Sensitive),
         });
-        ShownState { objects, outputs: outputs.collect() }
+        ShownState { objects, outputs: outputs.collect(), checks: Vec::new() }
     }
 
     fn planned_object(&self, change: &Change) -> ShownObject {
@@ -118,10 +154,6 @@ impl PlanJson<'_> {
     }
 }
 
-fn is_applyable(plan: &Plan) -> bool {
-    !plan.errored && (plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty()))
-}
-
 /// The words of an action, in the order of the acts.
 pub(crate) fn actions(action: Action) -> &'static [&'static str] {
     match action {
@@ -136,12 +168,28 @@ pub(crate) fn actions(action: Action) -> &'static [&'static str] {
     }
 }
 
-fn change(change: &Change) -> Json {
-    let mut out = state_json::resource(&change.address, &change.provider.provider);
-    let module = change.address.module().to_string();
+fn in_order(mut all: Vec<(Place, Json)>) -> Json {
+    all.sort_by(|left, right| left.0.cmp(&right.0));
+    all.into_iter().map(|(_, json)| json).collect()
+}
+
+fn unchanged(object: &ShownObject) -> Json {
+    let mut out = instance(&object.address, &object.provider);
+    out["change"] = sides(Action::NoOp, &object.value, &object.value);
+    out
+}
+
+fn instance(address: &Address, provider: &ProviderAddress) -> Json {
+    let mut out = state_json::resource(address, provider);
+    let module = address.module().to_string();
     if !module.is_empty() {
         out["module_address"] = json!(module);
     }
+    out
+}
+
+fn change(change: &Change) -> Json {
+    let mut out = instance(&change.address, &change.provider.provider);
     if let Some(deposed) = &change.deposed {
         out["deposed"] = json!(deposed.to_string());
     }
@@ -160,7 +208,7 @@ fn change(change: &Change) -> Json {
     }
     out["change"] = inner;
     if !change.causes.is_empty() {
-        out["formwork_causes"] = json!(change.causes);
+        out[OURS] = json!({"causes": change.causes});
     }
     out
 }
@@ -205,31 +253,10 @@ fn output_changes(outputs: &[OutputChange]) -> Json {
     Json::Object(all.collect())
 }
 
-/// What changes read, which is what makes a change outside relevant.
+/// What the plan read, which is what makes a change outside relevant.
 fn relevant(plan: &Plan) -> Json {
-    let mut reads: Vec<&String> =
-        plan.changes.iter().flat_map(|change| &change.causes).flat_map(|cause| &cause.reads).collect();
-    reads.sort_unstable();
-    reads.dedup();
-    reads.into_iter().filter_map(|read| relevant_attribute(read)).collect()
-}
-
-fn relevant_attribute(read: &str) -> Option<Json> {
-    if ["var.", "local.", "each.", "count.", "path.", "self.", "terraform."]
-        .iter()
-        .any(|start| read.starts_with(start))
-    {
-        return None;
-    }
-    let mut steps = read.split('.');
-    let mut resource: Vec<&str> = Vec::new();
-    let mut names = 2;
-    while names > 0 {
-        let step = steps.next()?;
-        names -= usize::from(!(resource.is_empty() && step == "data"));
-        resource.push(step);
-    }
-    Some(json!({"resource": resource.join("."), "attribute": steps.collect::<Vec<_>>()}))
+    let one = |relevant: &RelevantAttribute| json!({"resource": relevant.resource.to_string(), "attribute": relevant.attribute});
+    plan.relevant.iter().map(one).collect()
 }
 
 /// The blocks of a later stage: what is known of them, and why they wait.
@@ -257,13 +284,13 @@ fn deferred(stage: &Stage) -> Vec<Json> {
         json!({
             "reason": entry.reason,
             "resource_change": change,
-            "formwork_envelope": {
+            OURS: {"envelope": {
                 "awaits": stage.awaits,
                 "actions": entry.actions.iter().copied().map(actions).collect::<Vec<_>>(),
                 "at_most": entry.at_most,
                 "may_touch": entry.may_touch.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "expected": entry.expected.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            },
+            }},
         })
     };
     stage.envelope.iter().map(of_entry).collect()

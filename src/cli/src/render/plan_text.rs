@@ -5,15 +5,19 @@ use super::layout::Layout;
 use super::palette::{Look, Palette};
 use super::plan_header::{self, Cause};
 use super::schemas::Schemas;
+use formwork_engine::model::{AttributeStep, RelevantAttribute};
 use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
 use formwork_state::{Address, DeposedKey, Mode, ModuleInstance, ProviderConfigAddress};
 use formwork_value::Value;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Writes plans.
 pub(crate) struct PlanText<'a> {
     pub(crate) schemas: &'a Schemas,
     pub(crate) layout: Layout,
+    /// Whether sensitive values are shown as if they were not.
+    pub(crate) show_sensitive: bool,
 }
 
 /// What of a plan is on the screen.
@@ -42,7 +46,7 @@ impl PlanText<'_> {
             return out;
         }
         if !shown.drift.is_empty() {
-            let _ = writeln!(out, "{}", self.layout.rule());
+            out.push_str(&self.layout.rule());
         }
         recovery(&mut out, plan);
         self.legend(&mut out, &shown.changes);
@@ -190,18 +194,23 @@ impl PlanText<'_> {
     }
 
     fn difference(&self, change: &Change) -> Diff {
-        let sides =
-            Sides::new(Some(&change.before), Some(&change.after), Matcher::new(&change.replace_paths));
+        let (before, after) = (self.shown(&change.before), self.shown(&change.after));
+        let sides = Sides::new(Some(&before), Some(&after), Matcher::new(&change.replace_paths));
         self.schemas.with(&change.provider.provider, &change.address, |kind| {
             block(&sides, kind.map(|kind| &kind.block))
         })
+    }
+
+    /// A value as it may be shown.
+    fn shown<'v>(&self, value: &'v Value) -> Cow<'v, Value> {
+        if self.show_sensitive { Cow::Owned(value.unmark_deep().0) } else { Cow::Borrowed(value) }
     }
 
     fn outputs(&self, outputs: &[OutputChange]) -> String {
         let mut shown: Vec<(&OutputChange, Diff)> = outputs
             .iter()
             .filter(|output| output.action != Action::NoOp)
-            .map(|output| (output, output_difference(output)))
+            .map(|output| (output, self.output_difference(output)))
             .filter(|(_, diff)| diff.verdict != Verdict::Same)
             .collect();
         shown.sort_by(|left, right| left.0.name.cmp(&right.0.name));
@@ -215,6 +224,16 @@ impl PlanText<'_> {
             out.push('\n');
         }
         out
+    }
+
+    fn output_difference(&self, output: &OutputChange) -> Diff {
+        let (before, after) = (self.shown(&output.before), self.shown(&output.after));
+        let mut sides = Sides::new(Some(&before), Some(&after), Matcher::default());
+        let sensitive = output.sensitive && !self.show_sensitive;
+        // A secret that comes or goes is one on the side that stands.
+        sides.before.sensitive |= sensitive && sides.before.value.is_some();
+        sides.after.sensitive |= sensitive && (sides.after.value.is_some() || sides.unknown);
+        dynamic(&sides)
     }
 
     fn output_section(&self, out: &mut String, plan: &Plan, shown: &Shown<'_>) {
@@ -299,25 +318,19 @@ fn recovery(out: &mut String, plan: &Plan) {
     }
 }
 
-fn output_difference(output: &OutputChange) -> Diff {
-    let mut sides = Sides::new(Some(&output.before), Some(&output.after), Matcher::default());
-    // A secret that comes or goes is one on the side that stands.
-    sides.before.sensitive |= output.sensitive && sides.before.value.is_some();
-    sides.after.sensitive |= output.sensitive && (sides.after.value.is_some() || sides.unknown);
-    dynamic(&sides)
+/// The order of the screen: shallow modules first, data sources before resources.
+pub(crate) fn order(change: &Change) -> Place {
+    place(&change.address, change.deposed.as_ref())
 }
 
-/// The order of the screen: shallow modules first, data sources before resources.
-fn order(change: &Change) -> (usize, ModuleInstance, bool, Address, Option<DeposedKey>) {
-    let address = &change.address;
+/// Where an object stands on the screen and in plan JSON.
+pub(crate) type Place = (usize, ModuleInstance, bool, Address, Option<DeposedKey>);
+
+/// The place of an object.
+pub(crate) fn place(address: &Address, deposed: Option<&DeposedKey>) -> Place {
     let module = address.module();
-    (
-        module.steps().len(),
-        module.clone(),
-        address.mode() == Mode::Managed,
-        address.clone(),
-        change.deposed.clone(),
-    )
+    let is_managed = address.mode() == Mode::Managed;
+    (module.steps().len(), module.clone(), is_managed, address.clone(), deposed.cloned())
 }
 
 fn shown_changes(plan: &Plan) -> Vec<&Change> {
@@ -336,10 +349,9 @@ fn shown_drift(plan: &Plan) -> Vec<Change> {
     let mut drift: Vec<Change> = match plan.mode {
         RunMode::RefreshOnly => plan.drift.clone(),
         RunMode::Normal | RunMode::Destroy => {
-            let causes = plan.changes.iter().flat_map(|change| &change.causes);
-            let reads: Vec<&str> = causes.flat_map(|cause| &cause.reads).map(String::as_str).collect();
             let is_drift = |change: &&Change| change.action != Action::NoOp;
-            plan.drift.iter().filter(is_drift).filter_map(|change| as_read(change, &reads)).collect()
+            let drift = plan.drift.iter().filter(is_drift);
+            drift.filter_map(|change| as_read(change, &plan.relevant)).collect()
         }
     };
     drift.sort_by_cached_key(order);
@@ -347,10 +359,14 @@ fn shown_drift(plan: &Plan) -> Vec<Change> {
 }
 
 /// The drift with only those attributes changed that are read; none when nothing of it is.
-fn as_read(change: &Change, reads: &[&str]) -> Option<Change> {
-    let (address, block) = (change.address.to_string(), change.address.block().to_string());
-    let attributes: Vec<&str> =
-        reads.iter().filter_map(|read| read_attribute(read, &address, &block)).collect();
+fn as_read(change: &Change, relevant: &[RelevantAttribute]) -> Option<Change> {
+    let reads = relevant.iter().filter(|one| is_of(&one.resource, &change.address));
+    let attributes: Vec<&str> = reads
+        .map(|one| match one.attribute.first() {
+            Some(AttributeStep::Name(name)) => name.as_str(),
+            Some(AttributeStep::Index(_)) | None => "",
+        })
+        .collect();
     if attributes.is_empty() {
         return None;
     }
@@ -369,24 +385,9 @@ fn as_read(change: &Change, reads: &[&str]) -> Option<Change> {
     (shown.after != shown.before).then_some(shown)
 }
 
-/// The attribute of an object that a reference reads; empty for the whole object.
-fn read_attribute<'a>(read: &'a str, address: &str, block: &str) -> Option<&'a str> {
-    let rest = match read.strip_prefix(address) {
-        Some(rest) if rest.is_empty() || rest.starts_with('.') => rest,
-        _ => {
-            let rest = read.strip_prefix(block)?;
-            match rest.strip_prefix('[') {
-                Some(keyed) => keyed
-                    .split_once(']')
-                    .filter(|(key, _)| *key == "*" || address == block)
-                    .map(|(_, rest)| rest)?,
-                None if rest.is_empty() || rest.starts_with('.') => rest,
-                None => return None,
-            }
-        }
-    };
-    let name = rest.strip_prefix('.').unwrap_or("");
-    Some(name.split(['.', '[']).next().unwrap_or(""))
+/// Whether a reference reads an instance: it names it, or its block without a key.
+fn is_of(read: &Address, instance: &Address) -> bool {
+    read == instance || (read.key().is_none() && read.block() == instance.block())
 }
 
 #[cfg(test)]

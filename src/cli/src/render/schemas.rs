@@ -1,7 +1,7 @@
 //! Schemas of what is rendered, by provider address and type name.
 
 use formwork_engine::ProviderSource;
-use formwork_sdk::{KindSchema, ProviderSchema};
+use formwork_sdk::{Block, KindSchema, ProviderSchema};
 use formwork_state::{Address, Mode, ProviderAddress};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,6 +25,15 @@ impl Schemas {
             .entry(name)
             .or_insert_with(|| self.providers.provider(address).map(|provider| provider.schema()))
             .clone()
+    }
+
+    /// Calls with what a provider's own block holds, where the provider is here.
+    pub(crate) fn with_configuration<R>(
+        &self,
+        provider: &ProviderAddress,
+        call: impl FnOnce(Option<&Block>) -> R,
+    ) -> R {
+        call(self.provider(provider).as_deref().map(|schema| &schema.configuration))
     }
 
     /// Calls with the schema of an instance's kind, where its provider is here.

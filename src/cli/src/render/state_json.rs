@@ -1,6 +1,8 @@
 //! A state as JSON for tools: format 1.0, and the same module tree inside plan JSON.
 
+use super::check_json::checks;
 use super::value_json::{known, sensitive, type_json};
+use formwork_engine::checks::CheckResult;
 use formwork_state::{Address, DeposedKey, Key, Mode, ModuleInstance, ProviderAddress};
 use formwork_value::Value;
 use serde_json::{Map, Value as Json, json};
@@ -36,6 +38,8 @@ pub(crate) struct ShownOutput {
 pub(crate) struct ShownState {
     pub(crate) objects: Vec<ShownObject>,
     pub(crate) outputs: Vec<ShownOutput>,
+    /// What conditions came to.
+    pub(crate) checks: Vec<CheckResult>,
 }
 
 impl ShownState {
@@ -44,12 +48,27 @@ impl ShownState {
         self.objects.is_empty() && self.outputs.is_empty()
     }
 
+    /// The same with nothing sensitive in it.
+    #[must_use]
+    pub(crate) fn in_clear(mut self) -> Self {
+        for object in &mut self.objects {
+            object.value = object.value.unmark_deep().0;
+        }
+        for output in &mut self.outputs {
+            (output.value, output.sensitive) = (output.value.unmark_deep().0, false);
+        }
+        self
+    }
+
     /// The document of `show -json`.
     pub(crate) fn to_json(&self, language_version: &str) -> Json {
         let mut document = json!({"format_version": FORMAT_VERSION});
         if !self.is_empty() {
             document["terraform_version"] = json!(language_version);
             document["values"] = self.values();
+        }
+        if !self.checks.is_empty() {
+            document["checks"] = checks(&self.checks);
         }
         document
     }

@@ -81,7 +81,8 @@ impl Applier<'_> {
             self.environment.observer.observe(Event::ApplyStart {
                 key: act.key.clone(),
                 action: act.action,
-                id: act.id.clone(),
+                // What is not made yet has no id, though its name may be known.
+                id: act.id.clone().filter(|_| act.operation != Operation::Create),
             });
             next = Start::Call;
         }
@@ -234,7 +235,7 @@ impl Applier<'_> {
         if self.record(&record).await.is_err() {
             return StepEnd::Failed;
         }
-        let mut id = act.id.clone();
+        let mut id = act.id.clone().filter(|_| !is_delete);
         if !is_delete {
             let value = marked(act, &applied.object);
             id = shown_id(&value).or(id);

@@ -245,8 +245,13 @@ impl Applier<'_> {
         if self.is_broken.get() {
             return;
         }
-        let records =
-            [self.outputs_record(), self.data_record(), self.node_edges_record(), self.providers_record()];
+        let records = [
+            self.outputs_record(),
+            self.data_record(),
+            self.node_edges_record(),
+            self.providers_record(),
+            self.checks_record(),
+        ];
         for record in records.into_iter().flatten() {
             if self.record(&record).await.is_err() {
                 return;

@@ -149,6 +149,17 @@ impl Applier<'_> {
         (self.input.store.folded().state.node_edges != edges).then_some(Record::NodeEdges { edges })
     }
 
+    /// What conditions came to, where there are any or were any.
+    pub(super) fn checks_record(&self) -> Option<Record> {
+        let results = crate::checks::merged(&self.input.plan.checks, self.evaluator.check_results());
+        let had_any = self.input.store.folded().state.check_results.is_some();
+        if results.is_empty() && !had_any {
+            return None;
+        }
+        let text = serde_json::to_string(&results).ok()?;
+        Some(Record::Checks { results: crate::objects::raw(text).ok()? })
+    }
+
     /// Root outputs whose values are known, where they differ from what is stored.
     pub(super) fn outputs_record(&self) -> Option<Record> {
         let state = self.input.store.folded();

@@ -6,7 +6,7 @@ use super::kinds::{block_header, language_mode, mode_of, place};
 use super::provider::ProviderNode;
 use super::refresh::nothing;
 use crate::connections::error_diagnostic;
-use crate::evaluate::{Evaluator, Expansion, Read, ResourceCell, RowRepetition};
+use crate::evaluate::{Checked, Evaluator, Expansion, Read, ResourceCell, RowRepetition};
 use crate::graph::{Graph, NodeId};
 use crate::model::{Action, ActionReason, Change};
 use crate::objects::PriorObject;
@@ -140,9 +140,11 @@ impl Planner<'_> {
         let before = self.diagnostics.borrow().len();
         if !resource.lifecycle.preconditions.is_empty() {
             let scope = self.evaluator.scope(self.graph.node(node).module, row, repetition.clone());
+            let text = address.to_string();
             self.evaluator.check_all(
                 &resource.lifecycle.preconditions,
                 &scope,
+                Checked { node, address: &text },
                 "Resource precondition failed",
             );
         }
@@ -482,12 +484,14 @@ impl Planner<'_> {
             let mut scope =
                 self.evaluator.scope(self.graph.node(block.node).module, block.row, row.repetition.clone());
             scope.self_value = cell.values.borrow().get(place).cloned();
+            let address = row.address.to_string();
             self.evaluator.check_all(
                 &resource.lifecycle.postconditions,
                 &scope,
+                Checked { node: block.node, address: &address },
                 "Resource postcondition failed",
             );
-            self.take_evaluation_diagnostics(Some(&row.address.to_string()));
+            self.take_evaluation_diagnostics(Some(&address));
         }
     }
 }

@@ -167,7 +167,11 @@ fn validate_node(
                     .append(place(provider.validate_configuration(&value.unmark_deep().0), &block.body));
             }
         }
-        NodeKind::Call(_) => {}
+        NodeKind::Call(_) => {
+            let Some(call) = graph.call(id) else { return };
+            let scope = evaluator.scope(node.module, 0, RowRepetition::default());
+            diagnostics.extend(wrong_repetition(call.count.as_ref(), call.for_each.as_ref(), &scope));
+        }
         _ => {
             evaluator.value(id, 0);
         }
@@ -196,9 +200,7 @@ fn validate_resource(
         count: resource.count.is_some().then_some(0),
     };
     let outside = evaluator.scope(node.module, 0, RowRepetition::default());
-    for expression in resource.count.iter().chain(&resource.for_each) {
-        diagnostics.append(expression.evaluate(&outside).1);
-    }
+    diagnostics.extend(wrong_repetition(resource.count.as_ref(), resource.for_each.as_ref(), &outside));
     let scope = evaluator.scope(node.module, 0, repetition);
     let (value, mut found) = resource.body.decode(&kind.decode, &scope);
     for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {
@@ -210,6 +212,16 @@ fn validate_resource(
         let found = provider.validate_resource(&resource.type_name, &value.unmark_deep().0);
         diagnostics.append(place(found, &resource.body));
     }
+}
+
+/// What is wrong with a `count` or `for_each` whatever the values are that nobody knows yet.
+fn wrong_repetition(
+    count: Option<&formwork_lang::Expression>,
+    for_each: Option<&formwork_lang::Expression>,
+    scope: &crate::evaluate::RowScope<'_, '_>,
+) -> impl Iterator<Item = Diagnostic> {
+    let (_, found) = crate::expand::expand(count, for_each, scope);
+    found.into_iter().filter(|one| one.code != crate::expand::UNKNOWN)
 }
 
 /// How diagnostics name a block: `resource "sim_machine" "gpu"`.

@@ -27,19 +27,20 @@ pub(crate) use provider::evaluate_configuration;
 use crate::connections::Connections;
 use crate::environment::Environment;
 use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables};
-use crate::graph::{Graph, NodeId, NodeKind};
+use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{
-    Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RunMode, Stage,
-    StoredReading,
+    Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RelevantAttribute,
+    RunMode, Stage, StoredReading,
 };
 use crate::objects::PriorObject;
 use crate::order;
 use crate::ordinal::ordinal;
+use crate::relevant;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Module, Source};
 use formwork_sdk::Connection;
-use formwork_state::{Address, ObjectKey, OpenRun, ProviderConfigAddress, State};
+use formwork_state::{Address, ModuleInstance, ObjectKey, OpenRun, ProviderConfigAddress, State};
 use formwork_value::{Type, Value};
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -63,6 +64,8 @@ pub struct PlanInput<'a> {
     pub recorded: BTreeMap<String, Vec<u8>>,
     /// Root variables, decided.
     pub variables: RootVariables,
+    /// What was given for them, before defaults and conversions.
+    pub given: RootVariables,
     /// Names of variables that took their default.
     pub defaulted: FxHashSet<ArcStr>,
     /// The state as it stands, the journal folded in.
@@ -174,8 +177,11 @@ fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
         files: input.recorded.clone(),
         variables: variables.collect(),
         ephemeral_variables: Vec::new(),
+        given: input.given.clone(),
         changes: Vec::new(),
         drift: Vec::new(),
+        relevant: Vec::new(),
+        checks: Vec::new(),
         outputs: Vec::new(),
         steps: Vec::new(),
         stages: Vec::new(),
@@ -305,6 +311,8 @@ impl Planner<'_> {
     fn finish(self) -> Planning {
         let mut plan = empty_plan(self.input, self.has_errors());
         plan.outputs = self.plan_outputs();
+        plan.checks = self.evaluator.check_results();
+        plan.relevant = self.relevant(&plan.outputs);
         self.take_evaluation_diagnostics(None);
         plan.targets = self.connections.targets();
         if !plan.errored && self.input.mode != RunMode::RefreshOnly {
@@ -329,6 +337,25 @@ impl Planner<'_> {
         plan.errored = diagnostics.has_errors();
         plan.warnings = diagnostics.iter().filter(|one| !one.is_error()).cloned().collect();
         Planning { plan, diagnostics }
+    }
+
+    /// What changes and outputs read: root outputs that change, and all outputs of other modules, whose values no
+    /// state keeps.
+    fn relevant(&self, outputs: &[OutputChange]) -> Vec<RelevantAttribute> {
+        let mut all: Vec<(ModuleInstance, ArcStr)> = Vec::new();
+        for output in outputs.iter().filter(|output| output.action != Action::NoOp) {
+            all.push((ModuleInstance::root(), output.name.clone()));
+        }
+        let is_walked = self.input.mode == RunMode::Normal;
+        for (id, node) in (0..).map(ModuleId).zip(&self.graph.modules).skip(1).filter(|_| is_walked) {
+            for row in 0..self.evaluator.row_count(id) {
+                let address = &self.evaluator.row(id, ordinal(row)).address;
+                all.extend(node.module.outputs.keys().map(|name| (address.clone(), name.clone())));
+            }
+        }
+        let changes = self.changes.borrow();
+        let blocks = changes.iter().filter(|change| change.action != Action::NoOp);
+        relevant::attributes(&self.input.root, blocks.map(|change| change.address.block()), all.into_iter())
     }
 
     fn plan_outputs(&self) -> Vec<OutputChange> {

@@ -4,9 +4,10 @@
 
 use super::damaged;
 use super::value::{ReadPath, ReadTypes};
+use crate::checks::CheckResult;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RunMode, Stage,
-    Step, StoredReading,
+    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RelevantAttribute,
+    RunMode, Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
 use base64::Engine;
@@ -41,9 +42,13 @@ struct PlanForm<'a> {
     #[serde(borrow)]
     variables: Vec<(ArcStr, bool, bool, &'a RawValue)>,
     #[serde(borrow)]
+    given: Vec<(ArcStr, &'a RawValue)>,
+    #[serde(borrow)]
     changes: Vec<ChangeForm<'a>>,
     #[serde(borrow)]
     drift: Vec<ChangeForm<'a>>,
+    relevant: Vec<RelevantAttribute>,
+    checks: Vec<CheckResult>,
     #[serde(borrow)]
     outputs: Vec<OutputForm<'a>>,
     #[serde(borrow)]
@@ -128,8 +133,11 @@ fn plan(raw: &RawValue) -> serde_json::Result<Plan> {
         files: files(form.files, form.binary_files)?,
         variables,
         ephemeral_variables,
+        given: all(form.given, |(name, value)| Ok((name, reader.types.value(value)?)))?.into_iter().collect(),
         changes: all(form.changes, |change| reader.change(change))?,
         drift: all(form.drift, |change| reader.change(change))?,
+        relevant: form.relevant,
+        checks: form.checks,
         outputs: all(form.outputs, |output| reader.output(output))?,
         readings: all(form.readings, |reading| reader.reading(reading))?,
         data: all(form.data, |(address, provider, value)| {

@@ -3,9 +3,10 @@
 //! Invariant: each change is written and dropped before the next one is looked at.
 
 use super::value::{WritePath, WriteValue, WrittenTypes, withheld};
+use crate::checks::CheckResult;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RunMode, Stage,
-    Step, StoredReading,
+    Action, ActionReason, Cause, Change, DataResult, OutputChange, Plan, PlannedVariable, RelevantAttribute,
+    RunMode, Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
 use base64::Engine;
@@ -28,6 +29,7 @@ pub(super) fn write_plan(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
 struct PlanForm<
     'a,
     V: Serialize,
+    G: Serialize,
     C: Serialize,
     D: Serialize,
     O: Serialize,
@@ -43,8 +45,11 @@ struct PlanForm<
     files: BTreeMap<&'a str, &'a str>,
     binary_files: BTreeMap<&'a str, String>,
     variables: V,
+    given: G,
     changes: C,
     drift: D,
+    relevant: &'a [RelevantAttribute],
+    checks: &'a [CheckResult],
     outputs: O,
     readings: R,
     data: S,
@@ -77,6 +82,16 @@ impl Serialize for Variables<'_> {
     }
 }
 
+/// The variables as given, made while they are written.
+struct Given<'a>(&'a Plan, &'a WrittenTypes);
+
+impl Serialize for Given<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_seq(self.0.given.iter().map(|(name, value)| (name, WriteValue { value, types: self.1 })))
+    }
+}
+
 fn form<'a>(plan: &'a Plan, types: &'a WrittenTypes) -> impl Serialize + 'a {
     let value = move |value: &'a Value| WriteValue { value, types };
     let change = move |change| change_form(change, types);
@@ -90,8 +105,11 @@ fn form<'a>(plan: &'a Plan, types: &'a WrittenTypes) -> impl Serialize + 'a {
         files,
         binary_files,
         variables: Variables(plan, types),
+        given: Given(plan, types),
         changes: Sequence(&plan.changes, change),
         drift: Sequence(&plan.drift, change),
+        relevant: &plan.relevant,
+        checks: &plan.checks,
         outputs: Sequence(&plan.outputs, move |output: &'a OutputChange| OutputForm {
             name: &output.name,
             action: output.action,

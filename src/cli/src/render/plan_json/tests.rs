@@ -1,6 +1,6 @@
 //! The recorded plan JSON of another implementation is the truth for what ours makes of the same plan.
 
-use super::{PlanJson, ShownState};
+use super::{OURS, PlanJson, ShownState};
 use crate::render::corpus::{self, Case};
 use serde_json::Value as Json;
 
@@ -26,7 +26,7 @@ fn differences(case: &Case) -> Vec<String> {
         let (mut expected, mut ours) = (case.plan[part].clone(), ours[part].clone());
         for tree in [&mut expected, &mut ours] {
             for change in tree.as_array_mut().into_iter().flatten().filter_map(Json::as_object_mut) {
-                change.remove("formwork_causes");
+                change.remove(OURS);
             }
         }
         if expected != ours {

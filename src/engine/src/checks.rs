@@ -1,0 +1,194 @@
+//! What conditions came to: of variables, outputs, resources and checks, as the state keeps it and tools read it.
+//!
+//! Invariant: what was not evaluated is unknown, never passed.
+
+use crate::evaluate::Evaluator;
+use crate::graph::{Graph, NodeId, NodeKind};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What has conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckKind {
+    /// A resource or data block, by its preconditions and postconditions.
+    Resource,
+    /// An output, by its preconditions.
+    Output,
+    /// A `check` block.
+    Check,
+    /// A variable, by its validations.
+    Var,
+}
+
+/// What came of conditions. The later one outweighs the earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// All hold.
+    #[default]
+    Pass,
+    /// One could not be evaluated yet.
+    Unknown,
+    /// One does not hold.
+    Fail,
+    /// One could not be evaluated at all.
+    Error,
+}
+
+/// One instance that conditions were checked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedObject {
+    /// Its address: `module.a["k"].terraform_data.x[0]`, `var.size`.
+    pub object_addr: String,
+    /// What came of it.
+    pub status: CheckStatus,
+    /// What the conditions that do not hold say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failure_messages: Vec<String>,
+}
+
+/// Everything of one block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// What it is.
+    pub object_kind: CheckKind,
+    /// The block's address in the configuration, without keys.
+    pub config_addr: String,
+    /// The weightiest of its instances.
+    pub status: CheckStatus,
+    /// Its instances; none while nobody knows which there are.
+    #[serde(default)]
+    pub objects: Option<Vec<CheckedObject>>,
+}
+
+/// Results by block and instance, gathered while conditions are evaluated.
+#[derive(Debug, Default)]
+pub(crate) struct Checks(BTreeMap<(NodeId, String), (CheckStatus, Vec<String>)>);
+
+impl Checks {
+    /// Notes what came of one condition of an instance.
+    pub(crate) fn note(&mut self, node: NodeId, object: &str, status: CheckStatus, message: Option<String>) {
+        let (known, messages) = self.0.entry((node, object.to_owned())).or_default();
+        *known = (*known).max(status);
+        messages.extend(message);
+    }
+
+    /// The results of every block that has conditions.
+    pub(crate) fn results(&self, evaluator: &Evaluator<'_>) -> Vec<CheckResult> {
+        let graph = evaluator.graph;
+        let nodes = (0..).map(NodeId).zip(&graph.nodes);
+        let mut all: Vec<CheckResult> =
+            nodes.filter_map(|(id, _)| Some(self.result(id, kind_of(graph, id)?, evaluator))).collect();
+        all.sort_by(|left, right| left.config_addr.cmp(&right.config_addr));
+        all
+    }
+
+    fn result(&self, id: NodeId, kind: CheckKind, evaluator: &Evaluator<'_>) -> CheckResult {
+        let graph = evaluator.graph;
+        let mut objects: BTreeMap<String, CheckedObject> = BTreeMap::new();
+        // One that does not repeat is there whether or not its conditions were reached.
+        if kind != CheckKind::Resource || !repeats(graph, id) {
+            for module in evaluator.known_modules(graph.node(id).module) {
+                let name = if module.is_empty() {
+                    local_name(graph, id)
+                } else {
+                    format!("{module}.{}", local_name(graph, id))
+                };
+                objects.insert(name.clone(), unknown(name));
+            }
+        }
+        let own = self.0.range((id, String::new())..).take_while(|((node, _), _)| *node == id);
+        for ((_, address), (status, messages)) in own {
+            let failure_messages = messages.clone();
+            let checked = CheckedObject { object_addr: address.clone(), status: *status, failure_messages };
+            objects.insert(address.clone(), checked);
+        }
+        let status = objects.values().map(|object| object.status).max().unwrap_or(CheckStatus::Unknown);
+        let objects = (!objects.is_empty()).then(|| objects.into_values().collect());
+        CheckResult { object_kind: kind, config_addr: graph.name(id), status, objects }
+    }
+}
+
+fn unknown(object_addr: String) -> CheckedObject {
+    CheckedObject { object_addr, status: CheckStatus::Unknown, failure_messages: Vec::new() }
+}
+
+fn repeats(graph: &Graph, id: NodeId) -> bool {
+    let resource = graph.resource(id);
+    resource.count.is_some() || resource.for_each.is_some()
+}
+
+fn local_name(graph: &Graph, id: NodeId) -> String {
+    match &graph.node(id).kind {
+        NodeKind::Variable(name) => format!("var.{name}"),
+        NodeKind::Output(name) => format!("output.{name}"),
+        NodeKind::Resource(_) => graph.resource(id).subject().to_string(),
+        NodeKind::Local(_) | NodeKind::Call(_) | NodeKind::Provider(..) => graph.name(id),
+    }
+}
+
+fn kind_of(graph: &Graph, id: NodeId) -> Option<CheckKind> {
+    let has = |kind, is_there: bool| is_there.then_some(kind);
+    match &graph.node(id).kind {
+        NodeKind::Variable(_) => has(CheckKind::Var, !graph.variable(id)?.validations.is_empty()),
+        NodeKind::Output(_) => has(CheckKind::Output, !graph.output(id)?.preconditions.is_empty()),
+        NodeKind::Resource(_) => {
+            let lifecycle = &graph.resource(id).lifecycle;
+            has(
+                CheckKind::Resource,
+                !lifecycle.preconditions.is_empty() || !lifecycle.postconditions.is_empty(),
+            )
+        }
+        NodeKind::Local(_) | NodeKind::Call(_) | NodeKind::Provider(..) => None,
+    }
+}
+
+/// Planned results with what apply found out since: what apply did not evaluate stays as it was planned.
+pub(crate) fn merged(planned: &[CheckResult], applied: Vec<CheckResult>) -> Vec<CheckResult> {
+    let mut all = applied;
+    for result in &mut all {
+        let Some(before) = planned.iter().find(|one| one.config_addr == result.config_addr) else { continue };
+        let mut objects = result.objects.take().unwrap_or_default();
+        for old in before.objects.iter().flatten() {
+            match objects.iter_mut().find(|object| object.object_addr == old.object_addr) {
+                Some(object) if object.status == CheckStatus::Unknown => *object = old.clone(),
+                Some(_) => {}
+                None => objects.push(old.clone()),
+            }
+        }
+        result.status = objects.iter().map(|object| object.status).max().unwrap_or(before.status);
+        result.objects = (!objects.is_empty()).then_some(objects);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(objects: &[(&str, CheckStatus)]) -> CheckResult {
+        let checked = |(name, status): &(&str, CheckStatus)| CheckedObject {
+            object_addr: (*name).to_owned(),
+            status: *status,
+            failure_messages: Vec::new(),
+        };
+        CheckResult {
+            object_kind: CheckKind::Resource,
+            config_addr: "a.b".to_owned(),
+            status: objects.iter().map(|(_, status)| *status).max().unwrap_or_default(),
+            objects: Some(objects.iter().map(checked).collect()),
+        }
+    }
+
+    #[test]
+    fn apply_outweighs_the_plan_where_it_knows_more() {
+        use CheckStatus::{Fail, Pass, Unknown};
+        for (planned, applied, expected) in
+            [(Pass, Unknown, Pass), (Unknown, Fail, Fail), (Fail, Pass, Pass), (Unknown, Unknown, Unknown)]
+        {
+            let all = merged(&[result(&[("a.b", planned)])], vec![result(&[("a.b", applied)])]);
+            assert_eq!(all, [result(&[("a.b", expected)])]);
+        }
+    }
+}
