@@ -5,14 +5,15 @@
 
 use crate::checks::{CheckResult, CheckStatus, Checks};
 use crate::environment::ProviderSource;
+use crate::function_call;
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind, provider_address};
+use crate::misplaced::out_of_place;
 use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Condition, Expression, Output, Query, Scope, Source, Subject, index_value};
-use formwork_sdk::{FunctionSchema, Provider};
 use formwork_state::{Key, ModuleInstance};
-use formwork_value::{Kind, Mark, MarkKind, Marks, Type, Value, convert};
+use formwork_value::{Kind, Mark, MarkKind, Marks, Type, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -778,57 +779,6 @@ impl Scope for RowScope<'_, '_> {
         arguments: &[Value],
     ) -> Option<Result<Value, String>> {
         let address = provider_address(self.evaluator.graph.module(self.module), provider);
-        let provider = self.evaluator.providers.provider(&address)?;
-        let schema = provider.schema();
-        let function = schema.functions.get(name)?;
-        Some(call_function(&*provider, name, function, arguments))
+        function_call::call(&*self.evaluator.providers.provider(&address)?, name, arguments)
     }
-}
-
-fn call_function(
-    provider: &dyn Provider,
-    name: &str,
-    function: &FunctionSchema,
-    given: &[Value],
-) -> Result<Value, String> {
-    let wanted = function.parameters.len();
-    if given.len() < wanted {
-        let missing = &function.parameters[given.len()].0;
-        return Err(format!("{wanted} argument(s) are expected, and \"{missing}\" is missing"));
-    }
-    if given.len() > wanted && function.variadic.is_none() {
-        return Err(format!("only {wanted} argument(s) are expected"));
-    }
-    let types = function.parameters.iter().map(|(_, value_type)| value_type);
-    let types = types.chain(function.variadic.iter().cycle());
-    let mut arguments = Vec::with_capacity(given.len());
-    for (at, (value, value_type)) in given.iter().zip(types).enumerate() {
-        let converted = convert(value, value_type);
-        let label = function.parameters.get(at).map_or("value", |(label, _)| label.as_str());
-        arguments
-            .push(converted.map_err(|error| format!("invalid value for \"{label}\" parameter: {error}"))?);
-    }
-    if !arguments.iter().all(Value::is_wholly_known) {
-        return Ok(Value::unknown(function.returns.clone()));
-    }
-    provider.call_function(name, &arguments).map_err(|error| error.message)
-}
-
-fn out_of_place(query: &Query<'_>) -> Diagnostic {
-    let (summary, detail) = match query.subject {
-        Subject::EachKey | Subject::EachValue => (
-            "Reference to \"each\" in context without for_each",
-            "The \"each\" object can be used only in blocks that have for_each set.",
-        ),
-        Subject::CountIndex => (
-            "Reference to \"count\" in non-counted context",
-            "The \"count\" object can be used only in blocks that have count set.",
-        ),
-        Subject::SelfObject => (
-            "Invalid \"self\" reference",
-            "The \"self\" object is not available here; it is in postconditions, provisioners and connections.",
-        ),
-        _ => ("Reference to undeclared object", "Nothing of this name is declared in this module."),
-    };
-    Diagnostic::error("reference-out-of-place", summary, detail).at(query.span)
 }

@@ -16,7 +16,6 @@ unsafe impl Send for Region {}
 static REGIONS: Mutex<Vec<Region>> = Mutex::new(Vec::new());
 
 /// Called by instrumented code before `main`, once an object file.
-#[expect(clippy::missing_safety_doc, reason = "the compiler calls it, with what it promises to")]
 #[expect(unreachable_pub, reason = "the linker reaches it")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __sanitizer_cov_8bit_counters_init(start: *mut u8, stop: *mut u8) {

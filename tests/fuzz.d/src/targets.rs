@@ -47,12 +47,12 @@ pub(crate) fn run(target: Target, input: &str) {
         Target::Template => {
             let mut sources = Sources::new();
             let (template, findings) = parse_template(input, &mut sources);
-            evaluate(template, findings, input);
+            evaluate(template, &findings, input);
         }
         Target::Evaluate => {
             let mut sources = Sources::new();
             let (expression, findings) = parse_expression(input, &mut sources);
-            evaluate(expression, findings, input);
+            evaluate(expression, &findings, input);
         }
     }
 }
@@ -80,7 +80,7 @@ fn module(name: &str, input: &str) {
     }
 }
 
-fn evaluate(expression: Option<Expression>, findings: Diagnostics, input: &str) {
+fn evaluate(expression: Option<Expression>, findings: &Diagnostics, input: &str) {
     let Some(expression) = expression.filter(|_| !findings.has_errors()) else {
         assert!(findings.has_errors(), "what has no value has an error");
         return;
