@@ -45,8 +45,6 @@ fn what_hcl_refuses_is_refused() {
         "(<<A\nx\nA)",
         "var.list.0.1",
         "var.list.*.a.*.b",
-        "var.list[\n*\n]",
-        "var.list.\n a",
         "[for]",
         "\"%{ iffy }\"",
         "1e",
@@ -55,6 +53,11 @@ fn what_hcl_refuses_is_refused() {
         "1e99999999999999999999",
     ] {
         assert!(evaluated(text).1.has_errors(), "{text}");
+    }
+    // Between brackets alone a newline is a blank.
+    for text in ["a = b[\n*\n]\n", "a = b.\n c\n", "a = 1 +\n 2\n"] {
+        let found = faults(text);
+        assert!(found.iter().any(|one| one != "Variables not allowed"), "{text}: {found:?}");
     }
 }
 
