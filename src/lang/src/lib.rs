@@ -25,6 +25,7 @@ mod scope;
 mod source;
 mod standalone;
 mod suggest;
+mod surroundings;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -51,3 +52,4 @@ pub use standalone::{
     parse_template_in, parse_tfvars,
 };
 pub use suggest::nearest;
+pub use surroundings::Surroundings;

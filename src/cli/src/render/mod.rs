@@ -3,9 +3,11 @@
 
 mod check_json;
 mod configuration_json;
+pub(crate) mod diagnostic_json;
 pub(crate) mod diff;
 pub(crate) mod event_json;
 pub(crate) mod event_text;
+pub(crate) mod function_json;
 pub(crate) mod layout;
 pub(crate) mod palette;
 mod plan_header;
