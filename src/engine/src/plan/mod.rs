@@ -156,6 +156,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         timestamp: input.timestamp.clone(),
         workspace: input.workspace.clone(),
         variables: &input.variables,
+        providers: environment.providers.clone(),
     };
     let priors = Priors::default();
     let (moved, found) = moves::moved(&graph, input.state, input.open_run);

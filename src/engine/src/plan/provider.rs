@@ -212,6 +212,7 @@ pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
         timestamp: input.timestamp.clone(),
         workspace: input.workspace.clone(),
         variables: &input.variables,
+        providers: planner.environment.providers.clone(),
     };
     Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)))
 }
@@ -224,6 +225,7 @@ pub(super) fn refreshed_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a>
         timestamp: input.timestamp.clone(),
         workspace: input.workspace.clone(),
         variables: &input.variables,
+        providers: planner.environment.providers.clone(),
     };
     let source = move |node: NodeId, module: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
         standing_cell(planner.graph, planner.connections, planner.state, &planner.priors, node, module)
