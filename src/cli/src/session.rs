@@ -17,6 +17,7 @@ use formwork_engine::connections::Connections;
 use formwork_engine::objects::{decode_object, decode_output, refreshed};
 use formwork_engine::run::{self, Configuration, PlanOptions};
 use formwork_engine::variables::MISSING_VARIABLE;
+use formwork_engine::why::Origins;
 use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
 use formwork_lang::Source;
 use formwork_state::format_v4::Dependencies;
@@ -103,6 +104,14 @@ impl Session {
 
     /// The configuration with its variables decided.
     pub(crate) fn configuration(&self, arguments: &[VariableArgument]) -> Result<Configuration, Failure> {
+        Ok(self.configuration_with_origins(arguments)?.0)
+    }
+
+    /// The same, and where each variable that was given came from.
+    pub(crate) fn configuration_with_origins(
+        &self,
+        arguments: &[VariableArgument],
+    ) -> Result<(Configuration, Origins), Failure> {
         let mut configuration = self.load()?;
         let (mut given, mut diagnostics) =
             variables::gather(&mut configuration, std::env::vars(), arguments)?;
@@ -111,7 +120,8 @@ impl Session {
             diagnostics.append(run::decide_variables(&mut configuration, &given));
         }
         self.settle(&diagnostics, &configuration.sources)?;
-        Ok(configuration)
+        let origins = variables::origins(&given, &configuration.sources);
+        Ok((configuration, origins))
     }
 
     /// The configuration with the variables decided that have a value; nobody is asked for the others.

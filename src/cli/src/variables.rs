@@ -4,9 +4,10 @@ use crate::arguments::VariableArgument;
 use crate::failure::Failure;
 use crate::terminal::{Terminal, print};
 use arcstr::ArcStr;
-use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::run::Configuration;
 use formwork_engine::variables::{Given, GivenVariable, read_file};
+use formwork_engine::why::Origins;
 use indexmap::IndexMap;
 
 /// What was given, by name.
@@ -80,6 +81,18 @@ impl Gatherer<'_> {
         }
         Ok(())
     }
+}
+
+/// Where each value came from, with its line where it stands in a file.
+pub(crate) fn origins(given: &GivenVariables, sources: &Sources) -> Origins {
+    let place = |one: &GivenVariable| match &one.given {
+        Given::Text(_) => one.origin.clone(),
+        Given::Value(_, span) => match sources.get(span.file) {
+            Some(file) => format!("{}:{}", file.name(), file.position(span.start).line),
+            None => one.origin.clone(),
+        },
+    };
+    given.iter().map(|(name, one)| (name.clone(), place(one))).collect()
 }
 
 /// Asks for what is missing, when somebody is there.

@@ -32,6 +32,7 @@ pub mod run;
 pub mod schema;
 mod unsupported;
 pub mod variables;
+pub mod why;
 
 pub use environment::{Clock, Environment, ProviderSource};
 pub use event::{Event, Observer, Silent};

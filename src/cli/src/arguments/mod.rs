@@ -69,6 +69,8 @@ pub(crate) enum Verb {
     Output(Output),
     /// Look into the state, and edit it.
     State(State),
+    /// Say why a plan would change an object.
+    Why(Why),
     /// List, choose, make and remove workspaces.
     Workspace(Workspace),
     /// Release a state's lock that a process left behind.
@@ -387,6 +389,20 @@ pub(crate) struct StateReplaceProvider {
     /// The provider that gets them: formwork/kubernetes.
     #[arg(value_name = "TO")]
     pub(crate) to: String,
+}
+
+/// `why`
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// How the plan is made that is explained.
+    #[command(flatten)]
+    pub(crate) planning: Planning,
+    /// Explain a plan that destroys all objects.
+    #[arg(long)]
+    pub(crate) destroy: bool,
+    /// A module, a resource or an instance.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: String,
 }
 
 /// `workspace`

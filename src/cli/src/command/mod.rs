@@ -15,6 +15,7 @@ mod state;
 mod state_edit;
 mod validate;
 mod version;
+mod why;
 pub(crate) mod workspace;
 
 use crate::arguments::{Arguments, Verb};
@@ -30,6 +31,7 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Console(console) => (Some(&console.view), false),
         Verb::Plan(plan) => (Some(&plan.planning.view), plan.planning.input.input),
         Verb::Apply(apply) => (Some(&apply.planning.view), apply.planning.input.input),
+        Verb::Why(why) => (Some(&why.planning.view), why.planning.input.input),
         Verb::Destroy(destroy) => (Some(&destroy.planning.view), destroy.planning.input.input),
         Verb::Show(show) => (Some(&show.view), false),
         Verb::Output(output) => (Some(&output.view), false),
@@ -54,6 +56,7 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Show(show) => show::run(&show, terminal),
         Verb::Output(output) => output::run(&output, terminal),
         Verb::State(state) => state::run(&state, terminal),
+        Verb::Why(why) => why::run(&why, &variables, terminal),
         Verb::Workspace(workspace) => workspace::run(&workspace, terminal),
         Verb::ForceUnlock(unlock) => Err(force_unlock::run(&unlock, terminal)),
         Verb::Version(version) => Ok(version::run(&version)),

@@ -88,7 +88,7 @@ fn word(action: Action) -> &'static str {
 }
 
 /// The stream has fewer reasons than plan JSON, under other names.
-fn reason(reason: ActionReason) -> &'static str {
+pub(crate) fn reason(reason: ActionReason) -> &'static str {
     match reason {
         ActionReason::ReplaceBecauseTainted => "tainted",
         ActionReason::ReplaceByRequest => "requested",
