@@ -1,5 +1,4 @@
 //! What of a plan is told, in which form, and what is refused.
-#![expect(clippy::unwrap_used, reason = "a test whose output is no JSON cannot go on")]
 
 use formwork_tests::{Project, project};
 use serde_json::Value as Json;
