@@ -183,3 +183,109 @@ fn functions_are_described() {
     assert!(!functions.contains_key("list") && !functions.contains_key("type"));
     assert_eq!(project().build().run("metadata functions").code, 1);
 }
+
+const LENGTH: &str = r#"{
+    "severity": "error",
+    "summary": "Too many function arguments",
+    "detail": "Function \"length\" expects only 1 argument(s).",
+    "range": {
+        "filename": "main.tf",
+        "start": {"line": 5, "column": 25, "byte": 70},
+        "end": {"line": 5, "column": 26, "byte": 71}
+    },
+    "snippet": {
+        "context": "output \"x\"",
+        "code": "  value = length(var.a, 1)",
+        "start_line": 5,
+        "highlight_start_offset": 24,
+        "highlight_end_offset": 25,
+        "values": [],
+        "function_call": {
+            "called_as": "length",
+            "signature": {
+                "name": "length",
+                "params": [{"name": "value", "type": "dynamic"}],
+                "return_type": "number"
+            }
+        }
+    }
+}"#;
+
+const MAXIMUM: &str = r#"{
+    "severity": "error",
+    "summary": "Invalid function argument",
+    "detail": "Invalid value for \"numbers\" parameter: a number is required.",
+    "range": {
+        "filename": "main.tf",
+        "start": {"line": 8, "column": 21, "byte": 105},
+        "end": {"line": 8, "column": 22, "byte": 106}
+    },
+    "snippet": {
+        "context": "locals",
+        "code": "  é = core::max(1, \"x\") + var.a[0]",
+        "start_line": 8,
+        "highlight_start_offset": 21,
+        "highlight_end_offset": 22,
+        "values": [],
+        "function_call": {
+            "called_as": "core::max",
+            "signature": {
+                "name": "max",
+                "params": [],
+                "return_type": "number",
+                "variadic_param": {"name": "numbers", "type": "number"}
+            }
+        }
+    }
+}"#;
+
+#[test]
+fn findings_are_told_to_tools() {
+    let faulty = "variable \"a\" {\n  default = [1]\n}\noutput \"x\" {\n  value = length(var.a, 1)\n}\nlocals {\n  é = core::max(1, \"x\") + var.a[0]\n}\n";
+    let project = project().file("main.tf", faulty).build();
+    let finished = project.run("validate -json");
+    assert_eq!(finished.code, 1);
+    let document: Json = serde_json::from_str(&finished.out).unwrap();
+    let json = |text| serde_json::from_str::<Json>(text).unwrap();
+    let mut found = document["diagnostics"].as_array().unwrap().clone();
+    found.sort_by_key(|one| one["range"]["start"]["byte"].as_u64());
+    assert_eq!(found, [json(LENGTH), json(MAXIMUM)]);
+    assert_eq!(
+        (
+            &document["format_version"],
+            &document["valid"],
+            &document["error_count"],
+            &document["warning_count"]
+        ),
+        (&Json::from("1.0"), &Json::from(false), &Json::from(2), &Json::from(0))
+    );
+
+    let sound = self::project().file("main.tf", "output \"x\" {\n  value = 1\n}\n").build();
+    let finished = sound.run("validate -json");
+    let expected = serde_json::json!({"format_version": "1.0", "valid": true, "error_count": 0, "warning_count": 0, "diagnostics": []});
+    assert_eq!((finished.code, serde_json::from_str::<Json>(&finished.out).unwrap()), (0, expected));
+}
+
+#[test]
+fn modules_and_their_providers_are_listed() {
+    let project = project()
+        .file(
+            "main.tf",
+            "terraform {\n  required_providers {\n    sim = { source = \"formwork/sim\", version = \">=0.1,< 2\" }\n  }\n}\nresource \"terraform_data\" \"a\" {}\nmodule \"z\" {\n  source = \"./z\"\n}\nmodule \"b\" {\n  source = \"./b\"\n}\n",
+        )
+        .file("z/main.tf", "output \"x\" {\n  value = 1\n}\n")
+        .file("b/main.tf", "resource \"terraform_data\" \"a\" {}\nmodule \"q\" {\n  source = \"../z\"\n}\n")
+        .build();
+    let tree = "\nProviders required by configuration:\n.\n├── provider[HOST/formwork/sim] >= 0.1.0, < 2.0.0\n├── provider[terraform.io/builtin/terraform]\n├── module.b\n│   ├── provider[terraform.io/builtin/terraform]\n│   └── module.q\n└── module.z\n\n";
+    let listed = project.run("providers");
+    let host = listed.out.split_once('[').unwrap().1.split_once("/formwork").unwrap().0;
+    assert_ends(&listed, 0, &tree.replace("HOST", host));
+    assert_eq!(project.run("apply -auto-approve").code, 0);
+    let stored = "Providers required by state:\n\n    provider[terraform.io/builtin/terraform]\n\n";
+    assert_ends(&project.run("providers"), 0, &format!("{}{stored}", tree.replace("HOST", host)));
+    let modules = project.run("get");
+    assert_eq!(modules.code, 0, "{}", modules.error);
+    let mut lines: Vec<&str> = modules.out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["- b in b", "- b.q in z", "- z in z"]);
+}

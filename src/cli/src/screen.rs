@@ -3,6 +3,7 @@
 
 use crate::arguments::Telling;
 use crate::clock;
+use crate::render::diagnostic_json::DiagnosticJson;
 use crate::render::{event_json, event_text};
 use crate::terminal::{self, Terminal};
 use formwork_diagnostic::{Diagnostics, Sources};
@@ -108,8 +109,11 @@ impl Screen {
     /// Findings, for whoever reads.
     pub(crate) fn show(&self, diagnostics: &Diagnostics) {
         let sources = self.lock().sources.clone();
-        for one in diagnostics {
-            self.message(&event_json::diagnostic(one, &sources));
+        if self.is_telling_tools() {
+            let mut json = DiagnosticJson::new(&sources);
+            for one in diagnostics {
+                self.message(&event_json::diagnostic(one, &json.render(one)));
+            }
         }
         match &self.live {
             _ if self.is_json => {}

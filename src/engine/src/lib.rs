@@ -28,6 +28,7 @@ pub mod proposed;
 pub mod reasons;
 pub mod recipe;
 mod relevant;
+pub mod requirements;
 pub mod run;
 pub mod schema;
 mod unsupported;

@@ -25,6 +25,7 @@ mod scope;
 mod source;
 mod standalone;
 mod suggest;
+mod surroundings;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -47,3 +48,4 @@ pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
 pub use standalone::{VariableValues, parse_expression, parse_template, parse_tfvars};
 pub use suggest::nearest;
+pub use surroundings::Surroundings;

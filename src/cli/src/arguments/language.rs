@@ -67,3 +67,28 @@ pub(crate) struct MetadataFunctions {
     #[arg(long, required = true)]
     json: bool,
 }
+
+/// `providers`
+#[derive(Debug, Args)]
+pub(crate) struct Providers {
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+/// `get`
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// Look for newer versions of modules; local ones are always as they stand.
+    #[arg(long)]
+    update: bool,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+}

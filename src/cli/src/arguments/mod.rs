@@ -6,7 +6,7 @@
 mod language;
 mod normalise;
 
-pub(crate) use language::{Console, Format, Metadata, MetadataVerb};
+pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers};
 pub(crate) use normalise::normalise;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -57,6 +57,10 @@ pub(crate) enum Verb {
     Console(Console),
     /// Show what the language offers.
     Metadata(Metadata),
+    /// Show the providers required for this configuration.
+    Providers(Providers),
+    /// Install or upgrade remote modules.
+    Get(Get),
     /// Show changes required by the current configuration.
     Plan(Plan),
     /// Create or update infrastructure.

@@ -11,6 +11,9 @@ use formwork_diagnostic::{Diagnostic, Sources};
 use formwork_engine::console::{self, Console as Expressions};
 use formwork_lang::{is_incomplete, parse_console};
 use formwork_state::{State, format_v4};
+use rustyline::error::ReadlineError;
+use rustyline::history::MemHistory;
+use rustyline::{Config, Editor};
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
@@ -34,7 +37,8 @@ pub(super) fn run(
         Some(path) => read_state(path).map_err(|diagnostic| session.refused(diagnostic))?,
         None => session.store("console", &UNLOCKED)?.folded().state.clone(),
     };
-    let input = Input::new();
+    let input = Input::new().map_err(|diagnostic| session.refused(diagnostic))?;
+    let is_piped = matches!(input, Input::Piped);
     let had_errors = console::open(
         &session.environment,
         &configuration,
@@ -46,7 +50,7 @@ pub(super) fn run(
         },
     );
     // At a prompt, whoever typed has seen the errors; a script has only the exit code.
-    if input == Input::Piped && had_errors { Err(Failure::default()) } else { Ok(Success::Done) }
+    if is_piped && had_errors { Err(Failure::default()) } else { Ok(Success::Done) }
 }
 
 fn read_state(path: &Path) -> Result<State, Diagnostic> {
@@ -60,37 +64,68 @@ fn read_state(path: &Path) -> Result<State, Diagnostic> {
 }
 
 /// Where lines come from.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Piped,
-    Typed,
+    Typed(Box<Editor<(), MemHistory>>),
+}
+
+/// One line without its end.
+enum Line {
+    Text(String),
+    /// What was begun is not to be finished.
+    Dropped,
+    End,
 }
 
 impl Input {
-    fn new() -> Self {
-        if std::io::stdin().is_terminal() { Self::Typed } else { Self::Piped }
-    }
-
-    /// One line without its end; nothing at the end of the input.
-    fn line(self, is_continued: bool) -> Option<String> {
-        if self == Self::Typed {
-            print(if is_continued { ": " } else { "> " });
+    fn new() -> Result<Self, Diagnostic> {
+        if !std::io::stdin().is_terminal() {
+            return Ok(Self::Piped);
         }
-        let mut line = String::new();
-        let length = std::io::stdin().lock().read_line(&mut line).ok()?;
-        (length > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
+        let editor = Editor::with_history(Config::default(), MemHistory::new()).map_err(|error| {
+            let detail = format!("The terminal does not take part in line editing: {error}.");
+            Diagnostic::error("no-line-editor", "Console could not be started", detail)
+                .hint("Give the expressions through a pipe.")
+        })?;
+        Ok(Self::Typed(Box::new(editor)))
     }
 
-    /// Everything up to where it is whole.
-    fn text(self) -> Option<String> {
-        let mut text = self.line(false)?;
-        while is_incomplete(&text) {
-            let Some(line) = self.line(true) else { break };
-            if text.ends_with('\\') {
-                text.pop();
+    fn line(&mut self, is_continued: bool) -> Line {
+        match self {
+            Self::Piped => {
+                let mut line = String::new();
+                match std::io::stdin().lock().read_line(&mut line) {
+                    Ok(1..) => Line::Text(line.trim_end_matches(['\n', '\r']).to_owned()),
+                    Ok(0) | Err(_) => Line::End,
+                }
             }
-            text.push('\n');
-            text.push_str(&line);
+            Self::Typed(editor) => match editor.readline(if is_continued { ": " } else { "> " }) {
+                Ok(line) => Line::Text(line),
+                Err(ReadlineError::Interrupted) if is_continued => Line::Dropped,
+                Err(_) => Line::End,
+            },
+        }
+    }
+
+    /// Lines up to where they are whole; nothing at the end of the input.
+    fn text(&mut self) -> Option<String> {
+        let Line::Text(mut text) = self.line(false) else { return None };
+        while is_incomplete(&text) {
+            match self.line(true) {
+                Line::Text(line) => {
+                    if text.ends_with('\\') {
+                        text.pop();
+                    }
+                    text.push('\n');
+                    text.push_str(&line);
+                }
+                Line::Dropped => return Some(String::new()),
+                Line::End => break,
+            }
+        }
+        if let Self::Typed(editor) = self {
+            // A history that is full or refuses doubles is none of the user's business.
+            let _ = editor.add_history_entry(text.as_str());
         }
         Some(text)
     }
@@ -104,7 +139,7 @@ struct Prompt<'a> {
 
 impl Prompt<'_> {
     /// Answers until there is nothing more; says whether anything went wrong.
-    fn serve(&mut self, input: Input) -> bool {
+    fn serve(&mut self, mut input: Input) -> bool {
         let mut had_errors = false;
         while let Some(text) = input.text() {
             match text.trim() {

@@ -3,7 +3,7 @@
 use crate::arguments::Format;
 use crate::failure::{Failure, Success};
 use crate::terminal::print;
-use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
+use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Sources};
 use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -131,10 +131,14 @@ impl Formatter {
             let hint = "Save the file as UTF-8.";
             return self.fail("Invalid character encoding", format!("{name} is not UTF-8 text."), hint);
         };
-        let file = self.sources.add(name, text.as_str());
-        let (formatted, found) = formwork_lang::format(file, &self.sources);
-        self.diagnostics.append(found);
-        let Some(formatted) = formatted else { return };
+        let mut alone = Sources::new();
+        let file = alone.add(name, text.as_str());
+        let (formatted, found) = formwork_lang::format(file, &alone);
+        let Some(formatted) = formatted else {
+            // Only texts with findings are kept: there may be many files.
+            let file = self.sources.add(name, text.as_str());
+            return self.diagnostics.append(found_in(found, file));
+        };
         if formatted != text {
             self.is_changed = true;
             self.changed(name, &text, &formatted, path);
@@ -159,6 +163,18 @@ impl Formatter {
             print(&difference(name, text, formatted));
         }
     }
+}
+
+/// Findings of a text alone, as those of a file among others.
+fn found_in(found: Diagnostics, file: FileId) -> Diagnostics {
+    let at = |mut diagnostic: Diagnostic| {
+        let finding = &mut *diagnostic;
+        for span in finding.subject.iter_mut().chain(&mut finding.context) {
+            span.file = file;
+        }
+        diagnostic
+    };
+    found.into_iter().map(at).collect()
 }
 
 fn has_extension(name: &str) -> bool {

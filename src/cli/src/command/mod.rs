@@ -6,10 +6,12 @@ mod console;
 mod destroy;
 mod force_unlock;
 mod format;
+mod get;
 mod init;
 mod metadata;
 mod output;
 mod plan;
+mod providers;
 mod show;
 mod state;
 mod state_edit;
@@ -29,6 +31,8 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Validate(validate) => (Some(&validate.view), false),
         Verb::Format(format) => (Some(&format.view), false),
         Verb::Console(console) => (Some(&console.view), false),
+        Verb::Providers(providers) => (Some(&providers.view), false),
+        Verb::Get(get) => (Some(&get.view), false),
         Verb::Plan(plan) => (Some(&plan.planning.view), plan.planning.input.input),
         Verb::Apply(apply) => (Some(&apply.planning.view), apply.planning.input.input),
         Verb::Why(why) => (Some(&why.planning.view), why.planning.input.input),
@@ -50,6 +54,8 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Format(format) => format::run(&format),
         Verb::Console(console) => console::run(&console, &variables, terminal),
         Verb::Metadata(metadata) => Ok(metadata::run(&metadata)),
+        Verb::Providers(providers) => providers::run(&providers, terminal),
+        Verb::Get(get) => get::run(&get, terminal),
         Verb::Plan(plan) => plan::run(&plan, &variables, terminal),
         Verb::Apply(apply) => apply::run(&apply, &variables, terminal),
         Verb::Destroy(destroy) => destroy::run(destroy, &variables, terminal),

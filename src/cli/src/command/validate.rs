@@ -3,10 +3,11 @@
 use crate::arguments::Validate;
 use crate::disk::Disk;
 use crate::failure::{Failure, Success};
+use crate::render::diagnostic_json::DiagnosticJson;
 use crate::render::palette::Look;
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
-use formwork_diagnostic::{Severity, render_json};
+use formwork_diagnostic::Severity;
 use formwork_engine::run;
 use formwork_lang::Source;
 use serde_json::json;
@@ -22,12 +23,13 @@ pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, F
     if arguments.json {
         let is_valid = !diagnostics.has_errors();
         let of = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();
+        let mut found = DiagnosticJson::new(&configuration.sources);
         let document = json!({
             "format_version": "1.0",
             "valid": is_valid,
             "error_count": of(Severity::Error),
             "warning_count": of(Severity::Warning),
-            "diagnostics": diagnostics.iter().map(|one| render_json(one, &configuration.sources)).collect::<Vec<_>>(),
+            "diagnostics": diagnostics.iter().map(|one| found.render(one)).collect::<Vec<_>>(),
         });
         print(&format!("{document:#}\n"));
         return if is_valid { Ok(Success::Done) } else { Err(Failure::default()) };

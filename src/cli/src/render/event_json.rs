@@ -46,8 +46,8 @@ pub(crate) fn version(own: &str) -> Message {
     Message::info("version", format!("Formwork {own}"), json!({"formwork": own, "ui": UI_VERSION}))
 }
 
-/// A diagnostic.
-pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Message {
+/// A diagnostic, and itself as JSON.
+pub(crate) fn diagnostic(diagnostic: &Diagnostic, json: &Json) -> Message {
     let (level, word) = match diagnostic.severity {
         Severity::Error => ("error", "Error"),
         Severity::Warning => ("warn", "Warning"),
@@ -56,7 +56,7 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Message 
         level,
         text: format!("{word}: {}", diagnostic.summary),
         kind: "diagnostic",
-        rest: json!({"diagnostic": render_json(diagnostic, sources)}),
+        rest: json!({"diagnostic": json}),
     }
 }
 
@@ -266,7 +266,7 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
             format!("Stage {}: {awaits}", stage + 1),
             &json!({"event": "stage", "stage": stage, "awaits": awaits}),
         ),
-        Event::Diagnostic(one) => diagnostic(one, sources),
+        Event::Diagnostic(one) => diagnostic(one, &render_json(one, sources)),
         Event::Target { provider, words } => log(
             format!("{provider}: {words}"),
             &json!({"event": "target", "provider": provider, "target": words}),

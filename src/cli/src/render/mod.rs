@@ -4,9 +4,11 @@
 pub(crate) mod attention;
 mod check_json;
 mod configuration_json;
+pub(crate) mod diagnostic_json;
 pub(crate) mod diff;
 pub(crate) mod event_json;
 pub(crate) mod event_text;
+pub(crate) mod function_json;
 pub(crate) mod layout;
 pub(crate) mod overview;
 pub(crate) mod palette;
