@@ -1,9 +1,13 @@
-//! The provider that every configuration has without asking: `terraform_data`.
+//! The provider that every configuration has without asking: `terraform_data`, and functions that read and write the
+//! language.
 //!
 //! Invariant: nothing here has an effect outside the returned values. An object is what the plan says, completed:
 //! `output` is `input`, and `id` is derived from the token, so that the same call answers the same object.
 
+mod functions;
 mod terraform_data;
+
+pub use functions::TfvarsReader;
 
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{
@@ -19,6 +23,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct BuiltinProvider {
     schema: Arc<ProviderSchema>,
+    read_tfvars: TfvarsReader,
 }
 
 impl BuiltinProvider {
@@ -26,7 +31,15 @@ impl BuiltinProvider {
     pub fn new() -> Self {
         let mut schema = ProviderSchema { configuration: Block::default(), ..ProviderSchema::default() };
         schema.resources.insert(terraform_data::KIND.into(), terraform_data::schema());
-        Self { schema: Arc::new(schema) }
+        schema.functions = functions::schemas();
+        Self { schema: Arc::new(schema), read_tfvars: functions::read_nothing }
+    }
+
+    /// With a reader for `decode_tfvars`: reading the language is not a provider's business.
+    #[must_use]
+    pub fn with_tfvars_reader(mut self, read_tfvars: TfvarsReader) -> Self {
+        self.read_tfvars = read_tfvars;
+        self
     }
 }
 
@@ -48,6 +61,10 @@ impl Provider for BuiltinProvider {
 
     fn validate_resource(&self, kind: &str, _configuration: &Value) -> Diagnostics {
         if self.schema.resources.contains_key(kind) { Diagnostics::new() } else { unknown_kind(kind).into() }
+    }
+
+    fn call_function(&self, name: &str, arguments: &[Value]) -> Result<Value, ProviderError> {
+        functions::call(name, arguments, self.read_tfvars)
     }
 }
 

@@ -12,7 +12,9 @@ type Make = fn() -> Arc<dyn Provider>;
 pub(crate) struct Registry;
 
 const PROVIDERS: &[(&str, Make)] = &[
-    ("terraform.io/builtin/terraform", || Arc::new(BuiltinProvider::new())),
+    ("terraform.io/builtin/terraform", || {
+        Arc::new(BuiltinProvider::new().with_tfvars_reader(formwork_lang::decode_tfvars))
+    }),
     #[cfg(feature = "provider-sim")]
     ("formwork/sim", || Arc::new(misfortune(formwork_provider_sim::SimProvider::new(".")))),
     #[cfg(feature = "provider-kubernetes")]

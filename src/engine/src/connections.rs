@@ -1,6 +1,6 @@
 //! Configured providers, each made once a run.
 
-use crate::environment::Environment;
+use crate::environment::{Environment, ProviderSource};
 use crate::event::Event;
 use crate::schema::Kind;
 use arcstr::ArcStr;
@@ -60,6 +60,11 @@ impl Connections {
             .map(|provider| ProviderEntry { schema: provider.schema(), provider });
         self.schemas.borrow_mut().insert(address.clone(), made.clone());
         made
+    }
+
+    /// Where providers are found.
+    pub fn provider_source(&self) -> Arc<dyn ProviderSource> {
+        self.environment.providers.clone()
     }
 
     /// Whether there is a provider of the address.

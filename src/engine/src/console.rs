@@ -51,6 +51,7 @@ pub fn open<T>(
         timestamp: environment.clock.now(),
         workspace: workspace.to_owned(),
         variables: &variables,
+        providers: environment.providers.clone(),
     };
     let missing = |node, module: &ModuleInstance, _: &dyn Fn() -> _| {
         let resource = graph.resource(node);
@@ -148,5 +149,14 @@ impl Scope for ConsoleScope<'_, '_> {
     /// Nothing is planned from what is asked here.
     fn is_impure_allowed(&self) -> bool {
         true
+    }
+
+    fn call_provider_function(
+        &self,
+        provider: &str,
+        name: &str,
+        arguments: &[Value],
+    ) -> Option<Result<Value, String>> {
+        self.inner.call_provider_function(provider, name, arguments)
     }
 }

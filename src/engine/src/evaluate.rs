@@ -4,7 +4,10 @@
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
 use crate::checks::{CheckResult, CheckStatus, Checks};
-use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
+use crate::environment::ProviderSource;
+use crate::function_call;
+use crate::graph::{Graph, ModuleId, NodeId, NodeKind, provider_address};
+use crate::misplaced::out_of_place;
 use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
@@ -15,6 +18,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One instance of a module.
 #[derive(Debug, Clone)]
@@ -182,6 +186,7 @@ pub struct Evaluator<'a> {
     timestamp: String,
     workspace: String,
     variables: &'a RootVariables,
+    providers: Arc<dyn ProviderSource>,
     module_rows: RefCell<Vec<Vec<Rc<ModuleRow>>>>,
     child_rows: RefCell<FxHashMap<(ModuleId, u32, Key), u32>>,
     cells: RefCell<Vec<Vec<Option<NodeCell>>>>,
@@ -205,6 +210,8 @@ pub struct EvaluatorOptions<'a> {
     pub workspace: String,
     /// Root variables.
     pub variables: &'a RootVariables,
+    /// Whose functions expressions call.
+    pub providers: Arc<dyn ProviderSource>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -220,6 +227,7 @@ impl<'a> Evaluator<'a> {
             timestamp: options.timestamp,
             workspace: options.workspace,
             variables: options.variables,
+            providers: options.providers,
             module_rows: RefCell::new(module_rows),
             child_rows: RefCell::default(),
             cells: RefCell::new(vec![Vec::new(); graph.nodes.len()]),
@@ -762,23 +770,15 @@ impl Scope for RowScope<'_, '_> {
     fn is_impure_allowed(&self) -> bool {
         self.evaluator.is_applying.get()
     }
-}
 
-fn out_of_place(query: &Query<'_>) -> Diagnostic {
-    let (summary, detail) = match query.subject {
-        Subject::EachKey | Subject::EachValue => (
-            "Reference to \"each\" in context without for_each",
-            "The \"each\" object can be used only in blocks that have for_each set.",
-        ),
-        Subject::CountIndex => (
-            "Reference to \"count\" in non-counted context",
-            "The \"count\" object can be used only in blocks that have count set.",
-        ),
-        Subject::SelfObject => (
-            "Invalid \"self\" reference",
-            "The \"self\" object is not available here; it is in postconditions, provisioners and connections.",
-        ),
-        _ => ("Reference to undeclared object", "Nothing of this name is declared in this module."),
-    };
-    Diagnostic::error("reference-out-of-place", summary, detail).at(query.span)
+    /// Functions need no configuration, so they are called while planning too, as soon as the arguments are known.
+    fn call_provider_function(
+        &self,
+        provider: &str,
+        name: &str,
+        arguments: &[Value],
+    ) -> Option<Result<Value, String>> {
+        let address = provider_address(self.evaluator.graph.module(self.module), provider);
+        function_call::call(&*self.evaluator.providers.provider(&address)?, name, arguments)
+    }
 }

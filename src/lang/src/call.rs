@@ -2,6 +2,7 @@
 //! arguments answered with an unknown result. The functions themselves see none of that.
 
 use crate::compile::compile_closed;
+use crate::constraint::TypeConstraint;
 use crate::evaluate::{Evaluator, nothing};
 use crate::functions::{Function, FunctionContext, FunctionError, Parameter, ResultType};
 use crate::node::{CallNode, Callee, Node};
@@ -12,10 +13,13 @@ use formwork_value::{Marks, Refinements, Type, Value, convert};
 use std::fmt::Write as _;
 
 /// Functions that the evaluator provides itself.
-pub(crate) const LAZY: [&str; 4] = ["can", "templatefile", "templatestring", "try"];
+pub(crate) const LAZY: [&str; 5] = ["can", "convert", "templatefile", "templatestring", "try"];
 
 /// Templates that may render one another before it is taken for a loop.
-const TEMPLATE_DEPTH_LIMIT: u32 = 64;
+const TEMPLATE_DEPTH_LIMIT: u32 = 1024;
+
+/// Templates that one expression may render in all: two that each render two others come to 2^depth.
+const TEMPLATE_COUNT_LIMIT: u32 = 100_000;
 
 /// One evaluated argument and its place.
 struct Argument<'n> {
@@ -33,6 +37,7 @@ impl Evaluator<'_> {
             Callee::Function(function) => self.function_call(node, call, function),
             Callee::TemplateFile => self.function_call(node, call, &TEMPLATE_FILE),
             Callee::TemplateString => self.function_call(node, call, &TEMPLATE_STRING),
+            Callee::Convert(constraint) => self.convert_call(call, constraint),
             Callee::Provider { provider, function } => self.provider_call(node, call, provider, function),
         }
     }
@@ -80,6 +85,19 @@ impl Evaluator<'_> {
             (false, true) => Value::bool(true),
             (false, false) => Value::unknown(Type::Bool),
         }
+    }
+
+    fn convert_call(&mut self, call: &CallNode, constraint: &TypeConstraint) -> Value {
+        let start = self.diagnostics.len();
+        let [argument] = call.arguments.as_slice() else { return nothing() };
+        let value = self.value(argument);
+        if self.has_errors_since(start) {
+            return Value::unknown(constraint.value_type.without_optional());
+        }
+        constraint.apply(&value).unwrap_or_else(|error| {
+            let detail = format!("Invalid value for \"value\" parameter: {error}.");
+            self.fail("Invalid function argument", detail, argument.start, argument)
+        })
     }
 
     /// The arguments' values, a last one with `...` spread; nothing when the call has no result because of them.
@@ -256,9 +274,6 @@ impl Evaluator<'_> {
             marks = marks.union(&argument.value.gather_marks());
             values.push(argument.value.unmark_deep().0);
         }
-        if !values.iter().all(Value::is_wholly_known) {
-            return nothing().with_marks(&marks);
-        }
         match self.scope.call_provider_function(provider, function, &values) {
             Some(Ok(value)) => value.with_marks(&marks),
             Some(Err(message)) => self.call_failed(call, &message),
@@ -278,11 +293,17 @@ impl Evaluator<'_> {
             TemplateKind::Text => ("<template>".to_owned(), given.to_string()),
             TemplateKind::File => (given.to_string(), self.template_file(given)?),
         };
-        let Some(entries) = values[1].entries() else {
+        let (variables, marks) = values[1].unmark();
+        let Some(entries) = variables.entries() else {
             return Err(FunctionError::argument(1, "invalid vars value: must be a map"));
         };
         if self.template_depth >= TEMPLATE_DEPTH_LIMIT {
             return Err(FunctionError::argument(0, "templates render one another without end"));
+        }
+        self.template_count += 1;
+        if self.template_count > TEMPLATE_COUNT_LIMIT {
+            let message = format!("more than {TEMPLATE_COUNT_LIMIT} templates are rendered for one value");
+            return Err(FunctionError::argument(0, message));
         }
         let mut names: Vec<ArcStr> = Vec::with_capacity(entries.len());
         for (name, _) in entries {
@@ -311,11 +332,13 @@ impl Evaluator<'_> {
         }
         let locals = entries.iter().map(|(_, value)| value.clone()).collect();
         let mut inner = Evaluator::new(self.scope, locals, self.template_depth + 1);
+        inner.template_count = self.template_count;
         let value = inner.value(expression.node());
+        self.template_count = inner.template_count;
         if inner.diagnostics.iter().any(Diagnostic::is_error) {
             return Err(said(&inner.diagnostics));
         }
-        Ok(value)
+        Ok(value.with_marks(&marks))
     }
 
     fn template_file(&self, path: &str) -> Result<String, FunctionError> {
@@ -330,7 +353,7 @@ impl Evaluator<'_> {
 }
 
 /// A finding in a template with its place in words: the template's text is none of the run's sources.
-fn located(diagnostic: &Diagnostic, sources: &Sources) -> String {
+pub(crate) fn located(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let place = diagnostic.subject.and_then(|subject| {
         let file = sources.get(subject.file)?;
         let start = file.position(subject.start);
@@ -374,6 +397,14 @@ pub(crate) static LAZY_FUNCTIONS: &[Function] = &[
         parameters: &[Parameter::new("expression", crate::functions::Shape::Any).dynamic()],
         result: ResultType::Fixed(crate::functions::Shape::Bool),
         never_null: true,
+        ..TEMPLATE_FILE
+    },
+    Function {
+        name: "convert",
+        parameters: &[
+            Parameter::new("value", crate::functions::Shape::Any).null().dynamic(),
+            Parameter::new("type", crate::functions::Shape::Any).dynamic(),
+        ],
         ..TEMPLATE_FILE
     },
     TEMPLATE_FILE,

@@ -1,29 +1,38 @@
 //! From the syntax tree to the compiled form: names become slots or subjects, functions are bound, constants folded,
 //! references listed.
 
+use crate::constraint::{TypeConstraint, parse_constraint};
 use crate::expression::{Compiled, Expression};
-use crate::functions;
+use crate::functions::{self, Vocabulary};
 use crate::node::{CallNode, Callee, ForNode, Node, NodeKind, ReferenceNode};
 use crate::scope::{Mode, Reference, Subject, TraversalStep};
+use crate::standalone::Names;
 use crate::suggest;
 use crate::syntax::{CallExpr, Expr, ExprKind, ForExpr};
 use arcstr::ArcStr;
-use formwork_diagnostic::{Diagnostic, Span};
+use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_value::Value;
+use std::sync::Arc;
 
 /// Compiles an expression; `locals` are names that stand in the first slots.
 pub(crate) fn compile(expression: &Expr, locals: &[ArcStr]) -> Expression {
-    compile_with(expression, locals, false)
+    compile_with(expression, locals, false, Vocabulary::Configuration)
+}
+
+/// Compiles an expression with names of its own.
+pub(crate) fn compile_in(expression: &Expr, names: Names<'_>) -> Expression {
+    compile_with(expression, names.closed.unwrap_or_default(), names.closed.is_some(), names.vocabulary)
 }
 
 /// Compiles a template whose only names are the given ones.
 pub(crate) fn compile_closed(expression: &Expr, locals: &[ArcStr]) -> Expression {
-    compile_with(expression, locals, true)
+    compile_with(expression, locals, true, Vocabulary::Configuration)
 }
 
-fn compile_with(expression: &Expr, locals: &[ArcStr], is_closed: bool) -> Expression {
+fn compile_with(expression: &Expr, locals: &[ArcStr], is_closed: bool, vocabulary: Vocabulary) -> Expression {
     let locals = locals.iter().cloned().map(Some).collect();
-    let mut compiler = Compiler { locals, references: Vec::new(), problems: Vec::new(), is_closed };
+    let mut compiler =
+        Compiler { locals, references: Vec::new(), problems: Vec::new(), is_closed, vocabulary };
     let node = compiler.node(expression);
     Expression::new(Compiled { node, references: compiler.references, problems: compiler.problems })
 }
@@ -48,6 +57,7 @@ struct Compiler {
     problems: Vec<Diagnostic>,
     /// Whether there is nothing to name but locals.
     is_closed: bool,
+    vocabulary: Vocabulary,
 }
 
 /// One step of a traversal, in the order of the text.
@@ -178,7 +188,7 @@ fn first_byte(span: Span) -> Span {
     Span::new(span.file, span.start, span.start + 1)
 }
 
-/// What HCL underlines of an argument at fault.
+/// What HCL underlines of an argument at fault, where that does not follow from its first part.
 fn start_span(expression: &Expr) -> Span {
     match &expression.kind {
         ExprKind::Tuple(_)
@@ -188,9 +198,6 @@ fn start_span(expression: &Expr) -> Span {
         | ExprKind::Negate(_) => first_byte(expression.span),
         ExprKind::Join(list) => list.span,
         ExprKind::Call(call) => call.open,
-        ExprKind::Binary { left, .. } => start_span(left),
-        ExprKind::Conditional { condition, .. } => start_span(condition),
-        ExprKind::Template(parts) => parts.first().map_or(expression.span, start_span),
         ExprKind::Splat { star, .. } => *star,
         _ => expression.span,
     }
@@ -244,6 +251,12 @@ impl Compiler {
             }
             ExprKind::Join(list) => NodeKind::Join(self.boxed(list)),
         };
+        let start = match &kind {
+            NodeKind::Binary { left, .. } => left.start,
+            NodeKind::Conditional { condition, .. } => condition.start,
+            NodeKind::Template(parts) => parts.first().map_or(start, |part| part.start),
+            _ => start,
+        };
         fold(Node { kind, span, start })
     }
 
@@ -278,7 +291,8 @@ impl Compiler {
                 Diagnostic::error("unknown-variable", "Unknown variable", detail).at(base.span);
             diagnostic.hint = suggest::hint(root, names);
             let kind = self.problem(diagnostic);
-            return Node { kind, span: expression.span, start: expression.span };
+            let base = Node { kind, span: base.span, start: base.span };
+            return self.steps(base, &steps);
         }
         match bind(root, base.span, &steps) {
             Err(diagnostic) => {
@@ -361,8 +375,22 @@ impl Compiler {
     }
 
     fn call(&mut self, call: &CallExpr) -> NodeKind {
-        let arguments: Vec<Node> = call.arguments.iter().map(|argument| self.node(argument)).collect();
-        match callee(&call.name) {
+        let mut callee = callee(&call.name, self.vocabulary);
+        let mut given = call.arguments.as_slice();
+        if let (Ok(Callee::Convert(constraint)), [value, wanted]) = (&mut callee, given) {
+            let mut findings = Diagnostics::new();
+            *constraint = Arc::new(parse_constraint(wanted, &mut findings));
+            if let Some(finding) = findings.into_iter().find(Diagnostic::is_error) {
+                return self.problem(finding);
+            }
+            given = std::slice::from_ref(value);
+        } else if let Ok(Callee::Convert(_)) = callee {
+            let detail = "Function \"convert\" expects 2 argument(s): a value, and the type it is to have.";
+            let diagnostic = Diagnostic::error("function", "Wrong number of function arguments", detail);
+            return self.problem(diagnostic.at(call.name_span));
+        }
+        let arguments: Vec<Node> = given.iter().map(|argument| self.node(argument)).collect();
+        match callee {
             Ok(callee) => NodeKind::Call(Box::new(CallNode {
                 callee,
                 name: call.name.clone(),
@@ -378,7 +406,7 @@ impl Compiler {
     }
 }
 
-fn callee(name: &str) -> Result<Callee, Diagnostic> {
+fn callee(name: &str, vocabulary: Vocabulary) -> Result<Callee, Diagnostic> {
     let plain = name.strip_prefix("core::").unwrap_or(name);
     let unknown = |detail: String| Diagnostic::error("unknown-function", "Call to unknown function", detail);
     if let Some(rest) = plain.strip_prefix("provider::") {
@@ -394,12 +422,17 @@ fn callee(name: &str) -> Result<Callee, Diagnostic> {
     }
     match plain {
         "try" => Ok(Callee::Try),
+        "convert" if vocabulary.has("convert") => Ok(Callee::Convert(Arc::new(TypeConstraint::any()))),
         "can" => Ok(Callee::Can),
         "templatefile" => Ok(Callee::TemplateFile),
         "templatestring" => Ok(Callee::TemplateString),
-        plain => functions::lookup(plain).map(Callee::Function).ok_or_else(|| {
+        plain => vocabulary.lookup(plain).map(Callee::Function).ok_or_else(|| {
             let mut diagnostic = unknown(format!("There is no function named \"{plain}\"."));
-            diagnostic.hint = suggest::hint(plain, functions::names());
+            diagnostic.hint = if plain == "type" {
+                Some("The console has a function of this name, to look at values.".to_owned())
+            } else {
+                suggest::hint(plain, functions::names())
+            };
             diagnostic
         }),
     }

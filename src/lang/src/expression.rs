@@ -66,7 +66,7 @@ impl Expression {
     }
 
     /// Its value in a scope, with values for the local names that it was compiled with.
-    pub(crate) fn evaluate_with(&self, scope: &dyn Scope, locals: Vec<Value>) -> (Value, Diagnostics) {
+    pub fn evaluate_with(&self, scope: &dyn Scope, locals: Vec<Value>) -> (Value, Diagnostics) {
         crate::evaluate::evaluate(self.node(), scope, locals)
     }
 }

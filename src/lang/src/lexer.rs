@@ -68,6 +68,9 @@ pub(crate) enum TokenKind {
     End,
 }
 
+/// Faults of one text that are reported; the rest is cut off.
+const FAULTS_MOST: usize = 200;
+
 /// What text is lexed as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LexMode {
@@ -86,7 +89,7 @@ pub(crate) fn lex(file: FileId, text: &str, mode: LexMode) -> (Vec<Token>, Diagn
         file,
         tokens: Vec::with_capacity(text.len() / 4 + 1),
         modes: vec![match mode {
-            LexMode::Normal => Mode::Normal { braces: 0, nested: false },
+            LexMode::Normal => Mode::Normal { braces: 0, sequence: None },
             LexMode::Template => Mode::Bare,
         }],
         diagnostics: Diagnostics::new(),
@@ -96,12 +99,15 @@ pub(crate) fn lex(file: FileId, text: &str, mode: LexMode) -> (Vec<Token>, Diagn
 }
 
 enum Mode {
-    /// `braces` are those open since this mode began; `nested` inside a template's sequence.
+    /// `braces` are those open since this mode began; inside a template, its sequence's opening.
     Normal {
         braces: u32,
-        nested: bool,
+        sequence: Option<Token>,
     },
-    Quoted,
+    /// With the place of its opening among the tokens.
+    Quoted {
+        open: usize,
+    },
     Heredoc {
         marker: (usize, usize),
         line_start: bool,
@@ -129,7 +135,7 @@ impl Lexer<'_> {
         while self.at < self.bytes.len() {
             match self.modes.last() {
                 Some(Mode::Normal { .. }) | None => self.normal(),
-                Some(Mode::Quoted) => self.quoted(),
+                Some(Mode::Quoted { .. }) => self.quoted(),
                 Some(Mode::Heredoc { .. }) => self.heredoc(),
                 Some(Mode::Bare) => self.bare(),
             }
@@ -153,22 +159,22 @@ impl Lexer<'_> {
 
     fn invalid(&mut self, length: usize, summary: &str, detail: &str) {
         let span = Span::new(self.file, offset(self.at), offset(self.at + length));
-        self.diagnostics.push(Diagnostic::error("invalid-token", summary, detail).at(span));
+        self.report(Diagnostic::error("invalid-token", summary, detail).at(span));
         self.take(TokenKind::Invalid, length);
     }
 
     fn normal(&mut self) {
         match self.peek(0) {
             b' ' | b'\t' => self.at += 1,
-            b'\n' => self.take(TokenKind::Newline, 1),
-            b'\r' if self.peek(1) == b'\n' => self.take(TokenKind::Newline, 2),
+            b'\n' => self.newline(1),
+            b'\r' if self.peek(1) == b'\n' => self.newline(2),
             b'#' => self.line_comment(),
             b'/' if self.peek(1) == b'/' => self.line_comment(),
             b'/' if self.peek(1) == b'*' => self.block_comment(),
             b'0'..=b'9' => self.number(),
             b'"' => {
+                self.modes.push(Mode::Quoted { open: self.tokens.len() });
                 self.take(TokenKind::OpenQuote, 1);
-                self.modes.push(Mode::Quoted);
             }
             b'<' if self.peek(1) == b'<' && self.begin_heredoc() => {}
             b'{' => {
@@ -185,7 +191,7 @@ impl Lexer<'_> {
 
     fn close_brace(&mut self, length: usize) {
         match self.modes.last_mut() {
-            Some(Mode::Normal { braces: 0, nested: true }) => {
+            Some(Mode::Normal { braces: 0, sequence: Some(_) }) => {
                 self.modes.pop();
                 self.take(TokenKind::SequenceEnd, length);
             }
@@ -195,6 +201,55 @@ impl Lexer<'_> {
                 self.take(if length == 1 { TokenKind::CloseBrace } else { TokenKind::SequenceEnd }, length);
             }
             _ => self.take(TokenKind::CloseBrace, length),
+        }
+    }
+
+    /// A newline, before which a quoted string's sequence ends if the next line cannot belong to it: its closing brace
+    /// is missing, and what follows is not to be read as text.
+    fn newline(&mut self, length: usize) {
+        if let [.., Mode::Quoted { open }, Mode::Normal { braces: 0, sequence: Some(sequence) }] =
+            &self.modes[..]
+            && begins_item(&self.text[self.at + length..])
+        {
+            self.unclosed(*open, *sequence);
+        }
+        self.take(TokenKind::Newline, length);
+    }
+
+    /// Reports an opening that was never closed, and closes all that is open since the first quote of the line.
+    fn unclosed(&mut self, open: usize, sequence: Token) {
+        const DETAIL: &str = "There is no closing brace for this interpolation sequence before the end of the line's text. This might be caused by incorrect nesting inside the given expression.";
+        let span = Span::new(self.file, sequence.start, sequence.end);
+        self.report(Diagnostic::error("syntax", "Unclosed template interpolation sequence", DETAIL).at(span));
+        self.push(TokenKind::Invalid, self.at, self.at);
+        loop {
+            match self.modes.pop() {
+                Some(Mode::Normal { .. }) => self.push(TokenKind::SequenceEnd, self.at, self.at),
+                Some(Mode::Quoted { open: this }) => {
+                    self.push(TokenKind::CloseQuote, self.at, self.at);
+                    if this <= open {
+                        return;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The quote and sequence that a string is inside of, where both stand on this line.
+    fn enclosing_sequence(&self) -> Option<(usize, Token)> {
+        let [.., Mode::Quoted { open }, Mode::Normal { sequence: Some(sequence), .. }, Mode::Quoted { .. }] =
+            &self.modes[..]
+        else {
+            return None;
+        };
+        let start = self.tokens.get(*open)?.start as usize;
+        (!self.bytes[start..self.at].contains(&b'\n')).then_some((*open, *sequence))
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < FAULTS_MOST {
+            self.diagnostics.push(diagnostic);
         }
     }
 
@@ -360,7 +415,7 @@ impl Lexer<'_> {
         if let Some(Mode::Heredoc { line_start, .. }) = self.modes.last_mut() {
             *line_start = false;
         }
-        self.modes.push(Mode::Normal { braces: 0, nested: true });
+        self.modes.push(Mode::Normal { braces: 0, sequence: self.tokens.last().copied() });
         true
     }
 
@@ -371,10 +426,17 @@ impl Lexer<'_> {
                 self.modes.pop();
             }
             b'\n' | b'\r' => {
+                if let Some((open, sequence)) = self.enclosing_sequence() {
+                    // What began here was meant to end the string around it.
+                    if let Some(Mode::Quoted { open }) = self.modes.pop() {
+                        self.tokens.truncate(open);
+                    }
+                    return self.unclosed(open, sequence);
+                }
                 let length = if self.peek(0) == b'\r' && self.peek(1) == b'\n' { 2 } else { 1 };
                 let span = Span::new(self.file, offset(self.at), offset(self.at + length));
                 let detail = "Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \\n escape to represent a newline character or use the \"heredoc\" multi-line template syntax.";
-                self.diagnostics.push(
+                self.report(
                     Diagnostic::error("multi-line-string", "Invalid multi-line string", detail).at(span),
                 );
                 // The string is taken to end here, so that the lines after it are read as what they are.
@@ -422,6 +484,20 @@ impl Lexer<'_> {
         let ends_line = self.bytes.get(self.at + length) == Some(&b'\n');
         self.take(TokenKind::PlainText, length + usize::from(ends_line));
     }
+}
+
+/// Whether a line holds what only an item of a body is: a name with an equals sign, a quote or a brace behind it, or
+/// nothing but a closing brace.
+fn begins_item(rest: &str) -> bool {
+    let line = rest.lines().next().unwrap_or_default().trim();
+    if line == "}" {
+        return true;
+    }
+    let length = identifier_length(line);
+    let after = line[length..].trim_start();
+    length > 0
+        && (after.starts_with(['"', '{'])
+            || after.starts_with('=') && !after.starts_with("==") && !after.starts_with("=>"))
 }
 
 /// The length of the identifier that a text begins with; 0 when it begins with none.

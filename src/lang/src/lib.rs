@@ -36,6 +36,7 @@ pub use constraint::TypeConstraint;
 pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
 pub use format::format;
+pub use functions::Vocabulary;
 pub use load::load;
 pub use module::{
     BackendBlock, Check, Condition, Connection, Encryption, EncryptionPart, EncryptionTarget, IgnoreChanges,
@@ -46,6 +47,9 @@ pub use module::{
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
-pub use standalone::{VariableValues, parse_expression, parse_template, parse_tfvars};
+pub use standalone::{
+    Names, VariableValues, decode_tfvars, parse_expression, parse_expression_in, parse_template,
+    parse_template_in, parse_tfvars,
+};
 pub use suggest::nearest;
 pub use surroundings::Surroundings;

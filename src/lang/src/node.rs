@@ -2,11 +2,13 @@
 //!
 //! Invariant: a slot is below the number of local values that stand when its node is evaluated.
 
+use crate::constraint::TypeConstraint;
 use crate::functions::Function;
 use crate::scope::Subject;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
 use formwork_value::Value;
+use std::sync::Arc;
 
 /// One node with its text.
 #[derive(Debug)]
@@ -122,9 +124,34 @@ pub(crate) struct CallNode {
 #[derive(Debug, Clone)]
 pub(crate) enum Callee {
     Function(&'static Function),
-    Provider { provider: ArcStr, function: ArcStr },
+    Provider {
+        provider: ArcStr,
+        function: ArcStr,
+    },
     Try,
     Can,
     TemplateFile,
     TemplateString,
+    /// `convert`: its second argument is a type, read when the call was compiled.
+    Convert(Arc<TypeConstraint>),
+}
+
+impl Node {
+    /// The nodes below, as far as each is evaluated once where this one is.
+    pub(crate) fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            NodeKind::Constant(_) | NodeKind::Local { .. } | NodeKind::Invalid(_) => Vec::new(),
+            NodeKind::Reference(reference) => reference.key.iter().map(|(key, _)| key).collect(),
+            // What stands inside is evaluated many times over; one value would mislead.
+            NodeKind::For(for_node) => vec![&for_node.collection],
+            NodeKind::Splat { source, .. } | NodeKind::Attribute { source, .. } => vec![source],
+            NodeKind::Index { source, key, .. } => vec![source, key],
+            NodeKind::Not(inner) | NodeKind::Negate(inner) | NodeKind::Join(inner) => vec![inner],
+            NodeKind::Binary { left, right, .. } => vec![left, right],
+            NodeKind::Conditional { condition, truthy, falsy } => vec![condition, truthy, falsy],
+            NodeKind::Tuple(items) | NodeKind::Template(items) => items.iter().collect(),
+            NodeKind::Object(items) => items.iter().flat_map(|(key, value)| [key, value]).collect(),
+            NodeKind::Call(call) => call.arguments.iter().collect(),
+        }
+    }
 }

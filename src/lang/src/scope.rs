@@ -185,7 +185,8 @@ pub trait Scope {
         false
     }
 
-    /// Calls a function of a provider: `provider::NAME::FUNCTION`. Nothing when there is no such function.
+    /// Calls a function of a provider: `provider::NAME::FUNCTION`. Nothing when there is no such function. Arguments
+    /// bear no marks; where one is not wholly known, the result is an unknown of the function's type.
     fn call_provider_function(
         &self,
         _provider: &str,

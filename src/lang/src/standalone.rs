@@ -1,11 +1,16 @@
 //! Texts that are one thing alone: an expression, a template, a file of variable values.
 
-use crate::compile::compile;
+use crate::call::located;
+use crate::compile::{compile, compile_in};
+use crate::evaluate::Nowhere;
 use crate::expression::Expression;
+use crate::functions::Vocabulary;
 use crate::json::{self, JsonKind};
+use crate::node::{Node, NodeKind};
 use crate::parser;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
+use formwork_value::Value;
 use indexmap::IndexMap;
 use std::path::Path;
 
@@ -14,6 +19,38 @@ pub fn parse_expression(text: &str, sources: &mut Sources) -> (Option<Expression
     let file = sources.add("<expression>", text);
     let (syntax, diagnostics) = parser::parse_expression(file, text);
     (syntax.map(|syntax| compile(&syntax, &[])), diagnostics)
+}
+
+/// What an expression or a template of its own may name and call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Names<'a> {
+    /// The functions.
+    pub vocabulary: Vocabulary,
+    /// The only names there are; [`Expression::evaluate_with`] takes a value for each. Without them names mean what
+    /// they mean in a configuration.
+    pub closed: Option<&'a [ArcStr]>,
+}
+
+/// As [`parse_expression`], with names of one's own.
+pub fn parse_expression_in(
+    text: &str,
+    sources: &mut Sources,
+    names: Names<'_>,
+) -> (Option<Expression>, Diagnostics) {
+    let file = sources.add("<expression>", text);
+    let (syntax, diagnostics) = parser::parse_expression(file, text);
+    (syntax.map(|syntax| compile_in(&syntax, names)), diagnostics)
+}
+
+/// As [`parse_template`], with names of one's own.
+pub fn parse_template_in(
+    text: &str,
+    sources: &mut Sources,
+    names: Names<'_>,
+) -> (Option<Expression>, Diagnostics) {
+    let file = sources.add("<template>", text);
+    let (syntax, diagnostics) = parser::parse_template(file, text);
+    (syntax.map(|syntax| compile_in(&syntax, names)), diagnostics)
 }
 
 /// Parses a text with sequences; it becomes a source of its own.
@@ -53,6 +90,49 @@ pub fn parse_tfvars(file: FileId, sources: &Sources) -> (VariableValues, Diagnos
         values.insert(attribute.name.clone(), (expression, attribute.name_span));
     }
     (values, diagnostics)
+}
+
+/// The arguments of a text in the form of a `.tfvars` file as one object. Nothing may be called or referred to.
+pub fn decode_tfvars(text: &str) -> Result<Value, String> {
+    let mut sources = Sources::new();
+    let file = sources.add("<decode_tfvars argument>", text);
+    let (values, diagnostics) = parse_tfvars(file, &sources);
+    if let Some(finding) = diagnostics.iter().find(|finding| finding.is_error()) {
+        return Err(format!("invalid tfvars content: {}", located(finding, &sources)));
+    }
+    let mut attributes = Vec::with_capacity(values.len());
+    for (name, (expression, _)) in values {
+        if let Some(open) = first_call(expression.node()) {
+            let detail = "Functions may not be called here.";
+            let finding = Diagnostic::error("no-calls", "Function calls not allowed", detail).at(open);
+            return Err(format!(
+                "invalid expression for variable \"{name}\": {}",
+                located(&finding, &sources)
+            ));
+        }
+        let (value, findings) = expression.evaluate(&Nowhere);
+        if let Some(finding) = findings.iter().find(|finding| finding.is_error()) {
+            return Err(format!(
+                "invalid expression for variable \"{name}\": {}",
+                located(finding, &sources)
+            ));
+        }
+        attributes.push((name, value));
+    }
+    Ok(Value::object(attributes))
+}
+
+/// The first function call in an expression.
+fn first_call(node: &Node) -> Option<Span> {
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, || match &node.kind {
+        NodeKind::Call(call) => Some(call.open),
+        NodeKind::For(for_node) => {
+            let parts = [Some(&for_node.collection), for_node.key.as_ref(), Some(&for_node.value)];
+            parts.into_iter().flatten().chain(&for_node.condition).find_map(first_call)
+        }
+        NodeKind::Splat { source, each } => first_call(source).or_else(|| first_call(each)),
+        _ => node.children().into_iter().find_map(first_call),
+    })
 }
 
 fn parse_json_values(file: FileId, text: &str) -> (VariableValues, Diagnostics) {

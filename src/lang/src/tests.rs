@@ -1,6 +1,7 @@
 //! Text to value through the public door: the traps of HCL's syntax, faults with their places, and texts that are
 //! meant to break the parser.
 
+mod edges;
 mod specsuite;
 
 use crate::{MemorySource, Query, Scope, Source, Subject, parse_expression, parse_template};

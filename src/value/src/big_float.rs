@@ -1,6 +1,8 @@
-//! Binary floating point of 512 bits: the arithmetic of Go's `big.Float` at that precision, half-even.
+//! Binary floating point of up to 512 bits: the arithmetic of Go's `big.Float`, half-even.
 //!
-//! Invariant: the mantissa of a finite number has its top bit set, so a number has one representation only.
+//! Invariant: the mantissa of a finite number has its top bit set and zeros below its precision, so a number has one
+//! representation only. As in Go, a number carries the precision it was made with: 512 bits where it was read from
+//! text, fewer where it came from a machine word; a result has the greater of its operands'.
 //! Where the field's `NaN` would come out (infinity less infinity, zero by zero), the answer is `None`.
 
 use num_bigint::BigUint;
@@ -10,12 +12,31 @@ use std::cmp::Ordering;
 /// Bits of a mantissa.
 pub(crate) const PRECISION: u64 = 512;
 
-/// A binary floating-point number of 512 bits' mantissa.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The precision of what is read from text.
+pub(crate) const TEXT: u16 = 512;
+
+/// The precision of what came from a 64-bit integer.
+pub(crate) const WORD: u16 = 64;
+
+/// The precision of what came from a 64-bit float.
+pub(crate) const FLOAT: u16 = 53;
+
+/// A binary floating-point number of up to 512 bits' mantissa.
+#[derive(Debug, Clone)]
 pub struct BigFloat {
     negative: bool,
+    precision: u16,
     magnitude: Magnitude,
 }
+
+/// Two numbers are the same by value, whatever their precision.
+impl PartialEq for BigFloat {
+    fn eq(&self, other: &Self) -> bool {
+        self.negative == other.negative && self.magnitude == other.magnitude
+    }
+}
+
+impl Eq for BigFloat {}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Magnitude {
@@ -28,9 +49,10 @@ enum Magnitude {
     Infinite,
 }
 
-/// Go's limits of an exponent, where the mantissa is read as 0.1….
-const EXPONENT_MAXIMUM: i64 = i32::MAX as i64;
-const EXPONENT_MINIMUM: i64 = i32::MIN as i64;
+/// How far an exponent goes, where the mantissa is read as 0.1…: to some forty thousand decimal digits. Go goes to
+/// 2^31, where the text of one number takes minutes and gigabytes.
+const EXPONENT_MAXIMUM: i64 = 1 << 17;
+const EXPONENT_MINIMUM: i64 = -(1 << 17);
 
 /// When exponents differ by more bits than this, the smaller number can only break a tie.
 const ALIGN_MAXIMUM: u64 = 2 * PRECISION + 8;
@@ -83,42 +105,82 @@ impl Positive {
 impl BigFloat {
     /// Zero with a sign.
     pub(crate) const fn zero(negative: bool) -> Self {
-        Self { negative, magnitude: Magnitude::Zero }
+        Self { negative, precision: TEXT, magnitude: Magnitude::Zero }
     }
 
     /// Infinity with a sign.
     pub(crate) const fn infinity(negative: bool) -> Self {
-        Self { negative, magnitude: Magnitude::Infinite }
+        Self { negative, precision: TEXT, magnitude: Magnitude::Infinite }
+    }
+
+    /// Its precision in bits.
+    pub(crate) fn precision(&self) -> u16 {
+        self.precision
+    }
+
+    /// The nearest number of another precision.
+    pub(crate) fn rounded(self, precision: u16) -> Self {
+        match self.positive() {
+            Some(value) if precision < self.precision => {
+                Self::from_positive(self.negative, value, false, precision)
+            }
+            _ => Self { precision, ..self },
+        }
+    }
+
+    /// The fewest bits that hold it exactly.
+    fn least_precision(&self) -> u16 {
+        match &self.magnitude {
+            Magnitude::Finite { mantissa, .. } => {
+                TEXT.saturating_sub(u16::try_from(trailing_zeros(mantissa)).unwrap_or(TEXT))
+            }
+            Magnitude::Zero | Magnitude::Infinite => 0,
+        }
     }
 
     /// The nearest number; `inexact` says that a little more than `value` is meant.
-    pub(crate) fn from_positive(negative: bool, value: Positive, inexact: bool) -> Self {
+    pub(crate) fn from_positive(negative: bool, value: Positive, inexact: bool, precision: u16) -> Self {
         if value.mantissa.is_zero() {
-            return Self::zero(negative);
+            return Self { precision, ..Self::zero(negative) };
         }
-        let mut rounded = value.round(PRECISION, inexact);
+        let mut rounded = value.round(u64::from(precision), inexact);
         let missing = PRECISION.saturating_sub(rounded.mantissa.bits());
         let excess = rounded.mantissa.bits().saturating_sub(PRECISION);
         rounded.mantissa = (rounded.mantissa << missing) >> excess;
         let exponent = rounded.exponent.saturating_sub_unsigned(missing).saturating_add_unsigned(excess);
         let scale = exponent.saturating_add_unsigned(PRECISION);
         if scale > EXPONENT_MAXIMUM {
-            return Self::infinity(negative);
+            return Self { precision, ..Self::infinity(negative) };
         }
         if scale < EXPONENT_MINIMUM {
-            return Self::zero(negative);
+            return Self { precision, ..Self::zero(negative) };
         }
         let mut mantissa = [0; 8];
         for (place, digit) in mantissa.iter_mut().zip(rounded.mantissa.iter_u64_digits()) {
             *place = digit;
         }
-        Self { negative, magnitude: Magnitude::Finite { mantissa, exponent } }
+        Self { negative, precision, magnitude: Magnitude::Finite { mantissa, exponent } }
     }
 
     /// The number of an integer.
-    pub(crate) fn from_integer(int: i128) -> Self {
+    pub(crate) fn from_integer(int: i128, precision: u16) -> Self {
         let value = Positive { mantissa: BigUint::from(int.unsigned_abs()), exponent: 0 };
-        Self::from_positive(int < 0, value, false)
+        Self::from_positive(int < 0, value, false, precision)
+    }
+
+    /// The number that a finite 64-bit float is.
+    pub(crate) fn from_f64(float: f64) -> Self {
+        const DIGITS: u32 = 52;
+        const BIAS: i64 = 1075;
+        let bits = float.to_bits();
+        let fraction = bits & ((1 << DIGITS) - 1);
+        // Below the smallest normal number the exponent stays, and the leading digit is written.
+        let (mantissa, exponent) = match (bits >> DIGITS) & 0x7ff {
+            0 => (fraction, 1),
+            exponent => (fraction | 1 << DIGITS, exponent),
+        };
+        let value = Positive { mantissa: BigUint::from(mantissa), exponent: exponent.cast_signed() - BIAS };
+        Self::from_positive(float.is_sign_negative(), value, false, FLOAT)
     }
 
     /// Whether it is below zero or negative zero.
@@ -167,12 +229,12 @@ impl BigFloat {
 
     /// The same number with the other sign.
     pub(crate) fn negate(&self) -> Self {
-        Self { negative: !self.negative, magnitude: self.magnitude.clone() }
+        Self { negative: !self.negative, ..self.clone() }
     }
 
     /// The same number without its sign.
     pub(crate) fn absolute(&self) -> Self {
-        Self { negative: false, magnitude: self.magnitude.clone() }
+        Self { negative: false, ..self.clone() }
     }
 
     /// The whole number next to it towards zero.
@@ -182,11 +244,15 @@ impl BigFloat {
             return self.clone();
         }
         let mantissa = value.mantissa >> value.exponent.unsigned_abs();
-        Self::from_positive(self.negative, Positive { mantissa, exponent: 0 }, false)
+        Self::from_positive(self.negative, Positive { mantissa, exponent: 0 }, false, self.precision)
     }
 
     /// The sum.
     pub(crate) fn add(&self, other: &Self) -> Option<Self> {
+        self.add_exactly(other).map(|sum| sum.rounded(self.precision.max(other.precision)))
+    }
+
+    fn add_exactly(&self, other: &Self) -> Option<Self> {
         match (&self.magnitude, &other.magnitude) {
             (Magnitude::Infinite, Magnitude::Infinite) if self.negative != other.negative => None,
             (Magnitude::Infinite, _) => Some(self.clone()),
@@ -204,6 +270,7 @@ impl BigFloat {
             } else {
                 (self.positive()?, other.positive()?, self.negative, other.negative)
             };
+        let precision = self.precision.max(other.precision);
         let gap = large.exponent.saturating_sub(small.exponent);
         let (left, right, exponent) = if gap.unsigned_abs() > ALIGN_MAXIMUM {
             let exponent = large.exponent.saturating_sub_unsigned(ALIGN_MAXIMUM);
@@ -216,18 +283,25 @@ impl BigFloat {
                 negative_large,
                 Positive { mantissa: left + right, exponent },
                 false,
+                precision,
             ));
         }
         let mantissa = left - right;
         let negative = negative_large && !mantissa.is_zero();
-        Some(Self::from_positive(negative, Positive { mantissa, exponent }, false))
+        Some(Self::from_positive(negative, Positive { mantissa, exponent }, false, precision))
     }
 
-    /// The product.
+    /// The product, with as many more bits than its operands have as it needs.
     pub(crate) fn multiply(&self, other: &Self) -> Option<Self> {
+        let product = self.multiply_exactly(other)?;
+        let precision = product.least_precision().max(self.precision).max(other.precision);
+        Some(product.rounded(precision))
+    }
+
+    fn multiply_exactly(&self, other: &Self) -> Option<Self> {
         let negative = self.negative != other.negative;
         if let (Some(left), Some(right)) = (self.reduced(), other.reduced()) {
-            return Some(Self::from_positive(negative, left.times(&right, PRECISION), false));
+            return Some(Self::from_positive(negative, left.times(&right, PRECISION), false, TEXT));
         }
         match (self.is_infinite() || other.is_infinite(), self.is_zero() || other.is_zero()) {
             (true, true) => None,
@@ -239,15 +313,17 @@ impl BigFloat {
     /// The quotient; infinite where a number other than zero is divided by zero.
     pub(crate) fn divide(&self, other: &Self) -> Option<Self> {
         let negative = self.negative != other.negative;
+        let precision = self.precision.max(other.precision);
         if let (Some(left), Some(right)) = (self.reduced(), other.reduced()) {
             let (quotient, inexact) = left.over(&right);
-            return Some(Self::from_positive(negative, quotient, inexact));
+            return Some(Self::from_positive(negative, quotient, inexact, precision));
         }
         if (self.is_zero() && other.is_zero()) || (self.is_infinite() && other.is_infinite()) {
             return None;
         }
         let zero = self.is_zero() || other.is_infinite();
-        Some(if zero { Self::zero(negative) } else { Self::infinity(negative) })
+        let result = if zero { Self::zero(negative) } else { Self::infinity(negative) };
+        Some(Self { precision, ..result })
     }
 
     /// The order by value; both zeros are equal.

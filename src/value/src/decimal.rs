@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is printed reads back as the same number; steps and roundings are Go's, so digits are too.
 
-use crate::big_float::{BigFloat, PRECISION, Positive};
+use crate::big_float::{BigFloat, PRECISION, Positive, TEXT};
 use num_bigint::BigUint;
 use num_traits::Zero;
 use std::fmt::Write;
@@ -13,8 +13,14 @@ const POWER_PRECISION: u64 = PRECISION + 64;
 /// The largest power of five that fits 64 bits.
 const POWER_OF_FIVE_MAXIMUM: u64 = 27;
 
+/// Longer texts are no numbers: as many digits as the largest number has, and reading takes their square.
+const TEXT_MAXIMUM: usize = 50_000;
+
 /// Reads a number; `None` where Go finds none.
 pub(crate) fn parse(text: &str) -> Option<BigFloat> {
+    if text.len() > TEXT_MAXIMUM {
+        return None;
+    }
     let (negative, unsigned) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -48,14 +54,14 @@ pub(crate) fn parse(text: &str) -> Option<BigFloat> {
 
 fn apply_fives(negative: bool, value: Positive, fives: i64) -> BigFloat {
     if fives == 0 {
-        return BigFloat::from_positive(negative, value, false);
+        return BigFloat::from_positive(negative, value, false, TEXT);
     }
     let power = power_of_five(fives.unsigned_abs());
     if fives > 0 {
-        return BigFloat::from_positive(negative, value.times(&power, PRECISION), false);
+        return BigFloat::from_positive(negative, value.times(&power, PRECISION), false, TEXT);
     }
     let (quotient, inexact) = value.over(&power);
-    BigFloat::from_positive(negative, quotient, inexact)
+    BigFloat::from_positive(negative, quotient, inexact, TEXT)
 }
 
 /// The digits after `e` or `p` with their sign; 0 where there is no exponent.
@@ -132,15 +138,17 @@ impl Decimal {
         decimal
     }
 
-    /// The fewest digits that read back as the same number of 512 bits.
-    pub(crate) fn shortest(value: &Positive) -> Self {
+    /// The fewest digits that read back as the same number of its precision; the mantissa has 512 bits.
+    pub(crate) fn shortest(value: &Positive, precision: u16) -> Self {
         let mut decimal = Self::leading(value, DIGITS_OF_PRECISION);
-        // One bit more than the mantissa has, so that one is half a unit in the last place.
+        // One bit more than the mantissa has, for half a unit in the last place.
         let doubled: BigUint = &value.mantissa << 1_u32;
+        let last_place = PRECISION.saturating_sub(u64::from(precision));
+        let half = BigUint::from(1_u32) << last_place;
         let exponent = value.exponent.saturating_sub(1);
-        let lower = Self::leading(&Positive { mantissa: &doubled - 1_u32, exponent }, DIGITS_OF_PRECISION);
-        let upper = Self::leading(&Positive { mantissa: &doubled + 1_u32, exponent }, DIGITS_OF_PRECISION);
-        let inclusive = !value.mantissa.bit(0);
+        let lower = Self::leading(&Positive { mantissa: &doubled - &half, exponent }, DIGITS_OF_PRECISION);
+        let upper = Self::leading(&Positive { mantissa: &doubled + &half, exponent }, DIGITS_OF_PRECISION);
+        let inclusive = !value.mantissa.bit(last_place);
         for at in 0..decimal.digits.len() {
             let (low, middle, high) = (lower.at(at), decimal.at(at), upper.at(at));
             let down = low != middle || inclusive && lower.ends_at(at + 1);
@@ -244,6 +252,9 @@ impl Decimal {
 /// The decimal of few digits that reads back as the number, where there is one: it is the only one, and the shortest.
 fn few_digits(number: &BigFloat, value: &Positive) -> Option<Decimal> {
     const DIGITS: u16 = 17;
+    if number.precision() < TEXT {
+        return None;
+    }
     let mut decimal = Decimal::leading(value, i64::from(DIGITS) + 3);
     decimal.round(usize::from(DIGITS));
     let mantissa = BigUint::parse_bytes(&decimal.digits, 10)?;
@@ -257,7 +268,9 @@ pub(crate) fn plain_text(number: &BigFloat) -> String {
     let mut out = String::from(if number.is_negative() { "-" } else { "" });
     match number.positive() {
         Some(value) => {
-            few_digits(number, &value).unwrap_or_else(|| Decimal::shortest(&value)).write_plain(&mut out);
+            few_digits(number, &value)
+                .unwrap_or_else(|| Decimal::shortest(&value, number.precision()))
+                .write_plain(&mut out);
         }
         None if number.is_zero() => out.push('0'),
         None if number.is_negative() => out.push_str("Inf"),

@@ -14,10 +14,10 @@ fn integer(text: &str) -> BigInt {
 
 /// Numerator and denominator of a finite number, exactly.
 fn ratio(number: &Number) -> (BigInt, BigInt) {
-    if let Number::Int(int) = number {
+    if let Number::Int(int) | Number::Word(int) = number {
         return (BigInt::from(*int), BigInt::from(1));
     }
-    let Number::Big(big) = number else { unreachable!("it is one of two") };
+    let Number::Big(big) = number else { unreachable!("it is one of three") };
     let Some(value) = BigFloat::positive(big) else { return (BigInt::from(0), BigInt::from(1)) };
     let sign = if number.sign() < 0 { Sign::Minus } else { Sign::Plus };
     let mantissa = BigInt::from_biguint(sign, value.mantissa);

@@ -1,9 +1,10 @@
-//! Numbers: whole ones inline, others as binary floating point of 512 bits.
+//! Numbers: whole ones inline, others as binary floating point.
 //!
-//! Invariant: a whole number that fits 64 bits is always `Int` (but for negative zero), so equal numbers have one
-//! representation. Operations answer `None` where arithmetic has no answer (infinity less infinity).
+//! Invariant: a whole number that fits 64 bits is inline (but for negative zero, and what came from a 64-bit float).
+//! Operations answer `None` where arithmetic has no answer (infinity less infinity). As in cty, numbers of different
+//! precision are equal when they have one text: one tenth read from text and from a float are.
 
-use crate::big_float::BigFloat;
+use crate::big_float::{BigFloat, TEXT, WORD};
 use crate::decimal;
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,15 +14,20 @@ use std::sync::Arc;
 /// A number.
 #[derive(Clone)]
 pub enum Number {
-    /// A whole number that fits.
+    /// A whole number that fits, read from text: a quotient of two has 512 bits.
     Int(i64),
+    /// A whole number that was counted: a length, an index. As in Go, a quotient of two has 64 bits.
+    Word(i64),
     /// Any other.
     Big(Arc<BigFloat>),
 }
 
+/// Two numbers that are inline, and what makes a number of a whole result.
+type Inline = (i64, i64, fn(i64) -> Number);
+
 impl Number {
     /// Zero.
-    pub const ZERO: Self = Self::Int(0);
+    pub const ZERO: Self = Self::Word(0);
 
     /// Reads decimal text as cty does: digits with an optional point and exponent, or `Inf`.
     pub fn parse(text: &str) -> Option<Self> {
@@ -41,7 +47,7 @@ impl Number {
         Self::Big(Arc::new(BigFloat::infinity(negative)))
     }
 
-    /// The number a 64-bit float is printed as (0.1 is one tenth); `None` for what is not a number.
+    /// The number that a 64-bit float is, with its precision; `None` for what is not a number.
     pub fn from_f64(float: f64) -> Option<Self> {
         if float.is_nan() {
             return None;
@@ -49,7 +55,7 @@ impl Number {
         if float.is_infinite() {
             return Some(Self::infinity(float < 0.0));
         }
-        Self::parse(&format!("{float:e}"))
+        Some(Self::Big(Arc::new(BigFloat::from_f64(float))))
     }
 
     /// The nearest 64-bit float.
@@ -66,7 +72,7 @@ impl Number {
     /// The whole number, where it is one that fits.
     pub fn to_i64(&self) -> Option<i64> {
         match self {
-            Self::Int(int) => Some(*int),
+            Self::Int(int) | Self::Word(int) => Some(*int),
             Self::Big(big) => big.to_i64(),
         }
     }
@@ -74,7 +80,7 @@ impl Number {
     /// Whether it is finite and whole.
     pub fn is_integer(&self) -> bool {
         match self {
-            Self::Int(_) => true,
+            Self::Int(_) | Self::Word(_) => true,
             Self::Big(big) => big.is_integer(),
         }
     }
@@ -87,7 +93,7 @@ impl Number {
     /// Whether it is zero of either sign.
     pub fn is_zero(&self) -> bool {
         match self {
-            Self::Int(int) => *int == 0,
+            Self::Int(int) | Self::Word(int) => *int == 0,
             Self::Big(big) => big.is_zero(),
         }
     }
@@ -95,7 +101,7 @@ impl Number {
     /// -1, 0 or 1.
     pub fn sign(&self) -> i8 {
         match self {
-            Self::Int(int) => i8::from(*int > 0) - i8::from(*int < 0),
+            Self::Int(int) | Self::Word(int) => i8::from(*int > 0) - i8::from(*int < 0),
             Self::Big(big) => big.sign(),
         }
     }
@@ -105,6 +111,7 @@ impl Number {
     pub fn negate(&self) -> Self {
         match self {
             Self::Int(int) if *int != 0 && *int != i64::MIN => Self::Int(-int),
+            Self::Word(int) if *int != 0 && *int != i64::MIN => Self::Word(-int),
             _ => Self::canonical(self.big().negate()),
         }
     }
@@ -114,60 +121,62 @@ impl Number {
     pub fn absolute(&self) -> Self {
         match self {
             Self::Int(int) if *int != i64::MIN => Self::Int(int.abs()),
+            Self::Word(int) if *int != i64::MIN => Self::Word(int.abs()),
             _ => Self::canonical(self.big().absolute()),
         }
     }
 
     /// The sum.
     pub fn add(&self, other: &Self) -> Option<Self> {
-        if let (Self::Int(left), Self::Int(right)) = (self, other)
-            && let Some(sum) = left.checked_add(*right)
+        if let Some((left, right, whole)) = self.inline_with(other)
+            && let Some(sum) = left.checked_add(right)
         {
-            return Some(Self::Int(sum));
+            return Some(whole(sum));
         }
         self.big().add(&other.big()).map(Self::canonical)
     }
 
     /// The difference.
     pub fn subtract(&self, other: &Self) -> Option<Self> {
-        if let (Self::Int(left), Self::Int(right)) = (self, other)
-            && let Some(difference) = left.checked_sub(*right)
+        if let Some((left, right, whole)) = self.inline_with(other)
+            && let Some(difference) = left.checked_sub(right)
         {
-            return Some(Self::Int(difference));
+            return Some(whole(difference));
         }
         self.big().add(&other.big().negate()).map(Self::canonical)
     }
 
     /// The product.
     pub fn multiply(&self, other: &Self) -> Option<Self> {
-        if let (Self::Int(left), Self::Int(right)) = (self, other)
-            && let Some(product) = left.checked_mul(*right)
-            && (product != 0 || (*left >= 0 && *right >= 0))
+        if let Some((left, right, whole)) = self.inline_with(other)
+            && let Some(product) = left.checked_mul(right)
+            && (product != 0 || (left >= 0 && right >= 0))
         {
-            return Some(Self::Int(product));
+            return Some(whole(product));
         }
         self.big().multiply(&other.big()).map(Self::canonical)
     }
 
     /// The quotient; infinite where a number other than zero is divided by zero.
     pub fn divide(&self, other: &Self) -> Option<Self> {
-        if let (Self::Int(left), Self::Int(right)) = (self, other)
-            && *left != 0
-            && left.checked_rem(*right) == Some(0)
-            && let Some(quotient) = left.checked_div(*right)
+        if let Some((left, right, whole)) = self.inline_with(other)
+            && left != 0
+            && left.checked_rem(right) == Some(0)
+            && let Some(quotient) = left.checked_div(right)
         {
-            return Some(Self::Int(quotient));
+            return Some(whole(quotient));
         }
         self.big().divide(&other.big()).map(Self::canonical)
     }
 
     /// What remains of a division that stops at a whole number towards zero. By zero it is the number itself.
     pub fn remainder(&self, other: &Self) -> Option<Self> {
-        if let (Self::Int(left), Self::Int(right)) = (self, other)
-            && *right != 0
-            && let Some(rest) = left.checked_rem(*right)
+        if let Some((left, right, _)) = self.inline_with(other)
+            && right != 0
+            && let Some(rest) = left.checked_rem(right)
         {
-            return Some(Self::Int(rest));
+            // It has the precision of what was divided.
+            return Some(if matches!(self, Self::Word(_)) { Self::Word(rest) } else { Self::Int(rest) });
         }
         if self.is_infinite() || other.is_infinite() {
             return self.multiply(other);
@@ -178,8 +187,9 @@ impl Number {
         let (left, right) = (self.big(), other.big());
         let whole = left.divide(&right)?.truncate();
         // Go makes an integer of it on the way, which has no negative zero.
-        let whole = if whole.is_zero() { whole.absolute() } else { whole };
-        left.add(&right.multiply(&whole)?.negate()).map(Self::canonical)
+        let whole = if whole.is_zero() { whole.absolute() } else { whole }.rounded(left.precision());
+        let product = right.multiply(&whole)?.rounded(left.precision());
+        left.add(&product.negate()).map(|rest| Self::canonical(rest.rounded(left.precision())))
     }
 
     /// The greatest whole number that is not above it.
@@ -200,9 +210,9 @@ impl Number {
         }
         let whole = Self::canonical(self.big().truncate());
         // Go makes an integer of it on the way, which has no negative zero.
-        let whole = if whole.is_zero() { Self::ZERO } else { whole };
+        let whole = if whole.is_zero() { whole.absolute() } else { whole };
         match step(&whole, self) {
-            Some(step) => whole.add(&Self::Int(step)).unwrap_or(whole),
+            Some(step) => whole.add(&Self::Word(step)).unwrap_or(whole),
             None => whole,
         }
     }
@@ -219,16 +229,49 @@ impl Number {
 
     fn big(&self) -> Arc<BigFloat> {
         match self {
-            Self::Int(int) => Arc::new(BigFloat::from_integer(i128::from(*int))),
+            Self::Int(int) => Arc::new(BigFloat::from_integer(i128::from(*int), TEXT)),
+            Self::Word(int) => Arc::new(BigFloat::from_integer(i128::from(*int), WORD)),
             Self::Big(big) => big.clone(),
         }
     }
 
+    /// Both numbers, where they are inline, and what a whole result of them becomes.
+    fn inline_with(&self, other: &Self) -> Option<Inline> {
+        match (self, other) {
+            (Self::Word(left), Self::Word(right)) => Some((*left, *right, Self::Word)),
+            (Self::Int(left) | Self::Word(left), Self::Int(right) | Self::Word(right)) => {
+                Some((*left, *right, Self::Int))
+            }
+            _ => None,
+        }
+    }
+
     fn canonical(big: BigFloat) -> Self {
-        match big.to_i64() {
-            Some(int) if int != 0 || !big.is_negative() => Self::Int(int),
+        match (big.precision(), big.to_i64()) {
+            (TEXT, Some(int)) if int != 0 || !big.is_negative() => Self::Int(int),
+            (WORD, Some(int)) if int != 0 || !big.is_negative() => Self::Word(int),
             _ => Self::Big(Arc::new(big)),
         }
+    }
+
+    /// Whether it is below another by value. As in cty, a number can be equal to one that it is below by value, where
+    /// both have one text.
+    pub fn is_below(&self, other: &Self) -> bool {
+        self.compare_values(other) == Ordering::Less
+    }
+
+    fn compare_values(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Int(left) | Self::Word(left), Self::Int(right) | Self::Word(right)) => left.cmp(right),
+            _ => self.big().compare(&other.big()),
+        }
+    }
+
+    fn has_text_of(&self, other: &Self) -> bool {
+        let (Self::Big(left), Self::Big(right)) = (self, other) else { return false };
+        left.precision() != right.precision()
+            && self.to_f64().to_bits() == other.to_f64().to_bits()
+            && self.to_string() == other.to_string()
     }
 }
 
@@ -248,39 +291,41 @@ impl PartialOrd for Number {
 
 impl Ord for Number {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Int(left), Self::Int(right)) => left.cmp(right),
-            _ => self.big().compare(&other.big()),
+        match self.compare_values(other) {
+            order if order.is_ne() && self.has_text_of(other) => Ordering::Equal,
+            order => order,
         }
     }
 }
 
-/// Both zeros hash alike, since they are equal.
+/// By the nearest 64-bit float, which equal numbers of any precision share.
 impl Hash for Number {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Int(int) => int.hash(state),
-            Self::Big(big) if big.is_zero() => 0_i64.hash(state),
-            Self::Big(big) => big.hash(state),
+        match self.to_i64() {
+            Some(int) => int.hash(state),
+            None => self.to_f64().to_bits().hash(state),
         }
     }
 }
 
+/// What the program counts has 64 bits.
 impl From<i64> for Number {
     fn from(int: i64) -> Self {
-        Self::Int(int)
+        Self::Word(int)
     }
 }
 
+/// What the program counts has 64 bits.
 impl From<i32> for Number {
     fn from(int: i32) -> Self {
-        Self::Int(int.into())
+        Self::Word(int.into())
     }
 }
 
+/// What the program counts has 64 bits.
 impl From<u64> for Number {
     fn from(int: u64) -> Self {
-        Self::canonical(BigFloat::from_integer(i128::from(int)))
+        Self::canonical(BigFloat::from_integer(i128::from(int), WORD))
     }
 }
 
@@ -288,7 +333,7 @@ impl From<u64> for Number {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Int(int) => write!(f, "{int}"),
+            Self::Int(int) | Self::Word(int) => write!(f, "{int}"),
             Self::Big(big) => f.write_str(&decimal::plain_text(big)),
         }
     }

@@ -191,7 +191,7 @@ fn compare(left: &Value, right: &Value, comparison: Comparison) -> Outcome {
     let (left, right, marks) = operands(left, right, &Type::Number)?;
     let (low, high) = if comparison.swapped { (&right, &left) } else { (&left, &right) };
     let known = if let (Some(low), Some(high)) = (low.as_number(), high.as_number()) {
-        Some(low < high || comparison.or_equal && low == high)
+        Some(low.is_below(&high) || comparison.or_equal && low == high)
     } else {
         match (is_range_less(&low.range(), &high.range()), comparison.or_equal) {
             (Some(false), true) => equals(low, high).as_bool(),

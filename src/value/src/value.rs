@@ -18,6 +18,7 @@ enum Repr {
     Unknown(Arc<UnknownNode>),
     Bool(bool),
     Int(i64),
+    Word(i64),
     Big(Arc<BigFloat>),
     String(Name),
     List(Arc<SequenceNode>),
@@ -49,20 +50,29 @@ struct MarkedNode {
     marks: Marks,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Flags {
     unknown: bool,
     marked: bool,
+    depth: u16,
+    size: u32,
 }
 
 impl Flags {
+    const LEAF: Self = Self { unknown: false, marked: false, depth: 1, size: 1 };
+
     fn of<'a>(values: impl IntoIterator<Item = &'a Value>) -> Self {
-        values.into_iter().fold(Self::default(), |flags, value| Self {
-            unknown: flags.unknown || !value.is_wholly_known(),
-            marked: flags.marked || value.has_marks(),
+        values.into_iter().map(Value::flags).fold(Self::LEAF, |whole, part| Self {
+            unknown: whole.unknown || part.unknown,
+            marked: whole.marked || part.marked,
+            depth: whole.depth.max(part.depth.saturating_add(1)),
+            size: whole.size.saturating_add(part.size),
         })
     }
 }
+
+/// Bytes of text that count as one part.
+const BYTES_A_PART: usize = 64;
 
 /// Entries of a map or object: sorted by name, no name twice.
 pub struct Entries {
@@ -182,6 +192,7 @@ impl Value {
     pub fn number(number: impl Into<Number>) -> Self {
         match number.into() {
             Number::Int(int) => Self(Repr::Int(int)),
+            Number::Word(int) => Self(Repr::Word(int)),
             Number::Big(big) => Self(Repr::Big(big)),
         }
     }
@@ -226,6 +237,7 @@ impl Value {
             Repr::Unknown(node) => Kind::Unknown(&node.value_type, &node.refinements),
             Repr::Bool(bool) => Kind::Bool(*bool),
             Repr::Int(int) => Kind::Number(Number::Int(*int)),
+            Repr::Word(int) => Kind::Number(Number::Word(*int)),
             Repr::Big(big) => Kind::Number(Number::Big(big.clone())),
             Repr::String(text) => Kind::String(text),
             Repr::List(node) => Kind::List(&node.items),
@@ -243,7 +255,7 @@ impl Value {
             Repr::Null(value_type) => value_type.clone(),
             Repr::Unknown(node) => node.value_type.clone(),
             Repr::Bool(_) => Type::Bool,
-            Repr::Int(_) | Repr::Big(_) => Type::Number,
+            Repr::Int(_) | Repr::Word(_) | Repr::Big(_) => Type::Number,
             Repr::String(_) => Type::String,
             Repr::List(node) => Type::list(node.element()),
             Repr::Set(node) => Type::set(node.element()),
@@ -278,30 +290,39 @@ impl Value {
         }
     }
 
+    fn flags(&self) -> Flags {
+        match &self.0 {
+            Repr::Unknown(_) => Flags { unknown: true, ..Flags::LEAF },
+            Repr::Null(_) | Repr::Bool(_) | Repr::Int(_) | Repr::Word(_) | Repr::Big(_) => Flags::LEAF,
+            Repr::String(text) => {
+                let more = u32::try_from(text.len() / BYTES_A_PART).unwrap_or(u32::MAX);
+                Flags { size: more.saturating_add(1), ..Flags::LEAF }
+            }
+            Repr::List(node) | Repr::Set(node) | Repr::Tuple(node) => node.flags,
+            Repr::Map(node) | Repr::Object(node) => node.flags,
+            Repr::Marked(node) => Flags { marked: true, ..node.inner.flags() },
+        }
+    }
+
     /// Whether nothing in it is unknown; O(1).
     pub fn is_wholly_known(&self) -> bool {
-        match &self.0 {
-            Repr::Unknown(_) => false,
-            Repr::Null(_) | Repr::Bool(_) | Repr::Int(_) | Repr::Big(_) | Repr::String(_) => true,
-            Repr::List(node) | Repr::Set(node) | Repr::Tuple(node) => !node.flags.unknown,
-            Repr::Map(node) | Repr::Object(node) => !node.flags.unknown,
-            Repr::Marked(node) => node.inner.is_wholly_known(),
-        }
+        !self.flags().unknown
     }
 
     /// Whether it or anything in it is marked; O(1).
     pub fn has_marks(&self) -> bool {
-        match &self.0 {
-            Repr::Marked(_) => true,
-            Repr::Unknown(_)
-            | Repr::Null(_)
-            | Repr::Bool(_)
-            | Repr::Int(_)
-            | Repr::Big(_)
-            | Repr::String(_) => false,
-            Repr::List(node) | Repr::Set(node) | Repr::Tuple(node) => node.flags.marked,
-            Repr::Map(node) | Repr::Object(node) => node.flags.marked,
-        }
+        self.flags().marked
+    }
+
+    /// How many levels of values it has; O(1), and at most [`u16::MAX`].
+    pub fn depth(&self) -> u16 {
+        self.flags().depth
+    }
+
+    /// How many parts it has when nothing is shared, 64 bytes of text counted as one; O(1), and at most
+    /// [`u32::MAX`].
+    pub fn size(&self) -> u32 {
+        self.flags().size
     }
 
     /// The marks on the value itself (not those deeper).
@@ -402,6 +423,7 @@ impl Value {
     pub fn as_number(&self) -> Option<Number> {
         match &self.0 {
             Repr::Int(int) => Some(Number::Int(*int)),
+            Repr::Word(int) => Some(Number::Word(*int)),
             Repr::Big(big) => Some(Number::Big(big.clone())),
             _ => None,
         }
@@ -465,10 +487,11 @@ impl PartialEq for Value {
             (Repr::Null(left), Repr::Null(right)) => left == right,
             (Repr::Unknown(left), Repr::Unknown(right)) => left == right,
             (Repr::Bool(left), Repr::Bool(right)) => left == right,
-            (Repr::Int(left), Repr::Int(right)) => left == right,
-            (Repr::Big(left), Repr::Big(right)) => Arc::ptr_eq(left, right) || left == right,
-            // Negative zero is not inline, and equal to zero.
-            (Repr::Int(0), Repr::Big(zero)) | (Repr::Big(zero), Repr::Int(0)) => zero.is_zero(),
+            (Repr::Int(left) | Repr::Word(left), Repr::Int(right) | Repr::Word(right)) => left == right,
+            (Repr::Big(left), Repr::Big(right)) if Arc::ptr_eq(left, right) => true,
+            (Repr::Int(_) | Repr::Word(_) | Repr::Big(_), Repr::Int(_) | Repr::Word(_) | Repr::Big(_)) => {
+                self.as_number() == other.as_number()
+            }
             (Repr::String(left), Repr::String(right)) => left == right,
             (Repr::List(left), Repr::List(right)) | (Repr::Set(left), Repr::Set(right)) => {
                 left.element() == right.element() && left.items == right.items

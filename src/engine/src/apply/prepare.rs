@@ -29,6 +29,7 @@ pub(super) fn evaluator<'a>(
         timestamp: input.plan.timestamp.clone(),
         workspace: input.workspace.clone(),
         variables,
+        providers: connections.provider_source(),
     };
     let planned = planned_values(input);
     let data: Rc<FxHashMap<Address, Value>> =

@@ -132,6 +132,7 @@ pub fn validate_configuration(
         timestamp: String::new(),
         workspace: "default".to_owned(),
         variables: &variables,
+        providers: environment.providers.clone(),
     };
     let evaluator = Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided()));
     evaluator.assume_nothing();

@@ -135,6 +135,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         timestamp: input.timestamp.clone(),
         workspace: input.workspace.clone(),
         variables: &input.variables,
+        providers: environment.providers.clone(),
     };
     let planner = Planner {
         environment: environment.clone(),

@@ -206,6 +206,7 @@ pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
         timestamp: input.timestamp.clone(),
         workspace: input.workspace.clone(),
         variables: &input.variables,
+        providers: planner.environment.providers.clone(),
     };
     Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)))
 }

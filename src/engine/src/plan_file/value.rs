@@ -69,7 +69,7 @@ impl Serialize for WriteValue<'_> {
 
 /// Negative zero is not inline and not plain.
 fn is_plain(number: &formwork_value::Number) -> bool {
-    matches!(number, formwork_value::Number::Int(int) if (-PLAIN_NUMBER_MAXIMUM..=PLAIN_NUMBER_MAXIMUM).contains(int))
+    matches!(number, formwork_value::Number::Int(int) | formwork_value::Number::Word(int) if (-PLAIN_NUMBER_MAXIMUM..=PLAIN_NUMBER_MAXIMUM).contains(int))
 }
 
 impl WriteValue<'_> {

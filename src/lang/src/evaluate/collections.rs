@@ -68,7 +68,9 @@ impl Evaluator<'_> {
             );
         }
         let slot = self.locals.len();
-        let Some(condition_marks) = self.check_condition(for_node) else { return nothing() };
+        let has_items = collection.items().is_some_and(|items| !items.is_empty())
+            || collection.entries().is_some_and(|entries| !entries.is_empty());
+        let Some(condition_marks) = self.check_condition(for_node, has_items) else { return nothing() };
         if !collection.is_known() {
             return nothing().with_marks(&marks.union(&condition_marks));
         }
@@ -96,13 +98,18 @@ impl Evaluator<'_> {
     }
 
     /// Evaluates the condition once with unknown items, so that its faults show also where there are no items.
-    fn check_condition(&mut self, for_node: &ForNode) -> Option<Marks> {
+    fn check_condition(&mut self, for_node: &ForNode, has_items: bool) -> Option<Marks> {
         let Some(condition) = &for_node.condition else { return Some(Marks::NONE) };
+        // Inside a probe the items have no faults of their own to hide behind; probing there again would double the
+        // work with every level.
+        if self.probing > 0 && has_items {
+            return Some(Marks::NONE);
+        }
         let slot = self.locals.len();
         self.locals.push(nothing());
         self.locals.push(nothing());
         let start = self.diagnostics.len();
-        let result = self.value(condition);
+        let result = self.probe(|evaluator| evaluator.value(condition));
         self.locals.truncate(slot);
         if result.is_null() {
             let detail = "The value of the 'if' clause must not be null.";
@@ -251,6 +258,9 @@ impl Evaluator<'_> {
             return nothing().with_marks(&marks);
         }
         if self.has_errors_since(before) {
+            if self.probing > 0 {
+                return nothing().with_marks(&marks);
+            }
             let end = self.diagnostics.len();
             let result_type = self.splat_type(&value_type, each);
             self.diagnostics.truncate(end);
@@ -278,6 +288,10 @@ impl Evaluator<'_> {
     }
 
     fn splat_type(&mut self, source: &Type, each: &Node) -> Type {
+        self.probe(|evaluator| evaluator.probed_splat_type(source, each))
+    }
+
+    fn probed_splat_type(&mut self, source: &Type, each: &Node) -> Type {
         match source {
             Type::List(element) | Type::Set(element) => {
                 Type::list(self.splat_item(Value::unknown((**element).clone()), each).value_type())

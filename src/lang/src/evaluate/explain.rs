@@ -11,6 +11,9 @@ use formwork_value::{Kind, MarkKind, Type, Value};
 /// More would hide the message.
 const SHOWN_MOST: usize = 8;
 
+/// No more are looked at: each costs a question to the scope.
+const COLLECTED_MOST: usize = 64;
+
 /// Longer texts are cut.
 const TEXT_SHOWN_MOST: usize = 120;
 
@@ -33,8 +36,10 @@ impl Evaluator<'_> {
             shown.push((text, describe(&value)));
             return;
         }
-        for child in children(node) {
-            self.collect(child, shown);
+        if shown.len() < COLLECTED_MOST {
+            stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+                node.children().into_iter().for_each(|child| self.collect(child, shown));
+            });
         }
     }
 
@@ -72,23 +77,6 @@ impl Evaluator<'_> {
             }
             _ => None,
         }
-    }
-}
-
-fn children(node: &Node) -> Vec<&Node> {
-    match &node.kind {
-        NodeKind::Constant(_) | NodeKind::Local { .. } | NodeKind::Invalid(_) => Vec::new(),
-        NodeKind::Reference(reference) => reference.key.iter().map(|(key, _)| key).collect(),
-        // What stands inside is evaluated many times over; one value would mislead.
-        NodeKind::For(for_node) => vec![&for_node.collection],
-        NodeKind::Splat { source, .. } | NodeKind::Attribute { source, .. } => vec![source],
-        NodeKind::Index { source, key, .. } => vec![source, key],
-        NodeKind::Not(inner) | NodeKind::Negate(inner) | NodeKind::Join(inner) => vec![inner],
-        NodeKind::Binary { left, right, .. } => vec![left, right],
-        NodeKind::Conditional { condition, truthy, falsy } => vec![condition, truthy, falsy],
-        NodeKind::Tuple(items) | NodeKind::Template(items) => items.iter().collect(),
-        NodeKind::Object(items) => items.iter().flat_map(|(key, value)| [key, value]).collect(),
-        NodeKind::Call(call) => call.arguments.iter().collect(),
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn evaluate(node: &Node, scope: &dyn Scope, locals: Vec<Value>) -> (V
     }
     let mut evaluator = Evaluator::new(scope, locals, 0);
     let value = evaluator.value(node);
-    (value, evaluator.diagnostics.into_iter().collect())
+    (value, evaluator.diagnostics.into_iter().take(FINDINGS_MOST).collect())
 }
 
 /// The value of a node whose parts are constants; nothing when it does not evaluate cleanly.
@@ -66,7 +66,20 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) quiet: u32,
     /// How many templates render one another.
     pub(crate) template_depth: u32,
+    /// How many templates were rendered in all.
+    pub(crate) template_count: u32,
+    /// Above zero while something is evaluated for its type or its faults alone, with values that are not real.
+    probing: u32,
 }
+
+/// Deeper values are refused: everything that walks a value goes as deep as it.
+const DEPTH_MAXIMUM: u16 = 1500;
+
+/// Larger values are refused. Parts that are shared count each time: whoever writes the value down meets them all.
+const SIZE_MAXIMUM: u32 = 1 << 25;
+
+/// Findings of one expression that are kept.
+const FINDINGS_MOST: usize = 100;
 
 /// What an expression in error is worth: anything.
 pub(crate) fn nothing() -> Value {
@@ -75,15 +88,47 @@ pub(crate) fn nothing() -> Value {
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(scope: &'a dyn Scope, locals: Vec<Value>, template_depth: u32) -> Self {
-        Self { scope, locals, diagnostics: Vec::new(), quiet: 0, template_depth }
+        Self {
+            scope,
+            locals,
+            diagnostics: Vec::new(),
+            quiet: 0,
+            template_depth,
+            template_count: 0,
+            probing: 0,
+        }
     }
 
     pub(crate) fn value(&mut self, node: &Node) -> Value {
         match &node.kind {
             NodeKind::Constant(value) => value.clone(),
             NodeKind::Local { slot, .. } => self.locals.get(*slot).cloned().unwrap_or_else(nothing),
-            _ => stacker::maybe_grow(128 * 1024, 1024 * 1024, || self.composite(node)),
+            _ => {
+                let value = stacker::maybe_grow(128 * 1024, 1024 * 1024, || self.composite(node));
+                if value.depth() > DEPTH_MAXIMUM || value.size() > SIZE_MAXIMUM {
+                    return self.too_large(node, &value);
+                }
+                value
+            }
         }
+    }
+
+    fn too_large(&mut self, node: &Node, value: &Value) -> Value {
+        let detail = if value.depth() > DEPTH_MAXIMUM {
+            format!("The result has more than {DEPTH_MAXIMUM} levels of values within values.")
+        } else {
+            format!("The result has more than {SIZE_MAXIMUM} parts.")
+        };
+        self.diagnostics.push(evaluation_error("Value too large", detail, node.span));
+        nothing()
+    }
+
+    /// Evaluates for the type or the faults alone.
+    fn probe<T>(&mut self, evaluate: impl FnOnce(&mut Self) -> T) -> T {
+        self.probing += 1;
+        let result = evaluate(self);
+        self.probing -= 1;
+        result
     }
 
     fn composite(&mut self, node: &Node) -> Value {
@@ -166,7 +211,7 @@ impl<'a> Evaluator<'a> {
 
     /// Reports a finding with the values behind some nodes; gives what an expression in error is worth.
     pub(crate) fn failed(&mut self, mut diagnostic: Diagnostic, behind: &[&Node]) -> Value {
-        if self.quiet == 0 {
+        if self.quiet == 0 && self.diagnostics.len() < FINDINGS_MOST {
             self.explain(&mut diagnostic, behind);
         }
         self.diagnostics.push(diagnostic);

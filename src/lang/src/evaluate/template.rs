@@ -1,6 +1,7 @@
 //! Templates: parts joined to a string.
 
 use super::{Evaluator, unknown_not_null};
+use crate::functions::argument::TEXT_MAXIMUM;
 use crate::node::Node;
 use formwork_value::{Marks, Refinements, Type, Value, convert};
 use unicode_segmentation::UnicodeSegmentation;
@@ -11,7 +12,7 @@ const PREFIX_MOST: usize = 128;
 const SUMMARY: &str = "Invalid template interpolation value";
 
 impl Evaluator<'_> {
-    pub(super) fn template(&mut self, _node: &Node, parts: &[Node]) -> Value {
+    pub(super) fn template(&mut self, node: &Node, parts: &[Node]) -> Value {
         let mut text = String::new();
         let mut marks = Marks::NONE;
         let mut is_known = true;
@@ -33,6 +34,9 @@ impl Evaluator<'_> {
             match convert(&value, &Type::String) {
                 Ok(value) => {
                     if is_known && let Some(value) = value.as_str() {
+                        if text.len() + value.len() > TEXT_MAXIMUM {
+                            return self.text_too_long(node);
+                        }
                         text.push_str(value);
                     }
                 }
@@ -61,6 +65,12 @@ impl Evaluator<'_> {
         Value::unknown(Type::String).refine(&refinements).with_marks(&marks)
     }
 
+    fn text_too_long(&mut self, node: &Node) -> Value {
+        let detail = format!("The text has more than {TEXT_MAXIMUM} bytes.");
+        self.diagnostics.push(super::evaluation_error("Value too large", detail, node.span));
+        Value::unknown(Type::String)
+    }
+
     /// The elements of a list as one string: what a template's `for` gives.
     pub(super) fn join(&mut self, node: &Node, list: &Node) -> Value {
         let value = self.value(list);
@@ -78,6 +88,7 @@ impl Evaluator<'_> {
             let (item, item_marks) = item.unmark();
             match convert(&item, &Type::String) {
                 Ok(item) => match item.as_str() {
+                    Some(item) if text.len() + item.len() > TEXT_MAXIMUM => return self.text_too_long(node),
                     Some(item) => text.push_str(item),
                     None => return unknown(&outer.union(&item_marks)),
                 },

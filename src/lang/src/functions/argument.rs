@@ -25,6 +25,17 @@ pub(super) fn elements(value: &Value) -> Vec<&Value> {
     }
 }
 
+/// The longest text that a function makes, in bytes.
+pub(crate) const TEXT_MAXIMUM: usize = 1 << 27;
+
+/// Refuses a text before it is made that would be too long.
+pub(super) fn within_bounds(length: Option<usize>) -> Result<(), FunctionError> {
+    match length {
+        Some(length) if length <= TEXT_MAXIMUM => Ok(()),
+        _ => Err(FunctionError::new(format!("the result has more than {TEXT_MAXIMUM} bytes"))),
+    }
+}
+
 /// A whole number from one argument.
 pub(super) fn integer(arguments: &[Value], at: usize) -> Result<i64, FunctionError> {
     number(&arguments[at]).to_i64().ok_or_else(|| {

@@ -22,6 +22,48 @@ static FUNCTIONS: &[(&str, &str)] = &[
         "anytrue",
         "`anytrue` says whether at least one element of a list is true; it is false for an empty list.",
     ),
+    (
+        "assumeequal",
+        "`assumeequal` gives its second value, which the first has to equal as soon as it is known.",
+    ),
+    (
+        "assumelistlength",
+        "`assumelistlength` gives a list, promised to have a length between two bounds once it is known.",
+    ),
+    (
+        "assumelistlengthmax",
+        "`assumelistlengthmax` gives a list, promised to have at most so many elements once it is known.",
+    ),
+    (
+        "assumelistlengthmin",
+        "`assumelistlengthmin` gives a list, promised to have at least so many elements once it is known.",
+    ),
+    (
+        "assumemaplength",
+        "`assumemaplength` gives a map, promised to have a length between two bounds once it is known.",
+    ),
+    (
+        "assumemaplengthmax",
+        "`assumemaplengthmax` gives a map, promised to have at most so many elements once it is known.",
+    ),
+    (
+        "assumemaplengthmin",
+        "`assumemaplengthmin` gives a map, promised to have at least so many elements once it is known.",
+    ),
+    ("assumenotnull", "`assumenotnull` gives a value, promised not to be null once it is known."),
+    (
+        "assumesetlength",
+        "`assumesetlength` gives a set, promised to have a length between two bounds once it is known.",
+    ),
+    (
+        "assumesetlengthmax",
+        "`assumesetlengthmax` gives a set, promised to have at most so many elements once it is known.",
+    ),
+    (
+        "assumesetlengthmin",
+        "`assumesetlengthmin` gives a set, promised to have at least so many elements once it is known.",
+    ),
+    ("assumestringprefix", "`assumestringprefix` gives a text, promised to begin so once it is known."),
     ("base64decode", "`base64decode` decodes Base64 to the UTF-8 text that it stands for."),
     ("base64encode", "`base64encode` encodes the UTF-8 bytes of a text in Base64."),
     ("base64gunzip", "`base64gunzip` decodes Base64 and decompresses the gzip data in it to a text."),

@@ -16,7 +16,10 @@ pub(super) fn to_integer(number: &Number) -> Option<BigInt> {
 
 /// The number of a whole number.
 pub(super) fn from_integer(integer: &BigInt) -> Number {
-    Number::parse(&integer.to_string()).unwrap_or(Number::ZERO)
+    match i64::try_from(integer) {
+        Ok(counted) => Number::from(counted),
+        Err(_) => Number::parse(&integer.to_string()).unwrap_or(Number::ZERO),
+    }
 }
 
 /// The digits of a positive decimal fraction: `0.d₁d₂d₃… × 10^exponent`, without zeros at either end.

@@ -1,12 +1,13 @@
 //! Functions that write text as other text and back: Base64, URL escapes, gzip, character encodings.
 
-use super::argument::{shown, text};
+use super::argument::{TEXT_MAXIMUM, shown, text, within_bounds};
+use super::deflate::deflated;
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::Encoding;
+use flate2::Crc;
 use flate2::read::MultiGzDecoder;
-use flate2::{Compress, Compression, Crc, FlushCompress};
 use formwork_value::{Marks, Value};
 use std::io::Read as _;
 
@@ -37,7 +38,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 /// Base64 as Go reads it: line breaks are passed over.
-fn base64_bytes(encoded: &str) -> Option<Vec<u8>> {
+pub(super) fn base64_bytes(encoded: &str) -> Option<Vec<u8>> {
     let without_breaks: String =
         encoded.chars().filter(|character| !matches!(character, '\n' | '\r')).collect();
     STANDARD.decode(without_breaks).ok()
@@ -70,8 +71,10 @@ fn gunzip_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, 
     let (bytes, marks) = marked_base64_bytes(&arguments[0])?;
     let mut decoded = Vec::new();
     MultiGzDecoder::new(bytes.as_slice())
+        .take(TEXT_MAXIMUM as u64 + 1)
         .read_to_end(&mut decoded)
         .map_err(|error| FunctionError::new(format!("failed to gunzip bytestream: {error}")))?;
+    within_bounds(Some(decoded.len()))?;
     Ok(Value::from(String::from_utf8_lossy(&decoded).into_owned()).with_marks(&marks))
 }
 
@@ -81,19 +84,7 @@ fn gzip_base64(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
     const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xFF, 0xFF];
     let plain = text(&arguments[0]).as_bytes();
     let mut bytes = HEADER.to_vec();
-    let mut compressor = Compress::new(Compression::default(), false);
-    loop {
-        bytes.reserve(plain.len() / 2 + 64);
-        let done = usize::try_from(compressor.total_in()).unwrap_or(usize::MAX);
-        let rest = plain.get(done..).unwrap_or_default();
-        compressor
-            .compress_vec(rest, &mut bytes, FlushCompress::Sync)
-            .map_err(|error| FunctionError::new(format!("failed to write gzip raw data: {error}")))?;
-        let is_all_read = compressor.total_in() == plain.len() as u64;
-        if is_all_read && bytes.len() < bytes.capacity() {
-            break;
-        }
-    }
+    bytes.extend(deflated(plain));
     bytes.extend(LAST_BLOCK);
     let mut checksum = Crc::new();
     checksum.update(plain);

@@ -1,6 +1,6 @@
 //! `format` and `formatlist`: verbs as in Go's `fmt`.
 
-use super::argument::{elements, text};
+use super::argument::{elements, text, within_bounds};
 use super::digits::{Decimal, to_integer};
 use super::json::json_text;
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
@@ -206,6 +206,7 @@ impl<'a> Verb<'a> {
         if self.mode != 'v' && value.is_null() {
             return Err(self.unsupported("null value cannot be formatted"));
         }
+        within_bounds(Some(out.len()))?;
         match self.mode {
             'v' => out.push_str(&self.padded(&self.as_it_is(value)?)),
             't' => {

@@ -5,9 +5,15 @@ use crate::source::{Source, SourceError, join_path};
 /// The files below a folder whose path from there matches; folders themselves never do. Links are as the source
 /// shows them.
 pub(super) fn matching_files(source: &dyn Source, root: &str, pattern: &str) -> Result<Vec<String>, String> {
+    const PATTERN_MAXIMUM: usize = 4096;
+    if pattern.len() > PATTERN_MAXIMUM {
+        return Err(format!("the pattern is longer than {PATTERN_MAXIMUM} bytes"));
+    }
     let mut found = Vec::new();
     for alternative in alternatives(pattern)? {
-        let parts: Vec<&str> = alternative.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        let mut parts: Vec<&str> = alternative.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        // Two in a row mean what one does, and would be followed in every way of sharing the folders out.
+        parts.dedup_by(|later, earlier| *later == "**" && *earlier == "**");
         walk(source, root, "", &parts, &mut found)?;
     }
     Ok(found)

@@ -207,23 +207,31 @@ impl FunctionError {
     }
 }
 
-mod argument;
+pub(crate) mod argument;
+mod assume;
 mod choice;
 mod collection;
 mod conversion;
 mod csv;
 mod date_format;
+mod deflate;
 mod description;
 mod digits;
 mod encoding;
 mod file;
 mod format;
 mod glob;
+mod handlebars;
 mod hash;
 mod json;
+#[cfg(test)]
+mod marks_tests;
 mod network;
 mod numeric;
+#[cfg(test)]
+mod page_tests;
 mod pattern;
+mod secret;
 mod sequence;
 mod set;
 mod signature;
@@ -238,6 +246,7 @@ pub use signature::{Signature, SignatureParameter, signatures};
 
 /// All functions but those that the evaluator itself provides.
 static TABLES: &[&[Function]] = &[
+    assume::FUNCTIONS,
     choice::FUNCTIONS,
     collection::FUNCTIONS,
     conversion::FUNCTIONS,
@@ -245,11 +254,13 @@ static TABLES: &[&[Function]] = &[
     encoding::FUNCTIONS,
     file::FUNCTIONS,
     format::FUNCTIONS,
+    handlebars::FUNCTIONS,
     hash::FUNCTIONS,
     json::FUNCTIONS,
     network::FUNCTIONS,
     numeric::FUNCTIONS,
     pattern::FUNCTIONS,
+    secret::FUNCTIONS,
     sequence::FUNCTIONS,
     set::FUNCTIONS,
     string::FUNCTIONS,
@@ -260,6 +271,52 @@ static TABLES: &[&[Function]] = &[
 static BY_NAME: LazyLock<FxHashMap<&'static str, &'static Function>> = LazyLock::new(|| {
     TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect()
 });
+
+/// Which functions an expression may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Vocabulary {
+    /// Those of configurations.
+    #[default]
+    Configuration,
+    /// Those that OpenTofu 1.12 has: to hold evaluation against what that version recorded.
+    OpenTofu112,
+}
+
+impl Vocabulary {
+    /// Whether a function may be called here.
+    pub(crate) fn has(self, name: &str) -> bool {
+        self != Self::OpenTofu112 || !matches!(origin(name), Origin::OpenTofu113 | Origin::Formwork)
+    }
+
+    /// The function of a name without `core::`.
+    pub(crate) fn lookup(self, name: &str) -> Option<&'static Function> {
+        lookup(name).filter(|_| self.has(name))
+    }
+}
+
+/// Where a function is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Terraform and OpenTofu have it.
+    Common,
+    /// OpenTofu has it.
+    OpenTofu,
+    /// OpenTofu has it from version 1.13 on.
+    OpenTofu113,
+    /// It is ours.
+    Formwork,
+}
+
+/// Where a function is known from.
+pub fn origin(name: &str) -> Origin {
+    match name {
+        "base64gunzip" | "cidrcontains" | "urldecode" => Origin::OpenTofu,
+        "convert" => Origin::OpenTofu113,
+        name if name.starts_with("assume") => Origin::OpenTofu113,
+        name if name.starts_with("handlebars") => Origin::Formwork,
+        _ => Origin::Common,
+    }
+}
 
 /// The function of a name. `core::NAME` is the same function.
 pub fn lookup(name: &str) -> Option<&'static Function> {

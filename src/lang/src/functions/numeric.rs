@@ -53,19 +53,21 @@ fn logarithm(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Func
     from_float(number(&arguments[0]).to_f64().ln() / number(&arguments[1]).to_f64().ln())
 }
 
-fn extreme(arguments: &[Value], pick: fn(Number, Number) -> Number) -> Result<Value, FunctionError> {
+/// The one that no other is beyond; of equal ones the first.
+fn extreme(arguments: &[Value], is_beyond: fn(&Number, &Number) -> bool) -> Result<Value, FunctionError> {
+    let pick = |chosen: Number, next: Number| if is_beyond(&next, &chosen) { next } else { chosen };
     let chosen = arguments.iter().map(number).reduce(pick);
     chosen.map(Value::number).ok_or_else(|| FunctionError::new("must pass at least one number"))
 }
 
 /// The greatest.
 fn maximum(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    extreme(arguments, Number::max)
+    extreme(arguments, |next, chosen| chosen.is_below(next))
 }
 
 /// The smallest.
 fn minimum(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
-    extreme(arguments, Number::min)
+    extreme(arguments, Number::is_below)
 }
 
 fn parse_integer_type(arguments: &[Value]) -> Result<Type, FunctionError> {

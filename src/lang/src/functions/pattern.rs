@@ -3,7 +3,7 @@
 //! Invariant: what Go would read in another way than the `regex` crate is rewritten first, so that an expression
 //! means the same in both or is refused.
 
-use super::argument::text;
+use super::argument::{text, within_bounds};
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
 use formwork_value::{Name, Type, Value};
 use regex::{Captures, Regex};
@@ -122,9 +122,15 @@ fn find_all(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Funct
 fn replace(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (whole, sought, replacement) = (text(&arguments[0]), text(&arguments[1]), text(&arguments[2]));
     let Some(pattern) = sought.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) else {
+        let added = whole.matches(sought).count().checked_mul(replacement.len());
+        within_bounds(added.and_then(|added| added.checked_add(whole.len())))?;
         return Ok(Value::from(whole.replace(sought, replacement)));
     };
     let regex = compile(pattern).map_err(FunctionError::new)?;
+    // What a match is replaced by has the replacement's text and at most the match for each of its references.
+    let references = replacement.matches('$').count() + 1;
+    let added = regex.find_iter(whole).count().checked_mul(replacement.len());
+    within_bounds(whole.len().checked_mul(references).and_then(|most| most.checked_add(added?)))?;
     Ok(Value::from(regex.replace_all(whole, replacement).as_ref()))
 }
 

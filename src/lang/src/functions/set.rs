@@ -176,6 +176,9 @@ fn open_product(product: Type, factors: &[Value]) -> Value {
     Value::unknown(product).refine(&Refinements::NONE.length_between(shortest, Some(longest)))
 }
 
+/// Combinations that are made.
+const PRODUCT_MAXIMUM: usize = 1 << 22;
+
 /// Every way of taking one element of each: a list where all have an order, else a set.
 fn product(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let value_type = product_type(arguments)?;
@@ -188,6 +191,12 @@ fn product(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Functi
     }
     if factors.iter().any(has_open_length) {
         return Ok(open_product(value_type, &factors).with_marks(&marks));
+    }
+    let lengths = factors.iter().map(|factor| factor.items().map_or(0, <[Value]>::len));
+    if lengths.clone().all(|length| length > 0)
+        && lengths.clone().try_fold(1, usize::checked_mul).is_none_or(|rows| rows > PRODUCT_MAXIMUM)
+    {
+        return Err(FunctionError::new(format!("the result has more than {PRODUCT_MAXIMUM} elements")));
     }
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for (at, factor) in factors.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Functions on text. Positions and lengths are in characters as people see them: grapheme clusters.
 
-use super::argument::{elements, integer, text};
+use super::argument::{elements, integer, text, within_bounds};
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
 use formwork_value::{Type, Value};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -64,7 +64,11 @@ fn ends_with(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Func
 fn indent(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let spaces = usize::try_from(integer(arguments, 0)?)
         .map_err(|_| FunctionError::new("the number of spaces must not be negative"))?;
-    Ok(Value::from(text(&arguments[1]).replace('\n', &format!("\n{}", " ".repeat(spaces)))))
+    let whole = text(&arguments[1]);
+    let added = whole.matches('\n').count().checked_mul(spaces);
+    within_bounds(added.and_then(|added| added.checked_add(whole.len())))?;
+    let spaces = if whole.contains('\n') { " ".repeat(spaces) } else { String::new() };
+    Ok(Value::from(whole.replace('\n', &format!("\n{spaces}"))))
 }
 
 /// All strings of all lists with a separator between them.
@@ -87,7 +91,12 @@ fn join(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionE
             parts.push(part.as_str());
         }
     }
-    Ok(Value::from(parts.join(text(&arguments[0]))))
+    let separator = text(&arguments[0]);
+    let separators = separator.len().checked_mul(parts.len());
+    within_bounds(
+        parts.iter().map(|part| part.len()).try_fold(separators.unwrap_or(usize::MAX), usize::checked_add),
+    )?;
+    Ok(Value::from(parts.join(separator)))
 }
 
 /// One character in the other case, by Unicode's simple mappings: one character gives one character.

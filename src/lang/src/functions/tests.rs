@@ -190,6 +190,126 @@ fn files_networks_and_times() {
     ]);
 }
 
+/// What was counted has 64 bits, what was read from text 512, and what came from a float 53.
+#[test]
+fn numbers_keep_their_precision() {
+    check(&[
+        ("length([1]) / length([1, 2, 3])", "0.33333333333333333334"),
+        ("[for at, x in [1, 2, 3] : at / length([1, 2, 3])][2]", "0.6666666666666666667"),
+        ("[for n in range(3) : n / length([1, 2, 3])][1]", "0.33333333333333333334"),
+        ("sum([length([1]), length([1, 1])]) / length([1, 2, 3, 4, 5, 6, 7])", "0.42857142857142857144"),
+        ("parseint(\"1\", 10) / parseint(\"3\", 10)", "0.33333333333333333334"),
+        ("max(length([1]), 1) / length([1, 2, 3])", "0.33333333333333333334"),
+        ("signum(-5) / length([1, 2, 3])", "-0.33333333333333333334"),
+        ("pow(2, 0.5)", "1.4142135623730951"),
+        ("pow(2, 0.5) * 1", "1.4142135623730951454746218587388284504413604736328125"),
+        ("pow(10, -1) == 0.1", "true"),
+        ("log(2, 10)", "0.30102999566398114"),
+        ("length(tostring(max(1, length([1])) / length([1, 2, 3])))", "157"),
+        ("length(tostring(1 / 3))", "157"),
+        ("length(tostring(jsondecode(\"1\") / jsondecode(\"3\")))", "157"),
+        ("length([1]) % length([1, 2, 3])", "1"),
+        ("1e999999999", "+Inf"),
+        ("1e400 > 1e399", "true"),
+    ]);
+}
+
+#[test]
+fn promises_and_conversions() {
+    check(&[
+        ("assumenotnull(var.unknown) == null", "false"),
+        ("startswith(assumestringprefix(var.unknown, \"pre-\"), \"pre-\")", "true"),
+        ("assumestringprefix(\"a\", \"b\")", "error: assumption was not upheld"),
+        ("assumestringprefix(null, \"b\")", "null(string)"),
+        ("assumenotnull(null)", "error: must have a known type"),
+        ("assumenotnull(tostring(null))", "error: assumption was not upheld"),
+        ("length(assumelistlength(split(\",\", var.unknown), 2, 2))", "2"),
+        ("length(assumemaplengthmin({ a = 1 }, 1))", "1"),
+        ("assumesetlengthmax([1, 2], 1)", "error: assumption was not upheld"),
+        ("assumelistlength([1], 2, 1)", "error: assumption was not upheld"),
+        ("assumelistlengthmin([1], -1)", "error: must be a whole number"),
+        ("assumeequal(var.unknown, \"a\")", "\"a\""),
+        ("assumeequal(\"a\", \"b\")", "error: does not match the assumed value"),
+        ("assumeequal(var.secret, \"s3cr3t\")", "\"s3cr3t\""),
+        ("convert([\"1\", 2], list(number))", "[1, 2]"),
+        (
+            "convert({ a = 1, b = 2 }, object({ a = string, c = optional(string, \"d\") }))",
+            r#"{"a": "1", "c": "d"}"#,
+        ),
+        ("convert(var.secret, string)", "(sensitive value)"),
+        ("convert(var.unknown, number)", "unknown(number)"),
+        ("convert(\"x\", number)", "error: a number is required"),
+        ("convert(\"x\")", "error: expects 2 argument(s)"),
+        ("convert(\"x\", \"string\")", "error: without quotes"),
+        ("core::convert(1, string)", "\"1\""),
+        ("type(1)", "error: There is no function named \"type\""),
+        ("cidrcontains(\"10.0.0.0/8\", \"10.1.0.0/16\")", "true"),
+        ("handlebars(\"{{a}}-{{b}}\", { a = 1, b = \"x\" })", "\"1-x\""),
+        ("handlebars(\"{{a}}\", { a = var.secret })", "(sensitive value)"),
+        (
+            "handlebars(\"{{a}}\", { a = var.unknown })",
+            "unknown(string, Refinements { not_null: true, prefix: None, minimum: None, maximum: None, length_minimum: 0, length_maximum: None })",
+        ),
+        ("handlebars(\"{{b}}\", { a = 1 })", "error: template:1,1: there is no value \"b\""),
+        ("handlebarsfile(\"a.txt\", {})", "\"hello\""),
+        ("core::handlebarsfile(\"none\", {})", "error: failed to read"),
+        ("rsadecrypt(\"AAAA\", \"x\")", "error: invalid private key"),
+        (
+            "bcrypt(\"x\")",
+            "unknown(string, Refinements { not_null: true, prefix: None, minimum: None, maximum: None, length_minimum: 0, length_maximum: None })",
+        ),
+    ]);
+}
+
+/// The bytes that Go 1.26 makes.
+#[test]
+fn gzip_is_go_s_to_the_byte() {
+    check(&[
+        ("base64gzip(\"\")", "\"H4sIAAAAAAAA/wAAAP//AQAA//8AAAAAAAAAAA==\""),
+        ("base64gzip(\"test\")", "\"H4sIAAAAAAAA/ypJLS4BAAAA//8BAAD//wx+f9gEAAAA\""),
+        (
+            "base64gzip(\"one\\n  two\\n    three\\n\")",
+            "\"H4sIAAAAAAAA/8rPS+VSUCgpz+dSUFBQKMkoSk3lAgAAAP//AQAA//+r95Y0FAAAAA==\"",
+        ),
+        (
+            "base64gzip(join(\"-\", [for n in range(40) : n * n]))",
+            "\"H4sIAAAAAAAA/xTNAQ3AMAwDQUQvxZnjNvyJTSVwVwizKPTwBS8xV6gKtZCNsmhD99AT+i5fmy/CVdjC10wvc0J6yAmnl3PNtdgqNs9to7qLNEHPVG/Q9xa/blo/AAAA//8BAAD//2gDOhqZAAAA\"",
+        ),
+    ]);
+}
+
+/// What would take all memory or time is refused, with a word about it.
+#[test]
+fn growth_is_bounded() {
+    check(&[
+        ("indent(1000000000000, \"a\\nb\")", "error: has more than"),
+        (
+            "join(format(\"%100000s\", \"\"), [for n in range(1024) : format(\"%100000s\", \"\")])",
+            "error: has more than",
+        ),
+        ("replace(format(\"%50000s\", \"\"), \" \", format(\"%50000s\", \"\"))", "error: has more than"),
+        ("replace(format(\"%50000s\", \"\"), \"/ /\", format(\"%50000s\", \"\"))", "error: has more than"),
+        ("setproduct(range(1000), range(1000), range(1000))", "error: has more than"),
+        ("range(0, 1e300)", "error: more than 1024"),
+        (
+            "yamldecode(\"a: &a [x,x,x,x,x,x,x,x,x]\\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]\")",
+            "error: has more than",
+        ),
+        ("jsondecode(join(\"\", [for n in range(1000) : \"[\"]))", "error: "),
+        (
+            "jsondecode(join(\"\", concat([for n in range(1000) : \"[\"], [for n in range(1000) : \"]\"])))",
+            "error: nested deeper",
+        ),
+        (
+            "yamldecode(join(\"\", concat([for n in range(1000) : \"[\"], [for n in range(1000) : \"]\"])))",
+            "error: ",
+        ),
+        ("fileset(\".\", \"**/**/**/**/**/**/**/**/**/**/*.yaml\")", r#"{"conf/x.yaml"}"#),
+        ("regex(\"(((a{1000}){1000}){1000})\", \"a\")", "error: "),
+        ("templatestring(\"$${t}$${t}\", { t = \"x\" })", "\"xx\""),
+    ]);
+}
+
 /// Whatever the arguments, a function answers: a value or an error, never a panic.
 #[test]
 fn no_argument_makes_a_function_panic() {

@@ -44,6 +44,8 @@ fn decode_yaml(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
     let mut reader = Reader {
         parser: Parser::new_from_str_with_options(text(&arguments[0]), options),
         anchors: FxHashMap::default(),
+        depth: 0,
+        entries: 0,
     };
     reader.document().map_err(FunctionError::new)
 }
@@ -60,7 +62,17 @@ fn encode_yaml(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Fu
 struct Reader<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
     anchors: FxHashMap<usize, Value>,
+    depth: u32,
+    /// How many entries all mappings have, those of merged mappings too.
+    entries: usize,
 }
+
+/// Deeper documents are refused.
+const DEPTH_MAXIMUM: u32 = 500;
+
+/// Documents of more entries, or of more parts with each alias written out, are refused.
+const ENTRIES_MAXIMUM: usize = 1 << 22;
+const SIZE_MAXIMUM: u32 = 1 << 25;
 
 /// A tag of YAML's own by its short name; others as they are.
 fn tag_name(tag: Option<&Tag>) -> Option<String> {
@@ -94,6 +106,21 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self, event: Event<'a>) -> Result<Value, String> {
+        if self.depth >= DEPTH_MAXIMUM {
+            return Err(format!("the document is nested deeper than {DEPTH_MAXIMUM} levels"));
+        }
+        self.depth += 1;
+        let value = stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.node_inside(event))?;
+        self.depth -= 1;
+        if value.size() > SIZE_MAXIMUM {
+            return Err(format!(
+                "with its aliases written out the document has more than {SIZE_MAXIMUM} parts"
+            ));
+        }
+        Ok(value)
+    }
+
+    fn node_inside(&mut self, event: Event<'a>) -> Result<Value, String> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = scalar(&text, style, tag_name(tag.as_deref()).as_deref())?;
@@ -125,6 +152,14 @@ impl<'a> Reader<'a> {
         value
     }
 
+    fn count(&mut self, entries: usize) -> Result<(), String> {
+        self.entries += entries;
+        if self.entries > ENTRIES_MAXIMUM {
+            return Err(format!("the document has more than {ENTRIES_MAXIMUM} entries"));
+        }
+        Ok(())
+    }
+
     fn sequence(&mut self) -> Result<Value, String> {
         let mut items = Vec::new();
         loop {
@@ -150,13 +185,16 @@ impl<'a> Reader<'a> {
             };
             if is_merge {
                 let merged = self.node(event)?;
+                let before = attributes.len();
                 merge(&merged, &mut attributes)?;
+                self.count(attributes.len() - before)?;
                 continue;
             }
             let key = scalar(&key, style, tag.as_deref())?;
             let key = convert(&key, &Type::String).ok().and_then(|key| key.as_str().cloned());
             let key = key.ok_or_else(|| "mapping key cannot be null".to_owned())?;
             let value = self.node(event)?;
+            self.count(1)?;
             attributes.push((key, value));
         }
     }

@@ -40,6 +40,7 @@ impl Parser<'_> {
                     self.read();
                 }
                 TokenKind::End | TokenKind::CloseBrace => return,
+                _ if self.has_given_up() => self.at = self.tokens.len() - 1,
                 _ => {
                     let start = self.at;
                     if self.nested(|parser| parser.item(body)).is_err() {

@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::{CHAIN_LIMIT, Parsed, Parser};
+use super::{Parsed, Parser};
 use crate::lexer::{Token, TokenKind};
 use crate::node::BinaryOperator;
 use crate::syntax::{CallExpr, Expr, ExprKind, ForExpr};
@@ -56,7 +56,9 @@ impl Parser<'_> {
         if self.take(TokenKind::Question).is_none() {
             return Ok(condition);
         }
+        let mut height = self.height;
         let truthy = self.expression()?;
+        height = height.max(self.height);
         let colon = self.peek();
         if colon.kind != TokenKind::Colon {
             return self.fail(
@@ -67,6 +69,7 @@ impl Parser<'_> {
         }
         self.read();
         let falsy = self.expression()?;
+        self.raise(height.max(self.height))?;
         let kind = ExprKind::Conditional {
             condition: Box::new(condition),
             truthy: Box::new(truthy),
@@ -80,18 +83,11 @@ impl Parser<'_> {
             return self.term_with_steps();
         }
         let mut left = self.binary(level + 1)?;
-        let mut chain = 0;
         while let Some(operator) = operator(level, self.peek().kind) {
-            let token = self.read();
-            chain += 1;
-            if chain > CHAIN_LIMIT {
-                return self.fail(
-                    token,
-                    "Expression too long",
-                    format!("More than {CHAIN_LIMIT} operators stand in a row here."),
-                );
-            }
+            let height = self.height;
+            self.read();
             let right = self.binary(level + 1)?;
+            self.raise(height.max(self.height))?;
             let span = left.span.join(right.span);
             left = Expr {
                 kind: ExprKind::Binary { operator, left: Box::new(left), right: Box::new(right) },
@@ -108,22 +104,14 @@ impl Parser<'_> {
 
     /// What follows a term: attributes, indexes, splats.
     fn steps(&mut self, mut source: Expr) -> Parsed<Expr> {
-        let mut chain = 0;
         loop {
-            chain += 1;
-            if chain > CHAIN_LIMIT {
-                let token = self.peek();
-                return self.fail(
-                    token,
-                    "Expression too long",
-                    format!("More than {CHAIN_LIMIT} steps stand in a row here."),
-                );
-            }
+            let height = self.height;
             match self.peek().kind {
                 TokenKind::Dot => source = self.dot_step(source)?,
                 TokenKind::OpenBracket => source = self.bracket_step(source)?,
                 _ => return Ok(source),
             }
+            self.raise(height.max(self.height))?;
         }
     }
 
@@ -138,9 +126,11 @@ impl Parser<'_> {
                 let star = self.span_from(dot.start);
                 let start = source.span;
                 let mut each = Expr { kind: ExprKind::SplatItem, span: star };
+                self.height = 1;
                 while self.peek().kind == TokenKind::Dot {
                     let dot = self.read();
                     let token = self.peek();
+                    self.raise(self.height)?;
                     each = match token.kind {
                         TokenKind::Identifier => self.attribute_step(each, dot),
                         TokenKind::Number => self.legacy_index(each, dot)?,
@@ -209,6 +199,7 @@ impl Parser<'_> {
             }
             let star = self.span_from(open.start);
             let item = Expr { kind: ExprKind::SplatItem, span: star };
+            self.height = 1;
             let each = self.nested(|parser| parser.steps(item))?;
             let span = start.join(each.span);
             return Ok(Expr {
@@ -239,6 +230,7 @@ impl Parser<'_> {
             TokenKind::OpenParenthesis => self.parentheses(),
             TokenKind::Number => {
                 self.read();
+                self.height = 1;
                 self.number(token)
             }
             TokenKind::Identifier => self.name(),
@@ -246,6 +238,7 @@ impl Parser<'_> {
             TokenKind::Minus | TokenKind::Not => {
                 self.read();
                 let operand = Box::new(self.nested(Self::term_with_steps)?);
+                self.raise(self.height)?;
                 let span = self.span(token).join(operand.span);
                 let is_minus = token.kind == TokenKind::Minus;
                 Ok(Expr {
@@ -296,6 +289,7 @@ impl Parser<'_> {
             parser.read();
             Ok(inner)
         })?;
+        self.raise(self.height)?;
         Ok(Expr { kind: ExprKind::Parentheses(Box::new(inner)), span: self.span_from(open.start) })
     }
 
@@ -304,6 +298,7 @@ impl Parser<'_> {
         if matches!(self.peek().kind, TokenKind::OpenParenthesis | TokenKind::DoubleColon) {
             return self.call(token);
         }
+        self.height = 1;
         let kind = match self.text(token) {
             "true" => ExprKind::Literal(Value::bool(true)),
             "false" => ExprKind::Literal(Value::bool(false)),
@@ -337,17 +332,22 @@ impl Parser<'_> {
         }
         let open_span = self.span_from(first.start);
         let (arguments, expand) = self.with_newlines(true, |parser| parser.arguments(open_span))?;
+        self.raise(self.height)?;
         let call = CallExpr { name: ArcStr::from(name), name_span, open: open_span, arguments, expand };
         Ok(Expr { kind: ExprKind::Call(Box::new(call)), span: self.span_from(first.start) })
     }
 
     fn arguments(&mut self, open: Span) -> Parsed<(Vec<Expr>, bool)> {
         let mut arguments = Vec::new();
+        let mut height = 0;
         loop {
             if self.take(TokenKind::CloseParenthesis).is_some() {
+                self.height = height;
                 return Ok((arguments, false));
             }
             arguments.push(self.expression()?);
+            height = height.max(self.height);
+            self.height = height;
             let separator = self.read();
             match separator.kind {
                 TokenKind::CloseParenthesis => return Ok((arguments, false)),
@@ -388,8 +388,10 @@ impl Parser<'_> {
                 return parser.for_expression(TokenKind::CloseBracket);
             }
             let mut items = Vec::new();
+            let mut height = 0;
             while parser.take(TokenKind::CloseBracket).is_none() {
                 items.push(parser.expression()?);
+                height = height.max(parser.height);
                 let next = parser.peek();
                 match next.kind {
                     TokenKind::CloseBracket => {}
@@ -414,8 +416,10 @@ impl Parser<'_> {
                     }
                 }
             }
+            parser.height = height;
             Ok(ExprKind::Tuple(items))
         })?;
+        self.raise(self.height)?;
         Ok(Expr { kind, span: self.span_from(open.start) })
     }
 
@@ -424,26 +428,32 @@ impl Parser<'_> {
         // A `for` may begin on a later line, though an object's own newlines part its items.
         if self.with_newlines(true, |parser| parser.is_keyword("for")) {
             let kind = self.with_newlines(true, |parser| parser.for_expression(TokenKind::CloseBrace))?;
+            self.raise(self.height)?;
             return Ok(Expr { kind, span: self.span_from(open.start) });
         }
         let items = self.with_newlines(false, |parser| parser.object_items(open))?;
+        self.raise(self.height)?;
         Ok(Expr { kind: ExprKind::Object(items), span: self.span_from(open.start) })
     }
 
     fn object_items(&mut self, open: Token) -> Parsed<Vec<(Expr, Expr)>> {
         let mut items = Vec::new();
+        let mut height = 0;
         loop {
             while self.take(TokenKind::Newline).is_some() {}
             if self.take(TokenKind::CloseBrace).is_some() {
+                self.height = height;
                 return Ok(items);
             }
             let key = self.expression()?;
+            height = height.max(self.height);
             let separator = self.peek();
             if !matches!(separator.kind, TokenKind::Equal | TokenKind::Colon) {
                 return self.missing_value(open, separator);
             }
             self.read();
             items.push((key, self.expression()?));
+            height = height.max(self.height);
             let next = self.peek();
             match next.kind {
                 TokenKind::CloseBrace => {}
@@ -498,6 +508,7 @@ impl Parser<'_> {
         self.read();
         let (key_name, value_name) = self.for_names(SUMMARY, "expression")?;
         let collection = self.expression()?;
+        let mut height = self.height;
         let colon = self.peek();
         if colon.kind != TokenKind::Colon {
             return self.fail(
@@ -508,16 +519,19 @@ impl Parser<'_> {
         }
         self.read();
         let first = self.expression()?;
+        height = height.max(self.height);
         let (key, value) = match self.take(TokenKind::Arrow) {
             Some(_) => (Some(first), self.expression()?),
             None => (None, first),
         };
+        height = height.max(self.height);
         let ellipsis = self.take(TokenKind::Ellipsis);
         let mut condition = None;
         if self.is_keyword("if") {
             self.read();
             condition = Some(self.expression()?);
         }
+        self.height = height.max(self.height);
         let end = self.read();
         if end.kind != close {
             return self.fail(end, SUMMARY, "Extra characters after the end of the 'for' expression.");

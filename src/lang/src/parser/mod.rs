@@ -11,12 +11,16 @@ use crate::json::Places;
 use crate::lexer::{LexMode, Token, TokenKind, lex};
 use crate::syntax::{BodySyntax, Expr};
 use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Span};
+use std::cmp::Ordering;
 
 /// Levels of nesting that are followed before a text is refused.
 const DEPTH_LIMIT: u32 = 1500;
 
-/// Operators of one precedence in a row that are followed before a text is refused.
-const CHAIN_LIMIT: u32 = 4000;
+/// Levels that a tree may have: operators and steps in a row make one each. Whatever walks or drops a tree goes as deep.
+const HEIGHT_LIMIT: u32 = 5000;
+
+/// Faults of one text that are reported; then reading stops.
+const FAULTS_MOST: usize = 200;
 
 /// The item at hand cannot be read; what is wrong has been reported.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +74,8 @@ struct Parser<'a> {
     /// Whether newlines are nothing but blanks here.
     ignores_newlines: bool,
     depth: u32,
+    /// The levels of the expression that was parsed last.
+    height: u32,
     /// The end of the token read last.
     last_end: u32,
     diagnostics: Diagnostics,
@@ -87,6 +93,7 @@ impl<'a> Parser<'a> {
             at: 0,
             ignores_newlines: false,
             depth: 0,
+            height: 0,
             last_end: 0,
             diagnostics,
         }
@@ -166,13 +173,31 @@ impl<'a> Parser<'a> {
         summary: &str,
         detail: impl Into<String>,
     ) -> Parsed<T> {
-        if token.kind != TokenKind::Invalid {
+        if token.kind != TokenKind::Invalid && !self.is_line_faulty() {
             self.report(span, summary, detail);
         }
         Err(Failed)
     }
 
+    /// Whether the lexer has reported something that is still to come in this line: what is wrong before it follows
+    /// from it.
+    fn is_line_faulty(&self) -> bool {
+        const TOKENS_MOST: usize = 200;
+        let rest = self.tokens[self.at..].iter().take(TOKENS_MOST);
+        rest.take_while(|token| token.kind != TokenKind::Newline)
+            .any(|token| token.kind == TokenKind::Invalid)
+    }
+
     fn report(&mut self, span: Span, summary: &str, detail: impl Into<String>) {
+        match self.diagnostics.len().cmp(&FAULTS_MOST) {
+            Ordering::Less => {}
+            Ordering::Equal => {
+                let detail = format!("More than {FAULTS_MOST} were found; what follows is not looked at.");
+                self.diagnostics.push(Diagnostic::error("syntax", "Too many errors", detail).at(span));
+                return;
+            }
+            Ordering::Greater => return,
+        }
         self.diagnostics.push(Diagnostic::error("syntax", summary, detail).at(span));
     }
 
@@ -195,6 +220,23 @@ impl<'a> Parser<'a> {
         let result = stacker::maybe_grow(128 * 1024, 1024 * 1024, || parse(self));
         self.depth -= 1;
         result
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.diagnostics.len() > FAULTS_MOST
+    }
+
+    /// Notes the levels of an expression whose parts have so many.
+    fn raise(&mut self, parts: u32) -> Parsed<()> {
+        self.height = parts + 1;
+        if self.height <= HEIGHT_LIMIT {
+            return Ok(());
+        }
+        let token = self.peek();
+        let detail = format!(
+            "The expression has more than {HEIGHT_LIMIT} levels, operators in a row counted as one each."
+        );
+        self.fail(token, "Expression too long", detail)
     }
 
     /// Skips the rest of an item that began at a token: to the newline that ends it, or before the brace that ends

@@ -2,7 +2,7 @@
 //!
 //! Strip markers and the dedent of `<<-` work on the lexer's tokens, before neighbouring texts become one.
 
-use super::{Parsed, Parser};
+use super::{DEPTH_LIMIT, Parsed, Parser};
 use crate::lexer::{Token, TokenKind};
 use crate::syntax::{Expr, ExprKind, ForExpr};
 use arcstr::ArcStr;
@@ -42,6 +42,11 @@ impl Parser<'_> {
             dedent(&mut parts);
         }
         let mut parts = meld(parts);
+        // Its own level, and one for each directive around a part: more than are there is no harm.
+        let directives =
+            parts.iter().filter(|part| matches!(part, Part::If { .. } | Part::For { .. })).count();
+        let directives = u32::try_from(directives.min(DEPTH_LIMIT as usize)).unwrap_or(DEPTH_LIMIT);
+        self.raise(self.height + 2 * directives)?;
         if let [Part::Interpolation { .. }] = parts.as_slice()
             && let Some(Part::Interpolation { expression }) = parts.pop()
         {
@@ -63,9 +68,11 @@ impl Parser<'_> {
         let start = self.peek();
         let mut parts: Vec<Part> = Vec::new();
         let mut strips_next = false;
+        let mut height = 0;
         loop {
             let token = self.read();
             if token.kind == close {
+                self.height = height;
                 return Ok(parts);
             }
             match token.kind {
@@ -83,7 +90,9 @@ impl Parser<'_> {
                     {
                         text.truncate(text.trim_end_matches(is_space).len());
                     }
+                    self.height = 0;
                     let part = self.with_newlines(true, |parser| parser.sequence(token, close))?;
+                    height = height.max(self.height);
                     parts.push(part);
                     strips_next = self.text.as_bytes()[self.last_end as usize - 2] == b'~';
                 }

@@ -25,14 +25,20 @@ pub fn decode(text: &str, value_type: &Type) -> Result<Value, CodecError> {
 /// Reads a value whose type its JSON implies: objects, tuples, text, numbers, bools; null is of dynamic type.
 pub fn decode_implied(text: &str) -> Result<Value, CodecError> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| at(&Path::root(), &error))?;
-    implied(raw)
+    implied(raw, 0)
 }
+
+/// Deeper documents are refused: reading one calls itself for every level.
+const DEPTH_MAXIMUM: u32 = 500;
 
 fn at(path: &Path, error: &serde_json::Error) -> CodecError {
     CodecError { path: path.clone(), message: error.to_string() }
 }
 
-fn implied(raw: &RawValue) -> Result<Value, CodecError> {
+fn implied(raw: &RawValue, depth: u32) -> Result<Value, CodecError> {
+    if depth > DEPTH_MAXIMUM {
+        return Err(CodecError::new(format!("the document is nested deeper than {DEPTH_MAXIMUM} levels")));
+    }
     let text = raw.get();
     let malformed = |error: serde_json::Error| CodecError::new(error.to_string());
     match text.as_bytes().first() {
@@ -40,17 +46,17 @@ fn implied(raw: &RawValue) -> Result<Value, CodecError> {
             let entries: Members<'_> = serde_json::from_str(text).map_err(malformed)?;
             let parts = entries.0.into_iter().map(|(name, part)| {
                 let name = normalize(&name);
-                let value = implied(part).map_err(|error| error.under(PathStep::Attribute(name.clone())))?;
+                let value = implied(part, depth + 1)
+                    .map_err(|error| error.under(PathStep::Attribute(name.clone())))?;
                 Ok((name, value))
             });
             Ok(Value::object(parts.collect::<Result<_, CodecError>>()?))
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(malformed)?;
-            let parts = items
-                .into_iter()
-                .enumerate()
-                .map(|(at, part)| implied(part).map_err(|error| error.under(PathStep::Index(at as u64))));
+            let parts = items.into_iter().enumerate().map(|(at, part)| {
+                implied(part, depth + 1).map_err(|error| error.under(PathStep::Index(at as u64)))
+            });
             Ok(Value::tuple(parts.collect::<Result<_, CodecError>>()?))
         }
         Some(b'"') => serde_json::from_str::<String>(text).map(Value::string).map_err(malformed),

@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
                 Number::parse(self.text("number is required")?).ok_or_else(fault)
             }
-            _ => decode::read_int::<i64, _>(&mut self.input).map(Number::Int).map_err(|_| fault()),
+            _ => decode::read_int::<i64, _>(&mut self.input).map(Number::Word).map_err(|_| fault()),
         }
     }
 
