@@ -50,8 +50,9 @@ fn a_change_is_followed_to_what_was_written() {
           module.m.var.label (main.tf:13)
             local.label (main.tf:9)
               var.size, given (more.tfvars:2)
-  triggers_replace[0] differs, which forces replacement (main.tf:17)
+  triggers_replace differs, which forces replacement (main.tf:17)
     var.size, given (more.tfvars:2)
+    var.secret, its default (main.tf:4)
 ";
     let cases = [
         ("why terraform_data.b", 0, "terraform_data.b stays as it is.\n"),

@@ -8,6 +8,7 @@
 //! provider, or sleeps but through the [`Clock`] it was given.
 
 pub mod apply;
+pub mod attention;
 pub mod checks;
 pub mod connections;
 pub mod console;

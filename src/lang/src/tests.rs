@@ -2,6 +2,7 @@
 //! meant to break the parser.
 
 mod edges;
+mod page;
 mod specsuite;
 
 use crate::{MemorySource, Query, Scope, Source, Subject, parse_expression, parse_template};

@@ -9,7 +9,7 @@ mod normalise;
 pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers};
 pub(crate) use normalise::normalise;
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use formwork_state::{Address, AddressError, Selector};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -172,6 +172,9 @@ pub(crate) struct Planning {
     /// Limit the number of concurrent operations.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
     pub(crate) parallelism: usize,
+    /// End with an error where the plan has one of these: data-loss, disruption.
+    #[arg(long, value_name = "RISKS", value_delimiter = ',')]
+    pub(crate) refuse: Vec<Refusal>,
     /// A provider configuration that may point elsewhere than the state says.
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) accept_new_target: Vec<String>,
@@ -206,6 +209,15 @@ pub(crate) struct Focus {
     pub(crate) exclude_file: Vec<PathBuf>,
 }
 
+/// What a plan may be refused for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Refusal {
+    /// Data is destroyed.
+    DataLoss,
+    /// What runs is disrupted.
+    Disruption,
+}
+
 /// `init`
 #[derive(Debug, Args)]
 pub(crate) struct Init {
@@ -237,6 +249,9 @@ pub(crate) struct Plan {
     /// Plan to destroy all objects instead of the usual behaviour.
     #[arg(long)]
     pub(crate) destroy: bool,
+    /// Show a table by module and kind instead of every object.
+    #[arg(long)]
+    pub(crate) summary: bool,
     /// Write a plan file to the given path, to be given to the apply command.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -275,6 +290,7 @@ pub(crate) struct Destroy {
 
 /// `show`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub(crate) struct Show {
     /// Produce output in a machine-readable JSON format.
     #[arg(long)]
@@ -285,6 +301,12 @@ pub(crate) struct Show {
     /// Show sensitive values in clear.
     #[arg(long = "show-sensitive")]
     pub(crate) in_clear: bool,
+    /// Of a plan, show a table by module and kind.
+    #[arg(long, conflicts_with_all = ["json", "markdown"])]
+    pub(crate) summary: bool,
+    /// Of a plan, write the comment of a pull request.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
     /// A plan file or a state file; the current state where none is given.
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 10] = [
+const TAKES_VALUE: [&str; 11] = [
     "chdir",
     "var",
     "var-file",
@@ -13,6 +13,7 @@ const TAKES_VALUE: [&str; 10] = [
     "accept-new-target",
     "target",
     "json-into",
+    "refuse",
     "state",
 ];
 

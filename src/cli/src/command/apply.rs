@@ -29,6 +29,7 @@ pub(super) fn run(
         let store = session.store("apply", &options.lock)?;
         return match saved(&session, &store, path) {
             Ok(plan) => {
+                approval::refuse(&session, &plan, &options.refuse)?;
                 for message in event_json::saved_plan(&plan) {
                     session.screen.message(&message);
                 }
@@ -119,10 +120,12 @@ fn fresh(
         store = take_up(session, arguments, &open, store)?;
     }
     let show_sensitive = arguments.planning.telling.show_sensitive;
-    let plan = planning::make(session, configuration, &store, &options, show_sensitive)?;
+    let manner = planning::Manner { show_sensitive, summary: false };
+    let plan = planning::make(session, configuration, &store, &options, manner)?;
     if !planning::has_work(&plan) {
         return Ok(Ready::Nothing(plan.mode, store));
     }
+    approval::refuse(session, &plan, &arguments.planning.refuse)?;
     approval::require(session, plan.mode, arguments.auto_approve)?;
     Ok(Ready::Perform(Box::new(plan), store))
 }
@@ -220,7 +223,7 @@ fn keep_next(session: &Session, mut next: Plan, diagnostics: &mut Diagnostics) {
     }
     match planning::save(&next, &stored, &path) {
         Ok(()) => {
-            planning::show(session, &next, false);
+            planning::show(session, &next, planning::Manner::default());
             session.screen.text(&format!("\nThe plan of the stage that was not started is in {NEXT_PLAN}. To perform it:\n    formwork apply {NEXT_PLAN}\n"));
         }
         Err(error) => diagnostics.push(planning::unwritable(&path, &error)),

@@ -1,9 +1,34 @@
 //! Asking before anything is done.
 
+use crate::arguments::Refusal;
 use crate::failure::Failure;
+use crate::render::attention;
 use crate::session::Session;
 use formwork_diagnostic::Diagnostic;
-use formwork_engine::RunMode;
+use formwork_engine::attention::Risk;
+use formwork_engine::{Plan, RunMode};
+
+/// Comes back when nothing in the plan is to be refused.
+pub(super) fn refuse(session: &Session, plan: &Plan, refused: &[Refusal]) -> Result<(), Failure> {
+    let is_refused = |risk: Risk| {
+        refused.contains(&match risk {
+            Risk::DataLoss => Refusal::DataLoss,
+            Risk::Disruption => Refusal::Disruption,
+        })
+    };
+    let found = attention::of_plan(plan, &session.schemas);
+    let found: Vec<String> = found
+        .iter()
+        .filter(|one| is_refused(one.risk))
+        .map(|one| format!("  {}: {}", one.address, one.words))
+        .collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    let detail = format!("The plan does what -refuse rules out:\n{}", found.join("\n"));
+    let diagnostic = Diagnostic::error("plan-refused", "Plan refused", detail);
+    Err(session.refused(diagnostic.hint("Change the configuration, or leave the risk out of -refuse.")))
+}
 
 /// Comes back when the plan on the screen may be performed.
 pub(super) fn require(session: &Session, mode: RunMode, auto_approve: bool) -> Result<(), Failure> {

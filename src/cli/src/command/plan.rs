@@ -1,8 +1,10 @@
 //! `plan`: what apply would do, shown and perhaps saved. Changes neither objects nor state.
 
+use super::approval;
 use crate::arguments::{Plan as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
-use crate::render::event_json;
+use crate::render::plan_text::summary;
+use crate::render::{attention, event_json, overview};
 use crate::session::Session;
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
@@ -23,9 +25,10 @@ pub(super) fn run(
     let configuration = session.configuration(variables)?;
     let store = session.store("plan", &planning.lock)?;
     let options = session.plan_options(planning, arguments.destroy)?;
-    let show_sensitive = planning.telling.show_sensitive;
+    let manner = Manner { show_sensitive: planning.telling.show_sensitive, summary: arguments.summary };
+    let refused = &planning.refuse;
     let planning = attempt(&session, &configuration, &store, &options)?;
-    let presented = present(&session, &configuration, &planning, show_sensitive);
+    let presented = present(&session, &configuration, &planning, manner);
     let plan = planning.plan;
     if let Err(failure) = presented {
         // What was planned until then can be looked at, though nobody can apply it.
@@ -44,7 +47,15 @@ pub(super) fn run(
         None if has_changes => say_unsaved(&session),
         None => {}
     }
+    approval::refuse(&session, &plan, refused)?;
     Ok(if arguments.detailed_exitcode && has_changes { Success::ChangesPresent } else { Success::Done })
+}
+
+/// How a plan is shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Manner {
+    pub(super) show_sensitive: bool,
+    pub(super) summary: bool,
 }
 
 /// Whether applying would do anything.
@@ -58,10 +69,10 @@ pub(super) fn make(
     configuration: &Configuration,
     store: &Store,
     options: &PlanOptions,
-    show_sensitive: bool,
+    manner: Manner,
 ) -> Result<Plan, Failure> {
     let planning = attempt(session, configuration, store, options)?;
-    present(session, configuration, &planning, show_sensitive)?;
+    present(session, configuration, &planning, manner)?;
     Ok(planning.plan)
 }
 
@@ -84,20 +95,31 @@ fn present(
     session: &Session,
     configuration: &Configuration,
     planning: &Planning,
-    show_sensitive: bool,
+    manner: Manner,
 ) -> Result<(), Failure> {
     if is_sound(session, configuration, &planning.plan) {
-        show(session, &planning.plan, show_sensitive);
+        show(session, &planning.plan, manner);
     }
     session.settle(&planning.diagnostics, &configuration.sources)
 }
 
 /// The plan, for whoever reads.
-pub(super) fn show(session: &Session, plan: &Plan, show_sensitive: bool) {
-    session.screen.text(&session.plan_text(show_sensitive).render(plan));
+pub(super) fn show(session: &Session, plan: &Plan, manner: Manner) {
+    session.screen.text(&if manner.summary {
+        short(session, plan)
+    } else {
+        session.plan_text(manner.show_sensitive).render(plan)
+    });
     for message in event_json::plan(plan) {
         session.screen.message(&message);
     }
+}
+
+/// A table, what deserves attention, and the sentence.
+pub(super) fn short(session: &Session, plan: &Plan) -> String {
+    let palette = session.terminal.layout.palette;
+    let attention = attention::text(&attention::of_plan(plan, &session.schemas), palette);
+    format!("{}{attention}\n{}\n", overview::table(plan), summary(plan, palette))
 }
 
 /// Writes a plan file that only its owner may read, whole or not at all.

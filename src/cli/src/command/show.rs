@@ -1,9 +1,12 @@
 //! `show`: the current state, a state file, or a saved plan.
 
+use super::plan as planning;
 use crate::arguments::{Lock, Show};
 use crate::failure::{Failure, Success};
+use crate::render::layout::Layout;
+use crate::render::overview;
 use crate::render::plan_json::PlanJson;
-use crate::render::plan_text::targets;
+use crate::render::plan_text::{PlanText, targets};
 use crate::render::state_text;
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
@@ -72,8 +75,15 @@ fn show_state(session: &Session, state: &State, arguments: &Show) {
 
 fn show_plan(session: &Session, plan: &Plan, state: Option<State>, arguments: &Show) {
     if !arguments.json {
-        let text = session.plan_text(arguments.in_clear).render(plan);
-        print(&format!("{}{text}", targets(plan)));
+        let text = session.plan_text(arguments.in_clear);
+        print(&if arguments.markdown {
+            let unpainted = PlanText { layout: Layout::for_files(), ..text };
+            overview::markdown(plan, &unpainted)
+        } else if arguments.summary {
+            planning::short(session, plan)
+        } else {
+            format!("{}{}", targets(plan), text.render(plan))
+        });
         return;
     }
     let (module, _) = formwork_lang::load(&MemorySource(plan.files.clone()), &mut Sources::new());

@@ -17,6 +17,11 @@ impl Layout {
     #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { palette: Palette::PLAIN, columns: DEFAULT_COLUMNS };
 
+    /// No colour and the default columns, wherever the output goes.
+    pub(crate) const fn for_files() -> Self {
+        Self { palette: Palette { colour: false }, columns: DEFAULT_COLUMNS }
+    }
+
     /// A line across, with an empty line before and after it.
     pub(crate) fn rule(&self) -> String {
         format!("\n{}\n", "─".repeat(self.columns.saturating_sub(1)))

@@ -1,6 +1,7 @@
 //! Everything a person or a tool reads: plans, states, events, diagnostics. Nothing here decides anything about
 //! resources, and nothing here writes to a terminal: it makes text and JSON.
 
+pub(crate) mod attention;
 mod check_json;
 mod configuration_json;
 pub(crate) mod diagnostic_json;
@@ -9,6 +10,7 @@ pub(crate) mod event_json;
 pub(crate) mod event_text;
 pub(crate) mod function_json;
 pub(crate) mod layout;
+pub(crate) mod overview;
 pub(crate) mod palette;
 mod plan_header;
 pub(crate) mod plan_json;

@@ -1,5 +1,6 @@
 //! A plan as JSON for tools: format 1.2.
 
+use super::attention;
 use super::check_json;
 use super::configuration_json;
 use super::plan_text::{Place, order, place};
@@ -7,7 +8,7 @@ use super::schemas::Schemas;
 use super::state_json::{self, ShownObject, ShownOutput, ShownState};
 use super::value_json::{known, sensitive, unknown};
 use formwork_engine::model::RelevantAttribute;
-use formwork_engine::{Action, Change, OutputChange, Plan, RunMode, Stage};
+use formwork_engine::{Action, ActionReason, Change, OutputChange, Plan, RunMode, Stage};
 use formwork_lang::Module;
 use formwork_state::{Address, BlockAddress, Mode, ProviderAddress};
 use formwork_value::{MarkKind, Path, PathStep, Value};
@@ -60,6 +61,10 @@ impl PlanJson<'_> {
         put("output_changes", output_changes(&plan.outputs));
         put("checks", check_json::checks(&plan.checks));
         put("relevant_attributes", relevant(plan));
+        let attention = attention::of_plan(plan, self.schemas);
+        if !attention.is_empty() {
+            put(OURS, json!({"attention": attention}));
+        }
         if !self.prior.is_empty() {
             put("prior_state", self.prior.to_json(self.language_version));
         }
@@ -197,7 +202,9 @@ fn change(change: &Change) -> Json {
     if let Some(previous) = change.previous_address.as_ref().filter(|previous| **previous != change.address) {
         out["previous_address"] = json!(previous.to_string());
     }
-    if let Some(reason) = change.reason {
+    // Others know no such reason; what they know of it is that the object is replaced.
+    let is_ours = change.reason == Some(ActionReason::ReplaceBecauseContainerReplaced);
+    if let Some(reason) = change.reason.filter(|_| !is_ours) {
         out["action_reason"] = json!(reason);
     }
     let mut inner = sides(change.action, &change.before, &change.after);
@@ -210,6 +217,9 @@ fn change(change: &Change) -> Json {
     out["change"] = inner;
     if !change.causes.is_empty() {
         out[OURS] = json!({"causes": change.causes});
+    }
+    if is_ours {
+        out[OURS]["reason"] = json!(change.reason);
     }
     out
 }

@@ -1,5 +1,6 @@
 //! A plan as people read it, in OpenTofu's layout, with what only Formwork has beside it: recovery and later stages.
 
+use super::attention;
 use super::diff::{Change as Sides, Diff, Matcher, Options, Verdict, block, dynamic, identifier};
 use super::layout::Layout;
 use super::palette::{Look, Palette};
@@ -52,6 +53,7 @@ impl PlanText<'_> {
         self.legend(&mut out, &shown.changes);
         self.changes(&mut out, plan, &shown.changes);
         self.stages(&mut out, &plan.stages);
+        out.push_str(&attention::text(&attention::of_plan(plan, self.schemas), self.layout.palette));
         if !shown.changes.is_empty() {
             let _ = writeln!(out, "\n{}", summary(plan, self.layout.palette));
         }
@@ -167,6 +169,11 @@ impl PlanText<'_> {
         for change in changes {
             let _ = writeln!(out, "\n{}", self.change(change, Cause::Plan));
         }
+    }
+
+    /// One object as the plan shows it.
+    pub(crate) fn planned(&self, change: &Change) -> String {
+        self.change(change, Cause::Plan)
     }
 
     /// One object: its comment, its header line, its attributes.

@@ -163,3 +163,50 @@ output "label" { value = terraform_data.x.output }
     world.destroy();
     assert!(world.addresses().is_empty());
 }
+
+/// They are called while planning, as soon as their arguments are known.
+#[test]
+fn functions_of_providers_are_called() {
+    let mut world = World::new(
+        r#"
+terraform {
+  required_providers {
+    tf = { source = "terraform.io/builtin/terraform" }
+  }
+}
+
+resource "terraform_data" "x" { input = provider::tf::encode_expr([1, "a"]) }
+
+output "known" {
+  value = provider::terraform::encode_tfvars({ b = true, a = 1 })
+}
+
+output "later" {
+  value = provider::tf::encode_expr(terraform_data.x.id)
+}
+"#,
+    );
+    let plan = world.plan();
+    let after = |name: &str| {
+        plan.outputs.iter().find(|output| output.name == name).map(|output| output.after.clone())
+    };
+    assert_eq!(after("known"), Some(formwork_value::Value::from("a = 1\nb = true\n")));
+    assert!(after("later").is_some_and(|value| !value.is_known()));
+    world.apply();
+    let later: String = serde_json::from_str(world.folded().state.outputs["later"].value.get()).unwrap();
+    assert!(later.starts_with('"') && later.len() > 10, "{later}");
+    for (call, expected) in [
+        ("provider::tf::nope(1)", "has no function named \"nope\""),
+        ("provider::other::nope(1)", "has no function named \"nope\""),
+        ("provider::tf::encode_expr()", "\"value\" is missing"),
+        ("provider::tf::encode_expr(1, 2)", "only 1 argument(s)"),
+        ("provider::tf::encode_tfvars(\"x\")", "must be an object"),
+    ] {
+        let mut world = World::new("");
+        world.main(&format!(
+            "terraform {{\n  required_providers {{\n    tf = {{ source = \"terraform.io/builtin/terraform\" }}\n  }}\n}}\noutput \"x\" {{\n  value = {call}\n}}\n"
+        ));
+        let error = world.plan_mode(formwork_engine::model::RunMode::Normal).unwrap_err();
+        assert!(error.contains(expected), "{call}: {error}");
+    }
+}

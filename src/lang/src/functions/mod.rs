@@ -228,8 +228,6 @@ mod json;
 mod marks_tests;
 mod network;
 mod numeric;
-#[cfg(test)]
-mod page_tests;
 mod pattern;
 mod secret;
 mod sequence;

@@ -14,8 +14,6 @@ mod encryption;
 mod file_tests;
 mod files;
 mod merge;
-#[cfg(test)]
-mod page_tests;
 mod provisioner;
 mod refactor;
 mod resource;

@@ -1,9 +1,12 @@
-//! `docs/language.md` says of blocks what the loader takes: each word of the language is tried in each block, as an
-//! argument and as a block. `FORMWORK_WRITE_DOCS=1 cargo test -p formwork-lang` writes the page.
+//! `docs/language.md` says of blocks and functions what the program takes: each word of the language is tried in each
+//! block, as an argument and as a block, and functions come from their table.
+//! `FORMWORK_WRITE_DOCS=1 cargo test -p formwork-lang page` writes the page.
 
+use crate::functions::{Origin, Signature, SignatureParameter, origin, signatures};
 use crate::load;
 use crate::source::MemorySource;
 use formwork_diagnostic::Sources;
+use formwork_value::Type;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -134,7 +137,7 @@ fn listed(words: impl Iterator<Item = &'static str>) -> String {
     if words.is_empty() { "—".to_owned() } else { words.join(", ") }
 }
 
-fn table() -> String {
+fn blocks() -> String {
     let mut out = String::from("| block | arguments | blocks in it |\n| --- | --- | --- |\n");
     for (name, before, after) in CLOSED {
         let arguments =
@@ -149,21 +152,55 @@ fn table() -> String {
     out
 }
 
+fn parameter(parameter: &SignatureParameter) -> String {
+    format!("{}: {}", parameter.name, parameter.value_type)
+}
+
+fn signature(function: &Signature) -> String {
+    let mut parameters: Vec<String> = function.parameters.iter().map(parameter).collect();
+    parameters.extend(function.variadic.iter().map(|rest| format!("{}...", parameter(rest))));
+    let result = match &function.return_type {
+        Type::Dynamic => String::new(),
+        other => format!(" → {other}"),
+    };
+    format!("{}({}){result}", function.name, parameters.join(", "))
+}
+
+fn functions() -> String {
+    let mut out = String::from("| function | what it does | known from |\n| --- | --- | --- |\n");
+    for function in signatures() {
+        let origin = match origin(function.name) {
+            Origin::Common => "both",
+            Origin::OpenTofu => "OpenTofu",
+            Origin::OpenTofu113 => "OpenTofu 1.13",
+            Origin::Formwork => "here",
+        };
+        // The sentence begins with the name, which stands beside it already.
+        let words = function.description.split_once("` ").map_or("", |(_, words)| words);
+        let _ = writeln!(out, "| `{}` | {words} | {origin} |", signature(&function));
+    }
+    out
+}
+
+/// The page with one of its tables as it should be.
+fn with_table(page: &str, name: &str, table: &str) -> String {
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = page.split_once(&open).unwrap();
+    let (_, after) = rest.split_once(&close).unwrap();
+    format!("{before}{open}{table}{close}{after}")
+}
+
 #[test]
-fn the_page_lists_the_blocks_there_are() {
-    const OPENING: &str = "<!-- blocks -->\n";
-    const CLOSING: &str = "<!-- /blocks -->";
+fn the_page_lists_the_blocks_and_functions_there_are() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/language.md");
     let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(OPENING).unwrap();
-    let (written, after) = rest.split_once(CLOSING).unwrap();
-    let wanted = table();
-    if written == wanted {
+    let wanted = with_table(&with_table(&page, "blocks", &blocks()), "functions", &functions());
+    if page == wanted {
         return;
     }
     assert!(
         std::env::var_os("FORMWORK_WRITE_DOCS").is_some(),
         "docs/language.md is stale: run the test with FORMWORK_WRITE_DOCS=1"
     );
-    std::fs::write(&path, format!("{before}{OPENING}{wanted}{CLOSING}{after}")).unwrap();
+    std::fs::write(&path, wanted).unwrap();
 }
