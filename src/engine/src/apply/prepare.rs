@@ -118,6 +118,7 @@ impl Applier<'_> {
             NodeKind::Local(name) => format!("local.{name}"),
             NodeKind::Output(name) => format!("output.{name}"),
             NodeKind::Call(name) => format!("module.{name}"),
+            NodeKind::Check(name) => format!("check.{name}"),
             NodeKind::Resource(_) | NodeKind::Provider(..) => self.graph.name(node),
         };
         ArcStr::from(format!("{prefix}{name}"))
@@ -132,7 +133,7 @@ impl Applier<'_> {
         let mut edges = BTreeMap::new();
         for id in &self.graph.order {
             let node = self.graph.node(*id);
-            if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..)) {
+            if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..) | NodeKind::Check(_)) {
                 continue;
             }
             for row in 0..ordinal(self.evaluator.row_count(node.module)) {

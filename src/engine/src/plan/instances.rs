@@ -39,6 +39,7 @@ pub struct PlannedRow {
 pub(super) struct Row {
     pub(super) address: Address,
     pub(super) repetition: RowRepetition,
+    pub(super) provider: Rc<ProviderNode>,
     pub(super) configuration: Value,
     pub(super) marks: Vec<(Path, Marks)>,
     pub(super) reads: Vec<Read>,
@@ -60,7 +61,6 @@ pub(super) struct BlockWork {
     pub(super) node: NodeId,
     pub(super) row: u32,
     pub(super) kind: Rc<Kind>,
-    pub(super) provider: Rc<ProviderNode>,
     pub(super) expansion: Rc<Expansion>,
     pub(super) rows: Vec<Row>,
 }
@@ -90,12 +90,11 @@ impl Planner<'_> {
         let provider_node = self.graph.node(node).provider?;
         let address = self.graph.node(provider_node).provider_address.as_ref()?;
         let kind = self.connections.kind(&address.provider, mode_of(resource.mode), &resource.type_name)?;
-        let provider = self.providers.borrow().get(&provider_node).cloned()?;
         let is_deferred = self.deferred_nodes.borrow().contains(&node)
             || self.deferred_nodes.borrow().contains(&provider_node);
         if is_deferred {
             self.deferred_nodes.borrow_mut().insert(node);
-            self.defer_block(node, row, &kind, &provider);
+            self.defer_block(node, row, &kind, &self.any_provider_of(node)?);
             return None;
         }
         let expansion = self.evaluator.expansion(node, row);
@@ -107,12 +106,21 @@ impl Planner<'_> {
             resource.type_name.clone(),
             resource.name.clone(),
         );
-        let rows = expansion
+        // An instance whose provider cannot be said is left out; why has been reported.
+        let (kept, rows): (Vec<_>, Vec<Row>) = expansion
             .rows
             .iter()
-            .map(|(key, repetition)| self.prepare_row(node, row, &block, key, repetition.clone(), &kind))
-            .collect();
-        Some(BlockWork { node, row, kind, provider, expansion, rows })
+            .filter_map(|(key, repetition)| {
+                let row = self.prepare_row(node, row, &block, key, repetition.clone(), &kind)?;
+                Some(((key.clone(), repetition.clone()), row))
+            })
+            .unzip();
+        let expansion = if kept.len() == expansion.rows.len() {
+            expansion
+        } else {
+            Rc::new(Expansion { repetition: expansion.repetition, rows: kept })
+        };
+        Some(BlockWork { node, row, kind, expansion, rows })
     }
 
     fn prepare_row(
@@ -123,7 +131,8 @@ impl Planner<'_> {
         key: &Key,
         repetition: RowRepetition,
         kind: &Kind,
-    ) -> Row {
+    ) -> Option<Row> {
+        let provider = self.provider_of(node, row, &repetition)?;
         let resource = self.graph.resource(node);
         let address = block.instance(key.clone());
         let scope = self.evaluator.scope(self.graph.node(node).module, row, repetition.clone());
@@ -160,7 +169,7 @@ impl Planner<'_> {
             .open_run
             .is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
-        Row { address, repetition, configuration, marks, reads, prior, outcome }
+        Some(Row { address, repetition, provider, configuration, marks, reads, prior, outcome })
     }
 
     /// Asks the provider's own checks of one configuration, which need no target.
@@ -190,8 +199,8 @@ impl Planner<'_> {
     async fn ask_plans(&self, mut blocks: Vec<BlockWork>) -> Vec<BlockWork> {
         let mut jobs = Vec::new();
         for (block_at, block) in blocks.iter().enumerate() {
-            let Some(connection) = &block.provider.connection else { continue };
             for (row_at, row) in block.rows.iter().enumerate() {
+                let Some(connection) = &row.provider.connection else { continue };
                 if matches!(row.outcome, Outcome::Asked(_)) {
                     let request = self.plan_request(block, row, false);
                     jobs.push((block_at, row_at, connection.clone(), request));
@@ -205,7 +214,7 @@ impl Planner<'_> {
             let outcome = self.take_plan(&block.rows[row_at], &block.kind, answer);
             block.rows[row_at].outcome = outcome;
             let (block, row) = (&blocks[block_at], &blocks[block_at].rows[row_at]);
-            if let (true, Some(connection)) = (is_replace(row), &block.provider.connection) {
+            if let (true, Some(connection)) = (is_replace(row), &row.provider.connection) {
                 again.push((block_at, row_at, connection.clone(), self.plan_request(block, row, true)));
             }
         }
@@ -437,7 +446,7 @@ impl Planner<'_> {
             address: row.address.clone(),
             deposed: None,
             previous_address: None,
-            provider: block.provider.address.clone(),
+            provider: row.provider.address.clone(),
             action,
             reason,
             before,

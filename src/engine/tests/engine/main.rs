@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod quickstart;
+mod language;
 mod recovery;
 mod spine;
 mod world;
