@@ -103,10 +103,14 @@ impl Session {
 
     /// The module tree of the working directory, checked; warnings are shown.
     pub(crate) fn load(&self) -> Result<Configuration, Failure> {
-        let (configuration, mut diagnostics) = run::load(&self.files);
-        diagnostics.extend(unfollowed_backend(&configuration));
-        self.settle(&diagnostics, &configuration.sources)?;
+        let (configuration, found) = run::load(&self.files);
+        self.settle_loaded(&configuration, found)?;
         Ok(configuration)
+    }
+
+    fn settle_loaded(&self, configuration: &Configuration, mut found: Diagnostics) -> Result<(), Failure> {
+        found.extend(unfollowed_backend(configuration));
+        self.settle(&found, &configuration.sources)
     }
 
     /// The configuration with its variables decided.
@@ -119,7 +123,12 @@ impl Session {
         &self,
         arguments: &[VariableArgument],
     ) -> Result<(Configuration, Origins), Failure> {
-        let mut configuration = self.load()?;
+        let (mut configuration, found) = run::load(&self.files);
+        // Which modules there are may depend on variables: then what was found is preliminary.
+        let is_preliminary = configuration.root.uses_variables;
+        if !is_preliminary {
+            self.settle_loaded(&configuration, found)?;
+        }
         let (mut given, mut diagnostics) =
             variables::gather(&mut configuration, std::env::vars(), arguments)?;
         if !diagnostics.has_errors() {
@@ -128,6 +137,12 @@ impl Session {
         }
         self.settle(&diagnostics, &configuration.sources)?;
         let origins = variables::origins(&given, &configuration.sources);
+        if is_preliminary {
+            let (again, found) = run::load_with(&self.files, Some(&configuration.variables));
+            self.settle_loaded(&again, found)?;
+            let (variables, defaulted) = (configuration.variables, configuration.defaulted);
+            configuration = Configuration { variables, defaulted, ..again };
+        }
         Ok((configuration, origins))
     }
 

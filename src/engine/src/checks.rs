@@ -1,9 +1,14 @@
 //! What conditions came to: of variables, outputs, resources and checks, as the state keeps it and tools read it.
 //!
-//! Invariant: what was not evaluated is unknown, never passed.
+//! Invariant: what was not evaluated is unknown, never passed. What fails in a `check` block is a warning and stops
+//! nothing.
 
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Checked, Evaluator, RowRepetition, RowScope};
 use crate::graph::{Graph, NodeId, NodeKind};
+use crate::ordinal::ordinal;
+use formwork_diagnostic::{Diagnostic, Diagnostics, Severity};
+use formwork_lang::Condition;
+use formwork_value::{Kind, MarkKind, Type, Value, convert};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -124,6 +129,7 @@ fn local_name(graph: &Graph, id: NodeId) -> String {
         NodeKind::Variable(name) => format!("var.{name}"),
         NodeKind::Output(name) => format!("output.{name}"),
         NodeKind::Resource(_) => graph.resource(id).subject().to_string(),
+        NodeKind::Check(name) => format!("check.{name}"),
         NodeKind::Local(_) | NodeKind::Call(_) | NodeKind::Provider(..) => graph.name(id),
     }
 }
@@ -140,8 +146,113 @@ fn kind_of(graph: &Graph, id: NodeId) -> Option<CheckKind> {
                 !lifecycle.preconditions.is_empty() || !lifecycle.postconditions.is_empty(),
             )
         }
+        NodeKind::Check(_) => Some(CheckKind::Check),
         NodeKind::Local(_) | NodeKind::Call(_) | NodeKind::Provider(..) => None,
     }
+}
+
+impl Evaluator<'_> {
+    /// Looks at conditions; whether none fails. Those whose value is unknown are left for later.
+    pub fn check_all(
+        &self,
+        conditions: &[Condition],
+        scope: &RowScope<'_, '_>,
+        checked: Checked<'_>,
+        summary: &str,
+    ) -> bool {
+        let is_block = matches!(self.graph.node(checked.node).kind, NodeKind::Check(_));
+        let mut all_hold = true;
+        for condition in conditions {
+            let (status, message, mut found) = self.check(condition, scope, is_block, summary);
+            if is_block {
+                found.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Warning);
+            }
+            self.report(found);
+            self.checks.borrow_mut().note(checked.node, checked.address, status, message);
+            all_hold &= matches!(status, CheckStatus::Pass | CheckStatus::Unknown);
+        }
+        all_hold
+    }
+
+    /// Looks at the assertions of every `check` block.
+    pub fn check_blocks(&self) {
+        for (node, kind) in (0..).map(NodeId).zip(self.graph.nodes.iter().map(|node| &node.kind)) {
+            let NodeKind::Check(name) = kind else { continue };
+            let module = self.graph.node(node).module;
+            let Some(check) = self.graph.module(module).checks.get(name) else { continue };
+            for row in 0..ordinal(self.row_count(module)) {
+                let address = self.address_in(module, row, &format!("check.{name}"));
+                let scope = self.scope(module, row, RowRepetition::default());
+                let checked = Checked { node, address: &address };
+                self.check_all(&check.asserts, &scope, checked, "Check block assertion failed");
+            }
+        }
+    }
+
+    fn check(
+        &self,
+        condition: &Condition,
+        scope: &RowScope<'_, '_>,
+        is_block: bool,
+        summary: &str,
+    ) -> (CheckStatus, Option<String>, Diagnostics) {
+        let (value, mut found) = condition.condition.evaluate(scope);
+        if found.has_errors() {
+            return (CheckStatus::Error, None, found);
+        }
+        let at = |diagnostic: Diagnostic| {
+            let values = condition.condition.values(scope);
+            let diagnostic = diagnostic.at(condition.condition.span());
+            values.into_iter().fold(diagnostic, |diagnostic, (name, says)| diagnostic.value(name, says))
+        };
+        let (value, _) = value.unmark();
+        let held = match convert(&value, &Type::Bool) {
+            Ok(held) if held.is_null() => Err("it is null, which is neither true nor false".to_owned()),
+            Ok(held) => Ok(held.as_bool()),
+            Err(error) => Err(error.message.clone()),
+        };
+        match held {
+            Ok(Some(true)) => (CheckStatus::Pass, None, found),
+            Ok(None) => {
+                if is_block && !self.is_applying.get() {
+                    let detail = "The condition could not be evaluated at this time, a result will be known when this plan is applied.";
+                    let summary = "Check block assertion known after apply";
+                    found.push(at(Diagnostic::warning("check-unknown", summary, detail)));
+                }
+                (CheckStatus::Unknown, None, found)
+            }
+            Ok(Some(false)) => {
+                let (text, more) = message(condition, scope);
+                found.append(more);
+                let diagnostic = at(Diagnostic::error("condition-failed", summary, text.clone()));
+                found.push(diagnostic.hint("Change the value, or the condition that refuses it."));
+                (CheckStatus::Fail, Some(text), found)
+            }
+            Err(reason) => {
+                let detail = format!("The condition must come out as true or false: {reason}.");
+                found.push(at(Diagnostic::error("invalid-condition", "Invalid condition result", detail)));
+                (CheckStatus::Error, None, found)
+            }
+        }
+    }
+}
+
+fn message(condition: &Condition, scope: &RowScope<'_, '_>) -> (String, Diagnostics) {
+    let (message, found) = condition.error_message.evaluate(scope);
+    let text = |value: &Value| convert(value, &Type::String).ok().and_then(|text| text.as_str().cloned());
+    let text = match message.kind() {
+        Kind::Marked(_, marks) if marks.has(MarkKind::Sensitive) => {
+            "The error message included a sensitive value, so it will not be displayed.".to_owned()
+        }
+        Kind::Marked(_, marks) if marks.has(MarkKind::Ephemeral) => {
+            "The error message included an ephemeral value, so it will not be displayed.".to_owned()
+        }
+        _ => match text(&message.unmark().0) {
+            Some(text) => text.trim().to_owned(),
+            None => "The condition is not met, and the error message is not known yet.".to_owned(),
+        },
+    };
+    (text, found)
 }
 
 /// Planned results with what apply found out since: what apply did not evaluate stays as it was planned.

@@ -3,7 +3,7 @@
 //! Invariant: a resource's cell is put in from outside (from the plan's walk, from state, from what apply made);
 //! everything else follows from expressions. Every read is noted, so that order comes from what was really read.
 
-use crate::checks::{CheckResult, CheckStatus, Checks};
+use crate::checks::{CheckResult, Checks};
 use crate::environment::ProviderSource;
 use crate::expand::Repeats;
 use crate::function_call;
@@ -12,7 +12,7 @@ use crate::misplaced::out_of_place;
 use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_lang::{Condition, Expression, Output, Query, Scope, Source, Subject, index_value};
+use formwork_lang::{Expression, Output, Query, Scope, Source, Subject, index_value};
 use formwork_state::{Key, ModuleInstance};
 use formwork_value::{Kind, Mark, MarkKind, Marks, Type, Value};
 use indexmap::IndexMap;
@@ -196,7 +196,7 @@ pub struct Evaluator<'a> {
     expansions: RefCell<FxHashMap<(NodeId, u32), Rc<Expansion>>>,
     missing_resources: Box<ResourceSource<'a>>,
     diagnostics: RefCell<Diagnostics>,
-    checks: RefCell<Checks>,
+    pub(crate) checks: RefCell<Checks>,
     /// Whether cells that hold an unknown are evaluated again when they are asked for.
     pub is_applying: Cell<bool>,
     is_validating: Cell<bool>,
@@ -268,7 +268,7 @@ impl<'a> Evaluator<'a> {
         self.diagnostics.take()
     }
 
-    fn report(&self, more: Diagnostics) {
+    pub(crate) fn report(&self, more: Diagnostics) {
         self.diagnostics.borrow_mut().append(more);
     }
 
@@ -387,7 +387,9 @@ impl<'a> Evaluator<'a> {
                 let reads = self.call_reads(node, row);
                 (Value::bool(true), reads)
             }
-            NodeKind::Resource(_) | NodeKind::Provider(..) => return NodeCell::nothing(),
+            NodeKind::Resource(_) | NodeKind::Provider(..) | NodeKind::Check(_) => {
+                return NodeCell::nothing();
+            }
         };
         NodeCell { value, reads: reads.into() }
     }
@@ -446,23 +448,6 @@ impl<'a> Evaluator<'a> {
         value
     }
 
-    /// Checks conditions; those whose value is unknown are left for later.
-    pub fn check_all(
-        &self,
-        conditions: &[Condition],
-        scope: &RowScope<'_, '_>,
-        checked: Checked<'_>,
-        summary: &str,
-    ) -> bool {
-        let mut all_hold = true;
-        for condition in conditions {
-            let (status, message) = self.check(condition, scope, summary);
-            all_hold &= status != CheckStatus::Fail;
-            self.checks.borrow_mut().note(checked.node, checked.address, status, message);
-        }
-        all_hold
-    }
-
     /// What conditions came to so far.
     pub fn check_results(&self) -> Vec<CheckResult> {
         self.checks.borrow().results(self)
@@ -473,40 +458,9 @@ impl<'a> Evaluator<'a> {
         self.module_rows.borrow()[module.0 as usize].iter().map(|row| row.address.to_string()).collect()
     }
 
-    fn address_in(&self, module: ModuleId, row: u32, name: &str) -> String {
+    pub(crate) fn address_in(&self, module: ModuleId, row: u32, name: &str) -> String {
         let module = &self.row(module, row).address;
         if module.is_root() { name.to_owned() } else { format!("{module}.{name}") }
-    }
-
-    fn check(
-        &self,
-        condition: &Condition,
-        scope: &RowScope<'_, '_>,
-        summary: &str,
-    ) -> (CheckStatus, Option<String>) {
-        let (held, found) = condition.condition.evaluate(scope);
-        let is_faulty = found.has_errors();
-        self.report(found);
-        let held = formwork_value::convert(&held, &Type::Bool).unwrap_or(held);
-        let (held, _) = held.unmark();
-        match held.as_bool() {
-            _ if is_faulty => return (CheckStatus::Error, None),
-            None => return (CheckStatus::Unknown, None),
-            Some(true) => return (CheckStatus::Pass, None),
-            Some(false) => {}
-        }
-        let message = self.evaluate(&condition.error_message, scope);
-        let text = match message.kind() {
-            Kind::String(text) => text.trim().to_owned(),
-            Kind::Marked(_, marks) if marks.has(MarkKind::Sensitive) => {
-                "The error message included a sensitive value, so it will not be displayed.".to_owned()
-            }
-            _ => "The condition is not met, and the error message is not known yet.".to_owned(),
-        };
-        let diagnostic =
-            Diagnostic::error("condition-failed", summary, text.clone()).at(condition.condition.span());
-        self.report(diagnostic.hint("Change the value, or the condition that refuses it.").into());
-        (CheckStatus::Fail, Some(text))
     }
 
     /// The instances of a call or resource block in one module instance.
@@ -530,6 +484,10 @@ impl<'a> Evaluator<'a> {
         match &self.graph.node(node).kind {
             NodeKind::Call(_) => self.graph.call(node).map_or_else(Repeats::default, Repeats::of_call),
             NodeKind::Resource(_) => Repeats::of_resource(self.graph.resource(node)),
+            NodeKind::Provider(..) => Repeats {
+                for_each: self.graph.provider_block(node).and_then(|block| block.for_each.as_ref()),
+                ..Repeats::default()
+            },
             _ => Repeats::default(),
         }
     }

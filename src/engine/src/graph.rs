@@ -8,8 +8,8 @@ use crate::ordinal::ordinal;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_lang::{
-    Expression, Local, Mode, Module, ModuleCall, Output, ProviderBlock, Reference, Resource, Subject,
-    TraversalStep, Variable,
+    Expression, Local, Mode, Module, ModuleCall, Output, ProviderBlock, ProviderReference, Reference,
+    Resource, Subject, TraversalStep, Variable,
 };
 use formwork_state::{ProviderAddress, ProviderConfigAddress};
 use petgraph::algo::kosaraju_scc;
@@ -40,6 +40,8 @@ pub enum NodeKind {
     Resource(usize),
     /// A provider configuration: local name and alias.
     Provider(ArcStr, Option<ArcStr>),
+    /// A `check` block: its assertions.
+    Check(ArcStr),
 }
 
 /// One node.
@@ -53,8 +55,29 @@ pub struct Node {
     pub reads: Vec<NodeId>,
     /// For a resource: its provider configuration's node.
     pub provider: Option<NodeId>,
+    /// For a resource whose provider configuration has instances: which of them.
+    pub provider_key: Option<ProviderKey>,
     /// For a provider configuration: its address.
     pub provider_address: Option<ProviderConfigAddress>,
+}
+
+/// Which instance of a provider configuration, as it is written.
+#[derive(Debug, Clone)]
+pub struct ProviderKey {
+    /// How many modules further out it is written than the resource.
+    pub levels: u32,
+    /// The key.
+    pub expression: Expression,
+}
+
+/// A provider configuration as somebody asks for it.
+struct Wanted {
+    name: ArcStr,
+    alias: Option<ArcStr>,
+    key: Option<ProviderKey>,
+    span: Span,
+    /// How many modules further out it is asked for than the resource stands.
+    levels: u32,
 }
 
 /// One module of the tree.
@@ -222,6 +245,9 @@ impl Graph {
             self.resource_index
                 .insert((id, resource.mode, resource.type_name.clone(), resource.name.clone()), node);
         }
+        for name in module.checks.keys() {
+            self.add(id, NodeKind::Check(name.clone()));
+        }
         for (name, call) in &module.calls {
             let node = self.add(id, NodeKind::Call(name.clone()));
             let child = self.add_module(&call.module, Some((id, node)));
@@ -261,7 +287,14 @@ impl Graph {
     fn add(&mut self, module: ModuleId, kind: NodeKind) -> NodeId {
         let id = NodeId(ordinal(self.nodes.len()));
         self.by_key.insert((module, kind.clone()), id);
-        self.nodes.push(Node { module, kind, reads: Vec::new(), provider: None, provider_address: None });
+        self.nodes.push(Node {
+            module,
+            kind,
+            reads: Vec::new(),
+            provider: None,
+            provider_key: None,
+            provider_address: None,
+        });
         id
     }
 
@@ -271,10 +304,16 @@ impl Graph {
         if let Some((_, call)) = self.modules[module.0 as usize].parent {
             reads.push(call);
         }
-        if let NodeKind::Resource(_) = self.node(node).kind {
-            let provider = self.provider_of(node, diagnostics);
-            self.nodes[node.0 as usize].provider = provider;
-            reads.extend(provider);
+        if let NodeKind::Resource(_) = self.node(node).kind
+            && let Some((provider, key)) = self.provider_of(node, diagnostics)
+        {
+            if let Some(key) = &key {
+                let outer = self.module_above(module, key.levels);
+                self.push_targets(outer, key.expression.references(), &mut reads);
+            }
+            self.nodes[node.0 as usize].provider = Some(provider);
+            self.nodes[node.0 as usize].provider_key = key;
+            reads.push(provider);
         }
         if let NodeKind::Provider(name, alias) = self.node(node).kind.clone() {
             self.nodes[node.0 as usize].provider_address =
@@ -344,66 +383,136 @@ impl Graph {
                 call.depends_on.iter().for_each(visit);
             }
             NodeKind::Resource(_) => visit_resource(self.resource(id), visit),
+            NodeKind::Check(name) => {
+                let check = self.module(self.node(id).module).checks.get(name);
+                for condition in check.iter().flat_map(|check| &check.asserts) {
+                    expression(&condition.condition);
+                    expression(&condition.error_message);
+                }
+            }
             NodeKind::Provider(..) => {
                 if let Some(block) = self.provider_block(id) {
+                    block.for_each.iter().for_each(&mut expression);
                     block.body.references().into_iter().for_each(visit);
                 }
             }
         }
     }
 
+    /// The module so many calls further out.
+    fn module_above(&self, module: ModuleId, levels: u32) -> ModuleId {
+        let out = |at: ModuleId| self.modules[at.0 as usize].parent.map_or(at, |(parent, _)| parent);
+        (0..levels).fold(module, |at, _| out(at))
+    }
+
     /// The provider configuration of a resource: named, declared here, passed in, inherited, or implied at the root.
-    fn provider_of(&mut self, id: NodeId, diagnostics: &mut Diagnostics) -> Option<NodeId> {
+    fn provider_of(
+        &mut self,
+        id: NodeId,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<(NodeId, Option<ProviderKey>)> {
         let module = self.node(id).module;
         let resource = self.resource(id);
-        let (name, alias, span) = match &resource.provider {
-            Some(reference) => (reference.name.clone(), reference.alias.clone(), reference.span),
-            None => (implied_provider(&resource.type_name), None, resource.span),
+        let is_named = resource.provider.is_some();
+        let wanted = match resource.provider.clone() {
+            Some(reference) => Wanted {
+                name: reference.name,
+                alias: reference.alias,
+                key: reference.key.map(|expression| ProviderKey { levels: 0, expression }),
+                span: reference.span,
+                levels: 0,
+            },
+            None => Wanted {
+                name: implied_provider(&resource.type_name),
+                alias: None,
+                key: None,
+                span: resource.span,
+                levels: 0,
+            },
         };
-        let is_builtin = name == "terraform" && resource.provider.is_none();
-        if is_builtin && self.find(module, NodeKind::Provider(name.clone(), None)).is_none() {
-            return Some(self.implied_at_root(&name));
+        let is_builtin = wanted.name == "terraform" && !is_named;
+        if is_builtin && self.find(module, NodeKind::Provider(wanted.name.clone(), None)).is_none() {
+            return Some((self.implied_at_root(&wanted.name), None));
         }
-        self.resolve_provider(module, &name, alias.as_ref(), span, diagnostics)
+        self.resolve_provider(module, wanted, diagnostics)
     }
 
     fn resolve_provider(
         &mut self,
         module: ModuleId,
-        name: &ArcStr,
-        alias: Option<&ArcStr>,
-        span: Span,
+        wanted: Wanted,
         diagnostics: &mut Diagnostics,
-    ) -> Option<NodeId> {
-        if let Some(found) = self.find(module, NodeKind::Provider(name.clone(), alias.cloned())) {
-            return Some(found);
+    ) -> Option<(NodeId, Option<ProviderKey>)> {
+        let Wanted { name, alias, key, span, levels } = wanted;
+        if let Some(found) = self.find(module, NodeKind::Provider(name.clone(), alias.clone())) {
+            if let Some(diagnostic) = self.mismatched_key(found, key.as_ref(), span) {
+                diagnostics.push(diagnostic);
+                return None;
+            }
+            return Some((found, key));
         }
         let Some((parent, call)) = self.modules[module.0 as usize].parent else {
             if let Some(alias) = alias {
-                diagnostics.push(self.missing_provider(module, name, alias, span));
+                diagnostics.push(self.missing_provider(module, &name, &alias, span));
                 return None;
             }
-            return Some(self.implied_at_root(name));
+            return Some((self.implied_at_root(&name), key));
         };
+        let levels = levels + 1;
         let passed = self.call(call).and_then(|call| {
-            let found = call
-                .providers
-                .iter()
-                .find(|(inside, _)| inside.name == *name && inside.alias.as_ref() == alias);
-            found.map(|(_, outside)| (outside.name.clone(), outside.alias.clone(), outside.span))
+            let is_it = |inside: &ProviderReference| inside.name == name && inside.alias == alias;
+            call.providers.iter().find(|(inside, _)| is_it(inside)).map(|(_, outside)| outside.clone())
         });
-        match passed {
-            Some((name, alias, span)) => {
-                self.resolve_provider(parent, &name, alias.as_ref(), span, diagnostics)
+        let outer = match (passed, alias) {
+            (Some(outside), _) => Wanted {
+                name: outside.name,
+                alias: outside.alias,
+                key: key.or(outside.key.map(|expression| ProviderKey { levels, expression })),
+                span: outside.span,
+                levels,
+            },
+            (None, None) => {
+                Wanted { name: self.local_name_in(parent, module, &name), alias: None, key, span, levels }
             }
-            None if alias.is_none() => {
-                let outer = self.local_name_in(parent, module, name);
-                self.resolve_provider(parent, &outer, None, span, diagnostics)
+            (None, Some(alias)) => {
+                diagnostics.push(self.missing_provider(module, &name, &alias, span));
+                return None;
             }
-            None => {
-                diagnostics.push(self.missing_provider(module, name, alias.map_or("", |alias| alias), span));
-                None
+        };
+        self.resolve_provider(parent, outer, diagnostics)
+    }
+
+    /// Whoever names a configuration that has instances names one of them, and nobody else does.
+    fn mismatched_key(&self, provider: NodeId, key: Option<&ProviderKey>, span: Span) -> Option<Diagnostic> {
+        let has_instances = self.provider_block(provider).is_some_and(|block| block.for_each.is_some());
+        let name = self.name(provider);
+        let name = name.rsplit_once("provider.").map_or(name.as_str(), |(_, name)| name);
+        match (has_instances, key) {
+            (true, None) => {
+                let detail = format!(
+                    "The provider configuration {name} has for_each, so one of its instances must be named."
+                );
+                let diagnostic =
+                    Diagnostic::error("provider-instance", "Provider instance key required", detail);
+                Some(
+                    diagnostic
+                        .at(span)
+                        .hint(format!("Write {name}[KEY], with each.key or a text as the key.")),
+                )
             }
+            (false, Some(key)) => {
+                let detail = format!(
+                    "The provider configuration {name} is one: it has no for_each, so no instance of it can be named."
+                );
+                let diagnostic =
+                    Diagnostic::error("provider-instance", "Unexpected provider instance key", detail);
+                Some(
+                    diagnostic
+                        .at(key.expression.span())
+                        .hint("Leave the key out, or give the provider block for_each."),
+                )
+            }
+            _ => None,
         }
     }
 
@@ -523,6 +632,7 @@ impl Graph {
             NodeKind::Output(name) => format!("{prefix}output.{name}"),
             NodeKind::Call(name) => format!("{prefix}module.{name}"),
             NodeKind::Resource(_) => format!("{prefix}{}", self.resource(id).subject()),
+            NodeKind::Check(name) => format!("{prefix}check.{name}"),
             NodeKind::Provider(name, None) => format!("{prefix}provider.{name}"),
             NodeKind::Provider(name, Some(alias)) => format!("{prefix}provider.{name}.{alias}"),
         }
@@ -537,6 +647,9 @@ impl Graph {
             NodeKind::Call(_) => self.call(id).map(|call| call.span),
             NodeKind::Resource(_) => Some(self.resource(id).span),
             NodeKind::Provider(..) => self.provider_block(id).map(|block| block.span),
+            NodeKind::Check(name) => {
+                self.module(self.node(id).module).checks.get(name).map(|check| check.span)
+            }
         }
     }
 

@@ -100,11 +100,8 @@ impl Order<'_, '_> {
     fn wait_for_reads(&mut self) {
         let planner = self.planner;
         for ((node, _), rows) in planner.rows.borrow().iter() {
-            let provider = planner
-                .graph
-                .node(*node)
-                .provider
-                .and_then(|id| planner.providers.borrow().get(&id).cloned());
+            // Instances of one configuration are written once, so they read the same.
+            let provider = planner.any_provider_of(*node);
             for row in rows.iter() {
                 let Some(make) = row.change.and_then(|change| self.make[change as usize]) else { continue };
                 let provider_reads = provider.iter().flat_map(|provider| provider.reads.iter());

@@ -63,9 +63,17 @@ pub struct PlanOptions {
 
 /// Loads a module tree. `variables` stay undecided: see [`decide_variables`].
 pub fn load(files: &Arc<dyn Source>) -> (Configuration, Diagnostics) {
+    load_with(files, None)
+}
+
+/// Loads a module tree whose shape may depend on variables that are decided: see [`Module::uses_variables`].
+pub fn load_with(
+    files: &Arc<dyn Source>,
+    variables: Option<&IndexMap<ArcStr, Value>>,
+) -> (Configuration, Diagnostics) {
     let recording = RecordingSource::new(files.as_ref());
     let mut sources = Sources::new();
-    let (root, diagnostics) = formwork_lang::load(&recording, &mut sources);
+    let (root, diagnostics) = formwork_lang::load_with(&recording, &mut sources, variables);
     let recorded = recording.recorded().0;
     let configuration = Configuration {
         root,
@@ -320,9 +328,10 @@ fn finished_steps(store: &Store) -> BTreeSet<u32> {
 /// Loads the configuration that a plan carries.
 fn recorded_configuration(plan: &Plan) -> (Configuration, Diagnostics) {
     let files: Arc<dyn Source> = Arc::new(MemorySource(plan.files.clone()));
-    let (mut configuration, diagnostics) = load(&files);
-    configuration.variables =
+    let variables =
         plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
+    let (mut configuration, diagnostics) = load_with(&files, Some(&variables));
+    configuration.variables = variables;
     configuration.defaulted = plan
         .variables
         .iter()

@@ -4,7 +4,7 @@
 //! configuration another meaning. Whoever builds the engine's part of a construct takes its row away.
 
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
-use formwork_lang::{Expression, Mode, Module, ProviderReference, Resource};
+use formwork_lang::{Mode, Module, Resource};
 use std::sync::Arc;
 
 /// A construct: what messages call it, what is lost without it, and where a module has it.
@@ -15,11 +15,6 @@ struct Row {
 }
 
 const TABLE: &[Row] = &[
-    Row {
-        construct: "check blocks",
-        meaning: "without them, what they assert would not be looked at",
-        places: |module| module.checks.values().map(|one| one.span).collect(),
-    },
     Row {
         construct: "ephemeral resources",
         meaning: "without them, what they open would be missing",
@@ -32,23 +27,6 @@ const TABLE: &[Row] = &[
             let removed = module.removed.iter().flat_map(|one| &one.provisioners);
             let resources = module.resources.iter().flat_map(|one| &one.provisioners);
             resources.chain(removed).map(|one| one.span).collect()
-        },
-    },
-    Row {
-        construct: "for_each of provider blocks",
-        meaning: "without it, there would be no instances to choose from",
-        places: |module| {
-            module.providers.iter().filter_map(|one| one.for_each.as_ref()).map(Expression::span).collect()
-        },
-    },
-    Row {
-        construct: "instances of a provider configuration",
-        meaning: "without them, objects would be looked for in the wrong place",
-        places: |module| {
-            let has_key = |one: &&ProviderReference| one.key.is_some();
-            let resources = module.resources.iter().filter_map(|one| one.provider.as_ref());
-            let calls = module.calls.values().flat_map(|call| call.providers.iter().map(|(_, one)| one));
-            resources.chain(calls).filter(has_key).map(|one| one.span).collect()
         },
     },
     Row {

@@ -54,6 +54,11 @@ pub fn decide(
             diagnostics.push(missing(variable));
             continue;
         }
+        if let (Some(message), Some(one)) = (&variable.deprecated, one) {
+            let detail = format!("{message} A value was given by {}.", one.origin);
+            let diagnostic = Diagnostic::warning("deprecated", "Variable is deprecated", detail);
+            diagnostics.push(diagnostic.at(span.unwrap_or(variable.span)));
+        }
         let (value, found) = settle(variable, value, span);
         let from = one.map(|one| one.origin.as_str());
         diagnostics.extend(found.into_iter().map(|mut one| {

@@ -65,6 +65,11 @@ impl Expression {
         self.evaluate_with(scope, Vec::new())
     }
 
+    /// What its references stand for in a scope, each with the end of a sentence about it: `var.a`, `is 5`.
+    pub fn values(&self, scope: &dyn Scope) -> Vec<(String, String)> {
+        crate::evaluate::values_behind(self.node(), scope)
+    }
+
     /// Its value in a scope, with values for the local names that it was compiled with.
     pub fn evaluate_with(&self, scope: &dyn Scope, locals: Vec<Value>) -> (Value, Diagnostics) {
         crate::evaluate::evaluate(self.node(), scope, locals)

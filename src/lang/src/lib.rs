@@ -37,7 +37,7 @@ pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
 pub use format::format;
 pub use functions::Vocabulary;
-pub use load::load;
+pub use load::{load, load_with};
 pub use module::{
     BackendBlock, Check, Condition, Connection, Encryption, EncryptionPart, EncryptionTarget, IgnoreChanges,
     Import, ImportBy, Lifecycle, Local, Module, ModuleCall, Moved, Output, ProviderBlock, ProviderMeta,

@@ -54,6 +54,8 @@ pub struct Module {
     pub imports: Vec<Import>,
     /// Positions in `resources` by the hash of mode, type and name.
     pub(crate) resource_index: FxHashMap<u64, SmallVec<[usize; 1]>>,
+    /// Whether it depends on the values of the root module's variables which modules it calls.
+    pub uses_variables: bool,
     /// Whether something in it could not be read: nothing is to be called undeclared then.
     pub(crate) is_incomplete: bool,
 }

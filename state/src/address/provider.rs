@@ -1,5 +1,6 @@
 //! Addresses of providers and of their configurations.
 
+use super::Key;
 use super::parse::{AddressError, Cursor, serde_as_text, write_quoted};
 use crate::Name;
 use std::fmt;
@@ -124,6 +125,16 @@ impl ProviderConfigAddress {
     /// The default configuration in the root module.
     pub const fn root(provider: ProviderAddress) -> Self {
         Self { module_path: Vec::new(), provider, alias: None }
+    }
+
+    /// One instance of a configuration that has `for_each`.
+    #[must_use]
+    pub fn instance(&self, key: &Key) -> Self {
+        let alias = match (&self.alias, key) {
+            (alias, Key::None) => alias.clone(),
+            (alias, key) => Some(format!("{}{key}", alias.as_deref().unwrap_or_default()).into()),
+        };
+        Self { alias, ..self.clone() }
     }
 
     /// Whether it is one instance of a configuration, which a state file names at the instance.

@@ -86,7 +86,10 @@ fn show_plan(session: &Session, plan: &Plan, state: Option<State>, arguments: &S
         });
         return;
     }
-    let (module, _) = formwork_lang::load(&MemorySource(plan.files.clone()), &mut Sources::new());
+    let variables =
+        plan.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect();
+    let files = MemorySource(plan.files.clone());
+    let (module, _) = formwork_lang::load_with(&files, &mut Sources::new(), Some(&variables));
     let prior = session.shown_prior(plan, state.unwrap_or_default());
     let document = PlanJson {
         plan,

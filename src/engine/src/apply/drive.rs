@@ -251,7 +251,9 @@ impl Applier<'_> {
             id,
             elapsed_ms,
         });
-        self.check_result(act, &applied)
+        let end = self.check_result(act, &applied);
+        let is_made = !is_delete && act.key.deposed.is_none();
+        if is_made && !self.postconditions_hold(&act.key.address) { StepEnd::Failed } else { end }
     }
 
     fn count(&self, operation: Operation) {

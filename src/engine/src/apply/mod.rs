@@ -81,7 +81,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) configurations: RefCell<BTreeMap<String, Arc<serde_json::value::RawValue>>>,
     pub(crate) is_broken: Cell<bool>,
     pub(crate) create_before_destroy: rustc_hash::FxHashSet<NodeId>,
-    pub(crate) planned_connections: RefCell<FxHashMap<NodeId, PlannedConnection>>,
+    pub(crate) planned_connections:
+        RefCell<FxHashMap<formwork_state::ProviderConfigAddress, PlannedConnection>>,
 }
 
 /// A connection of what is made, with what its configuration read.
@@ -155,6 +156,9 @@ impl Applier<'_> {
             finished.extend(&run.finished_steps);
         }
         self.run_steps(&self.input.plan.steps, &finished, &blocked).await;
+        if self.input.plan.mode != crate::model::RunMode::Destroy && !self.applied.borrow().is_interrupted {
+            self.evaluator.check_blocks();
+        }
         self.record_ends().await;
     }
 

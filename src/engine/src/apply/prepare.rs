@@ -7,6 +7,7 @@ use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{Action, Plan, RunMode, Work};
 use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
 use crate::ordinal::ordinal;
+use crate::plan::evaluate_configuration;
 use crate::plan::mode_of;
 use arcstr::ArcStr;
 use formwork_state::{
@@ -120,6 +121,7 @@ impl Applier<'_> {
             NodeKind::Local(name) => format!("local.{name}"),
             NodeKind::Output(name) => format!("output.{name}"),
             NodeKind::Call(name) => format!("module.{name}"),
+            NodeKind::Check(name) => format!("check.{name}"),
             NodeKind::Resource(_) | NodeKind::Provider(..) => self.graph.name(node),
         };
         ArcStr::from(format!("{prefix}{name}"))
@@ -140,7 +142,7 @@ impl Applier<'_> {
         let mut edges = if self.reach.is_everything() { BTreeMap::new() } else { stored };
         for id in self.graph.order.iter().filter(|id| self.reach.has_node(**id)) {
             let node = self.graph.node(*id);
-            if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..)) {
+            if matches!(node.kind, NodeKind::Resource(_) | NodeKind::Provider(..) | NodeKind::Check(_)) {
                 continue;
             }
             for row in 0..ordinal(self.evaluator.row_count(node.module)) {
@@ -179,9 +181,21 @@ impl Applier<'_> {
             let mut reads = scope.into_reads();
             crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
             let provider = self.graph.node(node).provider;
-            let provider_reads = provider.map_or_else(Vec::new, |provider| {
-                crate::plan::evaluate_configuration(self.graph, provider, &self.evaluator, self.connections).1
-            });
+            let provider_reads =
+                provider.map_or_else(Vec::new, |provider| {
+                    let address = &change.provider;
+                    crate::plan::instance_repetition(self.graph, provider, address, &self.evaluator)
+                        .map_or_else(Vec::new, |repetition| {
+                            evaluate_configuration(
+                                self.graph,
+                                provider,
+                                repetition,
+                                &self.evaluator,
+                                self.connections,
+                            )
+                            .1
+                        })
+                });
             let object = Object {
                 edges: self.edges(&reads),
                 provider_edges: self.edges(&provider_reads),

@@ -105,7 +105,7 @@ impl Applier<'_> {
             self.prior_connection(&recipe.provider).await?
         } else {
             let provider = self.position(address).and_then(|(node, _, _)| self.graph.node(node).provider);
-            self.planned_connection(provider, address).await?.connection
+            self.planned_connection(provider, &recipe.provider, address).await?.connection
         };
         Ok(Act {
             key: intent.key.clone(),

@@ -3,10 +3,11 @@
 use super::drive::{Act, Start};
 use super::{Applier, PlannedConnection, StepEnd};
 use crate::connections::error_diagnostic;
+use crate::evaluate::Checked;
 use crate::event::Event;
 use crate::model::{Action, Change, Step, Work};
 use crate::objects::{PriorObject, StoredParts, decode_object, encode_object, shown_id};
-use crate::plan::evaluate_configuration;
+use crate::plan::{evaluate_configuration, instance_repetition};
 use crate::proposed::{completion_faults, proposed};
 use crate::recipe::{Packed, Recipe, paths_json, private_text};
 use crate::schema::Kind;
@@ -158,7 +159,28 @@ impl Applier<'_> {
         // Read again after a crash, so the record needs no intent; it rides on the next flush.
         drop(self.input.store.append(&Record::Refreshed { objects: vec![(key, Some(Arc::new(object)))] }));
         self.set_value(&change.address, value);
-        Ok(StepEnd::Done)
+        Ok(if self.postconditions_hold(&change.address) { StepEnd::Done } else { StepEnd::Failed })
+    }
+
+    /// Looks at the postconditions of an instance that stands; what does not hold is reported.
+    pub(super) fn postconditions_hold(&self, address: &formwork_state::Address) -> bool {
+        let Some((node, row, place)) = self.position(address) else { return true };
+        let postconditions = &self.graph.resource(node).lifecycle.postconditions;
+        if postconditions.is_empty() {
+            return true;
+        }
+        let expansion = self.evaluator.expansion(node, row);
+        let repetition =
+            expansion.rows.get(place as usize).map(|(_, repetition)| repetition.clone()).unwrap_or_default();
+        let mut scope = self.evaluator.scope(self.graph.node(node).module, row, repetition);
+        scope.self_value = self.evaluator.resource(node, row).values.borrow().get(place as usize).cloned();
+        let text = address.to_string();
+        let checked = Checked { node, address: &text };
+        let hold = self.evaluator.check_all(postconditions, &scope, checked, "Resource postcondition failed");
+        let mut found = self.evaluator.take_diagnostics();
+        found.iter_mut().for_each(|diagnostic| diagnostic.address = Some(text.clone()));
+        self.diagnostics.borrow_mut().append(found);
+        hold
     }
 
     /// Puts an instance's value where expressions find it.
@@ -190,6 +212,10 @@ impl Applier<'_> {
             expansion.rows.get(place as usize).map(|(_, repetition)| repetition.clone()).unwrap_or_default();
         let scope = self.evaluator.scope(graph_node.module, row, repetition);
         let (value, mut diagnostics) = resource.body.decode(&kind.decode, &scope);
+        let text = address.to_string();
+        let checked = Checked { node, address: &text };
+        let preconditions = &resource.lifecycle.preconditions;
+        self.evaluator.check_all(preconditions, &scope, checked, "Resource precondition failed");
         let mut reads = scope.into_reads();
         crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
         diagnostics.append(self.evaluator.take_diagnostics());
@@ -206,7 +232,7 @@ impl Applier<'_> {
                 "a value in its configuration is still unknown though everything it reads is done",
             )));
         }
-        let planned = self.planned_connection(graph_node.provider, address).await?;
+        let planned = self.planned_connection(graph_node.provider, &change.provider, address).await?;
         Ok(Inputs {
             configuration,
             marks,
@@ -221,17 +247,19 @@ impl Applier<'_> {
     pub(super) async fn planned_connection(
         &self,
         provider: Option<crate::graph::NodeId>,
+        instance: &ProviderConfigAddress,
         address: &formwork_state::Address,
     ) -> Result<PlannedConnection, Option<Diagnostic>> {
         let node = provider.ok_or_else(|| Some(bug(address, "its block has no provider")))?;
-        if let Some(known) = self.planned_connections.borrow().get(&node) {
+        if let Some(known) = self.planned_connections.borrow().get(instance) {
             return Ok(known.clone());
         }
-        let Some(config_address) = self.graph.node(node).provider_address.clone() else {
-            return Err(Some(bug(address, "its provider has no address")));
+        let Some(repetition) = instance_repetition(self.graph, node, instance, &self.evaluator) else {
+            return Err(Some(bug(address, "its provider configuration is not in the plan's configuration")));
         };
+        let config_address = instance.clone();
         let (configuration, reads, diagnostics) =
-            evaluate_configuration(self.graph, node, &self.evaluator, self.connections);
+            evaluate_configuration(self.graph, node, repetition, &self.evaluator, self.connections);
         let has_errors = diagnostics.has_errors();
         self.diagnostics.borrow_mut().append(diagnostics);
         if has_errors {
@@ -245,7 +273,7 @@ impl Applier<'_> {
         match self.connections.connect(&config_address, &plain).await {
             Ok(connection) => {
                 let made = PlannedConnection { connection, edges: self.edges(&reads) };
-                self.planned_connections.borrow_mut().insert(node, made.clone());
+                self.planned_connections.borrow_mut().insert(config_address, made.clone());
                 Ok(made)
             }
             Err(diagnostics) => {

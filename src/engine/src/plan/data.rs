@@ -11,9 +11,11 @@ use crate::graph::NodeId;
 use crate::model::{Action, ActionReason, DataResult};
 use crate::objects::decode_object;
 use crate::ordinal::ordinal;
-use formwork_sdk::{ProviderError, Request, Response};
+use formwork_diagnostic::Severity;
+use formwork_sdk::{Connection, ProviderError, Request, Response};
 use formwork_state::ObjectKey;
 use formwork_value::Value;
+use std::sync::Arc;
 
 impl Planner<'_> {
     /// Data sources whose configuration is known and that wait for nothing are read at once, the others at apply.
@@ -29,22 +31,8 @@ impl Planner<'_> {
             let mut values: Vec<Value> =
                 vec![Value::unknown(block.kind.value_type.clone()); block.rows.len()];
             self.keep_data(&block, &mut values);
-            if let (Some(connection), false) = (block.provider.connection.clone(), ready.is_empty()) {
-                for at in &ready {
-                    self.environment.observer.observe(Event::DataStart {
-                        key: ObjectKey { address: block.rows[*at].address.clone(), deposed: None },
-                    });
-                }
-                let started = self.environment.clock.monotonic_ms();
-                let configurations = ready.iter().map(|at| block.rows[*at].configuration.clone()).collect();
-                let response = self
-                    .connections
-                    .ask(&connection, Request::ReadData { kind: block.kind.name.to_string(), configurations })
-                    .await;
-                let Response::Data(results) = response else { continue };
-                for (at, result) in ready.iter().zip(results) {
-                    self.take_data(&mut block, *at, result, started, &mut values);
-                }
+            for (connection, ready) in by_provider(&block, ready) {
+                self.read_ready(&mut block, &connection, &ready, &mut values).await;
             }
             let mut changes = vec![None; block.rows.len()];
             for at in waiting {
@@ -88,6 +76,28 @@ impl Planner<'_> {
         }
     }
 
+    /// Reads rows of one block under one provider configuration.
+    async fn read_ready(
+        &self,
+        block: &mut BlockWork,
+        connection: &Arc<dyn Connection>,
+        ready: &[usize],
+        values: &mut [Value],
+    ) {
+        for at in ready {
+            self.environment.observer.observe(Event::DataStart {
+                key: ObjectKey { address: block.rows[*at].address.clone(), deposed: None },
+            });
+        }
+        let started = self.environment.clock.monotonic_ms();
+        let configurations = ready.iter().map(|at| block.rows[*at].configuration.clone()).collect();
+        let request = Request::ReadData { kind: block.kind.name.to_string(), configurations };
+        let Response::Data(results) = self.connections.ask(connection, request).await else { return };
+        for (at, result) in ready.iter().zip(results) {
+            self.take_data(block, *at, result, started, values);
+        }
+    }
+
     fn take_data(
         &self,
         block: &mut BlockWork,
@@ -109,7 +119,7 @@ impl Planner<'_> {
                 });
                 self.data_results.borrow_mut().push(DataResult {
                     address: key.address,
-                    provider: block.provider.address.clone(),
+                    provider: row.provider.address.clone(),
                     value: value.clone(),
                 });
                 values[at] = value;
@@ -118,6 +128,10 @@ impl Planner<'_> {
                 let mut diagnostic =
                     error_diagnostic(&error, "Reading a data source failed", &row.address.to_string());
                 diagnostic.subject = self.span_of(row, error.path.as_ref());
+                if self.graph.resource(block.node).check.is_some() {
+                    // What a check block reads is part of the check: it stops nothing.
+                    diagnostic.severity = Severity::Warning;
+                }
                 self.report(diagnostic);
                 block.rows[at].outcome = Outcome::Failed;
             }
@@ -148,4 +162,17 @@ impl Planner<'_> {
             .and_then(|rows| rows.get(place as usize).map(|row| row.change.is_some()))
             .unwrap_or(false)
     }
+}
+
+/// Rows with a connection, those of one provider configuration together.
+fn by_provider(block: &BlockWork, rows: Vec<usize>) -> Vec<(Arc<dyn Connection>, Vec<usize>)> {
+    let mut groups: Vec<(Arc<dyn Connection>, Vec<usize>)> = Vec::new();
+    for at in rows {
+        let Some(connection) = &block.rows[at].provider.connection else { continue };
+        match groups.iter_mut().find(|(known, _)| Arc::ptr_eq(known, connection)) {
+            Some((_, members)) => members.push(at),
+            None => groups.push((connection.clone(), vec![at])),
+        }
+    }
+    groups
 }

@@ -71,16 +71,18 @@ impl Planner<'_> {
             _ => None,
         });
         let mut expected = Vec::new();
+        let mut provider = None;
         for (row, deferred) in deferred {
+            provider.get_or_insert_with(|| row.provider.address.clone());
             self.awaits.borrow_mut().push(format!("{} awaits {}", row.address.block(), deferred.awaits));
             expected.push(row.address.clone());
         }
         let may_touch: Vec<Address> =
             expected.iter().filter(|address| self.priors.borrow().contains_key(*address)).cloned().collect();
-        let Some(first) = expected.first() else { return };
+        let (Some(first), Some(provider)) = (expected.first(), provider) else { return };
         self.envelope.borrow_mut().push(EnvelopeEntry {
             block: first.block(),
-            provider: block.provider.address.clone(),
+            provider,
             actions: if may_touch.is_empty() {
                 vec![Action::Create]
             } else {

@@ -16,7 +16,7 @@ use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::IgnoreChanges;
 use formwork_sdk::{Connection, Deferred, PlanRequest, Planned, ProviderError, Request, Response};
-use formwork_state::{Address, BlockAddress, Key, ObjectKey};
+use formwork_state::{Address, BlockAddress, ObjectKey};
 use formwork_value::{Marks, Path, Value};
 use futures::StreamExt;
 use std::rc::Rc;
@@ -39,6 +39,7 @@ pub struct PlannedRow {
 pub(super) struct Row {
     pub(super) address: Address,
     pub(super) repetition: RowRepetition,
+    pub(super) provider: Rc<ProviderNode>,
     pub(super) configuration: Value,
     pub(super) marks: Vec<(Path, Marks)>,
     pub(super) reads: Vec<Read>,
@@ -64,7 +65,6 @@ pub(super) struct BlockWork {
     pub(super) node: NodeId,
     pub(super) row: u32,
     pub(super) kind: Rc<Kind>,
-    pub(super) provider: Rc<ProviderNode>,
     pub(super) expansion: Rc<Expansion>,
     pub(super) rows: Vec<Row>,
 }
@@ -94,10 +94,10 @@ impl Planner<'_> {
     async fn import_before(&self, node: NodeId) {
         let is_asked = self.graph.imports.contains_key(&node) || !self.input.imports.is_empty();
         let is_deferred = self.deferred_nodes.borrow().contains(&node);
-        let Some(provider) = self.graph.node(node).provider.filter(|_| is_asked && !is_deferred) else {
+        if !is_asked || is_deferred {
             return;
-        };
-        let Some(provider) = self.providers.borrow().get(&provider).cloned() else { return };
+        }
+        let Some(provider) = self.any_provider_of(node) else { return };
         let resource = self.graph.resource(node);
         let kind =
             self.connections.kind(&provider.address.provider, mode_of(resource.mode), &resource.type_name);
@@ -111,12 +111,11 @@ impl Planner<'_> {
         let provider_node = self.graph.node(node).provider?;
         let address = self.graph.node(provider_node).provider_address.as_ref()?;
         let kind = self.connections.kind(&address.provider, mode_of(resource.mode), &resource.type_name)?;
-        let provider = self.providers.borrow().get(&provider_node).cloned()?;
         let is_deferred = self.deferred_nodes.borrow().contains(&node)
             || self.deferred_nodes.borrow().contains(&provider_node);
         if is_deferred {
             self.deferred_nodes.borrow_mut().insert(node);
-            self.defer_block(node, row, &kind, &provider);
+            self.defer_block(node, row, &kind, &self.any_provider_of(node)?);
             return None;
         }
         let expansion = self.evaluator.expansion(node, row);
@@ -129,15 +128,26 @@ impl Planner<'_> {
             resource.name.clone(),
         );
         let standing = self.trigger_evaluator(node);
-        let prepare = |(key, repetition): &(Key, RowRepetition)| {
-            let address = block.instance(key.clone());
-            if !self.reach.has(self.graph, &address) {
-                return self.kept_row(address, repetition.clone());
-            }
-            self.prepare_row(node, row, address, repetition.clone(), &kind, standing.as_ref())
+        // An instance whose provider cannot be said is left out; why has been reported.
+        let (kept, rows): (Vec<_>, Vec<Row>) = expansion
+            .rows
+            .iter()
+            .filter_map(|(key, repetition)| {
+                let address = block.instance(key.clone());
+                let prepared = if self.reach.has(self.graph, &address) {
+                    self.prepare_row(node, row, address, repetition.clone(), &kind, standing.as_ref())?
+                } else {
+                    self.kept_row(node, row, address, repetition.clone())?
+                };
+                Some(((key.clone(), repetition.clone()), prepared))
+            })
+            .unzip();
+        let expansion = if kept.len() == expansion.rows.len() {
+            expansion
+        } else {
+            Rc::new(Expansion { repetition: expansion.repetition, rows: kept })
         };
-        let rows = expansion.rows.iter().map(prepare).collect();
-        Some(BlockWork { node, row, kind, provider, expansion, rows })
+        Some(BlockWork { node, row, kind, expansion, rows })
     }
 
     fn prepare_row(
@@ -148,7 +158,8 @@ impl Planner<'_> {
         repetition: RowRepetition,
         kind: &Kind,
         standing: Option<&Evaluator<'_>>,
-    ) -> Row {
+    ) -> Option<Row> {
+        let provider = self.provider_of(node, row, &repetition)?;
         let resource = self.graph.resource(node);
         let scope = self.evaluator.scope(self.graph.node(node).module, row, repetition.clone());
         let (value, mut diagnostics) = resource.body.decode(&kind.decode, &scope);
@@ -185,14 +196,16 @@ impl Planner<'_> {
             .is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
         let forced = self.forced_reason(node, row, &address, &repetition, standing);
-        Row { address, repetition, configuration, marks, reads, prior, forced, outcome }
+        Some(Row { address, repetition, provider, configuration, marks, reads, prior, forced, outcome })
     }
 
     /// An instance that this run leaves as it is.
-    fn kept_row(&self, address: Address, repetition: RowRepetition) -> Row {
+    fn kept_row(&self, node: NodeId, row: u32, address: Address, repetition: RowRepetition) -> Option<Row> {
+        let provider = self.provider_of(node, row, &repetition)?;
         let prior = self.priors.borrow().get(&address).cloned();
         let (configuration, marks, reads) = (nothing(), Vec::new(), Vec::new());
-        Row { address, repetition, configuration, marks, reads, prior, forced: None, outcome: Outcome::Kept }
+        let outcome = Outcome::Kept;
+        Some(Row { address, repetition, provider, configuration, marks, reads, prior, forced: None, outcome })
     }
 
     /// Asks the provider's own checks of one configuration, which need no target.
@@ -222,8 +235,8 @@ impl Planner<'_> {
     async fn ask_plans(&self, mut blocks: Vec<BlockWork>) -> Vec<BlockWork> {
         let mut jobs = Vec::new();
         for (block_at, block) in blocks.iter().enumerate() {
-            let Some(connection) = &block.provider.connection else { continue };
             for (row_at, row) in block.rows.iter().enumerate() {
+                let Some(connection) = &row.provider.connection else { continue };
                 if matches!(row.outcome, Outcome::Asked(_)) {
                     let request = self.plan_request(block, row, false);
                     jobs.push((block_at, row_at, connection.clone(), request));
@@ -237,7 +250,7 @@ impl Planner<'_> {
             let outcome = self.take_plan(&block.rows[row_at], &block.kind, answer);
             block.rows[row_at].outcome = outcome;
             let (block, row) = (&blocks[block_at], &blocks[block_at].rows[row_at]);
-            if let (true, Some(connection)) = (is_replace(row), &block.provider.connection) {
+            if let (true, Some(connection)) = (is_replace(row), &row.provider.connection) {
                 again.push((block_at, row_at, connection.clone(), self.plan_request(block, row, true)));
             }
         }
@@ -475,7 +488,7 @@ impl Planner<'_> {
             address: row.address.clone(),
             deposed: None,
             previous_address: self.origins.get(&row.address).cloned(),
-            provider: block.provider.address.clone(),
+            provider: row.provider.address.clone(),
             action,
             reason,
             before,

@@ -159,7 +159,11 @@ fn validate_node(
                 return;
             };
             let Some(schema) = connections.configuration_block(&address.provider) else { return };
-            let scope = evaluator.scope(node.module, 0, RowRepetition::default());
+            let outside = evaluator.scope(node.module, 0, RowRepetition::default());
+            block.for_each.iter().for_each(|one| diagnostics.append(one.evaluate(&outside).1));
+            let unknown = || Value::unknown(Type::Dynamic);
+            let each = block.for_each.is_some().then(|| (Value::unknown(Type::String), unknown()));
+            let scope = evaluator.scope(node.module, 0, RowRepetition { each, count: None });
             let (value, found) = block.body.decode(&crate::schema::decode_schema(&schema), &scope);
             let is_sound = !found.has_errors();
             diagnostics.append(found);

@@ -27,7 +27,7 @@ pub(crate) use instances::add_static_reads;
 pub(crate) use kinds::language_mode;
 pub use kinds::{mode_of, validate_configuration};
 pub use provider::ProviderNode;
-pub(crate) use provider::evaluate_configuration;
+pub(crate) use provider::{evaluate_configuration, instance_repetition};
 pub(crate) use reach::Reach;
 
 use crate::connections::Connections;
@@ -47,7 +47,7 @@ use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Module, Source};
 use formwork_sdk::Connection;
-use formwork_state::{Address, ModuleInstance, ObjectKey, OpenRun, ProviderConfigAddress, State};
+use formwork_state::{Address, Key, ModuleInstance, ObjectKey, OpenRun, ProviderConfigAddress, State};
 use formwork_value::{Type, Value};
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -130,7 +130,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) data_results: RefCell<Vec<DataResult>>,
     pub(crate) prior_connections: RefCell<IndexMap<ProviderConfigAddress, Arc<dyn Connection>>>,
     pub(crate) refused_targets: RefCell<FxHashSet<String>>,
-    pub(crate) providers: RefCell<FxHashMap<NodeId, Rc<ProviderNode>>>,
+    pub(crate) providers: RefCell<FxHashMap<(NodeId, Key), Rc<ProviderNode>>>,
     pub(crate) deferred_nodes: RefCell<FxHashSet<NodeId>>,
     pub(crate) rows: RefCell<PlannedRows>,
     pub(crate) changes: RefCell<Vec<Change>>,
@@ -377,6 +377,9 @@ impl Planner<'_> {
     fn finish(self) -> Planning {
         let mut plan = empty_plan(self.input, self.has_errors());
         plan.outputs = self.plan_outputs();
+        if !plan.errored && self.input.mode != RunMode::Destroy {
+            self.evaluator.check_blocks();
+        }
         plan.checks = self.evaluator.check_results();
         plan.relevant = self.relevant(&plan.outputs);
         self.take_evaluation_diagnostics(None);

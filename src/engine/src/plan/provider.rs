@@ -8,10 +8,10 @@ use crate::evaluate::{
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::Action;
 use crate::ordinal::ordinal;
-use formwork_diagnostic::Diagnostics;
+use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::Connection;
 use formwork_state::{Address, BlockAddress, Key, ModuleInstance, ProviderConfigAddress, State};
-use formwork_value::Value;
+use formwork_value::{MarkKind, Type, Value, convert};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,16 +30,30 @@ pub struct ProviderNode {
 }
 
 impl Planner<'_> {
-    /// Evaluates a provider configuration over planned values and connects when nothing in it is unknown. Objects
-    /// of a configuration that is still unknown wait for a later stage.
+    /// Evaluates the instances of a provider configuration over planned values and connects when nothing in them is
+    /// unknown. Objects of a configuration that is still unknown wait for a later stage.
     pub(super) async fn plan_provider(&self, id: NodeId) {
         let node = self.graph.node(id);
         let Some(address) = node.provider_address.clone() else { return };
         if self.evaluator.row_count(node.module) == 0 || !self.is_used(id) {
             return;
         }
+        let expansion = self.evaluator.expansion(id, 0);
+        self.take_evaluation_diagnostics(None);
+        for (key, repetition) in &expansion.rows {
+            self.plan_provider_instance(id, address.instance(key), key, repetition.clone()).await;
+        }
+    }
+
+    async fn plan_provider_instance(
+        &self,
+        id: NodeId,
+        address: ProviderConfigAddress,
+        key: &Key,
+        repetition: RowRepetition,
+    ) {
         let (configuration, reads, diagnostics) =
-            evaluate_configuration(self.graph, id, &self.evaluator, self.connections);
+            evaluate_configuration(self.graph, id, repetition, &self.evaluator, self.connections);
         let is_sound = !diagnostics.has_errors();
         self.diagnostics.borrow_mut().append(diagnostics);
         self.take_evaluation_diagnostics(None);
@@ -49,28 +63,67 @@ impl Planner<'_> {
             .connections
             .provider(&planned.address.provider)
             .is_some_and(|provider| provider.configures_with_unknowns());
-        if !is_sound {
-            self.providers.borrow_mut().insert(id, Rc::new(planned));
-            return;
-        }
-        if planned.configuration.is_wholly_known() || takes_unknowns {
-            match self.connections.connect(&planned.address, &planned.configuration.unmark_deep().0).await {
-                Ok(connection) => {
-                    self.check_target(&planned.address, &connection);
-                    planned.connection = Some(connection);
-                }
-                Err(mut diagnostics) => {
-                    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.subject.is_none())
-                    {
-                        diagnostic.subject = self.graph.span(id);
-                    }
-                    self.diagnostics.borrow_mut().append(diagnostics);
-                }
-            }
-        } else {
+        if is_sound && (planned.configuration.is_wholly_known() || takes_unknowns) {
+            self.connect_planned(id, &mut planned).await;
+        } else if is_sound {
             self.defer_provider(id, &mut planned);
         }
-        self.providers.borrow_mut().insert(id, Rc::new(planned));
+        self.providers.borrow_mut().insert((id, key.clone()), Rc::new(planned));
+    }
+
+    async fn connect_planned(&self, id: NodeId, planned: &mut ProviderNode) {
+        match self.connections.connect(&planned.address, &planned.configuration.unmark_deep().0).await {
+            Ok(connection) => {
+                self.check_target(&planned.address, &connection);
+                planned.connection = Some(connection);
+            }
+            Err(mut diagnostics) => {
+                for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.subject.is_none()) {
+                    diagnostic.subject = self.graph.span(id);
+                }
+                self.diagnostics.borrow_mut().append(diagnostics);
+            }
+        }
+    }
+
+    /// The provider configuration, or the instance of one, that makes an instance of a resource block.
+    pub(super) fn provider_of(
+        &self,
+        node: NodeId,
+        row: u32,
+        repetition: &RowRepetition,
+    ) -> Option<Rc<ProviderNode>> {
+        let graph_node = self.graph.node(node);
+        let provider = graph_node.provider?;
+        let (key, span) = match &graph_node.provider_key {
+            None => (Key::None, None),
+            Some(written) => {
+                let (key, found) = provider_key(&self.evaluator, node, row, repetition.clone())?;
+                let is_sound = !found.has_errors();
+                self.diagnostics.borrow_mut().append(found);
+                (key.filter(|_| is_sound)?, Some(written.expression.span()))
+            }
+        };
+        let found = self.providers.borrow().get(&(provider, key.clone())).cloned();
+        if let (None, Some(span), false) = (&found, span, self.has_errors()) {
+            let detail = format!("{} has no instance {key}.", self.graph.name(provider));
+            let diagnostic = Diagnostic::error("provider-instance", "Provider instance not present", detail);
+            let providers = self.providers.borrow();
+            let known = providers.keys().filter(|(id, _)| *id == provider);
+            let mut known: Vec<String> = known.map(|(_, key)| key.to_string()).collect();
+            known.sort();
+            self.report(diagnostic.at(span).hint(format!("Its instances are: {}.", known.join(", "))));
+        }
+        found
+    }
+
+    /// Any instance of the provider configuration of a resource block: for what concerns the block as a whole.
+    pub(crate) fn any_provider_of(&self, node: NodeId) -> Option<Rc<ProviderNode>> {
+        let provider = self.graph.node(node).provider?;
+        let providers = self.providers.borrow();
+        let mut own: Vec<_> = providers.iter().filter(|((id, _), _)| *id == provider).collect();
+        own.sort_by(|left, right| left.0.1.cmp(&right.0.1));
+        own.first().map(|(_, planned)| (*planned).clone())
     }
 
     fn is_used(&self, id: NodeId) -> bool {
@@ -143,12 +196,19 @@ impl Planner<'_> {
         let node = self.graph.find_module(&address.module_path).and_then(|module| {
             let is_it = |id: &NodeId| {
                 let node = self.graph.node(*id);
-                node.module == module && node.provider_address.as_ref() == Some(address)
+                node.module == module
+                    && node.provider_address.as_ref().is_some_and(|known| {
+                        known.module_path == address.module_path
+                            && known.provider == address.provider
+                            && known.alias.as_deref() == configuration_alias(address)
+                    })
             };
             (0..ordinal(self.graph.nodes.len())).map(NodeId).find(is_it)
         });
         if let Some(id) = node {
-            let (value, _, diagnostics) = evaluate_configuration(self.graph, id, prior, self.connections);
+            let repetition = instance_repetition(self.graph, id, address, prior).unwrap_or_default();
+            let (value, _, diagnostics) =
+                evaluate_configuration(self.graph, id, repetition, prior, self.connections);
             let found = prior.take_diagnostics();
             if !diagnostics.has_errors() && !found.has_errors() && value.is_wholly_known() {
                 return Some(value.unmark_deep().0);
@@ -177,10 +237,69 @@ fn null_configuration(block: &formwork_sdk::Block) -> Value {
     )
 }
 
-/// A provider block's value, with what it read.
+/// The alias of a configuration, the key of its instance taken off.
+fn configuration_alias(address: &ProviderConfigAddress) -> Option<&str> {
+    let alias = address.alias.as_deref()?;
+    Some(alias.split_once('[').map_or(alias, |(alias, _)| alias))
+}
+
+/// What `each` is in the instance of a provider configuration that an address names.
+pub(crate) fn instance_repetition(
+    graph: &Graph,
+    id: NodeId,
+    address: &ProviderConfigAddress,
+    evaluator: &Evaluator<'_>,
+) -> Option<RowRepetition> {
+    let base = graph.node(id).provider_address.as_ref()?;
+    let expansion = evaluator.expansion(id, 0);
+    let row = expansion.rows.iter().find(|(key, _)| base.instance(key) == *address)?;
+    Some(row.1.clone())
+}
+
+/// The key of the provider instance that an instance of a resource block takes; none with an error.
+fn provider_key(
+    evaluator: &Evaluator<'_>,
+    node: NodeId,
+    row: u32,
+    repetition: RowRepetition,
+) -> Option<(Option<Key>, Diagnostics)> {
+    let graph_node = evaluator.graph.node(node);
+    let written = graph_node.provider_key.as_ref()?;
+    let (mut module, mut row, mut repetition) = (graph_node.module, row, repetition);
+    for _ in 0..written.levels {
+        let here = evaluator.row(module, row);
+        (module, _) = evaluator.graph.modules[module.0 as usize].parent?;
+        (row, repetition) = (here.parent, here.repetition.clone());
+    }
+    let scope = evaluator.scope(module, row, repetition);
+    let (value, mut diagnostics) = written.expression.evaluate(&scope);
+    let (value, marks) = value.unmark();
+    let fault = if marks.has(MarkKind::Sensitive) {
+        "it is sensitive, and would be shown"
+    } else if !value.is_known() {
+        "it is known only after apply"
+    } else if let Some(text) = convert(&value, &Type::String).ok().and_then(|text| text.as_str().cloned()) {
+        return Some((Some(Key::Text(text)), diagnostics));
+    } else {
+        "it is no text"
+    };
+    if !diagnostics.has_errors() {
+        let detail = format!("The key that chooses the provider's instance cannot be used: {fault}.");
+        let diagnostic = Diagnostic::error("provider-instance", "Invalid provider instance key", detail);
+        diagnostics.push(
+            diagnostic
+                .at(written.expression.span())
+                .hint("Use each.key, or a text that is written in the configuration."),
+        );
+    }
+    Some((None, diagnostics))
+}
+
+/// The value of one instance of a provider block, with what it read.
 pub(crate) fn evaluate_configuration(
     graph: &Graph,
     id: NodeId,
+    repetition: RowRepetition,
     evaluator: &Evaluator<'_>,
     connections: &Connections,
 ) -> (Value, Vec<Read>, Diagnostics) {
@@ -196,7 +315,7 @@ pub(crate) fn evaluate_configuration(
     let NodeKind::Provider(name, _) = &node.kind else {
         return (null_configuration(&block), Vec::new(), Diagnostics::new());
     };
-    let scope = evaluator.scope(node.module, 0, RowRepetition::default());
+    let scope = evaluator.scope(node.module, 0, repetition);
     let (value, mut diagnostics) = written.body.decode(&crate::schema::decode_schema(&block), &scope);
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {
         diagnostic.block = Some(format!("provider {:?}", name.as_str()));

@@ -4,7 +4,7 @@
 
 use super::Evaluator;
 use crate::node::{Node, NodeKind};
-use crate::scope::Query;
+use crate::scope::{Query, Scope};
 use formwork_diagnostic::Diagnostic;
 use formwork_value::{Kind, MarkKind, Type, Value};
 
@@ -16,6 +16,16 @@ const COLLECTED_MOST: usize = 64;
 
 /// Longer texts are cut.
 const TEXT_SHOWN_MOST: usize = 120;
+
+/// What the references in an expression stand for, each with the end of a sentence about it.
+pub(crate) fn values_behind(node: &Node, scope: &dyn Scope) -> Vec<(String, String)> {
+    let mut shown = Vec::new();
+    Evaluator::new(scope, Vec::new(), 0).collect(node, &mut shown);
+    shown.sort();
+    shown.dedup();
+    shown.truncate(SHOWN_MOST);
+    shown
+}
 
 impl Evaluator<'_> {
     pub(super) fn explain(&self, diagnostic: &mut Diagnostic, behind: &[&Node]) {

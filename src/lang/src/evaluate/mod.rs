@@ -9,6 +9,7 @@ mod operators;
 mod template;
 
 pub use explain::describe;
+pub(crate) use explain::values_behind;
 pub use template::safe_prefix;
 
 use crate::node::{Node, NodeKind, ReferenceNode};

@@ -171,6 +171,11 @@ impl Shape {
         found.map_or(Strings::Template, |(_, strings)| *strings)
     }
 
+    /// Whether bodies of this kind have blocks of a type.
+    pub(crate) fn has_block(&self, name: &str) -> bool {
+        self.block(name).is_some()
+    }
+
     /// What is known of blocks that only a schema names.
     pub(super) fn open() -> &'static Self {
         &OPEN

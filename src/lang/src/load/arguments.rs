@@ -5,7 +5,7 @@ use crate::compile::{as_reference, compile};
 use crate::evaluate::Nowhere;
 use crate::expression::Expression;
 use crate::module::ProviderReference;
-use crate::scope::Reference;
+use crate::scope::{Reference, Scope};
 use crate::suggest;
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use formwork_diagnostic::{Diagnostic, Span};
@@ -59,8 +59,18 @@ impl Loader<'_> {
 
     /// An argument's value, which must be known from the text alone.
     pub(super) fn constant(&mut self, expression: &Expr, wanted: &Type) -> Option<Value> {
+        self.constant_in(&Nowhere, expression, wanted)
+    }
+
+    /// An argument's value, which must be known from what a scope knows.
+    pub(super) fn constant_in(
+        &mut self,
+        scope: &dyn Scope,
+        expression: &Expr,
+        wanted: &Type,
+    ) -> Option<Value> {
         let compiled = compile(expression, &[]);
-        let (value, findings) = compiled.evaluate(&Nowhere);
+        let (value, findings) = compiled.evaluate(scope);
         let is_faulty = findings.has_errors();
         self.diagnostics.append(findings);
         if is_faulty {

@@ -2,6 +2,7 @@
 
 use super::Loader;
 use super::arguments::argument;
+use super::early::{Early, Outer};
 use crate::body::ESCAPE;
 use crate::compile::compile;
 use crate::expression::Expression;
@@ -13,12 +14,13 @@ use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
 use formwork_value::Type;
 use indexmap::IndexMap;
+use std::cell::RefCell;
 
 /// Arguments that are the call's own; the rest are inputs.
 const META: [&str; 6] = ["source", "version", "count", "for_each", "depends_on", "providers"];
 
 impl Loader<'_> {
-    pub(super) fn call(&mut self, block: &BlockSyntax, module: &mut Module) {
+    pub(super) fn call(&mut self, block: &BlockSyntax, module: &mut Module, outer: Option<Outer<'_>>) {
         let Some([name]) = self.labels(block, ["name"]) else { return };
         let body = &block.body;
         let escapes = body.blocks.iter().filter(|nested| nested.kind == ESCAPE);
@@ -34,28 +36,27 @@ impl Loader<'_> {
             let (first, what) = (first.span, format!("A module call named \"{name}\""));
             return self.duplicate("Duplicate module call", what, first, block.header);
         }
-        let Some((source, span)) = self.source(block) else {
+        let inputs: IndexMap<ArcStr, Expression> = arguments
+            .iter()
+            .map(|attribute| (attribute.name.clone(), compile(&attribute.value, &[])))
+            .collect();
+        let early = Early {
+            module,
+            given: self.variables,
+            outer,
+            consulted: self.consulted.clone(),
+            found: RefCell::default(),
+            files: self.source,
+        };
+        let Some((source, span)) = self.source(block, &early) else {
             self.is_incomplete = true;
             return;
         };
         let path: Vec<ArcStr> = module.path.iter().chain([&name]).cloned().collect();
         let directory = join_path(&module.directory, &source);
-        let called = self.module(&directory, &path, Some(span));
-        let mut inputs = IndexMap::new();
-        for attribute in arguments {
-            if !called.is_incomplete && !called.variables.contains_key(&attribute.name) {
-                let detail = format!(
-                    "An argument named \"{}\" is not expected here: the module has no such input variable.",
-                    attribute.name
-                );
-                let mut diagnostic =
-                    Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
-                        .at(attribute.name_span);
-                diagnostic.hint = suggest::hint(&attribute.name, called.variables.keys().map(ArcStr::as_str));
-                self.diagnostics.push(diagnostic);
-            }
-            inputs.insert(attribute.name.clone(), compile(&attribute.value, &[]));
-        }
+        let called = self.module(&directory, &path, Some(span), Some((&inputs, &early)));
+        self.check_constants(&called, &inputs, &early);
+        self.check_inputs(&arguments, &called);
         for variable in called.variables.values() {
             let is_given = inputs.contains_key(&variable.name) || body.is_incomplete;
             if variable.default.is_none() && !is_given {
@@ -65,6 +66,8 @@ impl Loader<'_> {
             }
         }
         let providers = body.attribute("providers").map(|attribute| self.providers(&attribute.value));
+        self.refuse_own_providers(block, &called);
+        self.refuse_missing_providers(block, &called, providers.as_deref().unwrap_or_default());
         let call = ModuleCall {
             name: name.clone(),
             source,
@@ -78,6 +81,56 @@ impl Loader<'_> {
             span: block.header,
         };
         module.calls.insert(name, call);
+    }
+
+    /// Arguments that are no variables of the module, and those that its author wants nobody to set any more.
+    fn check_inputs(&mut self, arguments: &[&AttributeSyntax], called: &Module) {
+        for attribute in arguments {
+            let name = &attribute.name;
+            let Some(variable) = called.variables.get(name) else {
+                if !called.is_incomplete {
+                    let detail = format!(
+                        "An argument named \"{name}\" is not expected here: the module has no such input variable."
+                    );
+                    let mut diagnostic =
+                        Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
+                            .at(attribute.name_span);
+                    diagnostic.hint = suggest::hint(name, called.variables.keys().map(ArcStr::as_str));
+                    self.diagnostics.push(diagnostic);
+                }
+                continue;
+            };
+            if let Some(message) = &variable.deprecated {
+                let detail = format!("The module's author marks \"{name}\" as deprecated: {message}");
+                let diagnostic = Diagnostic::warning("deprecated", "Variable is deprecated", detail);
+                self.diagnostics.push(diagnostic.at(attribute.name_span));
+            }
+        }
+    }
+
+    /// Variables with `const` take what is known from the text and from other such values.
+    fn check_constants(&mut self, called: &Module, inputs: &IndexMap<ArcStr, Expression>, early: &Early<'_>) {
+        let constants = called.variables.values().filter(|variable| variable.constant);
+        for (variable, input) in
+            constants.filter_map(|variable| Some((variable, inputs.get(&variable.name)?)))
+        {
+            let (value, found) = input.evaluate(early);
+            let is_said = self.diagnostics.iter().any(|one| {
+                one.code == "not-static" && one.subject.is_some_and(|span| span.start == input.span().start)
+            });
+            if !is_said && (found.has_errors() || !value.is_wholly_known()) {
+                let detail = format!(
+                    "The variable \"{}\" is declared with const = true, so its value must be known before anything is planned.",
+                    variable.name
+                );
+                let diagnostic = Diagnostic::error("not-static", "Constant value required", detail);
+                self.diagnostics.push(
+                    diagnostic
+                        .at(input.span())
+                        .hint("Use variables, locals and what is made of them; no resources and no outputs."),
+                );
+            }
+        }
     }
 
     /// The `lifecycle` block of a call, which says only whether it is enabled.
@@ -97,10 +150,11 @@ impl Loader<'_> {
     }
 
     /// The path of a local module, and where it is written.
-    fn source(&mut self, block: &BlockSyntax) -> Option<(String, Span)> {
+    fn source(&mut self, block: &BlockSyntax, early: &Early<'_>) -> Option<(String, Span)> {
         let attribute = self.required(block, "source")?;
         let span = attribute.value.span;
-        let source = self.constant(&attribute.value, &Type::String)?.as_str().map(ToString::to_string);
+        let source =
+            self.constant_in(early, &attribute.value, &Type::String)?.as_str().map(ToString::to_string);
         let Some(source) = source else {
             self.report(
                 "module-source",
@@ -126,6 +180,49 @@ impl Loader<'_> {
         Some((source, span))
     }
 
+    /// A module that configures providers itself stands or falls with its call, so there can be only one of it.
+    fn refuse_own_providers(&mut self, block: &BlockSyntax, called: &Module) {
+        let Some(name) = configured_provider(called) else { return };
+        for argument in ["count", "for_each", "depends_on"] {
+            let Some(attribute) = block.body.attribute(argument) else { continue };
+            let detail = format!(
+                "The module has a configuration of the provider \"{name}\" of its own, so it cannot have {argument}: the provider must outlast what it made."
+            );
+            let summary = format!("Module is incompatible with {argument}");
+            let diagnostic = Diagnostic::error("module-providers", summary, detail).at(attribute.name_span);
+            self.diagnostics.push(diagnostic.hint(
+                "Move the provider block to the root module and pass it in with the providers argument.",
+            ));
+        }
+    }
+
+    fn refuse_missing_providers(
+        &mut self,
+        block: &BlockSyntax,
+        called: &Module,
+        given: &[(ProviderReference, ProviderReference)],
+    ) {
+        let wanted = called.settings.required_providers.values().flat_map(|required| &required.aliases);
+        for alias in wanted {
+            let is_given =
+                given.iter().any(|(inside, _)| inside.name == alias.name && inside.alias == alias.alias);
+            if !is_given {
+                let detail =
+                    format!("The module needs a provider configuration {alias}, and none is passed to it.");
+                let diagnostic = Diagnostic::error(
+                    "provider-not-passed",
+                    "Missing required provider configuration",
+                    detail,
+                );
+                self.diagnostics.push(
+                    diagnostic
+                        .at(block.header)
+                        .hint(format!("Add providers = {{ {alias} = ... }} to the call.")),
+                );
+            }
+        }
+    }
+
     /// `{ inside = outside, inside.alias = outside.alias }`
     fn providers(&mut self, expression: &Expr) -> Vec<(ProviderReference, ProviderReference)> {
         let ExprKind::Object(items) = &expression.kind else {
@@ -141,4 +238,11 @@ impl Loader<'_> {
         }
         providers
     }
+}
+
+/// A provider that a module, or one below it, configures with arguments.
+fn configured_provider(module: &Module) -> Option<&str> {
+    let own = module.providers.iter().find(|provider| !provider.body.is_empty());
+    own.map(|provider| provider.name.as_str())
+        .or_else(|| module.calls.values().find_map(|call| configured_provider(&call.module)))
 }

@@ -291,6 +291,12 @@ impl Checker<'_> {
         let is_indexed = matches!(reference.steps.first(), Some(TraversalStep::Index(_)));
         let has_instances = call.count.is_some() || call.for_each.is_some();
         // Without the index the step is an instance's key, which is not known here.
+        if let Some(message) = call.module.outputs.get(output).and_then(|known| known.deprecated.as_ref()) {
+            let detail = format!(
+                "The author of the module \"{name}\" marks its output \"{output}\" as deprecated: {message}"
+            );
+            return Some(Diagnostic::warning("deprecated", "Output is deprecated", detail));
+        }
         let is_known = call.module.is_incomplete || call.module.outputs.contains_key(output);
         if has_instances && !is_indexed || is_known {
             return None;

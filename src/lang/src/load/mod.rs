@@ -9,6 +9,7 @@ mod block_tests;
 mod call;
 mod check;
 mod conditions;
+mod early;
 mod encryption;
 #[cfg(test)]
 mod file_tests;
@@ -22,6 +23,7 @@ mod settings;
 mod tests;
 mod variable;
 
+use self::early::Outer;
 use crate::lexer::is_identifier;
 use crate::module::{Module, ModuleCall};
 use crate::source::Source;
@@ -29,31 +31,58 @@ use crate::suggest;
 use crate::syntax::{BlockSyntax, BodySyntax};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources, Span};
+use formwork_value::Value;
+use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Modules that may call one another before it is taken for a loop.
 const MODULE_DEPTH_LIMIT: usize = 100;
 
-/// Loads the root module and every local module that it calls.
+/// Loads the root module and every local module that it calls, with the defaults of variables where a module's source
+/// is written with some.
 pub fn load(source: &dyn Source, sources: &mut Sources) -> (Arc<Module>, Diagnostics) {
+    load_with(source, sources, None)
+}
+
+/// Loads the root module and every local module that it calls; the values of the root module's variables are known.
+pub fn load_with(
+    source: &dyn Source,
+    sources: &mut Sources,
+    variables: Option<&IndexMap<ArcStr, Value>>,
+) -> (Arc<Module>, Diagnostics) {
     let mut loader = Loader {
         source,
         sources,
+        variables,
+        consulted: Rc::default(),
         diagnostics: Diagnostics::new(),
+        read: FxHashMap::default(),
         loaded: FxHashMap::default(),
         open: Vec::new(),
         is_incomplete: false,
     };
-    let module = loader.module(".", &[], None);
-    (module, loader.diagnostics)
+    let module = loader.module(".", &[], None, None);
+    let mut found: Vec<Diagnostic> = loader.diagnostics.into_iter().collect();
+    // Files are numbered in the order in which they were read: the root's by name, then those of its calls.
+    found.sort_by_key(|diagnostic| diagnostic.subject.map(|span| (span.file, span.start)));
+    found.dedup();
+    (module, found.into_iter().collect())
 }
 
 struct Loader<'a> {
     source: &'a dyn Source,
     sources: &'a mut Sources,
+    /// Values of the root module's variables, where they are decided.
+    variables: Option<&'a IndexMap<ArcStr, Value>>,
+    /// How often a variable was asked for, and how often one of the root module.
+    consulted: Rc<Cell<(u32, u32)>>,
     diagnostics: Diagnostics,
-    /// By folder.
+    /// The files of each folder, and whether something in them could not be read.
+    read: FxHashMap<String, (Rc<[BodySyntax]>, bool)>,
+    /// By folder: modules that are the same for every call.
     loaded: FxHashMap<String, Arc<Module>>,
     /// Folders of the modules that are being loaded, from the root down.
     open: Vec<String>,
@@ -96,7 +125,13 @@ impl Loader<'_> {
         format!("{}:{}", file.name(), file.position(span.start).line)
     }
 
-    fn module(&mut self, directory: &str, path: &[ArcStr], called_at: Option<Span>) -> Arc<Module> {
+    fn module(
+        &mut self,
+        directory: &str,
+        path: &[ArcStr],
+        called_at: Option<Span>,
+        outer: Option<Outer<'_>>,
+    ) -> Arc<Module> {
         if let Some(loaded) = self.loaded.get(directory) {
             return Arc::new(with_path(loaded, path));
         }
@@ -108,18 +143,35 @@ impl Loader<'_> {
         }
         let mut module = Module { path: path.to_vec(), directory: directory.to_owned(), ..Module::default() };
         self.open.push(directory.to_owned());
-        let outer = std::mem::take(&mut self.is_incomplete);
-        let bodies = self.files(directory, called_at);
-        self.blocks(&bodies, &mut module);
-        module.is_incomplete = std::mem::replace(&mut self.is_incomplete, outer);
+        let consulted = self.consulted.get();
+        let around = std::mem::take(&mut self.is_incomplete);
+        let bodies = self.folder(directory, called_at);
+        self.blocks(&bodies, &mut module, outer);
+        module.is_incomplete = std::mem::replace(&mut self.is_incomplete, around);
         self.open.pop();
         self.check(&module);
+        let (all, of_root) = self.consulted.get();
+        module.uses_variables = of_root > consulted.1;
         let module = Arc::new(module);
-        self.loaded.insert(directory.to_owned(), module.clone());
+        // Called with other arguments it may call other modules.
+        if all == consulted.0 {
+            self.loaded.insert(directory.to_owned(), module.clone());
+        }
         module
     }
 
-    fn blocks(&mut self, bodies: &[BodySyntax], module: &mut Module) {
+    /// The files of a folder, read once.
+    fn folder(&mut self, directory: &str, called_at: Option<Span>) -> Rc<[BodySyntax]> {
+        if let Some((bodies, is_incomplete)) = self.read.get(directory) {
+            self.is_incomplete |= *is_incomplete;
+            return bodies.clone();
+        }
+        let bodies: Rc<[BodySyntax]> = self.files(directory, called_at).into();
+        self.read.insert(directory.to_owned(), (bodies.clone(), self.is_incomplete));
+        bodies
+    }
+
+    fn blocks(&mut self, bodies: &[BodySyntax], module: &mut Module, outer: Option<Outer<'_>>) {
         for body in bodies {
             for attribute in &body.attributes {
                 let detail = format!("An argument named \"{}\" is not expected here.", attribute.name);
@@ -129,17 +181,20 @@ impl Loader<'_> {
                 diagnostic.hint = suggest::hint(&attribute.name, BLOCKS);
                 self.diagnostics.push(diagnostic);
             }
-            for block in &body.blocks {
-                let start = self.diagnostics.len();
-                self.block(block, module);
-                for diagnostic in self.diagnostics.iter_mut().skip(start) {
-                    diagnostic.block.get_or_insert_with(|| block.title());
-                }
+        }
+        // A module's source may be written with variables and locals, wherever those are declared.
+        let (calls, others): (Vec<&BlockSyntax>, Vec<&BlockSyntax>) =
+            bodies.iter().flat_map(|body| &body.blocks).partition(|block| block.kind == "module");
+        for block in others.into_iter().chain(calls) {
+            let start = self.diagnostics.len();
+            self.block(block, module, outer);
+            for diagnostic in self.diagnostics.iter_mut().skip(start) {
+                diagnostic.block.get_or_insert_with(|| block.title());
             }
         }
     }
 
-    fn block(&mut self, block: &BlockSyntax, module: &mut Module) {
+    fn block(&mut self, block: &BlockSyntax, module: &mut Module, outer: Option<Outer<'_>>) {
         match block.kind.as_str() {
             "terraform" => self.settings(block, module),
             "variable" => self.variable(block, module),
@@ -147,7 +202,7 @@ impl Loader<'_> {
             "output" => self.output(block, module),
             "provider" => self.provider(block, module),
             "resource" | "data" | "ephemeral" => self.resource(block, None, module),
-            "module" => self.call(block, module),
+            "module" => self.call(block, module, outer),
             "language" => self.language(block, module),
             "check" => self.check_block(block, module),
             "moved" => self.moved(block, module),

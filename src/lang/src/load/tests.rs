@@ -1,6 +1,6 @@
 //! Module trees from files in memory: what is read, and what each fault says.
 
-use super::load;
+use super::{load, load_with};
 use crate::module::{IgnoreChanges, Module};
 use crate::scope::Mode;
 use crate::source::{MemorySource, RecordingSource};
@@ -246,13 +246,23 @@ const FAULTS: &[(&str, &str)] = &[
         "main.tf:6 Unsupported attribute [Did you mean \"out\"?]",
     ),
     ("module \"m\" {\n  source = \"./\"\n}\n", "main.tf:2 Module calls itself"),
+    (
+        "module \"m\" {\n  source = \"./p\"\n  count = 2\n  providers = {\n    x.other = x\n  }\n}\n",
+        "main.tf:3 Module is incompatible with count [Move the provider block to the root module and pass it in with the providers argument.]",
+    ),
+    (
+        "module \"m\" {\n  source = \"./p\"\n}\n",
+        "main.tf:1 Missing required provider configuration [Add providers = { x.other = ... } to the call.]",
+    ),
 ];
 
 #[test]
 fn every_fault_has_its_place_and_its_words() {
     for (text, expected) in FAULTS {
         let child = "variable \"need\" {}\noutput \"out\" {\n  value = 1\n}\n";
-        assert_eq!(faults(&[("main.tf", text), ("m/main.tf", child)]), [*expected], "{text}");
+        let own = "terraform {\n  required_providers {\n    x = {\n      configuration_aliases = [x.other]\n    }\n  }\n}\nprovider \"x\" {\n  y = 1\n}\n";
+        let files = [("main.tf", *text), ("m/main.tf", child), ("p/main.tf", own)];
+        assert_eq!(faults(&files), [*expected], "{text}");
     }
 }
 
@@ -274,6 +284,88 @@ fn faults_of_several_files_are_gathered() {
             "c.tf:2 Reference to undeclared input variable [This variable can be declared with a variable \"nope\" {} block.]",
         ]
     );
+}
+
+/// A configuration with a module in `m`, whose source is written with values, and what is found.
+const EARLY: &[(&str, &[&str])] = &[
+    ("variable \"where\" {\n  default = \"m\"\n}\nmodule \"a\" {\n  source = \"./${var.where}\"\n}\n", &[]),
+    (
+        "module \"a\" {\n  source = local.a\n}\nlocals {\n  a = join(\"\", [\"./\", local.b])\n  b = \"m\"\n}\n",
+        &[],
+    ),
+    (
+        "module \"a\" {\n  source = local.a\n}\nlocals {\n  a = local.b\n  b = local.a\n}\n",
+        &["main.tf:2 Cycle"],
+    ),
+    (
+        "module \"a\" {\n  source = a.b.id\n}\nresource \"a\" \"b\" {}\n",
+        &[
+            "main.tf:2 Value not known in advance [Only variables, locals and what is made of them may be used here.]",
+        ],
+    ),
+    (
+        "module \"a\" {\n  source = \"./c\"\n  inner = \"../m\"\n}\nmodule \"b\" {\n  source = \"./c\"\n  inner = \"./none\"\n}\n",
+        &["c/main.tf:5 Unreadable module directory"],
+    ),
+    (
+        "module \"a\" {\n  source = \"./c\"\n  inner = a.b.id\n}\nresource \"a\" \"b\" {}\n",
+        &[
+            "main.tf:3 Value not known in advance [Only variables, locals and what is made of them may be used here.]",
+        ],
+    ),
+    (
+        "module \"a\" {\n  source = \"./m\"\n  old = 1\n}\noutput \"o\" {\n  value = module.a.old\n}\n",
+        &["main.tf:3 Variable is deprecated", "main.tf:6 Output is deprecated"],
+    ),
+];
+
+/// A text with one brace or quote too few or too many, and all that is said of it.
+const UNBALANCED: &[(&str, &[&str])] = &[
+    (
+        "variable \"a\" {\n  default = 1\noutput \"o\" {\n  value = var.a\n}\noutput \"p\" {\n  value = var.a\n}\n",
+        &["main.tf:1 Unclosed configuration block"],
+    ),
+    (
+        "resource \"a\" \"b\" {\n  lifecycle {\n    destroy = true\n}\noutput \"o\" {\n  value = a.b.c\n}\n",
+        &["main.tf:1 Unclosed configuration block"],
+    ),
+    (
+        "variable \"a\" {\n  default = {\n    x = 1\n}\noutput \"o\" {\n  value = [var.a, local.x]\n}\nlocals {\n  x = 1\n}\n",
+        &["main.tf:1 Unclosed configuration block"],
+    ),
+    (
+        "variable \"a\" {\n}\n}\noutput \"o\" {\n  value = var.a\n}\n",
+        &["main.tf:3 Argument or block definition required"],
+    ),
+    ("check \"c\" {\ndata \"a\" \"b\" {\n}\nassert {\ncondition = true\nerror_message = \"x\"\n}\n}\n", &[]),
+    (
+        "variable \"a\" {\n  default = [1, 2\n}\noutput \"o\" {\n  value = var.a\n}\n",
+        &["main.tf:3 Missing item separator"],
+    ),
+];
+
+#[test]
+fn one_missing_brace_is_one_fault() {
+    for (text, expected) in UNBALANCED {
+        assert_eq!(faults(&[("main.tf", text)]), *expected, "{text}");
+    }
+}
+
+#[test]
+fn sources_may_be_written_with_values() {
+    let m = "variable \"old\" {\n  default = 1\n  deprecated = \"Leave it out.\"\n}\noutput \"old\" {\n  value = 1\n  deprecated = \"No more.\"\n}\n";
+    let c = "variable \"inner\" {\n  const = true\n}\nmodule \"deep\" {\n  source = var.inner\n}\n";
+    for (text, expected) in EARLY {
+        assert_eq!(faults(&[("main.tf", text), ("m/main.tf", m), ("c/main.tf", c)]), *expected, "{text}");
+    }
+    let source: MemorySource =
+        [("main.tf", "variable \"w\" {}\nmodule \"a\" {\n  source = \"./${var.w}\"\n}\n"), ("m/x.tf", "")]
+            .into_iter()
+            .collect();
+    let mut sources = Sources::new();
+    let variables = [("w".into(), "m".into())].into_iter().collect();
+    let (module, diagnostics) = load_with(&source, &mut sources, Some(&variables));
+    assert!(diagnostics.is_empty() && module.uses_variables && module.calls.contains_key("a"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Bodies: arguments and blocks.
 
-use super::{Parsed, Parser};
+use super::{Failed, Parsed, Parser};
+use crate::json;
 use crate::lexer::{Token, TokenKind};
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use arcstr::ArcStr;
@@ -15,7 +16,7 @@ impl Parser<'_> {
     pub(super) fn file_body(&mut self) -> BodySyntax {
         let mut body = empty_body(Span::new(self.file, 0, 0));
         loop {
-            self.items(&mut body);
+            self.items(&mut body, false);
             if self.peek().kind == TokenKind::End {
                 break;
             }
@@ -32,7 +33,7 @@ impl Parser<'_> {
     }
 
     /// Items up to the end of the file or a closing brace, which is left.
-    fn items(&mut self, body: &mut BodySyntax) {
+    fn items(&mut self, body: &mut BodySyntax, is_nested: bool) {
         loop {
             let token = self.peek();
             match token.kind {
@@ -41,6 +42,7 @@ impl Parser<'_> {
                 }
                 TokenKind::End | TokenKind::CloseBrace => return,
                 _ if self.has_given_up() => self.at = self.tokens.len() - 1,
+                TokenKind::Identifier if is_nested && self.begins_a_file_block(token) => return,
                 _ => {
                     let start = self.at;
                     if self.nested(|parser| parser.item(body)).is_err() {
@@ -49,6 +51,16 @@ impl Parser<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a token looks like the beginning of `resource "a" "b" {` and its like, where that is to be trusted.
+    fn begins_a_file_block(&self, token: Token) -> bool {
+        if !self.trusts_columns || !self.is_in_first_column(token) {
+            return false;
+        }
+        let next = self.tokens.get(self.position() + 1).map(|next| next.kind);
+        let is_header = matches!(next, Some(TokenKind::OpenQuote | TokenKind::OpenBrace));
+        is_header && json::FILE.has_block(self.text(token))
     }
 
     fn item(&mut self, body: &mut BodySyntax) -> Parsed<()> {
@@ -212,15 +224,19 @@ impl Parser<'_> {
                 "Single-line block syntax can include only one argument definition. To define multiple arguments, use the multi-line block syntax with one argument definition per line.",
             );
         } else {
-            self.items(body);
+            self.items(body, true);
             if self.take(TokenKind::CloseBrace).is_none() {
                 let token = self.peek();
-                return self.fail_at(
-                    token,
-                    self.span(open),
-                    "Unclosed configuration block",
-                    "There is no closing brace for this block before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file.",
-                );
+                self.is_unclosed = true;
+                if self.unclosed_before.replace(token.start) == Some(token.start) {
+                    return Err(Failed);
+                }
+                let detail = if token.kind == TokenKind::End {
+                    "There is no closing brace for this block before the end of the file."
+                } else {
+                    "There is no closing brace for this block before the next one begins."
+                };
+                return self.fail_at(token, self.span(open), "Unclosed configuration block", detail);
             }
         }
         body.span = self.span_from(open.start);

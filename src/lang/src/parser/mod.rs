@@ -32,6 +32,13 @@ type Parsed<T> = Result<T, Failed>;
 pub(crate) fn parse_file(file: FileId, text: &str) -> (BodySyntax, Diagnostics) {
     let mut parser = Parser::new(file, text, LexMode::Normal);
     let body = parser.file_body();
+    if !parser.is_unclosed {
+        return (body, parser.diagnostics);
+    }
+    // A brace is missing somewhere. Read again, taking what looks like a block of a file for one.
+    let mut parser = Parser::new(file, text, LexMode::Normal);
+    parser.trusts_columns = true;
+    let body = parser.file_body();
     (body, parser.diagnostics)
 }
 
@@ -78,6 +85,12 @@ struct Parser<'a> {
     height: u32,
     /// The end of the token read last.
     last_end: u32,
+    /// Whether a block was open at the end.
+    is_unclosed: bool,
+    /// Whether what begins like a block of a file, in the first column, is one even where a block is open.
+    trusts_columns: bool,
+    /// The token before which a missing brace was reported: of all blocks that are open there, one is said.
+    unclosed_before: Option<u32>,
     diagnostics: Diagnostics,
 }
 
@@ -95,6 +108,9 @@ impl<'a> Parser<'a> {
             depth: 0,
             height: 0,
             last_end: 0,
+            is_unclosed: false,
+            trusts_columns: false,
+            unclosed_before: None,
             diagnostics,
         }
     }
