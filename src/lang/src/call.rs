@@ -9,7 +9,7 @@ use crate::node::{CallNode, Callee, Node};
 use crate::parser::parse_template;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Sources, Span};
-use formwork_value::{Marks, Refinements, Type, Value, convert};
+use formwork_value::{Marks, Refinements, Type, TypeSort, Value, convert};
 use std::fmt::Write as _;
 
 /// Functions that the evaluator provides itself.
@@ -129,9 +129,9 @@ impl Evaluator<'_> {
             let detail = "The expanding argument (indicated by ...) must not be null.";
             return Err(self.fail(SUMMARY, detail, node.span, call));
         }
-        match value.value_type() {
-            Type::Dynamic => Err(nothing()),
-            Type::Tuple(_) | Type::List(_) | Type::Set(_) => {
+        match value.sort() {
+            TypeSort::Dynamic => Err(nothing()),
+            TypeSort::Tuple | TypeSort::List | TypeSort::Set => {
                 let (value, marks) = value.unmark();
                 let Some(items) = value.items() else { return Err(nothing()) };
                 Ok(items
@@ -182,7 +182,10 @@ impl Evaluator<'_> {
         if self.has_errors_since(start) {
             return nothing();
         }
-        let values: Vec<Value> = arguments.iter().map(|argument| argument.value.clone()).collect();
+        // Whatever is said of an argument is said of its place: the value is the function's.
+        let taken =
+            |argument: &mut Argument<'_>| std::mem::replace(&mut argument.value, Value::null(Type::Dynamic));
+        let values: Vec<Value> = arguments.iter_mut().map(taken).collect();
         let result = if let Some(render) = template_function(function) {
             invoke(function, values, self.scope.is_impure_allowed(), |values| self.render(render, values))
         } else {
@@ -381,6 +384,7 @@ static TEMPLATE_FILE: Function = Function {
     result: ResultType::Fixed(crate::functions::Shape::Any),
     never_null: false,
     impure: false,
+    checks_arguments: false,
     call: evaluator_renders,
 };
 
@@ -453,17 +457,21 @@ pub(crate) fn invoke(
         if argument.is_null() && !parameter.allow_null {
             return Err(FunctionError::argument(at, "argument must not be null"));
         }
-        is_type_open |= !parameter.allow_dynamic && argument.value_type() == Type::Dynamic;
+        is_type_open |= !parameter.allow_dynamic && argument.sort() == TypeSort::Dynamic;
         is_unknown |= !parameter.allow_unknown && !argument.is_known();
     }
     if is_type_open {
         return Ok(nothing().with_marks(&marks));
     }
-    let result_type = match function.result {
-        ResultType::Fixed(shape) => shape.to_type(),
-        ResultType::Of(result_type) => result_type(&arguments)?,
+    let result = match function.result {
+        ResultType::Fixed(shape) if is_unknown => Value::unknown(shape.to_type()),
+        ResultType::Of(result_type) if is_unknown => Value::unknown(result_type(&arguments)?),
+        ResultType::Of(result_type) if !function.checks_arguments => {
+            result_type(&arguments)?;
+            call(&arguments)?
+        }
+        _ => call(&arguments)?,
     };
-    let result = if is_unknown { Value::unknown(result_type) } else { call(&arguments)? };
     let result = if function.never_null { result.refine(&Refinements::NOT_NULL) } else { result };
     Ok(result.with_marks(&marks))
 }

@@ -3,7 +3,7 @@
 //! Invariant: the marks of the collection and of the key are on what is found.
 
 use crate::operations::{Operand, OperationError, Outcome};
-use crate::{Kind, Name, Number, Type, Value, convert};
+use crate::{Kind, Name, Number, Type, TypeSort, Value, convert};
 
 const NO_SUCH_ELEMENT: &str = "The given key does not identify an element in this collection value";
 
@@ -28,26 +28,35 @@ pub fn index(collection: &Value, key: &Value) -> Outcome {
     }
     // Of these the result has no type yet, whatever the key is.
     let is_open =
-        matches!((bare.kind(), bare.value_type()), (_, Type::Dynamic) | (Kind::Unknown(..), Type::Object(_)));
-    if is_open || key.value_type() == Type::Dynamic {
+        matches!((bare.kind(), bare.sort()), (_, TypeSort::Dynamic) | (Kind::Unknown(..), TypeSort::Object));
+    if is_open || key.sort() == TypeSort::Dynamic {
         return Ok(Value::unknown(Type::Dynamic).with_marks(&collection_marks));
     }
-    let found = match bare.value_type() {
-        Type::List(element) => in_sequence(&bare, &key, |_| (*element).clone(), Type::clone(&element))?,
-        Type::Tuple(elements) => in_sequence(&bare, &key, |at| elements[at].clone(), Type::Dynamic)?,
-        Type::Map(element) => in_map(&bare, &key, &element)?,
-        Type::Object(_) => in_object(&bare, &key)?,
+    let found = match bare.kind() {
+        // Whatever the types in them: what is known is there, and nothing else is asked for.
+        Kind::Object(_) => in_object(&bare, &key)?,
+        Kind::Tuple(_) => in_sequence(&bare, &key, |_| Type::Dynamic, Type::Dynamic)?,
+        _ => in_typed(&bare, &key)?,
+    };
+    Ok(found.with_marks(&collection_marks).with_marks(&key_marks))
+}
+
+fn in_typed(collection: &Value, key: &Value) -> Outcome {
+    match collection.value_type() {
+        Type::List(element) => in_sequence(collection, key, |_| (*element).clone(), Type::clone(&element)),
+        Type::Tuple(elements) => in_sequence(collection, key, |at| elements[at].clone(), Type::Dynamic),
+        Type::Map(element) => in_map(collection, key, &element),
+        Type::Object(_) => in_object(collection, key),
         Type::Set(_) => {
             let message = "Elements of a set are identified only by their value and don't have any separate index \
                            or key to select with, so it's only possible to perform operations across all elements \
                            of the set.";
-            return Err(unsuitable_collection(message));
+            Err(unsuitable_collection(message))
         }
         Type::Dynamic | Type::Bool | Type::Number | Type::String => {
-            return Err(unsuitable_collection("This value does not have any indices."));
+            Err(unsuitable_collection("This value does not have any indices."))
         }
-    };
-    Ok(found.with_marks(&collection_marks).with_marks(&key_marks))
+    }
 }
 
 fn text_key(key: &Value) -> Result<Option<Name>, OperationError> {
@@ -82,9 +91,13 @@ fn in_map(map: &Value, key: &Value, element: &Type) -> Outcome {
 fn in_sequence(sequence: &Value, key: &Value, kind: impl Fn(usize) -> Type, unplaced: Type) -> Outcome {
     let key = convert(key, &Type::Number).map_err(|error| unsuitable_key(&error.message))?;
     let Some(number) = key.as_number() else { return Ok(Value::unknown(unplaced)) };
-    let length = match (sequence.value_type(), sequence.items()) {
-        (Type::Tuple(elements), _) => Some(elements.len()),
-        (_, items) => items.map(<[Value]>::len),
+    let length = match (sequence.items(), sequence.sort()) {
+        (Some(items), _) => Some(items.len()),
+        (None, TypeSort::Tuple) => match sequence.value_type() {
+            Type::Tuple(elements) => Some(elements.len()),
+            _ => None,
+        },
+        (None, _) => None,
     };
     let Some(length) = length else { return Ok(Value::unknown(unplaced)) };
     let at = place(&number, length)?;
@@ -115,9 +128,12 @@ pub fn get_attribute(value: &Value, name: &str) -> Outcome {
     if bare.is_null() {
         return Err(unsuitable_collection("This value is null, so it does not have any attributes."));
     }
+    if let Kind::Object(entries) = bare.kind() {
+        let found = entries.get(name).ok_or_else(|| no_attribute(name))?;
+        return Ok(found.with_marks(&marks));
+    }
     let found = match (bare.kind(), bare.value_type()) {
         (_, Type::Dynamic) => Value::unknown(Type::Dynamic),
-        (Kind::Object(entries), _) => entries.get(name).cloned().ok_or_else(|| no_attribute(name))?,
         (Kind::Map(entries), _) => entries.get(name).cloned().ok_or_else(|| {
             unsuitable_collection(&format!("This map does not have an element with the key {name:?}."))
         })?,

@@ -22,6 +22,7 @@ mod number;
 mod operations;
 mod path;
 mod set;
+mod sort;
 #[cfg(test)]
 mod tables;
 mod types;
@@ -47,6 +48,7 @@ pub use operations::{
     subtract,
 };
 pub use path::{Path, PathStep};
+pub use sort::TypeSort;
 pub use types::{ObjectType, Type};
 pub use unify::{Safety, unify, unify_safe};
 pub use unknown::Refinements;

@@ -451,7 +451,7 @@ impl Value {
 
 /// The text in NFC.
 pub(crate) fn normalize(text: Name) -> Name {
-    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         return text;
     }
     text.nfc().collect::<String>().into()

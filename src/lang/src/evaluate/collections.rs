@@ -1,9 +1,9 @@
 //! Objects, `for` and splats.
 
 use super::{Evaluator, nothing};
-use crate::node::{ForNode, Node};
+use crate::node::{ForNode, Node, NodeKind};
 use arcstr::ArcStr;
-use formwork_value::{Kind, Marks, Refinements, Type, Value, convert};
+use formwork_value::{Kind, Marks, Refinements, Type, TypeSort, Value, convert};
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
@@ -13,6 +13,12 @@ impl Evaluator<'_> {
         let mut marks = Marks::NONE;
         let mut is_known = true;
         for (key_node, value_node) in items {
+            if let NodeKind::Constant(key) = &key_node.kind
+                && let Some(name) = key.as_str()
+            {
+                entries.push((name.clone(), self.value(value_node)));
+                continue;
+            }
             let start = self.diagnostics.len();
             let key = self.value(key_node);
             let is_faulty = self.has_errors_since(start);
@@ -50,15 +56,14 @@ impl Evaluator<'_> {
             let detail = "A null value cannot be used as the collection in a 'for' expression.";
             return self.fail("Iteration over null value", detail, collection_node.span, collection_node);
         }
-        let value_type = collection.value_type();
-        if value_type == Type::Dynamic {
+        if collection.sort() == TypeSort::Dynamic {
             return nothing();
         }
         let (collection, mut marks) = collection.unmark();
-        if value_type.is_primitive() {
+        if collection.sort().is_primitive() {
             let detail = format!(
                 "A value of type {} cannot be used as the collection in a 'for' expression.",
-                value_type.friendly_name()
+                collection.value_type().friendly_name()
             );
             return self.fail(
                 "Iteration over non-iterable value",
@@ -224,8 +229,7 @@ impl Evaluator<'_> {
         if self.has_errors_since(start) {
             return nothing();
         }
-        let mut value_type = value.value_type();
-        let is_single = !matches!(value_type, Type::Tuple(_) | Type::List(_) | Type::Set(_));
+        let is_single = !matches!(value.sort(), TypeSort::Tuple | TypeSort::List | TypeSort::Set);
         if value.is_null() {
             if is_single {
                 return Value::tuple(Vec::new()).with_marks(&value.marks());
@@ -233,7 +237,7 @@ impl Evaluator<'_> {
             let detail = "Splat expressions (with the * symbol) cannot be applied to null sequences.";
             return self.fail("Splat of null value", detail, source.span, source);
         }
-        if value_type == Type::Dynamic {
+        if value.sort() == TypeSort::Dynamic {
             return nothing().with_marks(&value.marks());
         }
         // A single value that may yet be null may yet be no element at all.
@@ -242,11 +246,10 @@ impl Evaluator<'_> {
             is_undecided = !value.is_known() && !value.range().not_null;
             let marks = value.marks();
             value = Value::tuple(vec![value]).with_marks(&marks);
-            value_type = value.value_type();
         }
         let (value, marks) = value.unmark();
         if !value.is_known() {
-            return self.unknown_splat(&value, &value_type, each).with_marks(&marks);
+            return self.unknown_splat(&value, &value.value_type(), each).with_marks(&marks);
         }
         let items = value.items().unwrap_or_default();
         let mut results = Vec::with_capacity(items.len());
@@ -262,16 +265,16 @@ impl Evaluator<'_> {
                 return nothing().with_marks(&marks);
             }
             let end = self.diagnostics.len();
-            let result_type = self.splat_type(&value_type, each);
+            let result_type = self.splat_type(&value.value_type(), each);
             self.diagnostics.truncate(end);
             return Value::unknown(result_type).with_marks(&marks);
         }
-        if matches!(value_type, Type::Tuple(_)) {
+        if value.sort() == TypeSort::Tuple {
             return Value::tuple(results).with_marks(&marks);
         }
         let element = match results.first() {
             Some(first) => first.value_type(),
-            None => self.splat_type(&value_type, each).element().cloned().unwrap_or(Type::Dynamic),
+            None => self.splat_type(&value.value_type(), each).element().cloned().unwrap_or(Type::Dynamic),
         };
         if results.iter().any(|result| result.value_type() != element) {
             let detail = "The second level of splat expression produced elements of different types, so it isn't possible to construct a valid list to represent the top-level result.\n\nConsider using a for expression instead, to produce a tuple-typed result which can therefore have non-homogenous element types.";

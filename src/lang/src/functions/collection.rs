@@ -2,7 +2,10 @@
 
 use super::argument::{count, elements, text};
 use super::{Function, FunctionContext, FunctionError, Parameter, ResultType, Shape};
-use formwork_value::{Marks, Name, Number, Refinements, Type, Value, convert, equals, length as length_of};
+use formwork_value::{
+    Entries, Kind, Marks, Name, Number, Refinements, Type, TypeSort, Value, convert, equals,
+    length as length_of,
+};
 use std::collections::BTreeMap;
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -32,14 +35,17 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &[Parameter::new("inputMap", Shape::Any).unknown().marked()],
         ResultType::Of(keys_type),
         keys,
-    ),
+    )
+    .checking(),
     Function::new(
         "length",
         &[Parameter::new("value", Shape::Any).unknown().marked().dynamic()],
         ResultType::Of(length_type),
         length,
-    ),
+    )
+    .checking(),
     Function::new("merge", &[], ResultType::Of(merge_type), merge)
+        .checking()
         .variadic(Parameter::new("maps", Shape::Any).null().marked().dynamic()),
     Function::new("sum", &[Parameter::new("list", Shape::Any)], NUMBER, sum),
     Function::new(
@@ -53,7 +59,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         &[Parameter::new("mapping", Shape::Any).marked()],
         ResultType::Of(values_type),
         values,
-    ),
+    )
+    .checking(),
     Function::new(
         "zipmap",
         &[Parameter::new("keys", STRINGS).marked(), Parameter::new("values", Shape::Any).marked()],
@@ -120,33 +127,41 @@ fn index(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, Function
     Err(FunctionError::new("item not found"))
 }
 
+fn no_map() -> FunctionError {
+    FunctionError::argument(0, "must have map or object type")
+}
+
 fn keys_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     match arguments[0].value_type() {
         Type::Map(_) => Ok(Type::list(Type::String)),
         Type::Object(object) => Ok(Type::tuple(vec![Type::String; object.attributes().len()])),
-        _ => Err(FunctionError::argument(0, "must have map or object type")),
+        _ => Err(no_map()),
     }
 }
 
 /// The names in order: of a map a list, of an object a tuple.
 fn keys(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (map, marks) = arguments[0].unmark();
-    if let Type::Object(object) = map.value_type() {
-        let names = object.attributes().iter().map(|(name, _)| Value::string(name.clone())).collect();
-        return Ok(Value::tuple(names).with_marks(&marks));
-    }
-    let keys = match map.entries() {
-        Some(entries) => {
-            Value::list(Type::String, entries.iter().map(|(name, _)| Value::string(name.clone())).collect())
-        }
-        None => Value::unknown(Type::list(Type::String)),
+    let names = |entries: &Entries| entries.iter().map(|(name, _)| Value::string(name.clone())).collect();
+    let keys = match (map.sort(), map.entries()) {
+        (TypeSort::Object, Some(entries)) => Value::tuple(names(entries)),
+        (TypeSort::Map, Some(entries)) => Value::list(Type::String, names(entries)),
+        (TypeSort::Map, None) => Value::unknown(Type::list(Type::String)),
+        (TypeSort::Object, None) => match map.value_type() {
+            Type::Object(object) => {
+                let names = object.attributes().iter().map(|(name, _)| Value::string(name.clone()));
+                Value::tuple(names.collect())
+            }
+            _ => return Err(no_map()),
+        },
+        _ => return Err(no_map()),
     };
     Ok(keys.with_marks(&marks))
 }
 
 fn length_type(arguments: &[Value]) -> Result<Type, FunctionError> {
-    match arguments[0].value_type() {
-        Type::Bool | Type::Number => {
+    match arguments[0].sort() {
+        TypeSort::Bool | TypeSort::Number => {
             Err(FunctionError::new("argument must be a string, a collection type, or a structural type"))
         }
         _ => Ok(Type::Number),
@@ -155,12 +170,18 @@ fn length_type(arguments: &[Value]) -> Result<Type, FunctionError> {
 
 /// The number of elements; of characters (grapheme clusters) in a string.
 fn length(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
+    length_type(arguments)?;
     let (value, marks) = arguments[0].unmark();
-    let length = match value.value_type() {
-        Type::Dynamic => Value::unknown(Type::Number),
-        Type::Tuple(elements) => count(elements.len()),
-        Type::Object(object) => count(object.attributes().len()),
-        Type::String => match value.as_str() {
+    let length = match (value.kind(), value.sort()) {
+        (_, TypeSort::Dynamic) => Value::unknown(Type::Number),
+        (Kind::Tuple(items), _) => count(items.len()),
+        (Kind::Object(entries), _) => count(entries.len()),
+        (_, TypeSort::Tuple | TypeSort::Object) => match value.value_type() {
+            Type::Tuple(elements) => count(elements.len()),
+            Type::Object(object) => count(object.attributes().len()),
+            _ => Value::unknown(Type::Number),
+        },
+        (_, TypeSort::String) => match value.as_str() {
             Some(text) => count(text.graphemes(true).count()),
             None => unknown_text_length(&value),
         },
@@ -195,10 +216,7 @@ fn merge_type(arguments: &[Value]) -> Result<Type, FunctionError> {
                 }
                 None => all_known &= value.is_known(),
             },
-            other => {
-                let message = format!("arguments must be maps or objects, got {:?}", other.friendly_name());
-                return Err(FunctionError::new(message));
-            }
+            other => return Err(not_merged(other)),
         }
         is_common &= common.get_or_insert_with(|| value_type.clone()) == &value_type;
     }
@@ -209,9 +227,26 @@ fn merge_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     })
 }
 
+fn not_merged(value_type: &Type) -> FunctionError {
+    FunctionError::new(format!("arguments must be maps or objects, got {:?}", value_type.friendly_name()))
+}
+
+/// Refuses what `merge_type` refuses.
+fn check_merge(arguments: &[Value]) -> Result<(), FunctionError> {
+    for argument in arguments {
+        match argument.sort() {
+            TypeSort::Dynamic => return Ok(()),
+            TypeSort::Object | TypeSort::Map => {}
+            _ => return Err(not_merged(&argument.value_type())),
+        }
+    }
+    Ok(())
+}
+
 /// The type that all arguments have, where it is a map's: then the result is a map, else an object.
 fn common_map_element(arguments: &[Value]) -> Option<Type> {
-    let Type::Map(element) = arguments.first()?.value_type() else { return None };
+    let first = arguments.first().filter(|first| first.sort() == TypeSort::Map)?;
+    let Type::Map(element) = first.value_type() else { return None };
     let is_common = arguments
         .iter()
         .all(|argument| matches!(argument.value_type(), Type::Map(other) if other == element));
@@ -220,6 +255,7 @@ fn common_map_element(arguments: &[Value]) -> Option<Type> {
 
 /// All entries of all maps and objects; of two of one name the last.
 fn merge(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
+    check_merge(arguments)?;
     let mut marks = Marks::NONE;
     let mut merged: Vec<(Name, Value)> = Vec::new();
     for argument in arguments {
@@ -298,17 +334,22 @@ fn values_type(arguments: &[Value]) -> Result<Type, FunctionError> {
         Type::Object(object) => {
             Ok(Type::tuple(object.attributes().iter().map(|(_, kind)| kind.clone()).collect()))
         }
-        _ => Err(FunctionError::new("values() requires a map as the first argument")),
+        _ => Err(no_values()),
     }
+}
+
+fn no_values() -> FunctionError {
+    FunctionError::new("values() requires a map as the first argument")
 }
 
 /// The values in order of their names: of a map a list, of an object a tuple.
 fn values(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (map, marks) = arguments[0].unmark();
     let values = elements(&map).into_iter().cloned().collect();
-    let result = match map.value_type() {
-        Type::Map(element) => Value::list(element.as_ref().clone(), values),
-        _ => Value::tuple(values),
+    let result = match map.sort() {
+        TypeSort::Map => Value::list(map.value_type().element().cloned().unwrap_or(Type::Dynamic), values),
+        TypeSort::Object => Value::tuple(values),
+        _ => return Err(no_values()),
     };
     Ok(result.with_marks(&marks))
 }

@@ -135,6 +135,9 @@ pub struct Function {
     pub never_null: bool,
     /// Whether each call may give another result; such calls are unknown in a plan.
     pub impure: bool,
+    /// Whether the work itself refuses what the function of the result's type refuses: then the type of a known
+    /// result, which may take longer than the result, is not asked for.
+    pub checks_arguments: bool,
     /// The work itself.
     pub call: Implementation,
 }
@@ -147,7 +150,22 @@ impl Function {
         result: ResultType,
         call: Implementation,
     ) -> Self {
-        Self { name, parameters, variadic: None, result, never_null: true, impure: false, call }
+        Self {
+            name,
+            parameters,
+            variadic: None,
+            result,
+            never_null: true,
+            impure: false,
+            checks_arguments: false,
+            call,
+        }
+    }
+
+    /// Refuses by itself what the function of its result's type refuses.
+    const fn checking(mut self) -> Self {
+        self.checks_arguments = true;
+        self
     }
 
     /// Takes any number of further arguments.

@@ -17,8 +17,8 @@ const STRING: Parameter = Parameter::new("string", Shape::String);
 
 /// The functions of this file.
 pub(super) static FUNCTIONS: &[Function] = &[
-    Function::new("regex", &[PATTERN, STRING], ResultType::Of(match_type), find),
-    Function::new("regexall", &[PATTERN, STRING], ResultType::Of(matches_type), find_all),
+    Function::new("regex", &[PATTERN, STRING], ResultType::Of(match_type), find).checking(),
+    Function::new("regexall", &[PATTERN, STRING], ResultType::Of(matches_type), find_all).checking(),
     Function::new(
         "replace",
         &[

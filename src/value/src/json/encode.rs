@@ -21,8 +21,25 @@ pub fn encode(value: &Value, value_type: &Type) -> Result<String, CodecError> {
 /// The value as JSON without its types: what `jsonencode` gives and outputs show.
 pub fn encode_plain(value: &Value) -> Result<String, CodecError> {
     let mut out = String::new();
-    write_value(value, &value.value_type(), &mut out)?;
+    write_plain(value, &mut out)?;
     Ok(out)
+}
+
+/// The value by its own type, which need not be known as a whole for that.
+fn write_plain(value: &Value, out: &mut String) -> Result<(), CodecError> {
+    match value.kind() {
+        Kind::List(items) | Kind::Set(items) | Kind::Tuple(items) => write_items(items, write_plain, out),
+        Kind::Map(entries) => {
+            write_entries(entries.iter().map(|(name, item)| (name, item)), write_plain, PathStep::Key, out)
+        }
+        Kind::Object(entries) => write_entries(
+            entries.iter().map(|(name, item)| (name, item)),
+            write_plain,
+            PathStep::Attribute,
+            out,
+        ),
+        _ => write_value(value, &value.value_type(), out),
+    }
 }
 
 fn write_value(value: &Value, value_type: &Type, out: &mut String) -> Result<(), CodecError> {
@@ -48,20 +65,19 @@ fn write_value(value: &Value, value_type: &Type, out: &mut String) -> Result<(),
         }
         (Kind::Number(number), _) => write_display(&number, out),
         (Kind::List(items), Type::List(element)) | (Kind::Set(items), Type::Set(element)) => {
-            write_items(items.iter().map(|item| (item, &**element)), out)?;
+            write_items(items, |item, out| write_value(item, element, out), out)?;
         }
-        (Kind::Tuple(items), Type::Tuple(elements)) => write_items(items.iter().zip(elements.iter()), out)?,
+        (Kind::Tuple(items), Type::Tuple(elements)) => {
+            write_items(items.iter().zip(elements.iter()), write_typed, out)?;
+        }
         (Kind::Map(entries), Type::Map(element)) => {
-            let entries = entries.iter().map(|(name, item)| (name, item, &**element));
-            write_entries(entries, PathStep::Key, out)?;
+            let entries = entries.iter().map(|(name, item)| (name, (item, &**element)));
+            write_entries(entries, write_typed, PathStep::Key, out)?;
         }
         (Kind::Object(entries), Type::Object(object)) => {
             let typed = entries.iter().zip(object.attributes());
-            write_entries(
-                typed.map(|((name, item), (_, kind))| (name, item, kind)),
-                PathStep::Attribute,
-                out,
-            )?;
+            let typed = typed.map(|((name, item), (_, kind))| (name, (item, kind)));
+            write_entries(typed, write_typed, PathStep::Attribute, out)?;
         }
         _ => return Err(CodecError::new(format!("cannot JSON-serialize as {}", value_type.friendly_name()))),
     }
@@ -77,34 +93,40 @@ fn write_wrapped(value: &Value, own: &Type, out: &mut String) -> Result<(), Code
     Ok(())
 }
 
-fn write_items<'a>(
-    items: impl Iterator<Item = (&'a Value, &'a Type)>,
+fn write_typed((value, value_type): (&Value, &Type), out: &mut String) -> Result<(), CodecError> {
+    write_value(value, value_type, out)
+}
+
+fn write_items<T>(
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(T, &mut String) -> Result<(), CodecError>,
     out: &mut String,
 ) -> Result<(), CodecError> {
     out.push('[');
-    for (at, (item, kind)) in items.enumerate() {
+    for (at, item) in items.into_iter().enumerate() {
         if at > 0 {
             out.push(',');
         }
-        write_value(item, kind, out).map_err(|error| error.under(PathStep::Index(at as u64)))?;
+        write(item, out).map_err(|error| error.under(PathStep::Index(at as u64)))?;
     }
     out.push(']');
     Ok(())
 }
 
-fn write_entries<'a>(
-    entries: impl Iterator<Item = (&'a Name, &'a Value, &'a Type)>,
+fn write_entries<'a, T>(
+    entries: impl Iterator<Item = (&'a Name, T)>,
+    write: impl Fn(T, &mut String) -> Result<(), CodecError>,
     step: fn(Name) -> PathStep,
     out: &mut String,
 ) -> Result<(), CodecError> {
     out.push('{');
-    for (at, (name, item, kind)) in entries.enumerate() {
+    for (at, (name, item)) in entries.enumerate() {
         if at > 0 {
             out.push(',');
         }
         write_string(name, out);
         out.push(':');
-        write_value(item, kind, out).map_err(|error| error.under(step(name.clone())))?;
+        write(item, out).map_err(|error| error.under(step(name.clone())))?;
     }
     out.push('}');
     Ok(())
@@ -114,7 +136,10 @@ fn write_entries<'a>(
 pub(super) fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut plain_from = 0;
-    for (at, character) in text.char_indices() {
+    // The two separators begin with the one byte beyond ASCII that matters here.
+    let may_need_escape = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+    let first = text.bytes().position(|byte| may_need_escape(&byte)).unwrap_or(text.len());
+    for (at, character) in text[first..].char_indices().map(|(at, character)| (first + at, character)) {
         let escaped: &str = match character {
             '"' => "\\\"",
             '\\' => "\\\\",
