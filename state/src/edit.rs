@@ -170,8 +170,8 @@ fn check_moves(state: &State, moves: &[(Address, Address)]) -> Result<(), Diagno
     Ok(())
 }
 
-/// Objects whose edges name an address that moves, with the new one.
-fn renamed_edges(state: &State, moves: &[(Address, Address)]) -> Option<Record> {
+/// Objects and nodes whose edges name an address that moves, with the new one.
+fn renamed_edges(state: &State, moves: &[(Address, Address)]) -> Vec<Record> {
     let instances: FxHashMap<&Address, &Address> = moves.iter().map(|(from, to)| (from, to)).collect();
     let blocks = moved_blocks(state, &instances);
     let names: FxHashMap<String, String> =
@@ -203,7 +203,20 @@ fn renamed_edges(state: &State, moves: &[(Address, Address)]) -> Option<Record> 
             objects.push((key, Some(Arc::new(changed))));
         }
     }
-    (!objects.is_empty()).then_some(Record::Refreshed { objects })
+    let mut nodes = state.node_edges.clone();
+    for edge in nodes.values_mut().flatten() {
+        if let Some(next) = renamed(edge) {
+            *edge = next;
+        }
+    }
+    let mut records = Vec::new();
+    if !objects.is_empty() {
+        records.push(Record::Refreshed { objects });
+    }
+    if nodes != state.node_edges {
+        records.push(Record::NodeEdges { edges: nodes });
+    }
+    records
 }
 
 /// Blocks of which every instance moves to one and the same block.
@@ -322,15 +335,17 @@ mod tests {
             ..Object::clone(&object(7))
         };
         state.insert(key("a.reader"), Arc::new(reader));
+        state.node_edges.insert("local.x".into(), vec!["object a.b[1]".parse().unwrap()]);
         let moved = |from: &str, to: &str| {
             let edit = move_objects(&state, &from.parse().unwrap(), &to.parse().unwrap()).unwrap();
             let after = after(&state, &edit);
             let reader = after.object(&key("a.reader")).unwrap().clone();
             let edges: Vec<String> = reader.edges.iter().map(ToString::to_string).collect();
-            format!("{} | {}", edges.join(", "), reader.dependencies.join(", "))
+            let node: Vec<String> = after.node_edges["local.x"].iter().map(ToString::to_string).collect();
+            format!("{} | {} | {}", edges.join(", "), node.join(", "), reader.dependencies.join(", "))
         };
-        assert_eq!(moved("a.b", "a.c"), "object a.c[1], block a.c, node local.x | a.c");
-        assert_eq!(moved("a.b[1]", "a.c"), "object a.c, block a.b, node local.x | a.b");
+        assert_eq!(moved("a.b", "a.c"), "object a.c[1], block a.c, node local.x | object a.c[1] | a.c");
+        assert_eq!(moved("a.b[1]", "a.c"), "object a.c, block a.b, node local.x | object a.c | a.b");
     }
 
     #[test]
