@@ -30,8 +30,13 @@ fn complete(value: &Value, object_type: &Type) -> Value {
     convert(value, &open).expect("a value that fits")
 }
 
+/// The type of what a person writes: unlike the implied one, with what may be left out inside objects.
+fn written_type(block: &formwork_sdk::Block) -> Type {
+    Type::object(block.attributes.iter().map(|(name, one)| (name.clone(), one.value_type.clone())))
+}
+
 async fn connect(provider: &SimProvider, settings: Value) -> Result<Arc<dyn Connection>, Diagnostics> {
-    provider.configure(complete(&settings, &provider.schema().configuration.implied_type())).await
+    provider.configure(complete(&settings, &written_type(&provider.schema().configuration))).await
 }
 
 fn create_request(provider: &SimProvider, kind: &str, value: &Value, token: &str) -> ApplyRequest {
