@@ -171,6 +171,18 @@ fn a_template_that_renders_itself_ends() {
     assert!(diagnostics.iter().any(|one| one.detail.contains("without end")), "{diagnostics:?}");
 }
 
+/// Each block that is left open used to be read again by every block around it: the time doubled with each.
+#[test]
+fn blocks_left_open_are_not_read_again_by_all_around_them() {
+    for name in ["esource", "resource"] {
+        let text = format!("{name} \"a\" \"b\" {{\n  size = 1\n").repeat(150);
+        let source = MemorySource::from_iter([("main.tf", text.as_str())]);
+        let mut sources = Sources::new();
+        let (_, diagnostics) = crate::load(&source, &mut sources);
+        assert!(diagnostics.has_errors(), "{name}");
+    }
+}
+
 #[test]
 fn depth_is_bounded_and_a_thousand_levels_are_within() {
     let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));

@@ -46,6 +46,11 @@ impl Parser<'_> {
                 _ => {
                     let start = self.at;
                     if self.nested(|parser| parser.item(body)).is_err() {
+                        if is_nested && self.unclosed_before == Some(self.peek().start) {
+                            // All blocks around it are open as well: the outermost alone looks for where to go on,
+                            // or each would have what follows read again.
+                            return;
+                        }
                         self.recover(start);
                     }
                 }
