@@ -47,9 +47,7 @@ pub fn move_objects(state: &State, from: &Selector, to: &Selector) -> Result<Edi
     }
     check_moves(state, &moves)?;
     let keys = moves.iter().map(|(_, to)| ObjectKey::current(to.clone())).collect();
-    let mut records: Vec<Record> =
-        moves.iter().map(|(from, to)| Record::Moved { from: from.clone(), to: to.clone() }).collect();
-    records.extend(renamed_edges(state, &moves));
+    let records = moving(state, &moves);
     Ok(Edit { moves, keys, records })
 }
 
@@ -76,10 +74,13 @@ pub fn move_instances(state: &State, moves: &[(Address, Address)]) -> Vec<Record
             break;
         }
     }
-    let mut records: Vec<Record> =
-        done.iter().map(|(from, to)| Record::Moved { from: from.clone(), to: to.clone() }).collect();
-    records.extend(renamed_edges(state, &done));
-    records
+    moving(state, &done)
+}
+
+/// What moves instances in this order, and with them the edges of whoever read them.
+fn moving(state: &State, moves: &[(Address, Address)]) -> Vec<Record> {
+    let record = |(from, to): &(Address, Address)| Record::Moved { from: from.clone(), to: to.clone() };
+    moves.iter().map(record).chain(renamed_edges(state, moves)).collect()
 }
 
 /// Takes objects out of the state and leaves them where they are.

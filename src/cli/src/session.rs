@@ -22,9 +22,9 @@ use formwork_engine::why::Origins;
 use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
 use formwork_lang::Source;
 use formwork_state::format_v4::Dependencies;
-use formwork_state::{BlockAddress, RealFiles, State, Status, Store, StoreOptions};
+use formwork_state::{BlockAddress, RealFiles, Record, State, Status, Store, StoreOptions};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 
@@ -57,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) screen: Arc<Screen>,
     pub(crate) environment: Environment,
     pub(crate) schemas: Schemas,
+    /// Decided once: whoever chooses another while this runs does not move the state under it.
+    pub(crate) workspace: String,
     files: Arc<dyn Source>,
     watching: Once,
 }
@@ -96,6 +98,7 @@ impl Session {
             screen,
             environment,
             schemas: Schemas::new(Arc::new(Registry)),
+            workspace: workspaces::current(),
             files: Arc::new(Disk::here()),
             watching: Once::new(),
         }
@@ -168,7 +171,7 @@ impl Session {
 
     /// Opens the state of the current workspace.
     pub(crate) fn store(&self, operation: &str, lock: &Lock) -> Result<Store, Failure> {
-        self.store_of(&workspaces::current(), operation, lock)
+        self.store_of(&self.workspace, operation, lock)
     }
 
     /// Opens the state of a workspace.
@@ -194,6 +197,21 @@ impl Session {
             skip_flush: false,
         };
         Store::open(options).map_err(|diagnostics| self.refused(diagnostics))
+    }
+
+    /// The snapshot of the current workspace, when there is one that can be read.
+    pub(crate) fn stored_state(&self) -> Option<State> {
+        let path = workspaces::state_path(&self.workspace);
+        let bytes = std::fs::read(&path).ok()?;
+        Some(formwork_state::format_v4::read(&path.to_string_lossy(), &bytes).ok()?.state)
+    }
+
+    /// Appends records that change the state alone, each durable before the next, and writes the state.
+    pub(crate) fn record(&self, store: Store, records: &[Record]) -> Result<(), Failure> {
+        for record in records {
+            store.append(record).wait().map_err(|diagnostic| self.refused(diagnostic))?;
+        }
+        store.finish().map_err(|diagnostics| self.refused(diagnostics))
     }
 
     /// Findings shown as whoever reads expects them.
@@ -222,7 +240,7 @@ impl Session {
             mode,
             refresh: planning.refresh,
             timestamp: self.environment.clock.now(),
-            workspace: workspaces::current(),
+            workspace: self.workspace.clone(),
             accepted_targets: planning.accept_new_target.clone(),
             focus,
             replace: planning.replace.clone(),
@@ -319,17 +337,6 @@ impl Session {
         self.watching.call_once(|| watch_interrupts(self.environment.interrupt.clone(), self.screen.clone()));
         Ok(runtime.block_on(work))
     }
-}
-
-/// The state's path in the current workspace.
-pub(crate) fn state_path() -> PathBuf {
-    workspaces::state_path(&workspaces::current())
-}
-
-/// The snapshot at a path, when there is one that can be read.
-pub(crate) fn stored_state(path: &Path) -> Option<State> {
-    let bytes = std::fs::read(path).ok()?;
-    Some(formwork_state::format_v4::read(&path.to_string_lossy(), &bytes).ok()?.state)
 }
 
 fn plain_value(object: &formwork_state::Object) -> formwork_value::Value {

@@ -6,9 +6,8 @@ use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
 use crate::render::state_json::ShownOutput;
 use crate::render::{event_json, state_text};
-use crate::session::{Session, run_id, state_path, stored_state};
+use crate::session::{Session, run_id};
 use crate::terminal::Terminal;
-use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_engine::run::{self, Configuration, Counts};
 use formwork_engine::{Plan, RunMode, Summary, plan_file};
@@ -132,8 +131,7 @@ fn fresh(
 
 /// Recovers what is in flight and stores it, so that the new plan is made from what stands.
 fn take_up(session: &Session, arguments: &Arguments, open: &Plan, store: Store) -> Result<Store, Failure> {
-    let outcome =
-        session.block_on(run::recover(&session.environment, &store, open, &workspaces::current()))?;
+    let outcome = session.block_on(run::recover(&session.environment, &store, open, &session.workspace))?;
     session.settle(&outcome.diagnostics, &outcome.sources)?;
     if store.folded().run.is_some() {
         return Ok(store);
@@ -143,13 +141,8 @@ fn take_up(session: &Session, arguments: &Arguments, open: &Plan, store: Store) 
 }
 
 fn perform(session: &Session, plan: &Plan, store: Store) -> Result<Success, Failure> {
-    let mut outcome = session.block_on(run::apply(
-        &session.environment,
-        &store,
-        plan,
-        &run_id(),
-        &workspaces::current(),
-    ))?;
+    let mut outcome =
+        session.block_on(run::apply(&session.environment, &store, plan, &run_id(), &session.workspace))?;
     let outputs = session.shown_state(&store.folded().state).outputs;
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
@@ -217,7 +210,7 @@ fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Succe
 /// Writes the plan of the stage that was not started, made to fit the state as it was stored.
 fn keep_next(session: &Session, mut next: Plan, diagnostics: &mut Diagnostics) {
     let path = PathBuf::from(NEXT_PLAN);
-    let stored = stored_state(&state_path()).unwrap_or_default();
+    let stored = session.stored_state().unwrap_or_default();
     if !stored.lineage.is_empty() {
         (next.base_serial, next.lineage) = (stored.serial, stored.lineage.clone());
     }

@@ -6,7 +6,6 @@ use crate::failure::{Failure, Success};
 use crate::render::{type_text, value_text};
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
-use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Sources};
 use formwork_engine::console::{self, Console as Expressions};
 use formwork_lang::{is_incomplete, parse_console};
@@ -43,7 +42,7 @@ pub(super) fn run(
         &session.environment,
         &configuration,
         &state,
-        &workspaces::current(),
+        &session.workspace,
         |expressions, found| {
             let _ = session.settle(&found, &configuration.sources);
             Prompt { session: &session, expressions, sources: configuration.sources.clone() }.serve(input)

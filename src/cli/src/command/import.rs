@@ -5,7 +5,6 @@ use crate::arguments::{Import as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::session::{Session, run_id};
 use crate::terminal::Terminal;
-use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_engine::focus::Focus;
 use formwork_engine::run::{self, PlanOptions};
@@ -39,7 +38,7 @@ pub(super) fn run(
     let options = PlanOptions {
         refresh: false,
         timestamp: session.environment.clock.now(),
-        workspace: workspaces::current(),
+        workspace: session.workspace.clone(),
         focus: Focus { targets: vec![target], excludes: Vec::new() },
         imports: vec![(address.clone(), arguments.id.clone())],
         ..PlanOptions::default()
@@ -62,13 +61,8 @@ pub(super) fn run(
             .hint("Look at the key, and at count or for_each of the block."),
         ));
     }
-    let mut outcome = session.block_on(run::apply(
-        &session.environment,
-        &store,
-        &plan,
-        &run_id(),
-        &workspaces::current(),
-    ))?;
+    let mut outcome =
+        session.block_on(run::apply(&session.environment, &store, &plan, &run_id(), &session.workspace))?;
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
     }

@@ -69,10 +69,7 @@ fn perform(
     let store = session.store(operation, lock)?;
     let edit = act(&store.folded().state).map_err(|diagnostic| session.refused(diagnostic))?;
     if !is_dry {
-        for record in &edit.records {
-            store.append(record).wait().map_err(|diagnostic| session.refused(diagnostic))?;
-        }
-        store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
+        session.record(store, &edit.records)?;
     }
     Ok(edit)
 }
@@ -129,10 +126,7 @@ pub(super) fn run_replace_provider(
     if !arguments.auto_approve {
         approve(session)?;
     }
-    for record in &edit.records {
-        store.append(record).wait().map_err(|diagnostic| session.refused(diagnostic))?;
-    }
-    store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
+    session.record(store, &edit.records)?;
     print(&format!("\nSuccessfully replaced provider for {} resources.\n", edit.keys.len()));
     Ok(Success::Done)
 }

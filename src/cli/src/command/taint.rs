@@ -39,8 +39,7 @@ pub(super) fn run(verb: Verb, arguments: &Arguments, terminal: Terminal) -> Resu
         Verb::Taint => (Record::Tainted { key }, "has been marked as tainted"),
         Verb::Untaint => (Record::Untainted { key }, "has been successfully untainted"),
     };
-    store.append(&record).wait().map_err(|diagnostic| session.refused(diagnostic))?;
-    store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
+    session.record(store, &[record])?;
     print(&format!("Resource instance {address} {words}.\n"));
     Ok(Success::Done)
 }

@@ -141,6 +141,17 @@ pub(crate) struct Planner<'a> {
     pub(crate) create_before_destroy: FxHashSet<NodeId>,
 }
 
+/// What every evaluator of one plan looks at.
+fn evaluator_options<'a>(input: &'a PlanInput<'_>, environment: &Environment) -> EvaluatorOptions<'a> {
+    EvaluatorOptions {
+        files: input.files,
+        timestamp: input.timestamp.clone(),
+        workspace: input.workspace.clone(),
+        variables: &input.variables,
+        providers: environment.providers.clone(),
+    }
+}
+
 /// Plans.
 pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections: &Connections) -> Planning {
     let (graph, mut diagnostics) = Graph::build(&input.root);
@@ -151,13 +162,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
     if diagnostics.has_errors() {
         return Planning { plan: empty_plan(input, true), diagnostics };
     }
-    let options = EvaluatorOptions {
-        files: input.files,
-        timestamp: input.timestamp.clone(),
-        workspace: input.workspace.clone(),
-        variables: &input.variables,
-        providers: environment.providers.clone(),
-    };
+    let options = evaluator_options(input, environment);
     let priors = Priors::default();
     let (moved, found) = moves::moved(&graph, input.state, input.open_run);
     diagnostics.append(found);

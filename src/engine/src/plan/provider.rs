@@ -1,10 +1,8 @@
 //! Both values of a provider configuration: prior over the state as it stands, planned over what will be.
 
-use super::{Planner, Priors};
+use super::{Planner, Priors, evaluator_options};
 use crate::connections::Connections;
-use crate::evaluate::{
-    Evaluator, EvaluatorOptions, Expansion, Read, Repetition, ResourceCell, RowRepetition,
-};
+use crate::evaluate::{Evaluator, Expansion, Read, Repetition, ResourceCell, RowRepetition};
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::model::Action;
 use crate::ordinal::ordinal;
@@ -325,27 +323,13 @@ pub(crate) fn evaluate_configuration(
 
 /// An evaluator over the state as it stands.
 pub(super) fn prior_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
-    let input = planner.input;
-    let options = EvaluatorOptions {
-        files: input.files,
-        timestamp: input.timestamp.clone(),
-        workspace: input.workspace.clone(),
-        variables: &input.variables,
-        providers: planner.environment.providers.clone(),
-    };
+    let options = evaluator_options(planner.input, &planner.environment);
     Evaluator::new(planner.graph, options, Box::new(move |node, module, _| state_cell(planner, node, module)))
 }
 
 /// An evaluator over what stands, as a fresh reading found it.
 pub(super) fn refreshed_evaluator<'a>(planner: &'a Planner<'_>) -> Evaluator<'a> {
-    let input = planner.input;
-    let options = EvaluatorOptions {
-        files: input.files,
-        timestamp: input.timestamp.clone(),
-        workspace: input.workspace.clone(),
-        variables: &input.variables,
-        providers: planner.environment.providers.clone(),
-    };
+    let options = evaluator_options(planner.input, &planner.environment);
     let source = move |node: NodeId, module: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
         standing_cell(planner.graph, planner.connections, planner.state, &planner.priors, node, module)
     };

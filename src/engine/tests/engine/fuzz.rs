@@ -3,7 +3,7 @@
 //!
 //! `FORMWORK_FUZZ_PROGRAMS` says how many programs; a failure names the seed, and `FORMWORK_FUZZ_SEED` repeats it.
 
-use crate::world::{World, block, text};
+use crate::world::{World, block, expected_objects, text};
 use formwork_engine::run;
 use formwork_engine::{Action, Plan, RunMode, Work};
 use formwork_provider_sim::calls;
@@ -320,20 +320,6 @@ fn check_order(plan: &Plan, old: &Program, new: &Program) {
     }
 }
 
-fn expected_after(world: &World, plan: &Plan) -> BTreeSet<String> {
-    let mut objects: BTreeSet<String> = world.addresses().into_iter().collect();
-    for change in plan.changes.iter().filter_map(|change| change.previous_address.as_ref()) {
-        objects.remove(&change.to_string());
-    }
-    for change in &plan.changes {
-        match change.action {
-            Action::Delete | Action::Forget => objects.remove(&change.address.to_string()),
-            _ => objects.insert(change.address.to_string()),
-        };
-    }
-    objects
-}
-
 /// What the datacentre has and what the state knows of it.
 fn check_world(world: &World, forgotten: &BTreeSet<String>) {
     let Ok(made) = calls::read(&world.folder.path().join("sim-world.json.calls")) else { return };
@@ -390,7 +376,7 @@ fn run_program(seed: u64) {
         assert!(!planning.diagnostics.has_errors(), "{found}\n{}", program.text());
         let plan = planning.plan;
         check_order(&plan, &old, &program);
-        let expected = expected_after(&world, &plan);
+        let expected = expected_objects(&world.addresses().into_iter().collect(), &plan);
         forgotten.extend(forgotten_ids(&plan));
         let outcome = world.apply_plan(&plan);
         let found = text(&outcome.diagnostics, &outcome.sources);

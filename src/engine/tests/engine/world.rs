@@ -4,7 +4,7 @@ use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostics, Style, render_text};
 use formwork_engine::run::{self, Configuration, Outcome, PlanOptions};
 use formwork_engine::variables::{Given, GivenVariable};
-use formwork_engine::{Clock, Environment, Plan, ProviderSource, RunMode, Silent};
+use formwork_engine::{Action, Clock, Environment, Plan, ProviderSource, RunMode, Silent};
 use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
@@ -13,7 +13,7 @@ use formwork_state::{FaultHook, Folded, ProviderAddress, RealFiles, Store, Store
 use formwork_value::Value;
 use futures::future::BoxFuture;
 use indexmap::IndexMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -236,6 +236,21 @@ impl World {
         addresses.sort();
         addresses
     }
+}
+
+/// What stands after a plan, by the plan alone.
+pub(crate) fn expected_objects(before: &BTreeSet<String>, plan: &Plan) -> BTreeSet<String> {
+    let mut objects = before.clone();
+    for change in plan.changes.iter().filter_map(|change| change.previous_address.as_ref()) {
+        objects.remove(&change.to_string());
+    }
+    for change in &plan.changes {
+        match change.action {
+            Action::Delete | Action::Forget => objects.remove(&change.address.to_string()),
+            _ => objects.insert(change.address.to_string()),
+        };
+    }
+    objects
 }
 
 /// `address action` for each change, sorted.

@@ -6,7 +6,7 @@
 mod matrix;
 mod moves;
 
-use crate::world::{World, block, text};
+use crate::world::{World, block, expected_objects, text};
 use formwork_engine::run::{self, PlanOptions};
 use formwork_engine::{Action, Change, Plan, RunMode};
 use std::collections::BTreeSet;
@@ -66,21 +66,6 @@ fn lines(plan: &Plan) -> Vec<String> {
     let mut lines: Vec<String> = plan.changes.iter().map(line).collect();
     lines.sort();
     lines
-}
-
-/// What stands after a plan, by the plan alone.
-fn expected_objects(before: &BTreeSet<String>, plan: &Plan) -> BTreeSet<String> {
-    let mut objects = before.clone();
-    for change in plan.changes.iter().filter_map(|change| change.previous_address.as_ref()) {
-        objects.remove(&change.to_string());
-    }
-    for change in &plan.changes {
-        match change.action {
-            Action::Delete | Action::Forget => objects.remove(&change.address.to_string()),
-            _ => objects.insert(change.address.to_string()),
-        };
-    }
-    objects
 }
 
 fn perform(case: &Case) {
