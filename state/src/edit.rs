@@ -79,6 +79,9 @@ pub fn move_instances(state: &State, moves: &[(Address, Address)]) -> Vec<Record
 
 /// What moves instances in this order, and with them the edges of whoever read them.
 fn moving(state: &State, moves: &[(Address, Address)]) -> Vec<Record> {
+    if moves.is_empty() {
+        return Vec::new();
+    }
     let record = |(from, to): &(Address, Address)| Record::Moved { from: from.clone(), to: to.clone() };
     moves.iter().map(record).chain(renamed_edges(state, moves)).collect()
 }
@@ -184,25 +187,26 @@ fn renamed_edges(state: &State, moves: &[(Address, Address)]) -> Vec<Record> {
     };
     let mut objects = Vec::new();
     for (key, object) in state.objects() {
+        let is_renamed =
+            object.edges.iter().chain(&object.provider_edges).any(|edge| renamed(edge).is_some())
+                || object.dependencies.iter().any(|name| names.contains_key(name));
+        if !is_renamed {
+            continue;
+        }
         let mut changed = Object::clone(object);
-        let mut is_changed = false;
         for edge in changed.edges.iter_mut().chain(&mut changed.provider_edges) {
             if let Some(next) = renamed(edge) {
                 *edge = next;
-                is_changed = true;
             }
         }
         for dependency in &mut changed.dependencies {
             if let Some(next) = names.get(dependency) {
                 dependency.clone_from(next);
-                is_changed = true;
             }
         }
-        if is_changed {
-            let address = instances.get(&key.address).map_or(&key.address, |to| to);
-            let key = ObjectKey { address: (*address).clone(), deposed: key.deposed.clone() };
-            objects.push((key, Some(Arc::new(changed))));
-        }
+        let address = instances.get(&key.address).map_or(&key.address, |to| to);
+        let key = ObjectKey { address: (*address).clone(), deposed: key.deposed.clone() };
+        objects.push((key, Some(Arc::new(changed))));
     }
     let mut nodes = state.node_edges.clone();
     for edge in nodes.values_mut().flatten() {
