@@ -6,8 +6,8 @@
 use crate::address::{
     Address, BlockAddress, Edge, Key, ModuleInstance, ObjectKey, ProviderAddress, Selector,
 };
-use crate::journal::Record;
-use crate::model::{Object, State};
+use crate::journal::{Folded, Operation, Record};
+use crate::model::{Object, State, Status};
 use formwork_diagnostic::Diagnostic;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -101,6 +101,22 @@ pub fn forget_objects(state: &State, selectors: &[Selector]) -> Result<Edit, Dia
     keys.dedup();
     let records = keys.iter().map(|key| Record::Forgotten { key: key.clone(), step: None }).collect();
     Ok(Edit { moves: Vec::new(), keys, records })
+}
+
+/// Says how a provisioner ended that was running when a run was cut off: done, or failed, which taints what was made.
+/// None where no provisioner of the object is in flight.
+pub fn end_provisioner(folded: &Folded, key: &ObjectKey, is_done: bool) -> Option<Record> {
+    let open = folded.run.as_ref()?.open.get(key)?;
+    if open.intent.operation != Operation::Provision {
+        return None;
+    }
+    let (key, token) = (key.clone(), open.intent.token.clone());
+    let object = folded.state.object(&key)?.clone();
+    if is_done {
+        return Some(Record::Done { key, token, object: Some(object) });
+    }
+    let object = Arc::new(Object { status: Status::Tainted, ..Object::clone(&object) });
+    Some(Record::Failed { key, token, object: Some(object) })
 }
 
 /// Gives all objects of one provider to another, which takes them as they are.

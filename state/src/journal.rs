@@ -30,6 +30,8 @@ pub enum Operation {
     Delete,
     /// Reads a data source.
     Read,
+    /// Runs a provisioner: after the object was made, or before it is removed.
+    Provision,
 }
 
 /// An act that is about to begin: enough to repeat the call.
@@ -49,8 +51,16 @@ pub struct Intent {
     pub stage: u32,
     /// RFC 3339.
     pub time: String,
+    /// How many acts of the same step follow it: the step is finished only with the last of them.
+    #[serde(default, skip_serializing_if = "is_last")]
+    pub followed_by: u32,
     /// What the engine needs to take it up again; opaque here.
     pub recipe: Arc<RawValue>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that the serializer asks for")]
+fn is_last(followed_by: &u32) -> bool {
+    *followed_by == 0
 }
 
 /// One record.
@@ -207,6 +217,17 @@ pub struct OpenStep {
     pub cursor: Option<Arc<RawValue>>,
 }
 
+/// A step of which some acts are finished and others have not begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialStep {
+    /// The step of the recorded plan.
+    pub step: u32,
+    /// Whether its object was made, and provisioners are still to run; else it is to be removed.
+    pub is_made: bool,
+    /// How many provisioners are finished.
+    pub provisioned: u32,
+}
+
 /// A run that is not over.
 #[derive(Clone)]
 pub struct OpenRun {
@@ -218,10 +239,30 @@ pub struct OpenRun {
     pub plan: Arc<RawValue>,
     /// Acts in flight, by object.
     pub open: IndexMap<ObjectKey, OpenStep>,
+    /// Steps that are neither finished nor about to be, by object.
+    pub partial: IndexMap<ObjectKey, PartialStep>,
     /// Steps of the current stage's plan that are finished.
     pub finished_steps: BTreeSet<u32>,
     /// The stage that runs, from 0.
     pub stage: u32,
+}
+
+impl OpenRun {
+    /// Whether nothing is in flight, so that the run may be closed.
+    pub fn is_settled(&self) -> bool {
+        self.open.is_empty() && self.partial.values().all(|step| !step.is_made)
+    }
+
+    /// The objects in flight: an act is open, or what was made is still to be provisioned.
+    pub fn in_flight(&self) -> impl Iterator<Item = &ObjectKey> {
+        let made = self.partial.iter().filter(|(key, step)| step.is_made && !self.open.contains_key(*key));
+        self.open.keys().chain(made.map(|(key, _)| key))
+    }
+
+    /// Whether an object is in flight.
+    pub fn is_in_flight(&self, key: &ObjectKey) -> bool {
+        self.open.contains_key(key) || self.partial.get(key).is_some_and(|step| step.is_made)
+    }
 }
 
 /// A snapshot with the journal folded in.
@@ -269,6 +310,7 @@ impl fmt::Debug for OpenRun {
         f.debug_struct("OpenRun")
             .field("run", &self.run)
             .field("open", &self.open)
+            .field("partial", &self.partial)
             .field("finished_steps", &self.finished_steps)
             .field("stage", &self.stage)
             .finish_non_exhaustive()
@@ -406,7 +448,7 @@ fn check(folded: &Folded, record: &Record) -> Result<(), IllegalTransition> {
         (Transition::Open, Some(open)) if Some(&open.intent.token) != record.token() => {
             return refuse("its token is not the open intent's".to_owned());
         }
-        (Transition::AllClosed, _) if run.is_some_and(|run| !run.open.is_empty()) => {
+        (Transition::AllClosed, _) if run.is_some_and(|run| !run.is_settled()) => {
             return refuse("acts are in flight".to_owned());
         }
         _ => {}
@@ -433,6 +475,7 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
                 time: time.clone(),
                 plan: plan.clone(),
                 open: IndexMap::new(),
+                partial: IndexMap::new(),
                 finished_steps: BTreeSet::new(),
                 stage: 0,
             });
@@ -465,6 +508,7 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
             if let Some(run) = &mut folded.run {
                 run.stage = stage + 1;
                 run.finished_steps.clear();
+                run.partial.clear();
             }
         }
         Record::Finished { .. } => folded.run = None,
@@ -500,10 +544,17 @@ fn fold_state(folded: &mut Folded, record: &Record) {
             if let Some(run) = &mut folded.run {
                 // Whoever forgets an object in flight answers for it.
                 run.open.shift_remove(key);
+                run.partial.shift_remove(key);
                 run.finished_steps.extend(*step);
             }
         }
-        Record::Tainted { key } => set_status(state, key, Status::Tainted),
+        Record::Tainted { key } => {
+            set_status(state, key, Status::Tainted);
+            // What is made anew is provisioned anew.
+            if let Some(run) = &mut folded.run {
+                run.partial.shift_remove(key);
+            }
+        }
         Record::Untainted { key } => set_status(state, key, Status::Ready),
         Record::Refreshed { objects } => {
             for (key, object) in objects {
@@ -544,10 +595,30 @@ fn close_step(folded: &mut Folded, key: &ObjectKey, object: Option<&Arc<Object>>
     if is_done {
         put(&mut folded.state, key, object);
         if let Some(run) = &mut folded.run {
-            run.finished_steps.insert(step.intent.step);
+            run.end_act(&step.intent);
         }
-    } else if object.is_some() {
+        return;
+    }
+    if object.is_some() {
         put(&mut folded.state, key, object);
+    }
+    if let Some(run) = &mut folded.run {
+        run.partial.shift_remove(key);
+    }
+}
+
+impl OpenRun {
+    /// A finished act ends its step, unless others of it follow.
+    fn end_act(&mut self, intent: &Intent) {
+        if intent.followed_by == 0 {
+            self.partial.shift_remove(&intent.key);
+            self.finished_steps.insert(intent.step);
+            return;
+        }
+        let is_made = intent.operation == Operation::Create;
+        let begun = PartialStep { step: intent.step, is_made, provisioned: 0 };
+        let partial = self.partial.entry(intent.key.clone()).or_insert(begun);
+        partial.provisioned += u32::from(intent.operation == Operation::Provision);
     }
 }
 

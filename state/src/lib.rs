@@ -24,7 +24,9 @@ pub use address::{
     ProviderAddress, ProviderConfigAddress, Selector,
 };
 pub use files::{Appender, Files, RealFiles};
-pub use journal::{Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, Record, Token, fold};
+pub use journal::{
+    Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, PartialStep, Record, Token, fold,
+};
 pub use model::{LANGUAGE_VERSION, Object, OutputValue, State, Status, Target};
 pub use store::{FaultHook, FaultPoint, Opening, Store, StoreOptions, digest};
 pub use writer::Ticket;

@@ -412,8 +412,12 @@ fn moved_on(name: &str, header: &Header, base: &Header, records: &[Record]) -> D
             break;
         }
     }
-    let open: Vec<String> =
-        folded.run.iter().flat_map(|run| run.open.keys()).map(|key| format!("  {key}")).collect();
+    let open: Vec<String> = folded
+        .run
+        .iter()
+        .flat_map(crate::journal::OpenRun::in_flight)
+        .map(|key| format!("  {key}"))
+        .collect();
     let open = if open.is_empty() {
         "No act of it is in flight.".to_owned()
     } else {

@@ -11,6 +11,7 @@ mod failure;
 mod fault;
 mod focus;
 mod log;
+mod processes;
 mod registry;
 mod render;
 mod screen;

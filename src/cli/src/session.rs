@@ -5,6 +5,7 @@ use crate::clock::{SystemClock, timestamp};
 use crate::disk::{Disk, STATE_FILE};
 use crate::failure::{self, Failure};
 use crate::focus;
+use crate::processes::{self, LocalProcesses};
 use crate::registry::Registry;
 use crate::render::plan_text::PlanText;
 use crate::render::schemas::Schemas;
@@ -89,6 +90,7 @@ impl Session {
         let environment = Environment {
             providers: Arc::new(Registry),
             clock: Arc::new(SystemClock::new()),
+            processes: Arc::new(LocalProcesses),
             observer: Arc::new(Watcher(screen.clone())),
             parallelism,
             interrupt: Arc::new(AtomicBool::new(false)),
@@ -353,12 +355,13 @@ fn plain_value(object: &formwork_state::Object) -> formwork_value::Value {
 /// Waits for interrupts in a thread of its own, so that a busy engine cannot hold the second one up.
 fn watch_interrupts(interrupt: Arc<AtomicBool>, screen: Arc<Screen>) {
     std::thread::spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
             stop_signal().await;
             interrupt.store(true, Ordering::SeqCst);
             screen.text("\nInterrupt received. Nothing more is started; what runs is finished, or left in a recorded wait.\nInterrupt again to stop at once.\n\n");
             stop_signal().await;
+            processes::end_all().await;
             failure::stop_at_once();
         });
     });

@@ -1,4 +1,4 @@
-//! What the engine is given from outside: providers, time, and whoever listens.
+//! What the engine is given from outside: providers, time, processes, and whoever listens.
 
 use crate::event::Observer;
 use formwork_sdk::Provider;
@@ -26,6 +26,31 @@ pub trait Clock: Send + Sync {
     fn sleep(&self, milliseconds: u64) -> futures::future::BoxFuture<'static, ()>;
 }
 
+/// A command for this machine, as a provisioner gives it. It is never shown by `Debug`: any part may be secret.
+#[derive(Clone, Default)]
+pub struct LocalCommand {
+    /// The program and its arguments.
+    pub arguments: Vec<String>,
+    /// Where it runs; else where this program runs.
+    pub working_directory: Option<String>,
+    /// Set beside the variables of this program.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Takes each line that a process says.
+pub type Lines = Box<dyn Fn(String) + Send>;
+
+/// Runs processes on this machine, for provisioners.
+pub trait Processes: Send + Sync {
+    /// Runs a command to its end and gives what it says, both its streams together, line by line. The error says how
+    /// it ended: `exit status 1`.
+    fn run(
+        &self,
+        command: LocalCommand,
+        lines: Lines,
+    ) -> futures::future::BoxFuture<'static, Result<(), String>>;
+}
+
 /// What every part of the engine works with.
 #[derive(Clone)]
 pub struct Environment {
@@ -33,6 +58,8 @@ pub struct Environment {
     pub providers: Arc<dyn ProviderSource>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Processes of this machine.
+    pub processes: Arc<dyn Processes>,
     /// Whoever listens.
     pub observer: Arc<dyn Observer>,
     /// How many operations run side by side.

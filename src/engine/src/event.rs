@@ -75,11 +75,42 @@ pub enum Event {
         /// How long it took.
         elapsed_ms: u64,
     },
+    /// A provisioner begins.
+    ProvisionStart {
+        /// The object.
+        key: ObjectKey,
+        /// Its type: `local-exec`.
+        provisioner: String,
+    },
+    /// A provisioner says something; nothing secret.
+    ProvisionOutput {
+        /// The object.
+        key: ObjectKey,
+        /// Its type.
+        provisioner: String,
+        /// One line.
+        line: String,
+    },
+    /// A provisioner is finished and that is durable.
+    ProvisionComplete {
+        /// The object.
+        key: ObjectKey,
+        /// Its type.
+        provisioner: String,
+    },
+    /// A provisioner failed.
+    ProvisionErrored {
+        /// The object.
+        key: ObjectKey,
+        /// Its type.
+        provisioner: String,
+    },
     /// An act that was in flight when an earlier run ended is taken up.
     Recovering {
         /// The object.
         key: ObjectKey,
-        /// How: `resumes the wait`, `sends the call again with its token`, `looks for what was made`.
+        /// How: `resumes the wait`, `sends the call again with its token`, `looks for what was made`,
+        /// `runs provisioner local-exec again from its start`.
         words: String,
     },
     /// The run goes on into a later stage.

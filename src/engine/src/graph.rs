@@ -690,6 +690,10 @@ fn visit_resource(resource: &Resource, visit: &mut dyn FnMut(&Reference)) {
     for expression in expressions {
         expression.references().iter().for_each(&mut *visit);
     }
+    let connections =
+        resource.provisioners.iter().flat_map(|one| &one.connection).chain(&resource.connection);
+    let bodies = resource.provisioners.iter().map(|one| &one.body).chain(connections.map(|one| &one.body));
+    bodies.for_each(|body| body.references().into_iter().for_each(&mut *visit));
 }
 
 /// The provider that a resource type's name implies: what stands before the first underscore.

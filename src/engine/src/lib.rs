@@ -28,6 +28,7 @@ mod ordinal;
 pub mod plan;
 pub mod plan_file;
 pub mod proposed;
+mod provisioner;
 pub mod reasons;
 pub mod recipe;
 mod relevant;
@@ -38,6 +39,6 @@ mod unsupported;
 pub mod variables;
 pub mod why;
 
-pub use environment::{Clock, Environment, ProviderSource};
+pub use environment::{Clock, Environment, Lines, LocalCommand, Processes, ProviderSource};
 pub use event::{Event, Observer, Silent};
 pub use model::{Action, ActionReason, Change, OutputChange, Plan, RunMode, Stage, Step, Summary, Work};

@@ -15,7 +15,7 @@ use crate::{envelope, plan_file};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{MemorySource, Module, RecordingSource, Source};
-use formwork_state::{Address, Folded, ObjectKey, Record, Store};
+use formwork_state::{Address, Folded, ObjectKey, OpenRun, Record, Store};
 use formwork_value::Value;
 use indexmap::IndexMap;
 use rustc_hash::FxHashSet;
@@ -405,11 +405,9 @@ async fn import_objects(store: &Store, plan: &Plan, connections: &Connections) -
 
 /// A run that was cut off before its first act may not have moved everything yet.
 async fn begin_again(store: &Store, plan: &Plan, connections: &Connections) -> Result<(), Diagnostic> {
-    let has_begun = store
-        .folded()
-        .run
-        .as_ref()
-        .is_none_or(|run| run.stage > 0 || !run.open.is_empty() || !run.finished_steps.is_empty());
+    let has_begun = store.folded().run.as_ref().is_none_or(|run| {
+        run.stage > 0 || !run.open.is_empty() || !run.partial.is_empty() || !run.finished_steps.is_empty()
+    });
     if has_begun {
         return Ok(());
     }
@@ -419,7 +417,7 @@ async fn begin_again(store: &Store, plan: &Plan, connections: &Connections) -> R
 
 /// Ends the run, unless acts are still in flight: those wait for the next one.
 async fn close(store: &Store, errored: bool, diagnostics: &mut Diagnostics) {
-    let may_close = store.folded().run.as_ref().is_some_and(|run| run.open.is_empty());
+    let may_close = store.folded().run.as_ref().is_some_and(OpenRun::is_settled);
     if may_close && let Err(diagnostic) = store.append(&Record::Finished { errored }).await {
         let is_known = diagnostics.iter().any(|known| known.code == diagnostic.code);
         if !is_known {

@@ -4,8 +4,11 @@
 //! configuration another meaning. Whoever builds the engine's part of a construct takes its row away.
 
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
-use formwork_lang::{Mode, Module, Resource};
+use formwork_lang::{Mode, Module, Provisioner, Resource};
 use std::sync::Arc;
+
+/// The code of what it finds.
+pub(crate) const CODE: &str = "not-supported-yet";
 
 /// A construct: what messages call it, what is lost without it, and where a module has it.
 struct Row {
@@ -21,12 +24,13 @@ const TABLE: &[Row] = &[
         places: |module| of_resources(module, |one| (one.mode == Mode::Ephemeral).then_some(one.span)),
     },
     Row {
-        construct: "provisioner blocks",
-        meaning: "without them, what they run would not be run",
+        construct: "remote-exec and file provisioners",
+        meaning: "they run once hosts can be reached over SSH; local-exec can call ssh or scp until then",
         places: |module| {
             let removed = module.removed.iter().flat_map(|one| &one.provisioners);
             let resources = module.resources.iter().flat_map(|one| &one.provisioners);
-            resources.chain(removed).map(|one| one.span).collect()
+            let is_remote = |one: &&Provisioner| crate::provisioner::runs_on_host(&one.kind);
+            resources.chain(removed).filter(is_remote).map(|one| one.span).collect()
         },
     },
     Row {
@@ -61,7 +65,7 @@ pub(crate) fn unsupported(root: &Arc<Module>) -> Diagnostics {
     let error = |(span, row): (Span, &Row)| {
         let detail =
             format!("This version of Formwork does not support {} yet, and {}.", row.construct, row.meaning);
-        Diagnostic::error("not-supported-yet", "Not supported yet", detail).at(span)
+        Diagnostic::error(CODE, "Not supported yet", detail).at(span)
     };
     places.into_iter().map(error).collect()
 }

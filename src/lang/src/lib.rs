@@ -41,8 +41,8 @@ pub use load::{load, load_with};
 pub use module::{
     BackendBlock, Check, Condition, Connection, Encryption, EncryptionPart, EncryptionTarget, IgnoreChanges,
     Import, ImportBy, Lifecycle, Local, Module, ModuleCall, Moved, Output, ProviderBlock, ProviderMeta,
-    ProviderReference, Provisioner, ProvisionerFailure, ProvisionerWhen, Removed, RequiredProvider, Resource,
-    Settings, Target, TargetModule, TargetResource, Variable,
+    ProviderReference, Provisioner, ProvisionerCrash, ProvisionerFailure, ProvisionerWhen, Removed,
+    RequiredProvider, Resource, Settings, Target, TargetModule, TargetResource, Variable,
 };
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};

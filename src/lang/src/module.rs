@@ -339,6 +339,8 @@ pub struct Provisioner {
     pub when: ProvisionerWhen,
     /// What a failure means.
     pub on_failure: ProvisionerFailure,
+    /// What becomes of it when the run ends while it is running.
+    pub on_crash: ProvisionerCrash,
     /// How it reaches the object, where it says it itself.
     pub connection: Option<Connection>,
     /// Its arguments, which may use `self`.
@@ -365,4 +367,14 @@ pub enum ProvisionerFailure {
     Fail,
     /// It is noted, and the run goes on.
     Continue,
+}
+
+/// What becomes of a provisioner when the run ends while it is running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProvisionerCrash {
+    /// The next run runs it again from its start.
+    #[default]
+    Again,
+    /// The next run asks, and what depends on the object waits.
+    Ask,
 }

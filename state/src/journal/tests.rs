@@ -63,6 +63,7 @@ fn debug_shows_no_secret() {
         attempt: 0,
         stage: 0,
         time: String::new(),
+        followed_by: 0,
         recipe: raw("\"hunter2\""),
     };
     let mut folded = Folded::default();

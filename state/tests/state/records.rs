@@ -53,6 +53,7 @@ fn intent_of(number: u64, name: &str, operation: Operation) -> Intent {
         attempt: 0,
         stage: 0,
         time: "2026-01-02T03:04:05Z".to_owned(),
+        followed_by: 0,
         recipe: raw("{}"),
     }
 }

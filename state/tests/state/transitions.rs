@@ -2,7 +2,7 @@
 
 use crate::records::*;
 use formwork_state::journal::fold;
-use formwork_state::{Folded, ObjectKey, Record, State};
+use formwork_state::{Folded, Intent, ObjectKey, Operation, Record, State};
 
 /// In order: no run; a run without acts; an act on object 0 with token `a`; one on object 0 with token `b`; one on
 /// object 1. Object 0 stands in all of them, objects 1 and 2 in none.
@@ -211,4 +211,64 @@ fn deposed_objects_are_found_by_their_instance() {
     assert_eq!(names(&state), ["00000001", "1a2b3c4d"]);
     state.remove(&one);
     assert_eq!(names(&state), ["1a2b3c4d"]);
+}
+
+/// Acts of one step: `made` with two provisioners after it, two provisioners before a removal.
+#[test]
+fn a_step_is_finished_with_the_last_of_its_acts() {
+    let act = |name: &str, operation: Operation, followed_by: u32| {
+        Record::Intent(Box::new(Intent { followed_by, ..intent_of(0, name, operation) }))
+    };
+    let (create, provision, delete) = (Operation::Create, Operation::Provision, Operation::Delete);
+    let ended = |name: &str| done(0, name, Some(object("new")));
+    let cases: Vec<(Vec<Record>, &str)> = vec![
+        (vec![act("a", create, 2)], "finished {} partial [] settled false"),
+        (vec![act("a", create, 2), ended("a")], "finished {} partial [(true, 0)] settled false"),
+        (
+            vec![act("a", create, 2), ended("a"), act("b", provision, 1), ended("b")],
+            "finished {} partial [(true, 1)] settled false",
+        ),
+        (
+            vec![act("a", create, 1), ended("a"), act("b", provision, 0), ended("b")],
+            "finished {0} partial [] settled true",
+        ),
+        (
+            vec![
+                act("a", create, 1),
+                ended("a"),
+                act("b", provision, 0),
+                failed(0, "b", Some(tainted("new"))),
+            ],
+            "finished {} partial [] settled true",
+        ),
+        (
+            vec![act("a", create, 1), ended("a"), Record::Tainted { key: key(0) }],
+            "finished {} partial [] settled true",
+        ),
+        (
+            vec![act("a", create, 1), ended("a"), Record::Forgotten { key: key(0), step: None }],
+            "finished {} partial [] settled true",
+        ),
+        (
+            vec![act("a", provision, 2), ended("a"), act("b", provision, 1), ended("b")],
+            "finished {} partial [(false, 2)] settled true",
+        ),
+        (
+            vec![act("a", provision, 1), ended("a"), act("b", delete, 0), done(0, "b", None)],
+            "finished {0} partial [] settled true",
+        ),
+    ];
+    for (records, expected) in cases {
+        let mut folded = situations().remove(1);
+        for record in &records {
+            fold(&mut folded, record).unwrap();
+        }
+        let run = folded.run.as_ref().unwrap();
+        let partial: Vec<_> = run.partial.values().map(|step| (step.is_made, step.provisioned)).collect();
+        let found =
+            format!("finished {:?} partial {partial:?} settled {}", run.finished_steps, run.is_settled());
+        assert_eq!(found, expected, "{records:?}");
+        let may_end = fold(&mut folded.clone(), &Record::Finished { errored: false }).is_ok();
+        assert_eq!(may_end, run.is_settled(), "a run ends when nothing of it is in flight");
+    }
 }

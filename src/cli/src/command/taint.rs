@@ -5,7 +5,7 @@ use crate::failure::{Failure, Success};
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_state::{Address, ObjectKey, Record, State, Status};
+use formwork_state::{Address, ObjectKey, Record, State, Status, edit};
 
 /// What is to be made of the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +30,17 @@ pub(super) fn run(verb: Verb, arguments: &Arguments, terminal: Terminal) -> Resu
         )));
         return Ok(Success::Done);
     }
-    let fault = fault(verb, &store.folded().state, address);
+    let key = ObjectKey::current(address.clone());
+    // Of a provisioner that was running when a run was cut off, this says how it ended.
+    let answer = edit::end_provisioner(&store.folded(), &key, verb == Verb::Untaint);
+    let fault = fault(verb, &store.folded().state, address).filter(|_| answer.is_none());
     if let Some(diagnostic) = fault {
         return Err(session.refused(diagnostic));
     }
-    let key = ObjectKey::current(address.clone());
-    let (record, words) = match verb {
-        Verb::Taint => (Record::Tainted { key }, "has been marked as tainted"),
-        Verb::Untaint => (Record::Untainted { key }, "has been successfully untainted"),
+    let (record, words) = match (verb, answer) {
+        (Verb::Taint, answer) => (answer.unwrap_or(Record::Tainted { key }), "has been marked as tainted"),
+        (Verb::Untaint, Some(answer)) => (answer, "has been marked as provisioned"),
+        (Verb::Untaint, None) => (Record::Untainted { key }, "has been successfully untainted"),
     };
     session.record(store, &[record])?;
     print(&format!("Resource instance {address} {words}.\n"));

@@ -258,6 +258,24 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
                 Hook { action: Some(*action), id: &None, elapsed_ms: Some(*elapsed_ms) },
             )
         }
+        Event::ProvisionStart { key, provisioner } => {
+            let text = format!("{}: Provisioning with '{provisioner}'...", key.address);
+            provision("provision_start", key, provisioner, text)
+        }
+        Event::ProvisionOutput { key, provisioner, line } => {
+            let text = format!("{}: ({provisioner}): {line}", key.address);
+            let mut message = provision("provision_progress", key, provisioner, text);
+            message.rest["hook"]["output"] = json!(line);
+            message
+        }
+        Event::ProvisionComplete { key, provisioner } => {
+            let text = format!("{}: ({provisioner}) Provisioning complete", key.address);
+            provision("provision_complete", key, provisioner, text)
+        }
+        Event::ProvisionErrored { key, provisioner } => {
+            let text = format!("{}: ({provisioner}) Provisioning errored", key.address);
+            provision("provision_errored", key, provisioner, text)
+        }
         Event::Recovering { key, words } => log(
             format!("{}: Recovering ({words})", key.address),
             &json!({"event": "recovering", "resource": resource(&key.address), "how": words}),
@@ -272,6 +290,11 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
             &json!({"event": "target", "provider": provider, "target": words}),
         ),
     }
+}
+
+fn provision(kind: &'static str, key: &ObjectKey, provisioner: &str, text: String) -> Message {
+    let body = json!({"resource": resource(&key.address), "provisioner": provisioner});
+    Message::info(kind, text, json!({"hook": body}))
 }
 
 /// What only we have to tell is a line of the log to whoever does not know us.
@@ -359,6 +382,24 @@ mod tests {
                 "module.m[\"a\"].sim_network.main: Refreshing state... [id=n-1]",
                 "/hook/id_key",
                 json!("id"),
+            ),
+            (
+                Event::ProvisionOutput {
+                    key: key(),
+                    provisioner: "local-exec".to_owned(),
+                    line: "hi".to_owned(),
+                },
+                "provision_progress",
+                "module.m[\"a\"].sim_network.main: (local-exec): hi",
+                "/hook/output",
+                json!("hi"),
+            ),
+            (
+                Event::ProvisionErrored { key: key(), provisioner: "local-exec".to_owned() },
+                "provision_errored",
+                "module.m[\"a\"].sim_network.main: (local-exec) Provisioning errored",
+                "/hook/provisioner",
+                json!("local-exec"),
             ),
         ] {
             let line = event(&happened, &Sources::new()).to_json("T");

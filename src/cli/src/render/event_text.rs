@@ -110,11 +110,22 @@ pub(crate) fn line(event: &Event, palette: Palette) -> Option<String> {
         Event::ApplyErrored { key, action, elapsed_ms } => {
             format!("{}: {} failed after {}", name(key), noun(*action), duration(*elapsed_ms))
         }
+        Event::ProvisionStart { key, provisioner } => {
+            format!("{}: Provisioning with '{provisioner}'...", key.address)
+        }
+        Event::ProvisionOutput { key, provisioner, line } => {
+            let prefix = format!("{} ({provisioner}):", key.address);
+            return Some(format!("{} {line}", palette.paint(Look::Bold, prefix)));
+        }
         Event::Recovering { key, words } => format!("{}: Recovering... [{words}]", name(key)),
         Event::StageStart { stage, awaits } => format!("\nStage {}: {awaits}", stage + 1),
         Event::Target { words, .. } if words.is_empty() => return None,
         Event::Target { provider, words } => format!("{}: {words}", provider_name(provider)),
-        Event::RefreshComplete { .. } | Event::ApplyProgress { .. } | Event::Diagnostic(_) => return None,
+        Event::RefreshComplete { .. }
+        | Event::ApplyProgress { .. }
+        | Event::ProvisionComplete { .. }
+        | Event::ProvisionErrored { .. }
+        | Event::Diagnostic(_) => return None,
     };
     Some(palette.paint(Look::Bold, text).to_string())
 }
@@ -144,6 +155,18 @@ mod tests {
                 Some("sim_network.main: Creation complete after 1m10s [id=n-1]"),
             ),
             (Event::RefreshComplete { key: key(), id: id() }, None),
+            (
+                Event::ProvisionStart { key: key(), provisioner: "local-exec".to_owned() },
+                Some("sim_network.main: Provisioning with 'local-exec'..."),
+            ),
+            (
+                Event::ProvisionOutput {
+                    key: key(),
+                    provisioner: "local-exec".to_owned(),
+                    line: "hi".to_owned(),
+                },
+                Some("sim_network.main (local-exec): hi"),
+            ),
         ] {
             assert_eq!(line(&event, Palette::PLAIN).as_deref(), expected);
         }

@@ -32,6 +32,10 @@ pub(crate) struct Act {
     pub(crate) kind: Rc<Kind>,
     pub(crate) recipe: Recipe,
     pub(crate) request: ApplyRequest,
+    /// How many provisioners follow it in its step.
+    pub(crate) followed_by: u32,
+    /// Whether its begin was told already.
+    pub(crate) is_announced: bool,
     pub(crate) id: Option<(String, String)>,
     pub(crate) started_ms: u64,
 }
@@ -78,12 +82,9 @@ impl Applier<'_> {
             if self.record_intent(act).await.is_err() {
                 return StepEnd::Failed;
             }
-            self.environment.observer.observe(Event::ApplyStart {
-                key: act.key.clone(),
-                action: act.action,
-                // What is not made yet has no id, though its name may be known.
-                id: act.id.clone().filter(|_| act.operation != Operation::Create),
-            });
+            if !act.is_announced {
+                self.announce(&act.key, act.action, act.id.clone());
+            }
             next = Start::Call;
         }
         let mut is_accepted = matches!(next, Start::Poll { .. });
@@ -129,6 +130,12 @@ impl Applier<'_> {
         }
     }
 
+    /// Tells that an act begins. What is not made yet has no id, though its name may be known.
+    pub(super) fn announce(&self, key: &ObjectKey, action: Action, id: Option<(String, String)>) {
+        let id = id.filter(|_| action != Action::Create);
+        self.environment.observer.observe(Event::ApplyStart { key: key.clone(), action, id });
+    }
+
     async fn send(&self, act: &Act, next: &Start) -> Result<Progress, ProviderError> {
         let request = match next {
             Start::Begin | Start::Call => Request::Apply(Box::new(act.request.clone())),
@@ -156,6 +163,7 @@ impl Applier<'_> {
             attempt: 0,
             stage: self.input.stage,
             time: self.environment.clock.now(),
+            followed_by: act.followed_by,
             recipe: Arc::from(recipe),
         };
         let record = match &act.recipe.deposed {
@@ -244,6 +252,13 @@ impl Applier<'_> {
             }
         }
         self.count(act.operation);
+        let mut end = self.check_result(act, &applied);
+        if act.followed_by > 0 {
+            end = self.provision_act(act, end).await;
+            if end != StepEnd::Done {
+                return end;
+            }
+        }
         let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
         self.environment.observer.observe(Event::ApplyComplete {
             key: act.key.clone(),
@@ -251,9 +266,29 @@ impl Applier<'_> {
             id,
             elapsed_ms,
         });
-        let end = self.check_result(act, &applied);
         let is_made = !is_delete && act.key.deposed.is_none();
         if is_made && !self.postconditions_hold(&act.key.address) { StepEnd::Failed } else { end }
+    }
+
+    /// Runs the provisioners of what an act made; one that came out otherwise than planned is made anew instead.
+    async fn provision_act(&self, act: &Act, end: StepEnd) -> StepEnd {
+        let end = if end == StepEnd::Done {
+            self.provision_made(act.step, &act.key, 0).await
+        } else {
+            let _ = self.record(&Record::Tainted { key: act.key.clone() }).await;
+            end
+        };
+        self.tell_errored(act, end);
+        end
+    }
+
+    /// Tells of an act whose provisioners failed.
+    pub(super) fn tell_errored(&self, act: &Act, end: StepEnd) {
+        if end == StepEnd::Failed {
+            let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+            let (key, action) = (act.key.clone(), act.action);
+            self.environment.observer.observe(Event::ApplyErrored { key, action, elapsed_ms });
+        }
     }
 
     fn count(&self, operation: Operation) {

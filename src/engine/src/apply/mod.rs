@@ -1,13 +1,15 @@
 //! Performing a plan: each act recorded before it begins and after it ended.
 //!
 //! The life of a step: [`step`] evaluates its inputs again and makes its recipe, [`drive`] records the intent, calls,
-//! waits, and records the outcome; [`recover`] takes up what an earlier run left open; [`prepare`] puts planned and
+//! waits, and records the outcome; [`provision`] runs provisioners;
+//! [`recover`] takes up what an earlier run left open; [`prepare`] puts planned and
 //! stored values where expressions find them.
 //!
 //! Invariant: apply decides nothing about order or actions; what it does is a step of the plan.
 
 mod drive;
 mod prepare;
+mod provision;
 mod recover;
 mod step;
 

@@ -25,6 +25,7 @@ pub async fn recover(
 ) -> Recovered {
     super::with_applier(environment, input, connections, async |applier| {
         applier.take_up_open().await;
+        applier.resume_all_made().await;
     })
     .await
 }
@@ -46,6 +47,9 @@ impl Applier<'_> {
     }
 
     async fn take_up(&self, open: &OpenStep) -> StepEnd {
+        if open.intent.operation == formwork_state::Operation::Provision {
+            return self.take_up_provisioner(open).await;
+        }
         let act = match self.act_of(open).await {
             Ok(act) => act,
             Err(diagnostic) => {
@@ -89,7 +93,9 @@ impl Applier<'_> {
             formwork_state::Operation::Create => (Operation::Create, Action::Create),
             formwork_state::Operation::Update => (Operation::Update, Action::Update),
             formwork_state::Operation::Delete => (Operation::Delete, Action::Delete),
-            formwork_state::Operation::Read => return Err(damaged("a read needs no recovery".to_owned())),
+            formwork_state::Operation::Read | formwork_state::Operation::Provision => {
+                return Err(damaged("it is not an act on an object".to_owned()));
+            }
         };
         let request = recipe.request(operation, &intent.token.0).map_err(damaged)?;
         let address = &intent.key.address;
@@ -117,6 +123,8 @@ impl Applier<'_> {
             kind,
             recipe,
             request,
+            followed_by: intent.followed_by,
+            is_announced: false,
             id: None,
             started_ms: self.environment.clock.monotonic_ms(),
         })

@@ -56,8 +56,16 @@ impl Applier<'_> {
         change: &Change,
         operation: Operation,
     ) -> Result<StepEnd, Option<Diagnostic>> {
-        let inputs = self.inputs(change).await?;
         let key = ObjectKey::current(change.address.clone());
+        if let (Operation::Create, Some(partial)) = (operation, self.partial(&key))
+            && partial.is_made
+        {
+            return Ok(self.resume_made(step.id, &key, partial.provisioned).await);
+        }
+        if operation == Operation::Create && self.is_made_already(change, &key) {
+            return Err(Some(made_already(&key)));
+        }
+        let inputs = self.inputs(change).await?;
         let prior = if operation == Operation::Update { self.prior(&key, &inputs.kind)? } else { None };
         let planned = self.plan_again(change, &inputs, prior.as_ref()).await?;
         let prior_value = prior
@@ -73,6 +81,17 @@ impl Applier<'_> {
         let act =
             self.act(step, change, key, operation, inputs.connection.clone(), inputs.kind.clone(), recipe)?;
         Ok(self.drive(&act, Start::Begin).await)
+    }
+
+    /// Whether an earlier part of the run made the object and then failed: it stands, tainted, and making another in
+    /// its place would lose it.
+    fn is_made_already(&self, change: &Change, key: &ObjectKey) -> bool {
+        let is_standing = self.input.store.folded().state.object(key).is_some();
+        let is_new = match change.action {
+            Action::CreateThenDelete => self.deposed.borrow().contains_key(&change.address),
+            _ => true,
+        };
+        is_standing && is_new
     }
 
     async fn unmake(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
@@ -115,7 +134,16 @@ impl Applier<'_> {
             create_before_destroy: object.create_before_destroy,
             deposed: None,
         };
-        let act = self.act(step, change, key, Operation::Delete, connection, kind, recipe)?;
+        let mut act = self.act(step, change, key, Operation::Delete, connection, kind, recipe)?;
+        if self.has_removal_provisioners(&act.key, &object) {
+            self.announce(&act.key, act.action, act.id.clone());
+            act.is_announced = true;
+            let end = self.provision_before_removal(step.id, &act.key, &object).await;
+            if end != StepEnd::Done {
+                self.tell_errored(&act, end);
+                return Ok(end);
+            }
+        }
         Ok(self.drive(&act, Start::Begin).await)
     }
 
@@ -452,8 +480,11 @@ impl Applier<'_> {
             Operation::Update => Action::Update,
             Operation::Delete => Action::Delete,
         };
+        let followed_by = if operation == Operation::Create { self.provisioners_after(&key) } else { 0 };
         Ok(Act {
             id: shown_id(&change.before),
+            followed_by,
+            is_announced: false,
             key,
             token,
             operation,
@@ -481,6 +512,15 @@ fn unreadable(key: &ObjectKey, message: String) -> Option<Diagnostic> {
         Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
             .about(key.to_string()),
     )
+}
+
+fn made_already(key: &ObjectKey) -> Diagnostic {
+    let detail = format!(
+        "{key} was made by an earlier part of this run and is tainted, so this plan cannot go on with it. It stands in the state."
+    );
+    Diagnostic::error("made-already", "Object must be replaced", detail)
+        .about(key.to_string())
+        .hint("Apply again: the next plan replaces it.")
 }
 
 fn no_answer(key: &ObjectKey) -> Diagnostic {

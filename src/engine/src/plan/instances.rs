@@ -193,7 +193,7 @@ impl Planner<'_> {
         let is_open = self
             .input
             .open_run
-            .is_some_and(|run| run.open.contains_key(&ObjectKey { address: address.clone(), deposed: None }));
+            .is_some_and(|run| run.is_in_flight(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
         let forced = self.forced_reason(node, row, &address, &repetition, standing);
         Some(Row { address, repetition, provider, configuration, marks, reads, prior, forced, outcome })

@@ -37,7 +37,7 @@ pub(crate) fn check_kinds(
     connections: &Connections,
     environment: &Environment,
 ) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
+    let mut diagnostics = crate::provisioner::unknown(graph);
     let mut reported = FxHashSet::default();
     for node in &graph.modules {
         for (name, required) in &node.module.settings.required_providers {
@@ -118,7 +118,8 @@ pub fn validate_configuration(
     let (graph, mut diagnostics) = Graph::build(root);
     let connections = Connections::new(environment.clone());
     diagnostics.append(check_kinds(&graph, &connections, environment));
-    if diagnostics.has_errors() {
+    let is_broken = |one: &Diagnostic| one.is_error() && one.code != crate::unsupported::CODE;
+    if diagnostics.iter().any(is_broken) {
         return diagnostics;
     }
     let variables: RootVariables = root
@@ -140,6 +141,15 @@ pub fn validate_configuration(
     for id in &graph.order {
         validate_node(*id, &graph, &evaluator, &connections, &mut diagnostics);
         diagnostics.append(evaluator.take_diagnostics());
+    }
+    for (id, node) in (0..).map(crate::graph::ModuleId).zip(&graph.modules) {
+        let unknown = || Value::unknown(Type::Dynamic);
+        for provisioner in node.module.removed.iter().flat_map(|block| &block.provisioners) {
+            let each = Some((Value::unknown(Type::String), unknown()));
+            let mut scope = evaluator.scope(id, 0, RowRepetition { each, count: Some(0) });
+            scope.self_value = Some(unknown());
+            crate::provisioner::check_one(provisioner, &scope, &mut diagnostics);
+        }
     }
     diagnostics
 }
@@ -206,6 +216,9 @@ fn validate_resource(
     };
     let outside = evaluator.scope(node.module, 0, RowRepetition::default());
     diagnostics.extend(wrong_repetition(Repeats::of_resource(resource), &outside));
+    let mut scope = evaluator.scope(node.module, 0, repetition.clone());
+    scope.self_value = Some(Value::unknown(kind.value_type.clone()));
+    diagnostics.append(crate::provisioner::check(resource, &scope));
     let scope = evaluator.scope(node.module, 0, repetition);
     let (value, mut found) = resource.body.decode(&kind.decode, &scope);
     for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {

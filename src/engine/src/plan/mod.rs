@@ -28,7 +28,8 @@ pub(crate) use kinds::language_mode;
 pub use kinds::{mode_of, validate_configuration};
 pub use provider::ProviderNode;
 pub(crate) use provider::{evaluate_configuration, instance_repetition};
-pub(crate) use reach::Reach;
+pub(crate) use reach::{Reach, node_of as block_of};
+pub(crate) use removed::is_removed_by;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
@@ -236,7 +237,7 @@ fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
         steps: Vec::new(),
         stages: Vec::new(),
         targets: IndexMap::new(),
-        recover: input.open_run.map_or_else(Vec::new, |run| run.open.keys().cloned().collect()),
+        recover: input.open_run.map_or_else(Vec::new, |run| run.in_flight().cloned().collect()),
         warnings: Diagnostics::new(),
         errored,
         readings: Vec::new(),

@@ -39,9 +39,9 @@ impl Planner<'_> {
 
     fn decode_priors(&self) -> Batches {
         let mut batches = Batches::default();
-        let open = self.input.open_run.map(|run| &run.open);
+        let open = self.input.open_run;
         for (key, object) in self.state.objects() {
-            if key.address.mode() == Mode::Data || open.is_some_and(|open| open.contains_key(key)) {
+            if key.address.mode() == Mode::Data || open.is_some_and(|run| run.is_in_flight(key)) {
                 continue;
             }
             let Some(kind) =

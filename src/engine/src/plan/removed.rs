@@ -39,6 +39,11 @@ impl Removed {
     }
 }
 
+/// Whether a `removed` block of a module is about an object.
+pub(crate) fn is_removed_by(block: &Block, module: &[ArcStr], address: &Address) -> bool {
+    Removed::read(block, module).covers(address)
+}
+
 /// Every `removed` block of a configuration.
 pub(super) fn removed_blocks(graph: &Graph) -> Vec<Removed> {
     let modules = graph.modules.iter().map(|node| &node.module);

@@ -5,6 +5,7 @@
 mod fuzz;
 mod language;
 mod lifecycle;
+mod provisioners;
 mod quickstart;
 mod recovery;
 mod spine;

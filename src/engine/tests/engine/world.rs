@@ -4,7 +4,10 @@ use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostics, Style, render_text};
 use formwork_engine::run::{self, Configuration, Outcome, PlanOptions};
 use formwork_engine::variables::{Given, GivenVariable};
-use formwork_engine::{Action, Clock, Environment, Plan, ProviderSource, RunMode, Silent};
+use formwork_engine::{
+    Action, Clock, Environment, Event, Lines, LocalCommand, Observer, Plan, Processes, ProviderSource,
+    RunMode,
+};
 use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
@@ -34,6 +37,23 @@ impl Clock for JumpingClock {
     fn sleep(&self, milliseconds: u64) -> BoxFuture<'static, ()> {
         self.0.fetch_add(milliseconds, Ordering::SeqCst);
         Box::pin(async {})
+    }
+}
+
+/// Runs commands to their end in a folder, and gives what they said then.
+pub(crate) struct Shell(PathBuf);
+
+impl Processes for Shell {
+    fn run(&self, command: LocalCommand, lines: Lines) -> BoxFuture<'static, Result<(), String>> {
+        let folder = self.0.clone();
+        Box::pin(async move {
+            let folder = command.working_directory.map_or(folder, PathBuf::from);
+            let mut process = std::process::Command::new(&command.arguments[0]);
+            process.args(&command.arguments[1..]).envs(command.environment).current_dir(folder);
+            let output = process.output().map_err(|error| error.to_string())?;
+            String::from_utf8_lossy(&output.stdout).lines().for_each(|line| lines(line.to_owned()));
+            if output.status.success() { Ok(()) } else { Err(output.status.to_string()) }
+        })
     }
 }
 
@@ -95,6 +115,34 @@ impl ProviderSource for Providers {
     }
 }
 
+/// Keeps what the engine tells of provisioners and of what was taken up again.
+#[derive(Default)]
+pub(crate) struct Told(std::sync::Mutex<Vec<String>>);
+
+impl Told {
+    /// What was told since the last time.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Told {
+    fn observe(&self, event: Event) {
+        let line = match event {
+            Event::ApplyStart { key, action, .. } => format!("{key} {action:?} start"),
+            Event::ApplyComplete { key, action, .. } => format!("{key} {action:?} complete"),
+            Event::ApplyErrored { key, action, .. } => format!("{key} {action:?} errored"),
+            Event::ProvisionStart { key, .. } => format!("{key} provision start"),
+            Event::ProvisionOutput { key, line, .. } => format!("{key}: {line}"),
+            Event::ProvisionComplete { key, .. } => format!("{key} provision complete"),
+            Event::ProvisionErrored { key, .. } => format!("{key} provision errored"),
+            Event::Recovering { key, words } => format!("{key} {words}"),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(line);
+    }
+}
+
 /// One working folder.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
@@ -102,6 +150,7 @@ pub(crate) struct World {
     pub(crate) given: IndexMap<ArcStr, GivenVariable>,
     pub(crate) hook: Option<FaultHook>,
     pub(crate) token_salt: Option<&'static str>,
+    pub(crate) told: Arc<Told>,
     runs: u32,
 }
 
@@ -114,6 +163,7 @@ impl World {
             given: IndexMap::new(),
             hook: None,
             token_salt: None,
+            told: Arc::default(),
             runs: 0,
         }
     }
@@ -139,7 +189,8 @@ impl World {
         Environment {
             providers: Arc::new(Providers { builtin: Arc::new(BuiltinProvider::new()), sim }),
             clock: Arc::new(JumpingClock::default()),
-            observer: Arc::new(Silent),
+            processes: Arc::new(Shell(self.folder.path().to_owned())),
+            observer: self.told.clone(),
             parallelism: 10,
             interrupt: Arc::new(AtomicBool::new(false)),
         }
@@ -159,7 +210,8 @@ impl World {
         Store::open(StoreOptions {
             path,
             lock: true,
-            lock_timeout_ms: 0,
+            // A process that another test starts holds every lock until it is another program.
+            lock_timeout_ms: 10_000,
             operation: "test".to_owned(),
             time: "2026-01-02T03:04:05Z".to_owned(),
             version: "0.1.0".to_owned(),

@@ -137,7 +137,7 @@ static LIFECYCLE: Shape = Shape {
 
 static PROVISIONER: Shape = Shape {
     blocks: &[("connection", 0, &PLAIN), ("_", 0, &OPEN)],
-    strings: &[("when", Expression), ("on_failure", Expression)],
+    strings: &[("when", Expression), ("on_failure", Expression), ("on_crash", Expression)],
     is_open: true,
 };
 

@@ -2,13 +2,13 @@
 
 use super::Loader;
 use crate::body::ESCAPE;
-use crate::module::{Connection, Provisioner, ProvisionerFailure, ProvisionerWhen};
+use crate::module::{Connection, Provisioner, ProvisionerCrash, ProvisionerFailure, ProvisionerWhen};
 use crate::suggest;
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax};
 use formwork_diagnostic::Diagnostic;
 
 /// Arguments and blocks of a provisioner that are not its type's own.
-const META: [&str; 6] = ["when", "on_failure", "connection", "lifecycle", "locals", ESCAPE];
+const META: [&str; 7] = ["when", "on_failure", "on_crash", "connection", "lifecycle", "locals", ESCAPE];
 
 impl Loader<'_> {
     pub(super) fn provisioners(&mut self, body: &BodySyntax) -> Vec<Provisioner> {
@@ -23,6 +23,8 @@ impl Loader<'_> {
         let when = self.choice(body.attribute("when"), [("create", create), ("destroy", destroy)]);
         let (fail, go_on) = (ProvisionerFailure::Fail, ProvisionerFailure::Continue);
         let on_failure = self.choice(body.attribute("on_failure"), [("fail", fail), ("continue", go_on)]);
+        let (again, ask) = (ProvisionerCrash::Again, ProvisionerCrash::Ask);
+        let on_crash = self.choice(body.attribute("on_crash"), [("again", again), ("ask", ask)]);
         for nested in body.blocks.iter().filter(|one| matches!(one.kind.as_str(), "lifecycle" | "locals")) {
             let detail =
                 format!("Blocks of type \"{}\" are not expected in provisioner blocks.", nested.kind);
@@ -32,6 +34,7 @@ impl Loader<'_> {
             kind,
             when: when.unwrap_or_default(),
             on_failure: on_failure.unwrap_or_default(),
+            on_crash: on_crash.unwrap_or_default(),
             connection: self.connection(body),
             body: self.body(body, block.header, &block.title().into(), &META),
             span: block.header,

@@ -52,6 +52,7 @@ const WORDS: &[&str] = &[
     "lifecycle",
     "method",
     "nullable",
+    "on_crash",
     "on_failure",
     "plan",
     "postcondition",
@@ -122,7 +123,11 @@ const OPEN: &[(&str, &str, &str)] = &[
         "`lifecycle`",
     ),
     ("`dynamic BLOCK`", "`for_each`, `iterator`, `labels`", "`content`"),
-    ("`provisioner TYPE`", "`when`, `on_failure`, and the provisioner's own", "`connection`, `_`"),
+    (
+        "`provisioner TYPE`",
+        "`when`, `on_failure`, `on_crash`, and the provisioner's own",
+        "`connection`, `_`",
+    ),
 ];
 
 /// Whether the loader takes a line in a block: there is no finding that it is not expected.

@@ -32,7 +32,7 @@ pub(crate) fn moved(
     let mut wanted = declared(&statements, state, &mut diagnostics);
     wanted.extend(implied(graph, state, &wanted));
     let is_open =
-        |address: &Address| open_run.is_some_and(|run| run.open.keys().any(|key| key.address == *address));
+        |address: &Address| open_run.is_some_and(|run| run.in_flight().any(|key| key.address == *address));
     wanted.retain(|(from, to)| !is_open(from) && !is_open(to));
     if wanted.is_empty() || diagnostics.has_errors() {
         return (None, diagnostics);
