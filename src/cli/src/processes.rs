@@ -8,11 +8,15 @@ use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, PipeReader};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Process groups that run.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Set once everything is to end: what comes of a process then is for nobody to record.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// How long a process that was asked to end may take before it is killed, in tenths.
 const GRACE_TENTHS: u32 = 20;
@@ -51,6 +55,9 @@ async fn run(command: LocalCommand, lines: Lines) -> Result<(), String> {
     let ended = child.wait().await;
     if let Some(group) = group {
         running().remove(&group);
+    }
+    if ENDING.load(Ordering::SeqCst) {
+        return std::future::pending().await;
     }
     // What it started in the background may still speak; that belongs to it.
     let _ = reading.await;
@@ -92,6 +99,7 @@ fn words(status: ExitStatus) -> String {
 
 /// Asks everything that runs to end, and kills what does not.
 pub(crate) async fn end_all() {
+    ENDING.store(true, Ordering::SeqCst);
     #[cfg(unix)]
     {
         use rustix::process::Signal;
