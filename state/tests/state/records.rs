@@ -44,7 +44,7 @@ pub(crate) fn token(text: &str) -> Token {
     Token(text.into())
 }
 
-fn intent_of(number: u64, name: &str, operation: Operation) -> Intent {
+pub(crate) fn intent_of(number: u64, name: &str, operation: Operation) -> Intent {
     Intent {
         key: key(number),
         token: token(name),
