@@ -24,7 +24,7 @@ use formwork_diagnostic::Diagnostic;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = match arguments::parse(std::env::args_os()) {
+    let arguments = match arguments::parse(std::env::args_os(), |name| std::env::var(name).ok()) {
         Ok(arguments) => arguments,
         Err(error) => return failure::conclude_usage(&error),
     };

@@ -12,6 +12,7 @@ pub mod attention;
 pub mod checks;
 pub mod connections;
 pub mod console;
+pub mod drawing;
 pub mod envelope;
 pub mod environment;
 pub mod evaluate;

@@ -3,13 +3,18 @@
 //! Options are written as Terraform's users write them, with one dash or two; [`normalise`] makes both the same
 //! before clap sees them.
 
+mod environment;
+mod inspection;
 mod language;
 mod normalise;
+mod refused;
 
+pub(crate) use inspection::{Graph, GraphFormat, GraphType};
 pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers};
-pub(crate) use normalise::normalise;
+use normalise::normalise;
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use formwork_state::{Address, AddressError, Selector};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -62,6 +67,8 @@ pub(crate) enum Verb {
     Providers(Providers),
     /// Install or upgrade remote modules.
     Get(Get),
+    /// Draw what comes after what, in the configuration or in a plan.
+    Graph(Graph),
     /// Show changes required by the current configuration.
     Plan(Plan),
     /// Create or update infrastructure.
@@ -220,7 +227,32 @@ pub(crate) enum Refusal {
 
 /// `init`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub(crate) struct Init {
+    /// Look for newer versions of modules and providers; what is built in or local is always as it stands.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
+    upgrade: bool,
+    /// Look for modules.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    get: bool,
+    /// Look at the place of the state.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    backend: bool,
+    /// Take the place of the state as it is configured, whatever it was.
+    #[arg(long)]
+    reconfigure: bool,
+    /// How the lock file is treated; there is none where every provider is built in.
+    #[arg(long, value_name = "MODE", value_parser = ["readonly"])]
+    lockfile: Option<String>,
+    /// Where test files are.
+    #[arg(long, value_name = "FOLDER", default_value = "tests")]
+    test_directory: PathBuf,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// The lock of the state.
+    #[command(flatten)]
+    lock: Lock,
     /// Asking the user.
     #[command(flatten)]
     pub(crate) input: Input,
@@ -232,6 +264,15 @@ pub(crate) struct Init {
 /// `validate`
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
+    /// Where test files are.
+    #[arg(long, value_name = "FOLDER", default_value = "tests")]
+    test_directory: PathBuf,
+    /// Leave test files out.
+    #[arg(long)]
+    no_tests: bool,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
     /// Produce output in a machine-readable JSON format.
     #[arg(long)]
     pub(crate) json: bool,
@@ -592,14 +633,40 @@ pub(crate) struct Version {
     pub(crate) json: bool,
 }
 
-/// Reads the process's arguments, the program's name first.
-pub(crate) fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let matches = Arguments::command().try_get_matches_from(normalise(raw))?;
+/// Every word that there is. The later of two that contradict each other wins, as scripts expect.
+pub(crate) fn command() -> Command {
+    Arguments::command().args_override_self(true)
+}
+
+/// Reads the process's arguments, the program's name first, and what the environment adds to them.
+pub(crate) fn parse(
+    raw: impl IntoIterator<Item = OsString>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Arguments, clap::Error> {
+    let mut command = command();
+    let given = environment::with_environment(&command, normalise(raw, true), environment)
+        .map_err(|words| command.error(ErrorKind::ValueValidation, words))?;
+    let path = environment::path(&command, &given);
+    let matches =
+        command.try_get_matches_from_mut(given).map_err(|error| explained(&mut command, &path, error))?;
     let mut arguments = Arguments::from_arg_matches(&matches)?;
     if let Some((_, verb)) = matches.subcommand() {
         arguments.variables = ordered_variables(verb);
     }
     Ok(arguments)
+}
+
+/// An error about a word of Terraform or OpenTofu says what to use instead.
+fn explained(command: &mut Command, path: &str, error: clap::Error) -> clap::Error {
+    let context = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => return error,
+    };
+    let Some(ContextValue::String(word)) = error.get(context) else { return error };
+    let word = word.strip_prefix("--").map_or_else(|| word.clone(), |name| format!("-{name}"));
+    let Some(sentence) = refused::sentence(path, &word) else { return error };
+    command.error(error.kind(), format!("{word} is not supported. {sentence}"))
 }
 
 /// `-var` and `-var-file` in one order: the later wins, whichever it is.
@@ -663,7 +730,7 @@ mod tests {
     use super::{VariableArgument, Verb, duration_ms, parse};
 
     fn parsed(line: &str) -> super::Arguments {
-        parse(line.split(' ').map(Into::into)).unwrap()
+        parse(line.split(' ').map(Into::into), |_| None).unwrap()
     }
 
     #[test]

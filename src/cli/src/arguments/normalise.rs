@@ -3,8 +3,11 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 11] = [
+const TAKES_VALUE: [&str; 14] = [
     "chdir",
+    "plan",
+    "format",
+    "type",
     "var",
     "var-file",
     "out",
@@ -17,14 +20,17 @@ const TAKES_VALUE: [&str; 11] = [
     "state",
 ];
 
-/// Every long option with two dashes; `-v` alone and `-version` become the command.
-pub(crate) fn normalise(raw: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+/// Every long option with two dashes; `-v` alone and `-version` become the command. What begins with the program's name
+/// keeps that as it is.
+pub(crate) fn normalise(raw: impl IntoIterator<Item = OsString>, has_program: bool) -> Vec<OsString> {
     let mut out: Vec<OsString> = Vec::new();
     let mut is_value = false;
     let mut is_verbatim = false;
-    let mut has_verb = false;
+    let mut has_verb = !has_program;
     for argument in raw {
-        let Some(text) = argument.to_str().filter(|_| !out.is_empty() && !is_verbatim && !is_value) else {
+        let Some(text) =
+            argument.to_str().filter(|_| (!out.is_empty() || !has_program) && !is_verbatim && !is_value)
+        else {
             is_value = false;
             out.push(argument);
             continue;
@@ -66,7 +72,7 @@ mod tests {
         ] {
             let given = line.split(' ').map(Into::into);
             let joined: Vec<String> =
-                normalise(given).into_iter().map(|one| one.into_string().unwrap()).collect();
+                normalise(given, true).into_iter().map(|one| one.into_string().unwrap()).collect();
             assert_eq!(joined.join(" "), expected);
         }
     }

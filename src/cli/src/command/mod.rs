@@ -7,6 +7,7 @@ mod destroy;
 mod force_unlock;
 mod format;
 mod get;
+mod graph;
 mod import;
 mod init;
 mod metadata;
@@ -36,6 +37,7 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Console(console) => (Some(&console.view), false),
         Verb::Providers(providers) => (Some(&providers.view), false),
         Verb::Get(get) => (Some(&get.view), false),
+        Verb::Graph(graph) => (Some(&graph.view), false),
         Verb::Plan(plan) => (Some(&plan.planning.view), plan.planning.input.input),
         Verb::Apply(apply) => (Some(&apply.planning.view), apply.planning.input.input),
         Verb::Why(why) => (Some(&why.planning.view), why.planning.input.input),
@@ -62,6 +64,7 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Metadata(metadata) => Ok(metadata::run(&metadata)),
         Verb::Providers(providers) => providers::run(&providers, terminal),
         Verb::Get(get) => get::run(&get, terminal),
+        Verb::Graph(graph) => graph::run(&graph, &variables, terminal),
         Verb::Plan(plan) => plan::run(&plan, &variables, terminal),
         Verb::Apply(apply) => apply::run(&apply, &variables, terminal),
         Verb::Destroy(destroy) => destroy::run(destroy, &variables, terminal),

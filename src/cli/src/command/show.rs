@@ -31,17 +31,22 @@ pub(super) fn run(arguments: &Show, terminal: Terminal) -> Result<Success, Failu
     Ok(Success::Done)
 }
 
-fn show_file(session: &Session, path: &Path, arguments: &Show) -> Result<(), Failure> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
+/// A file that the command line names.
+pub(super) fn bytes(session: &Session, path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| {
         session.refused(Diagnostic::error(
             "file-unreadable",
             "Failed to read the given file",
-            format!("{name} could not be read: {error}."),
+            format!("{} could not be read: {error}.", path.display()),
         ))
-    })?;
+    })
+}
+
+fn show_file(session: &Session, path: &Path, arguments: &Show) -> Result<(), Failure> {
+    let bytes = bytes(session, path)?;
     if is_state(&bytes) {
-        let snapshot = format_v4::read(&name, &bytes).map_err(|diagnostic| session.refused(diagnostic))?;
+        let snapshot = format_v4::read(&path.to_string_lossy(), &bytes)
+            .map_err(|diagnostic| session.refused(diagnostic))?;
         show_state(session, &snapshot.state, arguments);
         return Ok(());
     }

@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod event_json;
 pub(crate) mod event_text;
 pub(crate) mod function_json;
+pub(crate) mod graph;
 pub(crate) mod layout;
 pub(crate) mod overview;
 pub(crate) mod palette;
