@@ -13,6 +13,19 @@ use uuid::Uuid;
 
 pub(crate) const KIND: &str = "terraform_data";
 
+const EXAMPLE: &str = r#"variable "release" {
+  default = "v1"
+}
+
+resource "terraform_data" "release" {
+  input = var.release
+}
+
+resource "terraform_data" "restart" {
+  triggers_replace = [terraform_data.release.output]
+}
+"#;
+
 /// Namespace of the ids that are made from tokens.
 const ID_NAMESPACE: Uuid = Uuid::from_u128(0x6a5c_1e1f_83d4_4a0e_9a53_3c7d_5b0f_2e91);
 
@@ -30,7 +43,12 @@ pub(crate) fn schema() -> KindSchema {
         ),
         ("id", Attribute::computed(Type::String, "A UUID.")),
     ]);
-    KindSchema { recovery: Recovery::Replay, ..KindSchema::new(block, "A value with a managed life cycle.") }
+    KindSchema {
+        recovery: Recovery::Replay,
+        example: EXAMPLE,
+        import_id: "Any text: it becomes the id.",
+        ..KindSchema::new(block, "A value with a managed life cycle.")
+    }
 }
 
 /// The object type of the kind, made once: it is asked for with every stored object.

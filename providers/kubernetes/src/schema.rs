@@ -13,6 +13,92 @@ pub(crate) const MANIFESTS: &str = "kubernetes_manifests";
 /// One object, looked at.
 pub(crate) const RESOURCE: &str = "kubernetes_resource";
 
+const MANIFEST_EXAMPLE: &str = r#"terraform {
+  required_providers {
+    kubernetes = { source = "formwork/kubernetes" }
+  }
+}
+
+variable "context" {
+  default = "kind-dev"
+}
+
+provider "kubernetes" {
+  config_path    = "~/.kube/config"
+  config_context = var.context
+}
+
+resource "kubernetes_manifest" "quota" {
+  manifest = {
+    apiVersion = "v1"
+    kind       = "ResourceQuota"
+    metadata   = { name = "gpus", namespace = "default" }
+    spec       = { hard = { "requests.nvidia.com/gpu" = "8" } }
+  }
+}
+"#;
+
+const MANIFESTS_EXAMPLE: &str = r#"terraform {
+  required_providers {
+    kubernetes = { source = "formwork/kubernetes" }
+  }
+}
+
+variable "context" {
+  default = "kind-dev"
+}
+
+provider "kubernetes" {
+  config_path    = "~/.kube/config"
+  config_context = var.context
+}
+
+resource "kubernetes_manifests" "tenant" {
+  content = <<-END
+    apiVersion: v1
+    kind: Namespace
+    metadata:
+      name: ml-vision
+    ---
+    apiVersion: v1
+    kind: ConfigMap
+    metadata:
+      name: settings
+      namespace: default
+    data:
+      team: vision
+  END
+}
+"#;
+
+const RESOURCE_EXAMPLE: &str = r#"terraform {
+  required_providers {
+    kubernetes = { source = "formwork/kubernetes" }
+  }
+}
+
+variable "context" {
+  default = "kind-dev"
+}
+
+provider "kubernetes" {
+  config_path    = "~/.kube/config"
+  config_context = var.context
+}
+
+data "kubernetes_resource" "dns" {
+  api_version = "v1"
+  kind        = "Namespace"
+  metadata {
+    name = "kube-system"
+  }
+}
+
+output "cluster" {
+  value = data.kubernetes_resource.dns.object.metadata.uid
+}
+"#;
+
 /// The whole table.
 pub(crate) fn provider_schema() -> ProviderSchema {
     let resources = [(MANIFEST, manifest_kind()), (MANIFESTS, manifests_kind())];
@@ -151,7 +237,10 @@ fn manifest_kind() -> KindSchema {
     .with_block("wait", wait_block())
     .with_block("field_manager", field_manager_block())
     .with_block("timeouts", timeouts_block());
-    object_kind(block, "One object of any kind, by server-side apply.")
+    let mut kind = object_kind(block, "One object of any kind, by server-side apply.");
+    kind.example = MANIFEST_EXAMPLE;
+    kind.import_id = "`apiVersion=apps/v1,kind=Deployment,namespace=NAMESPACE,name=NAME`.";
+    kind
 }
 
 fn manifests_kind() -> KindSchema {
@@ -168,7 +257,9 @@ fn manifests_kind() -> KindSchema {
     ])
     .with_block("field_manager", field_manager_block())
     .with_block("timeouts", timeouts_block());
-    object_kind(block, "The objects of a YAML stream, each by server-side apply.")
+    let mut kind = object_kind(block, "The objects of a YAML stream, each by server-side apply.");
+    kind.example = MANIFESTS_EXAMPLE;
+    kind
 }
 
 fn object_kind(block: Block, doc: &'static str) -> KindSchema {
@@ -212,6 +303,7 @@ fn resource_kind() -> KindSchema {
     ])
     .with_block("metadata", metadata);
     let mut kind = KindSchema::new(block, "One object of any kind, looked at.");
+    kind.example = RESOURCE_EXAMPLE;
     kind.read_permissions = permissions(&["get", "list"]);
     kind
 }

@@ -26,6 +26,10 @@ pub struct KindSchema {
     pub block: Block,
     /// One line of documentation.
     pub doc: &'static str,
+    /// A whole configuration that uses it, for whoever reads its documentation.
+    pub example: &'static str,
+    /// What an import takes as the id, in words; empty where none can be imported.
+    pub import_id: &'static str,
     /// Whether deleting an object loses data: rollback refuses it unless allowed.
     pub holds_data: bool,
     /// What a change of an object disrupts.
@@ -51,6 +55,8 @@ impl KindSchema {
             version: 0,
             block,
             doc,
+            example: "",
+            import_id: "",
             holds_data: false,
             disruption: Disruption::None,
             recovery: Recovery::NaturalKey,

@@ -7,6 +7,19 @@ use crate::world::World;
 use formwork_sdk::{Attribute, Block, KindSchema, Operation, ProviderError, Recovery};
 use formwork_value::{Type, Value};
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+resource "sim_bucket" "datasets" {
+  name       = "datasets"
+  versioning = true
+  labels     = { team = "vision" }
+}
+"#;
+
 pub(super) struct Bucket;
 
 impl Kind for Bucket {
@@ -26,6 +39,8 @@ impl Kind for Bucket {
             ("endpoint", Attribute::computed(Type::String, "Where it is reached.")),
         ]);
         let mut schema = KindSchema::new(block, "A store of objects by key.");
+        schema.example = EXAMPLE;
+        schema.import_id = "The bucket's id.";
         schema.recovery = Recovery::NaturalKey;
         schema.holds_data = true;
         schema

@@ -15,6 +15,31 @@ pub(super) const NAME: &str = "sim_cluster";
 pub(super) const CONTROL_PLANE: &str = "control_plane";
 pub(super) const WORKERS: &str = "workers";
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+resource "sim_network" "main" {
+  name = "training"
+  cidr = "10.20.0.0/16"
+}
+
+resource "sim_machine" "control_plane" {
+  name    = "control-plane"
+  flavour = "large"
+  image   = "ubuntu-24.04"
+  network = sim_network.main.id
+}
+
+resource "sim_cluster" "main" {
+  name          = "training"
+  version       = "1.34"
+  control_plane = [sim_machine.control_plane.id]
+}
+"#;
+
 pub(super) struct Cluster;
 
 impl Kind for Cluster {
@@ -39,6 +64,8 @@ impl Kind for Cluster {
             ("ca", Attribute::computed(Type::String, "Who signed its certificate, as PEM.").sensitive()),
         ]);
         let mut schema = KindSchema::new(block, "Machines joined under one control plane.");
+        schema.example = EXAMPLE;
+        schema.import_id = "The cluster's id.";
         schema.recovery = Recovery::Replay;
         schema.disruption = Disruption::Outage;
         schema

@@ -17,6 +17,43 @@ const NAMESPACE_KIND: &str = "Namespace";
 /// Namespaces that every cluster has.
 const NAMESPACES: [&str; 2] = ["default", "kube-system"];
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+resource "sim_network" "main" {
+  name = "training"
+  cidr = "10.20.0.0/16"
+}
+
+resource "sim_machine" "control_plane" {
+  name    = "control-plane"
+  flavour = "large"
+  image   = "ubuntu-24.04"
+  network = sim_network.main.id
+}
+
+resource "sim_cluster" "main" {
+  name          = "training"
+  version       = "1.34"
+  control_plane = [sim_machine.control_plane.id]
+}
+
+provider "sim" {
+  alias   = "inside"
+  cluster = sim_cluster.main.id
+}
+
+resource "sim_object" "team" {
+  provider = sim.inside
+  kind     = "Namespace"
+  name     = "ml-training"
+  document = { labels = { team = "vision" } }
+}
+"#;
+
 pub(super) struct Document;
 
 impl Kind for Document {
@@ -37,6 +74,8 @@ impl Kind for Document {
             ("generation", Attribute::computed(Type::Number, "How often the document was written.")),
         ]);
         let mut schema = KindSchema::new(block, "Any document in a cluster.");
+        schema.example = EXAMPLE;
+        schema.import_id = "The cluster's id, then kind, namespace and name, parted by slashes.";
         schema.recovery = Recovery::NaturalKey;
         schema.dies_with_container = true;
         schema

@@ -35,6 +35,21 @@ pub(super) fn unknown_image(name: &str) -> String {
     format!("There is no image {name:?}; there are {known}.")
 }
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+data "sim_image" "cuda" {
+  name = "ubuntu-24.04-cuda"
+}
+
+output "image" {
+  value = data.sim_image.cuda.id
+}
+"#;
+
 pub(crate) fn schema() -> KindSchema {
     let block = Block::new([
         ("name", Attribute::required(Type::String, "The image's name.")),
@@ -43,6 +58,7 @@ pub(crate) fn schema() -> KindSchema {
         ("has_gpu_drivers", Attribute::computed(Type::Bool, "Whether it brings drivers for GPUs.")),
     ]);
     let mut schema = KindSchema::new(block, "An image that machines start from.");
+    schema.example = EXAMPLE;
     schema.read_permissions = vec![Permission("sim_image:read".to_owned())];
     schema
 }

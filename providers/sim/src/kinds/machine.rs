@@ -20,6 +20,28 @@ const FLAVOURS: [(&str, i64); 5] =
 const GPU_MODELS: [&str; 4] = ["a100", "h100", "l40s", "rtx6000"];
 const STATUS_READY: &str = "active";
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+resource "sim_network" "main" {
+  name = "training"
+  cidr = "10.20.0.0/16"
+}
+
+resource "sim_machine" "gpu" {
+  count     = 2
+  name      = "gpu-${count.index}"
+  flavour   = "gpu-large"
+  image     = "ubuntu-24.04-cuda"
+  network   = sim_network.main.id
+  gpu_model = "a100"
+  gpu_count = 8
+}
+"#;
+
 pub(super) struct Machine;
 
 impl Kind for Machine {
@@ -41,6 +63,8 @@ impl Kind for Machine {
             ("status", Attribute::computed(Type::String, "`building`, `active`, `resizing` or `deleting`.")),
         ]);
         let mut schema = KindSchema::new(block, "A machine, with GPUs or without, that boots in steps.");
+        schema.example = EXAMPLE;
+        schema.import_id = "The machine's id.";
         schema.recovery = Recovery::Find;
         schema.disruption = Disruption::Restart;
         schema

@@ -12,6 +12,18 @@ pub(super) const NAME: &str = "sim_network";
 
 const PREFIX_LENGTHS: std::ops::RangeInclusive<u32> = 8..=29;
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+resource "sim_network" "main" {
+  name = "training"
+  cidr = "10.20.0.0/16"
+}
+"#;
+
 pub(super) struct Network;
 
 impl Kind for Network {
@@ -28,6 +40,8 @@ impl Kind for Network {
             ("labels", Attribute::optional(Type::map(Type::String), "Words for people and tools.")),
         ]);
         let mut schema = KindSchema::new(block, "A range of addresses that machines stand in.");
+        schema.example = EXAMPLE;
+        schema.import_id = "The network's id.";
         schema.recovery = Recovery::NaturalKey;
         schema.disruption = Disruption::Outage;
         schema

@@ -14,6 +14,19 @@ use formwork_value::{Path, Type, Value};
 const CLASSES: [&str; 3] = ["hdd", "ssd", "nvme"];
 const SIZE_GB_MAX: i64 = 65_536;
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+resource "sim_volume" "scratch" {
+  name    = "scratch"
+  size_gb = 2048
+  class   = "nvme"
+}
+"#;
+
 pub(super) struct Volume;
 
 impl Kind for Volume {
@@ -30,6 +43,8 @@ impl Kind for Volume {
             ("machine", Attribute::optional(Type::String, "Id of the machine it hangs on.")),
         ]);
         let mut schema = KindSchema::new(block, "A disk that may hang on a machine.");
+        schema.example = EXAMPLE;
+        schema.import_id = "The volume's id.";
         schema.recovery = Recovery::Find;
         schema.holds_data = true;
         schema.disruption = Disruption::None;

@@ -1,6 +1,6 @@
 //! Words of the commands that show what there is, and change nothing.
 
-use super::{Variables, View};
+use super::{Lock, Variables, View};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -53,4 +53,68 @@ pub(crate) enum GraphFormat {
     Mermaid,
     /// JSON.
     Json,
+}
+
+/// `docs`
+#[derive(Debug, Args)]
+pub(crate) struct Docs {
+    /// A resource type, a data source with data. before it, or an argument of one: TYPE.ARGUMENT. All types where it is
+    /// left out.
+    #[arg(value_name = "TYPE")]
+    pub(crate) subject: Option<String>,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// The lock of the state.
+    #[command(flatten)]
+    pub(crate) lock: Lock,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+}
+
+/// `completion`
+#[derive(Debug, Args)]
+pub(crate) struct Completion {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// Shells that ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    /// source <(formwork completion bash)
+    Bash,
+    /// source <(formwork completion zsh)
+    Zsh,
+    /// formwork completion fish | source
+    Fish,
+}
+
+/// What a shell asks.
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    /// The place of the word that is being written.
+    #[arg(value_name = "PLACE")]
+    pub(crate) place: usize,
+    /// All words of the line, the program's name first.
+    #[arg(value_name = "WORD", last = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
+}
+
+/// `providers schema`
+#[derive(Debug, Args)]
+pub(crate) struct ProvidersSchema {
+    /// Produce output in a machine-readable JSON format; there is no other.
+    #[arg(long, required = true)]
+    json: bool,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
 }

@@ -70,7 +70,14 @@ pub(crate) struct MetadataFunctions {
 
 /// `providers`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Providers {
+    /// What of them.
+    #[command(subcommand)]
+    pub(crate) verb: Option<ProvidersVerb>,
+    /// Where test files are.
+    #[arg(long, value_name = "FOLDER", default_value = "tests")]
+    test_directory: PathBuf,
     /// Values for variables.
     #[command(flatten)]
     variables: Variables,
@@ -79,12 +86,22 @@ pub(crate) struct Providers {
     pub(crate) view: View,
 }
 
+/// What of the providers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProvidersVerb {
+    /// Show what each provider of the configuration and the state offers.
+    Schema(super::ProvidersSchema),
+}
+
 /// `get`
 #[derive(Debug, Args)]
 pub(crate) struct Get {
     /// Look for newer versions of modules; local ones are always as they stand.
     #[arg(long)]
     update: bool,
+    /// Where test files are.
+    #[arg(long, value_name = "FOLDER", default_value = "tests")]
+    test_directory: PathBuf,
     /// Values for variables.
     #[command(flatten)]
     variables: Variables,

@@ -9,8 +9,10 @@ mod language;
 mod normalise;
 mod refused;
 
-pub(crate) use inspection::{Graph, GraphFormat, GraphType};
-pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers};
+pub(crate) use inspection::{
+    Complete, Completion, Docs, Doctor, Graph, GraphFormat, GraphType, ProvidersSchema, Shell,
+};
+pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers, ProvidersVerb};
 use normalise::normalise;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -95,6 +97,15 @@ pub(crate) enum Verb {
     Taint(Taint),
     /// Take back the mark of an object that was to be replaced.
     Untaint(Taint),
+    /// Check what a run stands on: configuration, state, lock, credentials.
+    Doctor(Doctor),
+    /// Show what resource types take and give.
+    Docs(Docs),
+    /// Write what a shell needs to complete words.
+    Completion(Completion),
+    /// What a shell asks.
+    #[command(hide = true)]
+    Complete(Complete),
     /// Show the current version.
     Version(Version),
 }
@@ -397,6 +408,8 @@ pub(crate) enum StateVerb {
     Rm(StateRemove),
     /// Print the state.
     Pull,
+    /// Show the identities that hosted providers gave their objects.
+    Identities(StateIdentities),
     /// Put a state in place of the one that stands.
     Push(StatePush),
     /// Give the objects of one provider to another.
@@ -558,6 +571,23 @@ pub(crate) struct ForceUnlock {
 /// `state list`
 #[derive(Debug, Args)]
 pub(crate) struct StateList {
+    /// Only instances whose id attribute is this.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Only instances at or below these addresses.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) addresses: Vec<String>,
+}
+
+/// `state identities`
+#[derive(Debug, Args)]
+pub(crate) struct StateIdentities {
+    /// Produce output in a machine-readable JSON format; there is no other.
+    #[arg(long, required = true)]
+    json: bool,
+    /// Only instances whose id attribute is this.
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
     /// Only instances at or below these addresses.
     #[arg(value_name = "ADDRESS")]
     pub(crate) addresses: Vec<String>,
@@ -566,6 +596,12 @@ pub(crate) struct StateList {
 /// `state show`
 #[derive(Debug, Args)]
 pub(crate) struct StateShow {
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show sensitive values in clear.
+    #[arg(long)]
+    pub(crate) show_sensitive: bool,
     /// How things are shown.
     #[command(flatten)]
     pub(crate) view: View,
@@ -726,53 +762,4 @@ fn duration_ms(text: &str) -> Result<u64, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{VariableArgument, Verb, duration_ms, parse};
-
-    fn parsed(line: &str) -> super::Arguments {
-        parse(line.split(' ').map(Into::into), |_| None).unwrap()
-    }
-
-    #[test]
-    fn one_dash_and_two_mean_the_same() {
-        for line in [
-            "formwork -chdir=x plan -refresh=false -var a=-b -out=p -detailed-exitcode -var-file f -lock-timeout=1m",
-            "formwork --chdir x plan --refresh=false --var a=-b --out p --detailed-exitcode --var-file=f --lock-timeout 60s",
-        ] {
-            let arguments = parsed(line);
-            assert_eq!(arguments.chdir.as_deref(), Some(std::path::Path::new("x")), "{line}");
-            assert_eq!(
-                arguments.variables,
-                [VariableArgument::Value("a=-b".to_owned()), VariableArgument::File("f".to_owned())]
-            );
-            let Verb::Plan(plan) = arguments.verb else { panic!("{line}") };
-            assert!(!plan.planning.refresh && plan.detailed_exitcode && plan.planning.input.input);
-            assert_eq!(plan.planning.lock.lock_timeout, 60_000);
-        }
-    }
-
-    #[test]
-    fn variables_keep_their_order() {
-        let arguments =
-            parsed("formwork apply -var-file=f -var x=1 -var-file=g -var x=2 -auto-approve plan.bin");
-        let text: Vec<String> = arguments.variables.iter().map(|one| format!("{one:?}")).collect();
-        assert_eq!(text, ["File(\"f\")", "Value(\"x=1\")", "File(\"g\")", "Value(\"x=2\")"]);
-        let Verb::Apply(apply) = arguments.verb else { panic!() };
-        assert!(apply.auto_approve && apply.plan.is_some());
-    }
-
-    #[test]
-    fn durations_are_read() {
-        for (text, expected) in [
-            ("0s", Some(0)),
-            ("1m30s", Some(90_000)),
-            ("500ms", Some(500)),
-            ("3", Some(3000)),
-            ("", None),
-            ("x", None),
-            ("5d", None),
-        ] {
-            assert_eq!(duration_ms(text).ok(), expected, "{text}");
-        }
-    }
-}
+mod tests;

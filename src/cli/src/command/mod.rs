@@ -2,8 +2,11 @@
 
 mod apply;
 mod approval;
+mod completion;
 mod console;
 mod destroy;
+pub(crate) mod docs;
+mod doctor;
 mod force_unlock;
 mod format;
 mod get;
@@ -45,7 +48,14 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Show(show) => (Some(&show.view), false),
         Verb::Output(output) => (Some(&output.view), false),
         Verb::State(state) => (state::view(state), state::may_ask(state)),
-        Verb::Metadata(_) | Verb::Workspace(_) | Verb::ForceUnlock(_) | Verb::Version(_) => (None, false),
+        Verb::Metadata(_)
+        | Verb::Workspace(_)
+        | Verb::ForceUnlock(_)
+        | Verb::Docs(_)
+        | Verb::Completion(_)
+        | Verb::Complete(_)
+        | Verb::Version(_) => (None, false),
+        Verb::Doctor(doctor) => (Some(&doctor.view), false),
         Verb::Import(import) => (Some(&import.view), import.input.input),
         Verb::Refresh(refresh) => (Some(&refresh.planning.view), refresh.planning.input.input),
         Verb::Taint(taint) | Verb::Untaint(taint) => (Some(&taint.view), false),
@@ -62,7 +72,7 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Format(format) => format::run(&format),
         Verb::Console(console) => console::run(&console, &variables, terminal),
         Verb::Metadata(metadata) => Ok(metadata::run(&metadata)),
-        Verb::Providers(providers) => providers::run(&providers, terminal),
+        Verb::Providers(providers) => providers::run(&providers, &variables, terminal),
         Verb::Get(get) => get::run(&get, terminal),
         Verb::Graph(graph) => graph::run(&graph, &variables, terminal),
         Verb::Plan(plan) => plan::run(&plan, &variables, terminal),
@@ -78,6 +88,10 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Refresh(arguments) => refresh::run(arguments, &variables, terminal),
         Verb::Taint(arguments) => taint::run(taint::Verb::Taint, &arguments, terminal),
         Verb::Untaint(arguments) => taint::run(taint::Verb::Untaint, &arguments, terminal),
+        Verb::Doctor(doctor) => doctor::run(&doctor, &variables, terminal),
+        Verb::Docs(docs) => docs::run(&docs),
+        Verb::Completion(completion) => Ok(completion::run(&completion)),
+        Verb::Complete(words) => Ok(completion::complete(&words, terminal)),
         Verb::Version(version) => Ok(version::run(&version)),
     }
 }

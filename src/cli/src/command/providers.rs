@@ -1,16 +1,25 @@
 //! `providers`: what the configuration needs, as a tree of its modules, and what the state needs.
 
 use super::show::UNLOCKED;
-use crate::arguments::Providers;
+use crate::arguments::{Providers, ProvidersVerb, VariableArgument};
 use crate::failure::{Failure, Success};
+use crate::render::schema_json;
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
+use formwork_engine::connections::missing_provider;
 use formwork_engine::requirements::{Requirements, of_module, of_state};
 use std::fmt::Write as _;
 
-pub(super) fn run(_: &Providers, terminal: Terminal) -> Result<Success, Failure> {
+pub(super) fn run(
+    arguments: &Providers,
+    variables: &[VariableArgument],
+    terminal: Terminal,
+) -> Result<Success, Failure> {
     let session = Session::new(terminal);
-    let configuration = session.load()?;
+    let configuration = session.configuration_with_gaps(variables)?;
+    if let Some(ProvidersVerb::Schema(_)) = &arguments.verb {
+        return schemas(&session, &of_module(&configuration.root));
+    }
     let store = session.store("providers", &UNLOCKED)?;
     let mut text = "\nProviders required by configuration:\n.\n".to_owned();
     write(&mut text, &of_module(&configuration.root), "");
@@ -23,6 +32,26 @@ pub(super) fn run(_: &Providers, terminal: Terminal) -> Result<Success, Failure>
         }
     }
     print(&text);
+    Ok(Success::Done)
+}
+
+/// What each provider offers that the configuration or the state needs.
+fn schemas(session: &Session, requirements: &Requirements) -> Result<Success, Failure> {
+    let mut needed = of_state(&session.store("providers schema", &UNLOCKED)?.folded().state);
+    let mut waiting = vec![requirements];
+    while let Some(one) = waiting.pop() {
+        needed.extend(one.providers.keys().cloned());
+        waiting.extend(one.children.values());
+    }
+    let mut schemas = serde_json::Map::new();
+    for address in needed {
+        let Some(provider) = session.environment.providers.provider(&address) else {
+            return Err(session.refused(missing_provider(&address, &session.environment)));
+        };
+        schemas.insert(address.to_string(), schema_json::provider(&provider.schema()));
+    }
+    let document = serde_json::json!({ "format_version": "1.0", "provider_schemas": schemas });
+    print(&format!("{document}\n"));
     Ok(Success::Done)
 }
 

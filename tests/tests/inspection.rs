@@ -1,0 +1,194 @@
+//! Verbs that show what there is: `graph`, `docs`, `doctor`, `providers schema`, completion.
+
+use formwork_tests::{Project, project};
+
+const ROOT: &str = r#"variable "size" {
+  default = 2
+}
+locals {
+  label = "n${var.size}"
+}
+module "m" {
+  source = "./m"
+  label  = local.label
+}
+resource "terraform_data" "b" {
+  input = module.m.out
+}
+resource "terraform_data" "many" {
+  count = var.size
+  input = terraform_data.b.id
+}
+output "last" {
+  value = terraform_data.many[1].id
+}
+"#;
+const MODULE: &str = r#"variable "label" {}
+resource "terraform_data" "a" {
+  input = upper(var.label)
+}
+output "out" {
+  value = terraform_data.a.output
+}
+"#;
+
+fn written() -> Project {
+    project().file("main.tf", ROOT).file("m/main.tf", MODULE).build()
+}
+
+#[test]
+fn what_comes_after_what_is_drawn() {
+    let project = written();
+    let dot = r#"digraph G {
+  rankdir = "RL";
+  node [shape = rect, fontname = "sans-serif"];
+  "terraform_data.b" [label="terraform_data.b"];
+  "terraform_data.many" [label="terraform_data.many"];
+  subgraph "cluster_module.m" {
+    label = "module.m"
+    fontname = "sans-serif"
+    "module.m.terraform_data.a" [label="terraform_data.a"];
+  }
+  "terraform_data.b" -> "module.m.terraform_data.a";
+  "terraform_data.many" -> "terraform_data.b";
+}
+"#;
+    let mermaid = r#"flowchart RL
+  n1["terraform_data.b"]
+  n2["terraform_data.many"]
+  subgraph c0["module.m"]
+    n0["terraform_data.a"]
+  end
+  n1 --> n0
+  n2 --> n1
+"#;
+    for (line, expected) in [("graph", dot), ("graph -format=mermaid", mermaid)] {
+        let run = project.run(line);
+        assert_eq!((run.code, run.out.as_str()), (0, expected), "{line}: {}", run.error);
+    }
+    let blocks = project.run("graph -type=plan -format=json").out;
+    for words in ["\"local.label\"", "\"module.m.var.label\"", "\"output.last\""] {
+        assert!(blocks.contains(words), "{words} is missing: {blocks}");
+    }
+    assert_eq!(project.run("plan -out=p").code, 0);
+    let steps: serde_json::Value =
+        serde_json::from_str(&project.run("graph -plan=p -format=json").out).unwrap();
+    let edge = serde_json::json!({
+        "from": "terraform_data.many[1] (create)", "to": "terraform_data.b (create)"
+    });
+    assert!(steps["edges"].as_array().unwrap().contains(&edge), "{steps}");
+    for (line, words) in [
+        ("graph -type=apply", "Missing plan file"),
+        ("graph -plan=p -type=plan", "Incompatible graph options"),
+    ] {
+        let run = project.run(line);
+        assert!(run.code == 1 && run.error.contains(words), "{line}: {}", run.error);
+    }
+}
+
+#[test]
+fn every_kind_has_an_example_that_holds() {
+    let listed = project().build().run("docs").out;
+    let kinds: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(kinds.len() >= 10, "{listed}");
+    for kind in kinds {
+        let page = project().build().run(&format!("docs {kind}"));
+        let example = page.out.split_once("```hcl\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
+        let project = project().file("main.tf", example).build();
+        assert_eq!(project.run("fmt -check").code, 0, "{kind}: {example}");
+        // A cluster is needed for the others: they are planned in its lab.
+        let line = if kind.contains("kubernetes_") { "validate" } else { "plan" };
+        let run = project.run(line);
+        assert_eq!(run.code, 0, "{kind}: {}{}", run.out, run.error);
+    }
+}
+
+#[test]
+fn documentation_answers_for_a_type_and_an_argument() {
+    let project = project().build();
+    for (line, code, words) in [
+        (
+            "docs sim_machine.flavour",
+            0,
+            "`flavour` (string, required): Its size; a change resizes and restarts it.",
+        ),
+        ("docs data.sim_image", 0, "# sim_image (data source)"),
+        ("docs kubernetes_manifest.wait.condition", 0, "`condition`: block, any number of times."),
+        ("docs sim_machne", 1, "Did you mean \"sim_machine\"?"),
+        ("docs sim_machine.flavor", 1, "Did you mean \"flavour\"?"),
+    ] {
+        let run = project.run(line);
+        assert_eq!(run.code, code, "{line}");
+        assert!(format!("{}{}", run.out, run.error).contains(words), "{line}: {}{}", run.out, run.error);
+    }
+}
+
+#[test]
+fn a_doctor_looks_at_what_a_run_stands_on() {
+    let project = written();
+    let run = project.run("doctor");
+    assert_eq!(run.code, 0, "{}", run.error);
+    for words in ["resource and data blocks: 3, modules: 2", "none yet", "no run was cut off"] {
+        assert!(run.out.contains(words), "{words}: {}", run.out);
+    }
+    let broken = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+provider "sim" {
+  cluster = "nowhere"
+}
+resource "sim_object" "x" {
+  kind     = "Namespace"
+  name     = "x"
+  document = {}
+}
+"#;
+    let run = formwork_tests::project().file("main.tf", broken).build().run("doctor");
+    assert!(run.code == 1 && run.out.contains("fail plan"), "{}{}", run.out, run.error);
+}
+
+#[test]
+fn schemas_are_told_in_the_common_form() {
+    let project = written();
+    let run = project.run("providers schema -json");
+    let document: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let schema =
+        &document["provider_schemas"]["terraform.io/builtin/terraform"]["resource_schemas"]["terraform_data"];
+    assert_eq!(document["format_version"], "1.0");
+    assert_eq!(schema["block"]["attributes"]["id"]["computed"], true);
+    assert_eq!(schema["block"]["attributes"]["input"]["type"], "dynamic");
+}
+
+#[test]
+fn a_shell_is_told_what_may_come() {
+    let project = written();
+    assert_eq!(project.run("apply -auto-approve").code, 0);
+    for (line, expected) in [
+        ("complete 1 -- formwork gr", "graph\n"),
+        ("complete 2 -- formwork plan -refresh-o", "-refresh-only\n"),
+        (
+            "complete 3 -- formwork state show terraform_data.m",
+            "terraform_data.many\nterraform_data.many[0]\nterraform_data.many[1]\n",
+        ),
+        (
+            "complete 2 -- formwork plan -target=module",
+            "-target=module.m\n-target=module.m.terraform_data.a\n",
+        ),
+        ("complete 4 -- formwork plan -target = module.m.", "module.m.terraform_data.a\n"),
+        ("complete 2 -- formwork output ", "last\n"),
+        ("complete 2 -- formwork completion z", "zsh\n"),
+        ("complete 1 -- formwork nonsense", ""),
+    ] {
+        let run = project.run(line);
+        assert_eq!((run.code, run.out.as_str()), (0, expected), "{line}: {}", run.error);
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(project.run(&format!("completion {shell}")).out.contains("formwork complete"), "{shell}");
+    }
+}
