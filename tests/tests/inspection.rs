@@ -137,20 +137,24 @@ fn a_doctor_looks_at_what_a_run_stands_on() {
     }
     let broken = r#"terraform {
   required_providers {
-    sim = { source = "formwork/sim" }
+    kubernetes = { source = "formwork/kubernetes" }
   }
 }
-provider "sim" {
-  cluster = "nowhere"
+provider "kubernetes" {
+  host  = "https://127.0.0.1:1"
+  token = "secret-token"
 }
-resource "sim_object" "x" {
-  kind     = "Namespace"
-  name     = "x"
-  document = {}
+resource "kubernetes_manifest" "x" {
+  manifest = {
+    apiVersion = "v1"
+    kind       = "Namespace"
+    metadata   = { name = "x" }
+  }
 }
 "#;
     let run = formwork_tests::project().file("main.tf", broken).build().run("doctor");
     assert!(run.code == 1 && run.out.contains("fail plan"), "{}{}", run.out, run.error);
+    assert!(run.out.contains("127.0.0.1:1") && !run.out.contains("secret-token"), "{}", run.out);
 }
 
 #[test]
