@@ -9,8 +9,8 @@ use crate::world::{Cause, Object, Phase, World, WorldError};
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{
     Applied, ApplyRequest, Connection, ErrorKind, ImportedObject, KindSchema, ListPage, ListedObject,
-    Operation, Outcome, PlanRequest, Planned, Presence, Progress, ProviderError, ProviderSchema, Reading,
-    Recovery, Request, Response, Target, WaitRequest, default_plan,
+    Operation, Outcome, PlanRequest, Planned, Presence, Progress, ProviderError, Reading, Recovery, Request,
+    Response, Target, WaitRequest, default_plan,
 };
 use formwork_value::{Name, Type, Value, decode};
 use futures::FutureExt;
@@ -39,7 +39,6 @@ impl Site {
 }
 
 pub(crate) struct SimConnection {
-    schema: Arc<ProviderSchema>,
     settings: Settings,
     site: Arc<Mutex<Site>>,
     calls: Arc<AtomicU64>,
@@ -55,13 +54,8 @@ struct Subject {
 type ProgressResult = Result<Progress, ProviderError>;
 
 impl SimConnection {
-    pub(crate) fn new(
-        schema: Arc<ProviderSchema>,
-        settings: Settings,
-        site: Arc<Mutex<Site>>,
-        calls: Arc<AtomicU64>,
-    ) -> Self {
-        Self { schema, settings, site, calls }
+    pub(crate) fn new(settings: Settings, site: Arc<Mutex<Site>>, calls: Arc<AtomicU64>) -> Self {
+        Self { settings, site, calls }
     }
 
     fn site(&self) -> MutexGuard<'_, Site> {
@@ -181,8 +175,14 @@ impl SimConnection {
     }
 
     fn read_data(&self, kind: &str, configuration: &Value) -> Result<Value, ProviderError> {
-        if self.schema.data_sources.contains_key(kind) {
-            return kinds::read_image(configuration);
+        match kind {
+            kinds::IMAGE => return kinds::read_image(configuration),
+            kinds::NAMES => {
+                let mut site = self.site();
+                site.world.catch_up().map_err(|error| unavailable(&error))?;
+                return Ok(kinds::read_names(&site.world, configuration));
+            }
+            _ => {}
         }
         Err(ProviderError::invalid(format!("the provider formwork/sim has no data source {kind:?}")))
     }

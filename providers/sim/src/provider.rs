@@ -30,6 +30,7 @@ impl SimProvider {
         let mut schema = ProviderSchema { configuration: settings::schema(), ..ProviderSchema::default() };
         schema.resources = kinds::all().map(|(name, kind)| (name.into(), kind.clone())).collect();
         schema.data_sources.insert(kinds::IMAGE.into(), kinds::image_schema());
+        schema.data_sources.insert(kinds::NAMES.into(), kinds::names_schema());
         Self {
             directory: directory.into(),
             faults: Faults::default(),
@@ -53,7 +54,7 @@ impl SimProvider {
         }
         let settings = Settings::new(configuration, &self.directory, self.faults);
         let site = self.site(&settings)?;
-        Ok(Arc::new(SimConnection::new(self.schema.clone(), settings, site, self.calls.clone())))
+        Ok(Arc::new(SimConnection::new(settings, site, self.calls.clone())))
     }
 
     fn site(&self, settings: &Settings) -> Result<Arc<Mutex<Site>>, Diagnostics> {
@@ -92,6 +93,8 @@ impl Provider for SimProvider {
             kind.validate(configuration, &mut found);
         } else if kind == kinds::IMAGE {
             kinds::validate_image(configuration, &mut found);
+        } else if kind == kinds::NAMES {
+            kinds::validate_names(configuration, &mut found);
         } else {
             let detail = format!("The provider formwork/sim does not support the type {kind:?}.");
             return Diagnostic::error("unknown-resource-type", "Invalid resource type", detail).into();

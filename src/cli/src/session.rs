@@ -237,6 +237,10 @@ impl Session {
             let options = "-replace and a run that only destroys or only refreshes";
             return Err(self.refused(contradicting(options)));
         }
+        if mode != RunMode::Destroy && planning.forget_unreachable {
+            let options = "-forget-unreachable and a run that does not destroy";
+            return Err(self.refused(contradicting(options)));
+        }
         let focus = focus::read(&planning.focus).map_err(|diagnostic| self.refused(diagnostic))?;
         Ok(PlanOptions {
             mode,
@@ -244,6 +248,7 @@ impl Session {
             timestamp: self.environment.clock.now(),
             workspace: self.workspace.clone(),
             accepted_targets: planning.accept_new_target.clone(),
+            forget_unreachable: planning.forget_unreachable,
             focus,
             replace: planning.replace.clone(),
             imports: Vec::new(),

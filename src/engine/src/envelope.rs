@@ -4,26 +4,60 @@
 //! envelope names it.
 
 use crate::model::{Action, Change, EnvelopeEntry, Plan, Stage};
-use formwork_state::{Address, BlockAddress};
+use formwork_state::{Address, BlockAddress, Key, Mode, ModuleInstance, State};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What the envelope allows for one block, ready for many questions.
 struct Allowance<'a> {
     entry: &'a EnvelopeEntry,
     may_touch: FxHashSet<&'a Address>,
-    instances: u64,
+    expected: FxHashSet<&'a Address>,
+    /// The block's instances after the later plan.
+    instances: FxHashSet<Address>,
 }
 
-/// Says, a sentence each, what a later plan would do that its stage does not allow. Nothing when it keeps to it.
-pub fn outside(stage: &Stage, later: &Plan) -> Vec<String> {
-    let mut allowances: FxHashMap<&BlockAddress, Allowance<'_>> = FxHashMap::default();
+type Allowances<'a> = FxHashMap<&'a BlockAddress, Allowance<'a>>;
+
+/// The blocks under which an envelope may have an entry for a block: the block itself, and the same without the keys
+/// of its innermost modules, where their instances were undecided.
+pub fn entries_for(block: &BlockAddress) -> impl Iterator<Item = BlockAddress> + '_ {
+    let steps = block.module().steps();
+    let depth = steps.len();
+    let has_key = |open: usize| open == 0 || !steps[depth - open].1.is_none();
+    let opens: Vec<usize> = (0..=depth).filter(|open| has_key(*open)).collect();
+    opens.into_iter().map(move |open| {
+        let mut module = ModuleInstance::root();
+        for (at, (name, key)) in steps.iter().enumerate() {
+            let key = if at + open < depth { (*key).clone() } else { Key::None };
+            module = module.child((*name).clone(), key);
+        }
+        BlockAddress::new(module, block.mode(), block.type_name().clone(), block.name().clone())
+    })
+}
+
+fn allowance<'m, 'a>(allowances: &'m mut Allowances<'a>, address: &Address) -> Option<&'m mut Allowance<'a>> {
+    let entry = entries_for(&address.block()).find(|entry| allowances.contains_key(entry))?;
+    allowances.get_mut(&entry)
+}
+
+/// Says, a sentence each, what a later plan over a state would do that its stage does not allow. Nothing when it
+/// keeps to it.
+pub fn outside(stage: &Stage, later: &Plan, standing: &State) -> Vec<String> {
+    let mut allowances = Allowances::default();
     for entry in &stage.envelope {
-        let may_touch = entry.may_touch.iter().collect();
-        allowances.insert(&entry.block, Allowance { entry, may_touch, instances: 0 });
+        let (may_touch, expected) = (entry.may_touch.iter().collect(), entry.expected.iter().collect());
+        let allowance = Allowance { entry, may_touch, expected, instances: FxHashSet::default() };
+        allowances.insert(&entry.block, allowance);
+    }
+    let current = standing.objects().map(|(key, _)| key).filter(|key| key.deposed.is_none());
+    for key in current.filter(|key| key.address.mode() == Mode::Managed) {
+        if let Some(allowance) = allowance(&mut allowances, &key.address) {
+            allowance.instances.insert(key.address.clone());
+        }
     }
     let mut sentences = Vec::new();
     for change in &later.changes {
-        match allowances.get_mut(&change.address.block()) {
+        match allowance(&mut allowances, &change.address) {
             Some(allowance) => sentences.extend(allowance.judge(change)),
             // A data source that is read changes nothing.
             None if matches!(change.action, Action::NoOp | Action::Read) => {}
@@ -41,7 +75,7 @@ pub fn outside(stage: &Stage, later: &Plan) -> Vec<String> {
 
 impl Allowance<'_> {
     fn judge(&mut self, change: &Change) -> Option<String> {
-        self.instances += u64::from(is_instance(change));
+        self.count(change);
         if change.action == Action::NoOp {
             return None;
         }
@@ -54,6 +88,19 @@ impl Allowance<'_> {
                 participle(change.action),
             ));
         }
+        let is_named = self.expected.contains(&change.address);
+        if change.action == Action::Create && !self.expected.is_empty() && !is_named {
+            return Some(format!(
+                "{} would be created, and it is not among the instances that the approved plan expects.",
+                subject(change),
+            ));
+        }
+        if change.action == Action::Delete && change.deposed.is_none() && is_named {
+            return Some(format!(
+                "{} would be destroyed, and the approved plan expects it to stand.",
+                subject(change),
+            ));
+        }
         let untouchable = touches_state(change) && !self.may_touch(change);
         untouchable.then(|| {
             format!(
@@ -62,6 +109,19 @@ impl Allowance<'_> {
                 participle(change.action),
             )
         })
+    }
+
+    /// Keeps the instances that stand after the change.
+    fn count(&mut self, change: &Change) {
+        match change.action {
+            _ if change.deposed.is_some() => {}
+            Action::Delete | Action::Forget => {
+                self.instances.remove(&change.address);
+            }
+            _ => {
+                self.instances.insert(change.address.clone());
+            }
+        }
     }
 
     fn may_touch(&self, change: &Change) -> bool {
@@ -80,8 +140,9 @@ impl Allowance<'_> {
     }
 
     fn excess(&self) -> Option<String> {
-        let at_most = self.entry.at_most?;
-        let instances = self.instances;
+        // A data source makes nothing.
+        let at_most = self.entry.at_most.filter(|_| self.entry.block.mode() == Mode::Managed)?;
+        let instances = self.instances.len() as u64;
         (instances > at_most).then(|| {
             format!(
                 "{} would have {instances} instances; the approved plan allows {at_most} at most.",
@@ -89,11 +150,6 @@ impl Allowance<'_> {
             )
         })
     }
-}
-
-/// Whether an instance of the block stands after the change.
-fn is_instance(change: &Change) -> bool {
-    change.deposed.is_none() && !matches!(change.action, Action::Delete | Action::Forget)
 }
 
 /// Whether the change does something to an object that is in the state.

@@ -21,6 +21,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+mod undecided;
+
+pub use undecided::Undecided;
+
 /// One instance of a module.
 #[derive(Debug, Clone)]
 pub struct ModuleRow {
@@ -66,8 +70,10 @@ pub enum Repetition {
 pub struct Expansion {
     /// How it repeats.
     pub repetition: Repetition,
-    /// In order.
+    /// In order; none while it is undecided.
     pub rows: Vec<(Key, RowRepetition)>,
+    /// Set while only a later stage can say which instances there are.
+    pub undecided: Option<Undecided>,
 }
 
 /// Something that was read.
@@ -257,6 +263,7 @@ impl<'a> Evaluator<'a> {
             let expansion = Expansion {
                 repetition: Repetition::Single,
                 rows: vec![(Key::None, RowRepetition::default())],
+                undecided: None,
             };
             self.expansions.borrow_mut().insert((call, 0), Rc::new(expansion));
             self.child_rows.borrow_mut().insert((ModuleId(ordinal(place)), 0, Key::None), 0);
@@ -323,6 +330,9 @@ impl<'a> Evaluator<'a> {
         }
         let address = self.row(self.graph.node(node).module, row).address.clone();
         let cell = (self.missing_resources)(node, &address, &|| self.expansion(node, row));
+        if cell.is_undecided && self.is_applying.get() {
+            return Rc::new(cell);
+        }
         self.set_resource(node, row, cell)
     }
 
@@ -473,6 +483,9 @@ impl<'a> Evaluator<'a> {
         let (expansion, diagnostics) = crate::expand::expand(repeats, &scope);
         self.report(diagnostics);
         let expansion = Rc::new(expansion);
+        if expansion.undecided.is_some() && self.is_applying.get() {
+            return expansion;
+        }
         self.expansions.borrow_mut().insert((node, row), expansion.clone());
         if let NodeKind::Call(name) = &self.graph.node(node).kind {
             self.add_module_rows(node, name, row, &expansion);
@@ -623,6 +636,9 @@ impl RowScope<'_, '_> {
             ));
         }
         let expansion = self.evaluator.expansion(node, self.row);
+        if expansion.undecided.is_some() {
+            return Ok(Value::unknown(Type::Dynamic));
+        }
         if expansion.repetition == Repetition::Single && expansion.rows.is_empty() && query.key.is_none() {
             return match query.output {
                 None => Ok(Value::null(Type::Dynamic)),

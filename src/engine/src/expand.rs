@@ -1,6 +1,8 @@
 //! From `count` and `for_each` to the keys of instances.
+//!
+//! Invariant: what nobody can know before apply is no error here: it is [`Undecided`], and a later stage decides it.
 
-use crate::evaluate::{Expansion, Repetition, RowRepetition, RowScope};
+use crate::evaluate::{Expansion, Repetition, RowRepetition, RowScope, Undecided};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::Expression;
 use formwork_state::Key;
@@ -8,9 +10,6 @@ use formwork_value::{Kind, MarkKind, Type, Value, convert};
 
 /// No more instances than this of one block: a typing error should not fill the memory.
 const INSTANCES_AT_MOST: i64 = 10_000_000;
-
-/// The code of what a later stage, or values that are given, will tell.
-pub(crate) const UNKNOWN: &str = "unknown-repetition";
 
 /// What a block says about its instances.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,7 +50,12 @@ pub fn expand(repeats: Repeats<'_>, scope: &RowScope<'_, '_>) -> (Expansion, Dia
 
 fn single(is_there: bool) -> Expansion {
     let rows = is_there.then(|| (Key::None, RowRepetition::default())).into_iter().collect();
-    Expansion { repetition: Repetition::Single, rows }
+    Expansion { repetition: Repetition::Single, rows, undecided: None }
+}
+
+/// A later stage says which instances there are.
+fn undecided(argument: &'static str, repetition: Repetition, at_most: Option<u64>) -> Expansion {
+    Expansion { repetition, rows: Vec::new(), undecided: Some(Undecided { argument, at_most }) }
 }
 
 fn expand_enabled(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion, Diagnostics) {
@@ -60,7 +64,9 @@ fn expand_enabled(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansi
     let fault = match convert(&value, &Type::Bool) {
         _ if diagnostics.has_errors() => return (single(true), diagnostics),
         _ if marks.has(MarkKind::Sensitive) => sensitive(expression, "enabled"),
-        Ok(flag) if !flag.is_known() => unknown(expression, "enabled"),
+        Ok(flag) if !flag.is_known() => {
+            return (undecided("enabled", Repetition::Single, Some(1)), diagnostics);
+        }
         Ok(flag) => match flag.as_bool() {
             Some(is_there) => return (single(is_there), diagnostics),
             None => invalid(
@@ -86,7 +92,9 @@ fn expand_count(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion
     match convert(&value, &Type::Number) {
         _ if diagnostics.has_errors() => {}
         _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "count")),
-        Ok(number) if !number.is_known() => diagnostics.push(unknown(expression, "count")),
+        Ok(number) if !number.is_known() => {
+            return (undecided("count", Repetition::Count, greatest(&number)), diagnostics);
+        }
         Ok(number) => match number.as_i64() {
             Some(count @ 0..=INSTANCES_AT_MOST) => {
                 #[expect(clippy::cast_sign_loss, reason = "the range begins at 0")]
@@ -98,7 +106,14 @@ fn expand_count(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion
         },
         Err(error) => diagnostics.push(invalid(expression, "count", format!("The given \"count\" argument value is unsuitable: {}.", error.message))),
     }
-    (Expansion { repetition: Repetition::Count, rows }, diagnostics)
+    (Expansion { repetition: Repetition::Count, rows, undecided: None }, diagnostics)
+}
+
+/// The greatest whole number that an unknown number can become, where that is promised.
+fn greatest(number: &Value) -> Option<u64> {
+    let (maximum, is_inclusive) = number.range().maximum?;
+    let maximum = u64::try_from(maximum.to_i64()?).ok()?;
+    Some(if is_inclusive { maximum } else { maximum.saturating_sub(1) })
 }
 
 fn expand_for_each(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion, Diagnostics) {
@@ -106,14 +121,15 @@ fn expand_for_each(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expans
     let (value, marks) = value.unmark();
     let mut rows = Vec::new();
     if diagnostics.has_errors() {
-        return (Expansion { repetition: Repetition::ForEach, rows }, diagnostics);
+        return (Expansion { repetition: Repetition::ForEach, rows, undecided: None }, diagnostics);
     }
+    let later = |at_most| undecided("for_each", Repetition::ForEach, at_most);
     let each = |key: &str, value: &Value| {
         (Key::Text(key.into()), RowRepetition { each: Some((Value::from(key), value.clone())), count: None })
     };
     match value.kind() {
         _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "for_each")),
-        Kind::Unknown(..) => diagnostics.push(unknown(expression, "for_each")),
+        Kind::Unknown(..) => return (later(value.range().length_maximum), diagnostics),
         Kind::Null(_) => diagnostics.push(invalid(
             expression,
             "for_each",
@@ -126,7 +142,7 @@ fn expand_for_each(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expans
             for item in items {
                 match item.kind() {
                     Kind::String(text) => rows.push(each(text, item)),
-                    Kind::Unknown(..) => diagnostics.push(unknown(expression, "for_each")),
+                    Kind::Unknown(..) => return (later(Some(items.len() as u64)), diagnostics),
                     _ => diagnostics.push(wrong_type(expression, &value)),
                 }
                 if diagnostics.has_errors() {
@@ -137,7 +153,7 @@ fn expand_for_each(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expans
         }
         _ => diagnostics.push(wrong_type(expression, &value)),
     }
-    (Expansion { repetition: Repetition::ForEach, rows }, diagnostics)
+    (Expansion { repetition: Repetition::ForEach, rows, undecided: None }, diagnostics)
 }
 
 fn wrong_type(expression: &Expression, value: &Value) -> Diagnostic {
@@ -150,19 +166,19 @@ fn invalid(expression: &Expression, argument: &str, detail: String) -> Diagnosti
         .at(expression.span())
 }
 
-fn unknown(expression: &Expression, argument: &str) -> Diagnostic {
+/// Says that something has to be known at once: there is no later stage for it.
+pub(crate) fn unknown(expression: &Expression, argument: &str) -> Diagnostic {
     let values = expression
         .references()
         .iter()
         .map(|reference| (reference.to_string(), "will be known only after apply"));
-    let mut diagnostic = invalid(
+    let diagnostic = invalid(
         expression,
         argument,
         format!(
             "The \"{argument}\" value depends on resource attributes that cannot be determined until apply, so it cannot be said which instances there will be."
         ),
     );
-    diagnostic.code = UNKNOWN.into();
     values.fold(diagnostic, |diagnostic, (name, statement)| diagnostic.value(name, statement)).hint(
         "Use keys that are written in the configuration and put what is known only later into the values.",
     )

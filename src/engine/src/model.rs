@@ -244,7 +244,7 @@ pub struct Stage {
 /// What a later stage may do with one block.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct EnvelopeEntry {
-    /// The block.
+    /// The block. Where the instances of its module are undecided, their keys are left out and all of them are meant.
     pub block: BlockAddress,
     /// Whose it is.
     pub provider: ProviderConfigAddress,
@@ -256,7 +256,8 @@ pub struct EnvelopeEntry {
     pub may_touch: Vec<Address>,
     /// Instances whose addresses are known already.
     pub expected: Vec<Address>,
-    /// Why it waits, in plan JSON's words: `provider_config_unknown`, `absent_prerequisite`.
+    /// Why it waits, in plan JSON's words: `provider_config_unknown`, `instance_count_unknown`, `deferred_prereq`,
+    /// `absent_prereq`.
     pub reason: String,
 }
 

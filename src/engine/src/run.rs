@@ -53,6 +53,8 @@ pub struct PlanOptions {
     pub workspace: String,
     /// Provider configurations, or provider names, whose target may differ from the state's.
     pub accepted_targets: Vec<String>,
+    /// Whether a destroying run gives up the objects behind a provider that cannot be reached.
+    pub forget_unreachable: bool,
     /// What it is about.
     pub focus: Focus,
     /// Instances that are replaced though nothing asks for it.
@@ -141,6 +143,7 @@ async fn plan_with(
         workspace: options.workspace.clone(),
         owner: owner(&folded.state.lineage),
         accepted_targets: options.accepted_targets.clone(),
+        forget_unreachable: options.forget_unreachable && options.mode == RunMode::Destroy,
         focus: options.focus.clone(),
         replace: options.replace.clone(),
         imports: options.imports.clone(),
@@ -475,7 +478,7 @@ impl Performer<'_> {
             );
             let applied = apply::recover(self.environment, &input, &self.connections).await;
             self.take(applied);
-            match self.next_stage(approved, stage).await {
+            match self.next_stage(approved, approved, stage).await {
                 Some(plan) => current = plan,
                 None => return false,
             }
@@ -506,7 +509,7 @@ impl Performer<'_> {
             let had_steps = !current.steps.is_empty();
             let awaits = current.stages[0].awaits.clone();
             self.environment.observer.observe(Event::StageStart { stage, awaits });
-            match self.next_stage(&current, stage).await {
+            match self.next_stage(approved, &current, stage).await {
                 Some(plan) if had_steps || !plan.steps.is_empty() => current = plan,
                 Some(_) => {
                     self.outcome.diagnostics.push(no_progress(&current));
@@ -532,8 +535,9 @@ impl Performer<'_> {
         is_whole
     }
 
-    /// Plans the next stage with what is known by now and holds it against the envelope.
-    async fn next_stage(&mut self, before: &Plan, stage: u32) -> Option<Plan> {
+    /// Plans the next stage with what is known by now and holds it against the envelope that was approved, which is
+    /// for all later stages.
+    async fn next_stage(&mut self, approved: &Plan, before: &Plan, stage: u32) -> Option<Plan> {
         let options = PlanOptions {
             mode: before.mode,
             refresh: false,
@@ -551,10 +555,17 @@ impl Performer<'_> {
             return None;
         }
         let plan = planning.plan;
+        let allowed = approved.stages.first();
         let outside =
-            before.stages.first().map_or_else(Vec::new, |allowed| envelope::outside(allowed, &plan));
+            allowed.map_or_else(Vec::new, |allowed| envelope::outside(allowed, &plan, &folded.state));
         if outside.is_empty() {
-            return Some(plan);
+            return match import_objects(self.store, &plan, &self.connections).await {
+                Ok(()) => Some(plan),
+                Err(diagnostic) => {
+                    self.outcome.diagnostics.push(diagnostic);
+                    None
+                }
+            };
         }
         self.outcome.diagnostics.push(
             Diagnostic::error("outside-envelope", "Later stage differs from what was approved", format!("Stage {} would do more than the approved plan allows:\n  {}\nNothing of it was started; finished stages are kept.", stage + 1, outside.join("\n  ")))

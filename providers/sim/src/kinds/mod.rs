@@ -5,12 +5,16 @@ mod cluster;
 mod document;
 mod image;
 mod machine;
+mod names;
 mod network;
 mod volume;
 
 pub(crate) use document::require_cluster;
 pub(crate) use image::{
     DATA_KIND as IMAGE, read as read_image, schema as image_schema, validate as validate_image,
+};
+pub(crate) use names::{
+    DATA_KIND as NAMES, read as read_names, schema as names_schema, validate as validate_names,
 };
 
 use crate::finding::{Findings, text};

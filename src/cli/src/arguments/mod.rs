@@ -196,6 +196,9 @@ pub(crate) struct Planning {
     /// A provider configuration that may point elsewhere than the state says.
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) accept_new_target: Vec<String>,
+    /// When destroying, give up the objects behind a provider that cannot be reached: they leave the state.
+    #[arg(long)]
+    pub(crate) forget_unreachable: bool,
     /// The lock of the state.
     #[command(flatten)]
     pub(crate) lock: Lock,

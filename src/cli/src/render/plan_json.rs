@@ -7,6 +7,7 @@ use super::plan_text::{Place, order, place};
 use super::schemas::Schemas;
 use super::state_json::{self, ShownObject, ShownOutput, ShownState};
 use super::value_json::{known, sensitive, unknown};
+use formwork_engine::envelope;
 use formwork_engine::model::RelevantAttribute;
 use formwork_engine::{Action, ActionReason, Change, OutputChange, Plan, RunMode, Stage};
 use formwork_lang::Module;
@@ -91,7 +92,7 @@ impl PlanJson<'_> {
                 object.deposed.is_none()
                     && object.address.mode() == Mode::Managed
                     && !changed.contains(&object.address)
-                    && !later.contains(&object.address.block())
+                    && !envelope::entries_for(&object.address.block()).any(|block| later.contains(&block))
             });
             all.extend(kept.map(|object| (place(&object.address, None), unchanged(object))));
         }

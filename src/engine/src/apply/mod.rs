@@ -269,12 +269,17 @@ impl Applier<'_> {
         }
     }
 
-    /// The node, module row and place of an instance.
-    pub(crate) fn position(&self, address: &Address) -> Option<(NodeId, u32, u32)> {
+    /// The block of an instance, also where nobody can say which instances it has.
+    pub(crate) fn block_of(&self, address: &Address) -> Option<NodeId> {
         let module = self.graph.find_module(&address.module().config_path())?;
         let mode = crate::plan::language_mode(address.mode());
-        let node = self.graph.find_resource(module, mode, address.type_name(), address.name())?;
-        let row = self.evaluator.find_row(module, address.module())?;
+        self.graph.find_resource(module, mode, address.type_name(), address.name())
+    }
+
+    /// The node, module row and place of an instance.
+    pub(crate) fn position(&self, address: &Address) -> Option<(NodeId, u32, u32)> {
+        let node = self.block_of(address)?;
+        let row = self.evaluator.find_row(self.graph.node(node).module, address.module())?;
         let place = self.evaluator.resource(node, row).place(address.key())?;
         Some((node, row, place))
     }

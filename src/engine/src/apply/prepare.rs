@@ -42,6 +42,9 @@ pub(super) fn evaluator<'a>(
         options,
         Box::new(move |node, module, expand| {
             let expansion = expand();
+            if expansion.undecided.is_some() {
+                return ResourceCell::undecided();
+            }
             let resource = graph.resource(node);
             let block = BlockAddress::new(
                 module.clone(),

@@ -7,12 +7,15 @@ use super::{Applier, StepEnd};
 use crate::connections::Connections;
 use crate::environment::Environment;
 use crate::event::Event;
+use crate::graph::NodeId;
 use crate::model::Action;
+use crate::plan::{evaluate_configuration, instance_repetition};
 use crate::recipe::Recipe;
 use formwork_diagnostic::Diagnostic;
-use formwork_sdk::{Operation, Recovery};
-use formwork_state::OpenStep;
+use formwork_sdk::{Connection, Operation, Recovery};
+use formwork_state::{Address, OpenStep, ProviderConfigAddress};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What came of taking up open acts.
 pub type Recovered = super::Applied;
@@ -110,8 +113,7 @@ impl Applier<'_> {
         let connection = if recipe.through_prior {
             self.prior_connection(&recipe.provider).await?
         } else {
-            let provider = self.position(address).and_then(|(node, _, _)| self.graph.node(node).provider);
-            self.planned_connection(provider, &recipe.provider, address).await?.connection
+            self.recorded_connection(&recipe.provider, address).await?
         };
         Ok(Act {
             key: intent.key.clone(),
@@ -128,6 +130,35 @@ impl Applier<'_> {
             id: None,
             started_ms: self.environment.clock.monotonic_ms(),
         })
+    }
+}
+
+impl Applier<'_> {
+    /// The connection of what was being made: its provider's configuration over what stands. What a later stage
+    /// worked out for it may not be known yet; then it is the configuration that was stored before the act began.
+    async fn recorded_connection(
+        &self,
+        instance: &ProviderConfigAddress,
+        address: &Address,
+    ) -> Result<Arc<dyn Connection>, Option<Diagnostic>> {
+        let provider = self.block_of(address).and_then(|node| self.graph.node(node).provider);
+        let is_known = provider.is_some_and(|node| self.is_configured(node, instance));
+        match self.stored_configuration(instance).filter(|_| !is_known) {
+            Some(stored) => self.connections.connect(instance, &stored).await.map_err(|diagnostics| {
+                self.diagnostics.borrow_mut().append(diagnostics);
+                None
+            }),
+            None => Ok(self.planned_connection(provider, instance, address).await?.connection),
+        }
+    }
+
+    fn is_configured(&self, node: NodeId, instance: &ProviderConfigAddress) -> bool {
+        let Some(repetition) = instance_repetition(self.graph, node, instance, &self.evaluator) else {
+            return false;
+        };
+        let (value, _, diagnostics) =
+            evaluate_configuration(self.graph, node, repetition, &self.evaluator, self.connections);
+        !diagnostics.has_errors() && value.is_wholly_known()
     }
 }
 

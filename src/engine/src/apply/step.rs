@@ -340,6 +340,14 @@ impl Applier<'_> {
         }
     }
 
+    /// The configuration that the state remembers.
+    pub(super) fn stored_configuration(&self, address: &ProviderConfigAddress) -> Option<Value> {
+        let block = self.connections.configuration_block(&address.provider)?;
+        let text =
+            self.input.store.folded().state.provider_configurations.get(&address.to_string()).cloned()?;
+        formwork_value::json::decode(text.get(), &block.implied_type()).ok()
+    }
+
     /// The connection of what is removed: the configuration that the state was read with.
     pub(super) async fn prior_connection(
         &self,
@@ -352,13 +360,7 @@ impl Applier<'_> {
             .iter()
             .find(|(other, _)| other == address)
             .map(|(_, value)| value.clone());
-        let stored = || {
-            let block = self.connections.configuration_block(&address.provider)?;
-            let text =
-                self.input.store.folded().state.provider_configurations.get(&address.to_string()).cloned()?;
-            formwork_value::json::decode(text.get(), &block.implied_type()).ok()
-        };
-        let Some(configuration) = planned.or_else(stored) else {
+        let Some(configuration) = planned.or_else(|| self.stored_configuration(address)) else {
             let diagnostic = Diagnostic::error(
                 "provider-configuration-missing",
                 "Provider configuration not present",

@@ -1,7 +1,7 @@
 use super::outside;
 use crate::model::{Action, Change, EnvelopeEntry, Plan, RunMode, Stage};
 use formwork_diagnostic::Diagnostics;
-use formwork_state::{DeposedKey, ProviderAddress, ProviderConfigAddress};
+use formwork_state::{DeposedKey, ProviderAddress, ProviderConfigAddress, State};
 use formwork_value::{Type, Value};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ fn what_keeps_to_the_envelope_and_what_does_not() {
     ];
     for (stage, changes, expected) in cases {
         let plan = later(changes.iter().map(|(address, action)| change(address, *action)).collect());
-        assert_eq!(outside(stage, &plan), *expected, "{changes:?}");
+        assert_eq!(outside(stage, &plan, &State::default()), *expected, "{changes:?}");
     }
 }
 
@@ -134,9 +134,9 @@ fn what_keeps_to_the_envelope_and_what_does_not() {
 fn a_moved_object_may_be_named_by_its_former_address() {
     let stage = stage(&[Action::Update], None, &["sim_object.old"]);
     let mut moved = change("sim_object.a", Action::Update);
-    assert_eq!(outside(&stage, &later(vec![moved.clone()])).len(), 1);
+    assert_eq!(outside(&stage, &later(vec![moved.clone()]), &State::default()).len(), 1);
     moved.previous_address = Some("sim_object.old".parse().unwrap());
-    assert!(outside(&stage, &later(vec![moved])).is_empty());
+    assert!(outside(&stage, &later(vec![moved]), &State::default()).is_empty());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn what_is_adopted_may_be_changed_but_not_removed_unnamed() {
     for (action, sentences) in [(Action::Update, 0), (Action::Delete, 1)] {
         let mut adopted = change("sim_object.a", action);
         adopted.importing = Some("id-1".to_owned());
-        assert_eq!(outside(&stage, &later(vec![adopted])).len(), sentences, "{action:?}");
+        assert_eq!(outside(&stage, &later(vec![adopted]), &State::default()).len(), sentences, "{action:?}");
     }
 }
 
@@ -154,7 +154,8 @@ fn a_deposed_object_is_named_as_such_and_counts_as_no_instance() {
     let stage = stage(&[Action::Create, Action::Delete], Some(1), &[]);
     let mut deposed = change("sim_object.a", Action::Delete);
     deposed.deposed = Some(DeposedKey("1a2b3c4d".into()));
-    let found = outside(&stage, &later(vec![change("sim_object.a", Action::Create), deposed]));
+    let plan = later(vec![change("sim_object.a", Action::Create), deposed]);
+    let found = outside(&stage, &plan, &State::default());
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("sim_object.a (deposed 1a2b3c4d) would be destroyed"), "{found:?}");
 }

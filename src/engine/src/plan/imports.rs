@@ -6,7 +6,7 @@ use super::Planner;
 use super::provider::ProviderNode;
 use crate::connections::error_diagnostic;
 use crate::evaluate::{RowRepetition, RowScope, key_of};
-use crate::expand::{Repeats, expand};
+use crate::expand::{Repeats, expand, unknown};
 use crate::graph::{ModuleId, NodeId};
 use crate::model::StoredReading;
 use crate::objects::{PriorObject, StoredParts, encode_object};
@@ -65,6 +65,9 @@ impl Planner<'_> {
             let repeats = Repeats { for_each: import.for_each.as_ref(), ..Repeats::default() };
             let (expansion, diagnostics) = expand(repeats, &outside);
             self.diagnostics.borrow_mut().append(diagnostics);
+            if let (Some(_), Some(for_each)) = (expansion.undecided, &import.for_each) {
+                self.report(unknown(for_each, "for_each"));
+            }
             for (_, repetition) in &expansion.rows {
                 let scope = self.evaluator.scope(module, row, repetition.clone());
                 match self.wanted(import, module, row, &scope) {

@@ -76,8 +76,13 @@ impl Planner<'_> {
         for node in nodes {
             self.import_before(*node).await;
             let module = self.graph.node(*node).module;
+            self.await_instances(*node);
             for row in 0..self.evaluator.row_count(module) {
                 work.extend(self.prepare_block(*node, ordinal(row)));
+            }
+            self.defer_undecided_modules(*node);
+            if self.is_deferred(*node) || self.evaluator.has_undecided(*node) {
+                self.deferred_nodes.borrow_mut().insert(*node);
             }
         }
         let (data, managed): (Vec<_>, Vec<_>) = work
@@ -93,8 +98,7 @@ impl Planner<'_> {
     /// Imports into a block that is planned in this stage.
     async fn import_before(&self, node: NodeId) {
         let is_asked = self.graph.imports.contains_key(&node) || !self.input.imports.is_empty();
-        let is_deferred = self.deferred_nodes.borrow().contains(&node);
-        if !is_asked || is_deferred {
+        if !is_asked || self.is_deferred(node) || self.evaluator.has_undecided(node) {
             return;
         }
         let Some(provider) = self.any_provider_of(node) else { return };
@@ -111,15 +115,12 @@ impl Planner<'_> {
         let provider_node = self.graph.node(node).provider?;
         let address = self.graph.node(provider_node).provider_address.as_ref()?;
         let kind = self.connections.kind(&address.provider, mode_of(resource.mode), &resource.type_name)?;
-        let is_deferred = self.deferred_nodes.borrow().contains(&node)
-            || self.deferred_nodes.borrow().contains(&provider_node);
-        if is_deferred {
-            self.deferred_nodes.borrow_mut().insert(node);
+        let expansion = self.evaluator.expansion(node, row);
+        self.take_evaluation_diagnostics(None);
+        if self.is_deferred(node) || expansion.undecided.is_some() {
             self.defer_block(node, row, &kind, &self.any_provider_of(node)?);
             return None;
         }
-        let expansion = self.evaluator.expansion(node, row);
-        self.take_evaluation_diagnostics(None);
         let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
         let block = BlockAddress::new(
             module,
@@ -145,7 +146,7 @@ impl Planner<'_> {
         let expansion = if kept.len() == expansion.rows.len() {
             expansion
         } else {
-            Rc::new(Expansion { repetition: expansion.repetition, rows: kept })
+            Rc::new(Expansion { repetition: expansion.repetition, rows: kept, undecided: None })
         };
         Some(BlockWork { node, row, kind, expansion, rows })
     }

@@ -237,8 +237,7 @@ fn wrong_repetition(
     repeats: Repeats<'_>,
     scope: &crate::evaluate::RowScope<'_, '_>,
 ) -> impl Iterator<Item = Diagnostic> {
-    let (_, found) = crate::expand::expand(repeats, scope);
-    found.into_iter().filter(|one| one.code != crate::expand::UNKNOWN)
+    crate::expand::expand(repeats, scope).1.into_iter()
 }
 
 /// How diagnostics name a block: `resource "sim_machine" "gpu"`.

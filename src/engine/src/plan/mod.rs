@@ -20,6 +20,7 @@ mod reach;
 mod refresh;
 mod removed;
 mod triggers;
+mod unreachable;
 
 pub(crate) use ignored::ignore_changes;
 pub use instances::PlannedRow;
@@ -99,6 +100,8 @@ pub struct PlanInput<'a> {
     pub replace: Vec<Address>,
     /// Objects to import beside those of `import` blocks.
     pub imports: Vec<(Address, String)>,
+    /// Whether objects behind a provider that cannot be reached are given up.
+    pub forget_unreachable: bool,
     /// Targets whose id may differ from the one in state, by provider configuration.
     pub accepted_targets: Vec<String>,
 }
@@ -130,6 +133,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) ended: RefCell<FxHashSet<ObjectKey>>,
     pub(crate) data_results: RefCell<Vec<DataResult>>,
     pub(crate) prior_connections: RefCell<IndexMap<ProviderConfigAddress, Arc<dyn Connection>>>,
+    pub(crate) unreachable: RefCell<FxHashSet<ProviderConfigAddress>>,
     pub(crate) refused_targets: RefCell<FxHashSet<String>>,
     pub(crate) providers: RefCell<FxHashMap<(NodeId, Key), Rc<ProviderNode>>>,
     pub(crate) deferred_nodes: RefCell<FxHashSet<NodeId>>,
@@ -137,6 +141,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) changes: RefCell<Vec<Change>>,
     pub(crate) drift: RefCell<Vec<Change>>,
     pub(crate) envelope: RefCell<Vec<EnvelopeEntry>>,
+    standing: RefCell<Option<deferral::Standing>>,
     pub(crate) awaits: RefCell<Vec<String>>,
     pub(crate) diagnostics: RefCell<Diagnostics>,
     pub(crate) create_before_destroy: FxHashSet<NodeId>,
@@ -199,6 +204,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         ended: RefCell::default(),
         data_results: RefCell::default(),
         prior_connections: RefCell::default(),
+        unreachable: RefCell::default(),
         refused_targets: RefCell::default(),
         providers: RefCell::default(),
         deferred_nodes: RefCell::default(),
@@ -206,6 +212,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         changes: RefCell::default(),
         drift: RefCell::default(),
         envelope: RefCell::default(),
+        standing: RefCell::default(),
         awaits: RefCell::default(),
         diagnostics: RefCell::new(diagnostics),
         create_before_destroy: crate::order::spread_create_before_destroy(&graph),
@@ -325,6 +332,10 @@ impl Planner<'_> {
                 match &node.kind {
                     NodeKind::Resource(_) => resources.push(id),
                     NodeKind::Provider(..) => self.plan_provider(id).await,
+                    NodeKind::Call(_) => {
+                        self.evaluate_rows(id);
+                        self.close_at_undecided(id);
+                    }
                     _ => self.evaluate_rows(id),
                 }
             }
@@ -365,6 +376,14 @@ impl Planner<'_> {
                 && !(matches!(node.kind, NodeKind::Resource(_)) && Some(*read) == node.provider)
         });
         if is_deferred {
+            self.deferred_nodes.borrow_mut().insert(id);
+        }
+    }
+
+    /// Whatever stands in a module whose instances nobody can count yet is planned later.
+    fn close_at_undecided(&self, id: NodeId) {
+        self.await_instances(id);
+        if self.evaluator.has_undecided(id) {
             self.deferred_nodes.borrow_mut().insert(id);
         }
     }

@@ -36,7 +36,8 @@ impl Planner<'_> {
         }
         orphans.sort_by(|left, right| left.0.cmp(&right.0));
         for (key, prior, reason) in orphans {
-            if self.is_forgotten(&key.address) {
+            let is_given_up = self.unreachable.borrow().contains(&prior.object.provider);
+            if is_given_up || self.is_forgotten(&key.address) {
                 self.push_removal(&key, &prior, Action::Forget, None, prior.private.clone());
             } else {
                 self.plan_removal(&key, &prior, reason).await;
@@ -71,12 +72,10 @@ impl Planner<'_> {
             });
         };
         let Some(row) = self.evaluator.find_row(module, address.module()) else {
-            return Some(ActionReason::DeleteBecauseNoModule);
+            let is_open = self.evaluator.is_undecided(module, address.module());
+            return (!is_open).then_some(ActionReason::DeleteBecauseNoModule);
         };
-        // Instances of a deferred block stay as they are until its stage comes.
-        if self.deferred_nodes.borrow().contains(&node) {
-            return None;
-        }
+        // Instances of an undecided block stay as they are until its stage comes.
         let cell = self.evaluator.resource(node, row);
         if cell.is_undecided || cell.place(address.key()).is_some() {
             return None;

@@ -38,6 +38,11 @@ impl Planner<'_> {
         }
         let expansion = self.evaluator.expansion(id, 0);
         self.take_evaluation_diagnostics(None);
+        if expansion.undecided.is_some() {
+            self.await_instances(id);
+            self.defer_instances(id, address);
+            return;
+        }
         for (key, repetition) in &expansion.rows {
             self.plan_provider_instance(id, address.instance(key), key, repetition.clone()).await;
         }
@@ -67,6 +72,20 @@ impl Planner<'_> {
             self.defer_provider(id, &mut planned);
         }
         self.providers.borrow_mut().insert((id, key.clone()), Rc::new(planned));
+    }
+
+    /// A provider configuration of which nobody can say yet which instances there are.
+    fn defer_instances(&self, id: NodeId, address: ProviderConfigAddress) {
+        self.deferred_nodes.borrow_mut().insert(id);
+        let configuration = Value::unknown(Type::Dynamic);
+        let planned = ProviderNode {
+            address,
+            configuration,
+            reads: Vec::new(),
+            connection: None,
+            is_source_replaced: false,
+        };
+        self.providers.borrow_mut().insert((id, Key::None), Rc::new(planned));
     }
 
     async fn connect_planned(&self, id: NodeId, planned: &mut ProviderNode) {
@@ -134,28 +153,13 @@ impl Planner<'_> {
     fn defer_provider(&self, id: NodeId, planned: &mut ProviderNode) {
         let sources = self.changed_sources(&planned.reads);
         planned.is_source_replaced = sources.iter().any(|(_, action)| action.is_replace());
-        let words: Vec<String> = sources
-            .iter()
-            .map(|(address, action)| {
-                let word = match action {
-                    Action::Create => "created",
-                    Action::Update => "changed",
-                    _ => "replaced",
-                };
-                format!("{address}, which is {word} first")
-            })
-            .collect();
-        let from = if words.is_empty() {
-            "values that are known only after apply".to_owned()
-        } else {
-            words.join(" and ")
-        };
+        let from = self.source_words(&planned.reads);
         self.awaits.borrow_mut().push(format!("{} is configured from {from}", self.graph.name(id)));
         self.deferred_nodes.borrow_mut().insert(id);
     }
 
     /// The instances with a change that a list of reads leads to, through values in between.
-    fn changed_sources(&self, reads: &[Read]) -> Vec<(Address, Action)> {
+    pub(super) fn changed_sources(&self, reads: &[Read]) -> Vec<(Address, Action)> {
         let mut found = Vec::new();
         let mut seen = rustc_hash::FxHashSet::default();
         let mut waiting: Vec<Read> = reads.to_vec();

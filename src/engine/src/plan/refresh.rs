@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Objects of one kind under one provider configuration.
-type Batches = IndexMap<(ProviderConfigAddress, String), Vec<(ObjectKey, Rc<PriorObject>)>>;
+pub(super) type Batches = IndexMap<(ProviderConfigAddress, String), Vec<(ObjectKey, Rc<PriorObject>)>>;
 
 impl Planner<'_> {
     /// Decodes the objects of the state, and reads them where the run refreshes.
@@ -80,7 +80,7 @@ impl Planner<'_> {
                     self.check_target(address, &connection);
                     connections.insert(address.clone(), connection);
                 }
-                Err(diagnostics) => self.diagnostics.borrow_mut().append(diagnostics),
+                Err(diagnostics) => self.not_reached(address, batches, diagnostics),
             }
         }
         self.prior_connections.borrow_mut().extend(connections.clone());

@@ -9,4 +9,5 @@ mod provisioners;
 mod quickstart;
 mod recovery;
 mod spine;
+mod stages;
 mod world;
