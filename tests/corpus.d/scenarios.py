@@ -1,4 +1,7 @@
-"""Configurations in steps: each step's plan, apply, state and outputs, the state carried over."""
+"""Configurations in steps: each step's plan, apply, state and outputs, the state carried over.
+
+The recorded program has no later stages, so every plan is made without them: -stages=false.
+"""
 import json
 import pathlib
 import shutil
@@ -23,7 +26,8 @@ class Step:
 
     def differences(self):
         arguments = [word for word in self.run.get("plan_args", []) if word != "-no-color"]
-        plan = self.formwork("plan", "-no-color", "-input=false", "-detailed-exitcode", f"-out={PLAN}", *arguments)
+        plan = self.formwork("plan", "-no-color", "-input=false", "-stages=false", "-detailed-exitcode",
+                             f"-out={PLAN}", *arguments)
         found = difference("exit code of plan", self.run["plan_exit"], plan.returncode)
         found += self.plan_text(plan)
         found += self.json("plan.json", "show", "-json", PLAN)

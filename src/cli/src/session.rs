@@ -248,6 +248,7 @@ impl Session {
             timestamp: self.environment.clock.now(),
             workspace: self.workspace.clone(),
             accepted_targets: planning.accept_new_target.clone(),
+            one_stage: !planning.stages,
             forget_unreachable: planning.forget_unreachable,
             focus,
             replace: planning.replace.clone(),

@@ -493,7 +493,7 @@ impl<'a> Evaluator<'a> {
         expansion
     }
 
-    fn repeats(&self, node: NodeId) -> Repeats<'_> {
+    pub(crate) fn repeats(&self, node: NodeId) -> Repeats<'_> {
         match &self.graph.node(node).kind {
             NodeKind::Call(_) => self.graph.call(node).map_or_else(Repeats::default, Repeats::of_call),
             NodeKind::Resource(_) => Repeats::of_resource(self.graph.resource(node)),

@@ -53,6 +53,8 @@ pub struct PlanOptions {
     pub workspace: String,
     /// Provider configurations, or provider names, whose target may differ from the state's.
     pub accepted_targets: Vec<String>,
+    /// Whether all has to be known in one stage: what would open a later one is an error, as in OpenTofu.
+    pub one_stage: bool,
     /// Whether a destroying run gives up the objects behind a provider that cannot be reached.
     pub forget_unreachable: bool,
     /// What it is about.
@@ -143,6 +145,7 @@ async fn plan_with(
         workspace: options.workspace.clone(),
         owner: owner(&folded.state.lineage),
         accepted_targets: options.accepted_targets.clone(),
+        one_stage: options.one_stage,
         forget_unreachable: options.forget_unreachable && options.mode == RunMode::Destroy,
         focus: options.focus.clone(),
         replace: options.replace.clone(),

@@ -171,6 +171,7 @@ pub(crate) struct Variables {
 
 /// How a plan is made.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub(crate) struct Planning {
     /// Values for variables.
     #[command(flatten)]
@@ -178,6 +179,9 @@ pub(crate) struct Planning {
     /// Read what is live before planning.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
     pub(crate) refresh: bool,
+    /// Whether what is known only after apply may be left to later stages of the same run; else it is an error.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) stages: bool,
     /// Only take over what was changed outside; change no object.
     #[arg(long)]
     pub(crate) refresh_only: bool,

@@ -264,7 +264,8 @@ impl PlanText<'_> {
             );
             let _ = writeln!(out, "{}", self.layout.wrapped(&words));
             for entry in &stage.envelope {
-                let actions: Vec<&str> = entry.actions.iter().copied().map(plan_header::word).collect();
+                let mut actions: Vec<&str> = entry.actions.iter().copied().map(plan_header::word).collect();
+                actions.dedup();
                 let count = match entry.at_most {
                     Some(1) => "1 instance".to_owned(),
                     Some(count) => format!("at most {count} instances"),

@@ -8,11 +8,11 @@ use super::instances::{BlockWork, Outcome};
 use super::kinds::mode_of;
 use super::provider::ProviderNode;
 use crate::evaluate::{Read, ResourceCell, RowRepetition};
-use crate::expand::Repeats;
 use crate::graph::{NodeId, NodeKind};
-use crate::model::{Action, EnvelopeEntry};
+use crate::model::{Action, EnvelopeEntry, Stage};
 use crate::ordinal::ordinal;
 use crate::schema::Kind;
+use formwork_diagnostic::Diagnostic;
 use formwork_lang::{Expression, Mode};
 use formwork_state::{Address, BlockAddress, ModuleInstance};
 use rustc_hash::FxHashMap;
@@ -151,12 +151,30 @@ impl Planner<'_> {
         Rc::new(groups)
     }
 
+    /// What follows this stage: one boundary, behind which the next plan may find another.
+    pub(super) fn later_stages(&self) -> Vec<Stage> {
+        let envelope = self.envelope.take();
+        let mut awaits = self.awaits.take();
+        awaits.dedup();
+        if self.input.one_stage {
+            for one in awaits {
+                self.report(ruled_out(&one));
+            }
+            return Vec::new();
+        }
+        if envelope.is_empty() { Vec::new() } else { vec![Stage { awaits: awaits.join("; "), envelope }] }
+    }
+
     /// Closes the stage at a call or block whose instances nobody can count yet.
     pub(super) fn await_instances(&self, node: NodeId) {
         if self.is_deferred(node) || !self.evaluator.has_undecided(node) {
             return;
         }
         self.take_evaluation_diagnostics(None);
+        if self.input.one_stage {
+            self.refuse_undecided(node);
+            return;
+        }
         let rows = ordinal(self.evaluator.row_count(self.graph.node(node).module));
         for row in 0..rows {
             let Some(undecided) = self.evaluator.expansion(node, row).undecided else { continue };
@@ -172,15 +190,20 @@ impl Planner<'_> {
         }
     }
 
+    /// Where nothing may be left to a later stage, instances that cannot be counted are an error.
+    fn refuse_undecided(&self, node: NodeId) {
+        let repeats = self.evaluator.repeats(node);
+        let written =
+            [("count", repeats.count), ("for_each", repeats.for_each), ("enabled", repeats.enabled)];
+        for (argument, expression) in written {
+            if let Some(expression) = expression {
+                self.report(crate::expand::unknown(expression, argument));
+            }
+        }
+    }
+
     fn reads_of_repetition(&self, node: NodeId, row: u32) -> Vec<Read> {
-        let repeats = match &self.graph.node(node).kind {
-            NodeKind::Call(_) => self.graph.call(node).map_or_else(Repeats::default, Repeats::of_call),
-            NodeKind::Provider(..) => Repeats {
-                for_each: self.graph.provider_block(node).and_then(|block| block.for_each.as_ref()),
-                ..Repeats::default()
-            },
-            _ => Repeats::of_resource(self.graph.resource(node)),
-        };
+        let repeats = self.evaluator.repeats(node);
         let scope = self.evaluator.scope(self.graph.node(node).module, row, RowRepetition::default());
         let written: [Option<&Expression>; 3] = [repeats.count, repeats.for_each, repeats.enabled];
         for expression in written.into_iter().flatten() {
@@ -241,6 +264,16 @@ impl Planner<'_> {
             reason: reason::ABSENT.to_owned(),
         });
     }
+}
+
+/// Says that a later stage would be needed and there may be none.
+fn ruled_out(awaits: &str) -> Diagnostic {
+    Diagnostic::error(
+        "stage-ruled-out",
+        "Later stage ruled out",
+        format!("Not all can be planned at once: {awaits}. With -stages=false there is no later stage."),
+    )
+    .hint("Leave -stages=false out, or make what it waits for first.")
 }
 
 /// What may happen to objects that stand. One goes only where the block may come to have fewer of them.

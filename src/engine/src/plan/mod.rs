@@ -39,7 +39,7 @@ use crate::focus::Focus;
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{
     Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RelevantAttribute,
-    RunMode, Stage, StoredReading,
+    RunMode, StoredReading,
 };
 use crate::objects::PriorObject;
 use crate::order;
@@ -100,6 +100,8 @@ pub struct PlanInput<'a> {
     pub replace: Vec<Address>,
     /// Objects to import beside those of `import` blocks.
     pub imports: Vec<(Address, String)>,
+    /// Whether what would open a later stage is an error.
+    pub one_stage: bool,
     /// Whether objects behind a provider that cannot be reached are given up.
     pub forget_unreachable: bool,
     /// Targets whose id may differ from the one in state, by provider configuration.
@@ -416,12 +418,7 @@ impl Planner<'_> {
                 Err(diagnostic) => self.report(diagnostic),
             }
         }
-        let envelope = self.envelope.into_inner();
-        if !envelope.is_empty() {
-            let mut awaits = self.awaits.into_inner();
-            awaits.dedup();
-            plan.stages = vec![Stage { awaits: awaits.join("; "), envelope }];
-        }
+        plan.stages = self.later_stages();
         plan.changes = self.changes.into_inner();
         plan.drift = self.drift.into_inner();
         plan.readings = self.readings.into_inner();
