@@ -1,5 +1,4 @@
 //! Later stages through the real program, on the simulated datacentre.
-#![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
 use formwork_tests::{Finished, Project, project};
 use serde_json::{Value as Json, json};
@@ -118,7 +117,10 @@ fn later_stages_can_be_ruled_out() {
     let project = counted();
     let refused = project.run("plan -stages=false -detailed-exitcode");
     assert_code(&refused, 1);
-    assert_says(&refused, &["Error: Invalid for_each argument", "for_each = toset(terraform_data.source.output)"]);
+    assert_says(
+        &refused,
+        &["Error: Invalid for_each argument", "for_each = toset(terraform_data.source.output)"],
+    );
     assert!(!refused.out.contains("Stage 2"), "{}", refused.out);
 }
 
