@@ -76,6 +76,11 @@ impl Project {
         std::fs::write(whole, text)
     }
 
+    /// The text of a file; empty where there is none.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path().join(path)).unwrap_or_default()
+    }
+
     /// Runs the program with arguments as one line, split at spaces.
     ///
     /// # Panics

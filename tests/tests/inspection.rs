@@ -196,3 +196,75 @@ fn a_shell_is_told_what_may_come() {
         assert!(project.run(&format!("completion {shell}")).out.contains("formwork complete"), "{shell}");
     }
 }
+
+#[test]
+fn blocks_are_written_for_what_is_imported() {
+    let head = "terraform {\n  required_providers {\n    sim = { source = \"formwork/sim\" }\n  }\n}\n";
+    let made = format!(
+        "{head}resource \"sim_network\" \"main\" {{\n  name   = \"training\"\n  cidr   = \"10.20.0.0/16\"\n  labels = {{ \"a b\" = \"$${{x}}\", team = \"vision\" }}\n}}\n"
+    );
+    let project = project().file("main.tf", &made).build();
+    assert_eq!(project.run("apply -auto-approve").code, 0);
+    let shown: serde_json::Value =
+        serde_json::from_str(&project.run("state show -json sim_network.main").out).unwrap();
+    let id = shown["values"]["root_module"]["resources"][0]["values"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(project.run("state rm sim_network.main").code, 0);
+    project
+        .write("main.tf", &format!("{head}import {{\n  to = sim_network.main\n  id = \"{id}\"\n}}\n"))
+        .unwrap();
+    let without = project.run("plan");
+    assert!(without.code == 1 && without.error.contains("-generate-config-out"), "{}", without.error);
+
+    let run = project.run("plan -generate-config-out=generated.tf -out=p");
+    assert_eq!(run.code, 0, "{}{}", run.out, run.error);
+    for words in ["# (config will be generated)", "Plan: 1 to import, 0 to add, 0 to change, 0 to destroy."] {
+        assert!(run.out.contains(words), "{words}: {}", run.out);
+    }
+    let expected = "# __generated__ by Formwork
+# Please review these resources and move them into your main configuration files.
+
+resource \"sim_network\" \"main\" {
+  name = \"training\"
+  cidr = \"10.20.0.0/16\"
+  labels = {
+    \"a b\" = \"$${x}\"
+    team  = \"vision\"
+  }
+}
+";
+    assert_eq!(project.read("generated.tf"), expected);
+    let json = project.run("show -json p").out;
+    assert!(json.contains("\"generated_config\":\"resource"), "{json}");
+    let again = project.run("plan -generate-config-out=generated.tf");
+    assert!(again.code == 1 && again.error.contains("already exists"), "{}", again.error);
+    assert_eq!(project.run("apply p").code, 0);
+    assert_eq!(project.run("plan -detailed-exitcode").code, 0);
+    assert_eq!(project.run("fmt -check").code, 0);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_written() {
+    let root = "terraform {\n  required_providers {\n    sim = { source = \"formwork/sim\" }\n  }\n}\nimport {\n  to = sim_network.main\n  id = \"net-none\"\n}\n";
+    let project = project().file("main.tf", root).build();
+    let run = project.run("plan -generate-config-out=generated.tf");
+    assert!(run.code == 1 && run.error.contains("net-none"), "{}{}", run.out, run.error);
+    assert!(!run.error.contains("Missing required argument"), "{}", run.error);
+    assert_eq!(project.read("generated.tf"), "");
+}
+
+#[test]
+fn automation_is_told_less() {
+    let project = written();
+    let hint = "To perform exactly these actions";
+    assert!(project.run("plan -out=p").out.contains(hint));
+    let run = project.finish(project.command("plan -out=p").env("TF_IN_AUTOMATION", "1"));
+    assert!(
+        run.code == 0 && run.out.contains("Saved the plan to: p") && !run.out.contains(hint),
+        "{}",
+        run.out
+    );
+    let run = project.finish(project.command("plan").env("TF_ENCRYPTION", "x"));
+    assert!(run.code == 1 && run.error.contains("TF_ENCRYPTION"), "{}", run.error);
+    let run = project.finish(project.command("plan").env("TF_CLI_ARGS_plan", "-out=q -no-such"));
+    assert!(run.code == 1 && run.error.contains("no-such"), "{}", run.error);
+}

@@ -5,9 +5,13 @@ use std::fs::OpenOptions;
 use std::sync::Mutex;
 use tracing_subscriber::filter::LevelFilter;
 
+/// Who asks for a log; the first that says something decides for all parts.
+const LEVELS: [&str; 3] = ["TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER"];
+
 /// Starts logging where the environment asks for it; else costs nothing.
 pub(crate) fn start() -> Result<(), Diagnostic> {
-    let Some(level) = std::env::var("TF_LOG").ok().filter(|level| !level.is_empty()) else { return Ok(()) };
+    let level = LEVELS.iter().find_map(|name| std::env::var(name).ok().filter(|level| !level.is_empty()));
+    let Some(level) = level else { return Ok(()) };
     let (filter, is_json) = match level.to_ascii_uppercase().as_str() {
         "JSON" => (LevelFilter::TRACE, true),
         "OFF" => return Ok(()),

@@ -3,6 +3,7 @@
 //! Invariant: nothing here decides anything about resources; [`registry`] alone names providers; [`failure`] alone
 //! ends the process.
 
+mod ambient;
 mod arguments;
 mod clock;
 mod command;
@@ -36,6 +37,8 @@ fn run(
     arguments: arguments::Arguments,
     terminal: terminal::Terminal,
 ) -> Result<failure::Success, failure::Failure> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    ambient::check(names)?;
     log::start()?;
     if let Some(folder) = &arguments.chdir {
         std::env::set_current_dir(folder).map_err(|error| {

@@ -137,6 +137,12 @@ impl Connections {
         Ok(connection)
     }
 
+    /// A connection of a provider, whichever of its configurations was connected first.
+    pub fn connected_to(&self, provider: &ProviderAddress) -> Option<Arc<dyn Connection>> {
+        let connected = self.connected.borrow();
+        connected.iter().find(|(one, _, _)| one == provider).map(|(_, _, connection)| connection.clone())
+    }
+
     fn note_target(&self, address: &ProviderConfigAddress, target: Target) {
         let name = address.to_string();
         if target.id.is_empty() || self.targets.borrow().contains_key(&name) {

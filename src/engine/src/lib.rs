@@ -20,6 +20,7 @@ pub mod event;
 pub mod expand;
 pub mod focus;
 mod function_call;
+pub mod generate;
 pub mod graph;
 mod misplaced;
 pub mod model;

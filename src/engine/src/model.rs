@@ -131,6 +131,8 @@ pub struct Change {
     pub private: Vec<u8>,
     /// The import id, when the object is adopted in this plan.
     pub importing: Option<String>,
+    /// The block that was written for it, where the configuration had none.
+    pub generated: Option<String>,
 }
 
 impl Change {

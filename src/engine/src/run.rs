@@ -121,7 +121,7 @@ pub async fn plan(
     plan_with(environment, configuration, folded, options, &connections).await
 }
 
-async fn plan_with(
+pub(crate) async fn plan_with(
     environment: &Environment,
     configuration: &Configuration,
     folded: &Folded,

@@ -314,6 +314,9 @@ pub(crate) struct Plan {
     /// Write a plan file to the given path, to be given to the apply command.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Write resource blocks for objects that import blocks name and that have none to this file, which must not exist.
+    #[arg(long, value_name = "FILE", conflicts_with = "destroy")]
+    pub(crate) generate_config_out: Option<PathBuf>,
     /// Return 2 when there are changes, 0 when there are none, 1 on errors.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,

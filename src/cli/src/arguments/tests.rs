@@ -82,7 +82,12 @@ fn with_objects() -> Vec<(&'static str, String)> {
                  -verify-plugins=false -lockfile=readonly -test-directory=t -var a=1 -var-file=f",
             ),
         ),
-        ("plan", format!("{PLANNING} -out=f -detailed-exitcode -exclude=a.b -exclude-file=f")),
+        (
+            "plan",
+            format!(
+                "{PLANNING} -out=f -detailed-exitcode -generate-config-out=f -exclude=a.b -exclude-file=f"
+            ),
+        ),
         ("apply", format!("{PLANNING} {OLD_STATE} -auto-approve -exclude=a.b")),
         (
             "import a.b id",

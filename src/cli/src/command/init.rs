@@ -26,8 +26,12 @@ pub(super) fn run(terminal: Terminal) -> Result<Success, Failure> {
     }
     print(&listed);
     session.settle(&diagnostics, &configuration.sources)?;
+    print("\nFormwork has been successfully initialized!\n");
+    if crate::ambient::is_automated() {
+        return Ok(Success::Done);
+    }
     print(
-        "\nFormwork has been successfully initialized!\n\nYou may now begin working with Formwork. Try running \"formwork plan\" to see\nany changes that are required for your infrastructure.\n",
+        "\nYou may now begin working with Formwork. Try running \"formwork plan\" to see\nany changes that are required for your infrastructure.\n",
     );
     Ok(Success::Done)
 }

@@ -1,6 +1,7 @@
 //! `plan`: what apply would do, shown and perhaps saved. Changes neither objects nor state.
 
 use super::approval;
+use crate::ambient;
 use crate::arguments::{Plan as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::render::plan_text::summary;
@@ -8,6 +9,7 @@ use crate::render::{attention, event_json, overview};
 use crate::session::Session;
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
+use formwork_engine::generate::generate;
 use formwork_engine::plan::Planning;
 use formwork_engine::run::{self, Configuration, PlanOptions};
 use formwork_engine::{Plan, RunMode, plan_file};
@@ -27,7 +29,13 @@ pub(super) fn run(
     let options = session.plan_options(planning, arguments.destroy)?;
     let manner = Manner { show_sensitive: planning.telling.show_sensitive, summary: arguments.summary };
     let refused = &planning.refuse;
-    let planning = attempt(&session, &configuration, &store, &options)?;
+    let (configuration, planning) = match &arguments.generate_config_out {
+        None => {
+            let planning = attempt(&session, &configuration, &store, &options)?;
+            (configuration, planning)
+        }
+        Some(path) => generated_plan(&session, configuration, &store, &options, path)?,
+    };
     let presented = present(&session, &configuration, &planning, manner);
     let plan = planning.plan;
     if let Err(failure) = presented {
@@ -44,11 +52,54 @@ pub(super) fn run(
                 .map_err(|error| session.refused(unwritable(path, &error)))?;
             say_saved(&session, path, has_changes);
         }
-        None if has_changes => say_unsaved(&session),
+        None if has_changes && !ambient::is_automated() => say_unsaved(&session),
         None => {}
     }
     approval::refuse(&session, &plan, refused)?;
     Ok(if arguments.detailed_exitcode && has_changes { Success::ChangesPresent } else { Success::Done })
+}
+
+/// Plans with blocks written for imports that have none, and keeps those blocks.
+fn generated_plan(
+    session: &Session,
+    configuration: Configuration,
+    store: &Store,
+    options: &PlanOptions,
+    path: &Path,
+) -> Result<(Configuration, Planning), Failure> {
+    if path.exists() {
+        let detail = format!("{} is there already, and nothing in it is to be lost.", path.display());
+        let diagnostic =
+            Diagnostic::error("generated-file-exists", "Target generated file already exists", detail);
+        return Err(session.refused(diagnostic.hint("Name a file that does not exist yet.")));
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = if name.ends_with(".tf") { name } else { format!("{name}.tf") };
+    let environment = &session.environment;
+    let folded = store.folded();
+    let (generated, found) =
+        session.block_on(generate(environment, configuration, &name, &folded, options))?;
+    drop(folded);
+    session.settle(&found, &generated.configuration.sources)?;
+    let mut planning = attempt(session, &generated.configuration, store, options)?;
+    generated.mark(&mut planning.plan);
+    if !generated.text.is_empty() {
+        std::fs::write(path, &generated.text).map_err(|error| {
+            let detail = format!(
+                "{}, which -generate-config-out names, could not be written: {error}.",
+                path.display()
+            );
+            let diagnostic =
+                Diagnostic::error("generated-file", "Failed to write generated configuration", detail);
+            session.refused(diagnostic.hint("Name a file in a folder that exists and has room."))
+        })?;
+        let words = format!(
+            "Configuration for imported objects was written to {}. Look at it before you apply.\n",
+            path.display()
+        );
+        session.screen.text(&words);
+    }
+    Ok((generated.configuration, planning))
 }
 
 /// How a plan is shown.
@@ -168,7 +219,7 @@ pub(super) fn unfinished() -> Diagnostic {
 fn say_saved(session: &Session, path: &Path, has_changes: bool) {
     let path = path.display();
     let rule = session.terminal.layout.rule();
-    session.screen.text(&if has_changes {
+    session.screen.text(&if has_changes && !ambient::is_automated() {
         format!("{rule}\nSaved the plan to: {path}\n\nTo perform exactly these actions, run the following command to apply:\n    formwork apply \"{path}\"\n")
     } else {
         format!("{rule}\nSaved the plan to: {path}\n")

@@ -328,6 +328,7 @@ fn change(json: &Json, schemas: &Schemas) -> Change {
         stage: 0,
         private: Vec::new(),
         importing: None,
+        generated: None,
     }
 }
 

@@ -172,6 +172,9 @@ fn change(change: &Change, kind: &'static str) -> Message {
     if let Some(id) = &change.importing {
         body["importing"] = json!({"id": id});
     }
+    if let Some(block) = &change.generated {
+        body["generated_config"] = json!(block);
+    }
     let verb = if kind == "resource_drift" { "Drift detected" } else { "Plan to" };
     let text = if kind == "resource_drift" {
         format!("{}: {verb} ({action})", change.address)

@@ -104,6 +104,9 @@ pub(crate) fn comment(change: &Change, cause: Cause, palette: Palette) -> String
 
 fn imported(out: &mut String, change: &Change, palette: Palette) {
     let Some(id) = &change.importing else { return };
+    if change.generated.is_some() {
+        out.push_str("  # (config will be generated)\n");
+    }
     let _ = writeln!(out, "  # (imported from \"{id}\")");
     if change.action.is_replace() {
         let _ = writeln!(

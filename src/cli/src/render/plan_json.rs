@@ -215,6 +215,9 @@ fn change(change: &Change) -> Json {
     if let Some(id) = &change.importing {
         inner["importing"] = json!({"id": id});
     }
+    if let Some(block) = &change.generated {
+        inner["generated_config"] = json!(block);
+    }
     out["change"] = inner;
     if !change.causes.is_empty() {
         out[OURS] = json!({"causes": change.causes});

@@ -25,6 +25,7 @@ fn change(address: &str, action: Action) -> Change {
         stage: 1,
         private: Vec::new(),
         importing: None,
+        generated: None,
     }
 }
 

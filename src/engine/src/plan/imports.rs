@@ -225,7 +225,7 @@ fn no_block(span: Span) -> Diagnostic {
     let detail = "The object that this block imports has no resource block.";
     Diagnostic::error("import-without-block", "Configuration for import target does not exist", detail)
         .at(span)
-        .hint("Write a resource block for it.")
+        .hint("Write a resource block for it, or let plan -generate-config-out=FILE write one.")
 }
 
 fn nothing_found(address: &Address, id: &str) -> Diagnostic {

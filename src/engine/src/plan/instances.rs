@@ -499,6 +499,7 @@ impl Planner<'_> {
             stage: 0,
             private: planned.private.clone(),
             importing: self.imported.borrow().get(&row.address).cloned(),
+            generated: None,
         });
         ordinal(changes.len() - 1)
     }

@@ -139,6 +139,7 @@ impl Planner<'_> {
             stage: 0,
             private,
             importing: None,
+            generated: None,
         });
         self.ended.borrow_mut().insert(key.clone());
     }

@@ -222,6 +222,7 @@ impl Planner<'_> {
             stage: 0,
             private: Vec::new(),
             importing: None,
+            generated: None,
         });
     }
 }

@@ -124,6 +124,8 @@ struct ChangeForm<'a> {
     private: Option<&'a str>,
     #[serde(default)]
     importing: Option<String>,
+    #[serde(default)]
+    generated: Option<String>,
 }
 
 fn plan(raw: &RawValue) -> serde_json::Result<Plan> {
@@ -245,6 +247,7 @@ impl Reader {
             stage: form.stage,
             private: bytes(form.private)?,
             importing: form.importing,
+            generated: form.generated,
         })
     }
 

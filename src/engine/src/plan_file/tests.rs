@@ -61,6 +61,7 @@ fn change(address: &str, before: Value, after: Value) -> Change {
         stage: 0,
         private: Vec::new(),
         importing: None,
+        generated: None,
     }
 }
 
@@ -89,6 +90,7 @@ fn assert_same_change(left: &Change, right: &Change) {
     assert_eq!(left.causes, right.causes);
     assert_eq!(left.private, right.private);
     assert_eq!(left.importing, right.importing);
+    assert_eq!(left.generated, right.generated);
 }
 
 fn assert_same_plan(left: &Plan, right: &Plan) {
@@ -167,6 +169,7 @@ fn replaced() -> Change {
     replaced.stage = 1;
     replaced.private = vec![0, 255, 1];
     replaced.importing = Some("id-1".to_owned());
+    replaced.generated = Some("resource \"a\" \"b\" {\n}\n".to_owned());
     replaced
 }
 

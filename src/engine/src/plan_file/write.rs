@@ -220,6 +220,8 @@ struct ChangeForm<'a> {
     private: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     importing: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generated: Option<&'a str>,
 }
 
 fn change_form<'a>(change: &'a Change, types: &'a WrittenTypes) -> ChangeForm<'a> {
@@ -237,5 +239,6 @@ fn change_form<'a>(change: &'a Change, types: &'a WrittenTypes) -> ChangeForm<'a
         stage: change.stage,
         private: private(&change.private),
         importing: change.importing.as_deref(),
+        generated: change.generated.as_deref(),
     }
 }

@@ -1,0 +1,97 @@
+//! Variables of the environment that Terraform and OpenTofu know, and what becomes of each here.
+//!
+//! Invariant: none is passed over that would change what a run does or where its secrets go.
+
+use formwork_diagnostic::Diagnostic;
+
+/// What becomes of a variable.
+enum Meaning {
+    /// It means what it means there.
+    Followed,
+    /// It changes nothing that is done here.
+    Harmless,
+    /// A run without it would be another one: what to do instead.
+    Refused(&'static str),
+}
+
+/// By name; an asterisk at the end stands for any rest.
+const VARIABLES: &[(&str, Meaning)] = &[
+    ("TF_VAR_*", Meaning::Followed),
+    ("TF_LOG", Meaning::Followed),
+    ("TF_LOG_PATH", Meaning::Followed),
+    ("TF_LOG_CORE", Meaning::Followed),
+    ("TF_LOG_PROVIDER", Meaning::Followed),
+    ("TF_INPUT", Meaning::Followed),
+    (AUTOMATION, Meaning::Followed),
+    ("TF_CLI_ARGS*", Meaning::Followed),
+    ("TF_DATA_DIR", Meaning::Followed),
+    ("TF_WORKSPACE", Meaning::Followed),
+    ("TF_CLI_CONFIG_FILE", Meaning::Harmless),
+    ("TF_PLUGIN_CACHE_DIR", Meaning::Harmless),
+    ("TF_STATE_PERSIST_INTERVAL", Meaning::Harmless),
+    ("TF_TOKEN_*", Meaning::Harmless),
+    ("TF_REGISTRY_*", Meaning::Harmless),
+    ("TOFU_CPU_PROFILE", Meaning::Harmless),
+    ("OTEL_TRACES_EXPORTER", Meaning::Harmless),
+    (
+        "TF_REATTACH_PROVIDERS",
+        Meaning::Refused("Providers that run in processes of their own cannot be hosted yet: unset it."),
+    ),
+    (
+        "TF_ENCRYPTION",
+        Meaning::Refused(
+            "State and plan files cannot be encrypted yet, and would be written in clear: unset it if that may be.",
+        ),
+    ),
+];
+
+/// Set where no person reads: hints about what to run next are left out.
+const AUTOMATION: &str = "TF_IN_AUTOMATION";
+
+/// Whether no person reads.
+pub(crate) fn is_automated() -> bool {
+    std::env::var_os(AUTOMATION).is_some_and(|value| !value.is_empty())
+}
+
+/// An error where a variable asks for what there is not.
+pub(crate) fn check(names: impl Iterator<Item = String>) -> Result<(), Diagnostic> {
+    let set: Vec<String> = names.collect();
+    for (name, meaning) in VARIABLES {
+        let Meaning::Refused(instead) = meaning else { continue };
+        if set.iter().any(|one| one == name) {
+            let detail = format!("The environment variable {name} is set, which is not supported.");
+            return Err(
+                Diagnostic::error("environment", "Unsupported environment variable", detail).hint(*instead)
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meaning, VARIABLES, check};
+
+    #[test]
+    fn what_cannot_be_followed_stops_a_run() {
+        let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>().into_iter();
+        assert!(check(names(&["HOME", "TF_VAR_a", "TF_CLI_ARGS_plan", "TF_PLUGIN_CACHE_DIR"])).is_ok());
+        let refused = |name: &str| check(names(&[name])).unwrap_err();
+        assert!(refused("TF_ENCRYPTION").detail.contains("TF_ENCRYPTION"));
+        assert!(refused("TF_REATTACH_PROVIDERS").hint.is_some());
+    }
+
+    #[test]
+    fn the_page_says_what_becomes_of_each() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/command-line.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        for (name, meaning) in VARIABLES {
+            let word = match meaning {
+                Meaning::Followed => "followed",
+                Meaning::Harmless => "changes nothing",
+                Meaning::Refused(_) => "refused",
+            };
+            assert!(page.contains(&format!("| `{name}` | {word} |")), "{name}: {word}");
+        }
+    }
+}
