@@ -7,12 +7,28 @@ use formwork_value::{Type, Value};
 
 pub(crate) const DATA_KIND: &str = "sim_names";
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+data "sim_names" "machines" {
+  kind = "sim_machine"
+}
+
+output "machines" {
+  value = data.sim_names.machines.names
+}
+"#;
+
 pub(crate) fn schema() -> KindSchema {
     let block = Block::new([
         ("kind", Attribute::required(Type::String, "A type of resource, as `sim_machine`.")),
         ("names", Attribute::computed(Type::list(Type::String), "The names, in order.")),
     ]);
     let mut schema = KindSchema::new(block, "The names of all objects of a kind that stand.");
+    schema.example = EXAMPLE;
     schema.read_permissions = vec![Permission("sim_names:read".to_owned())];
     schema
 }
