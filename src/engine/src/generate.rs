@@ -9,7 +9,6 @@ use crate::environment::Environment;
 use crate::graph::{Graph, implied_provider, provider_address};
 use crate::model::Plan;
 use crate::run::{Configuration, PlanOptions, load_with, plan_with};
-use crate::schema::Kind;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostics, Sources};
 use formwork_lang::{Import, Module, ProviderReference, Source, SourceError, normalise_path};
@@ -173,7 +172,7 @@ async fn block(connections: &Connections, root: &Module, lacking: &Lacking, plan
         },
         None => object,
     };
-    Some(text_of(lacking, &body(&kind, &kind.schema.block, &arguments)))
+    Some(text_of(lacking, &body(&kind.schema.block, &arguments)))
 }
 
 /// A block in the canonical style.
@@ -193,7 +192,7 @@ fn text_of(lacking: &Lacking, body: &Body) -> String {
 }
 
 /// Arguments and nested blocks that say something; what only the provider gives is left out.
-fn body(kind: &Kind, block: &Block, object: &Value) -> Body {
+fn body(block: &Block, object: &Value) -> Body {
     let mut structures: Vec<Structure> = Vec::new();
     for (name, attribute) in &block.attributes {
         let null = Value::null(Type::Dynamic);
@@ -217,8 +216,7 @@ fn body(kind: &Kind, block: &Block, object: &Value) -> Body {
         };
         for (label, value) in bodies {
             let builder = WrittenBlock::builder(name.as_str()).add_labels(label);
-            structures
-                .push(builder.add_structures(body(kind, &nested.block, &value).into_inner()).build().into());
+            structures.push(builder.add_structures(body(&nested.block, &value).into_inner()).build().into());
         }
     }
     Body::from(structures)

@@ -74,7 +74,8 @@ fn generated_plan(
         return Err(session.refused(diagnostic.hint("Name a file that does not exist yet.")));
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = if name.ends_with(".tf") { name } else { format!("{name}.tf") };
+    // Whatever the file is called, it is read as a file of the configuration.
+    let name = if path.extension().is_some_and(|one| one == "tf") { name } else { format!("{name}.tf") };
     let environment = &session.environment;
     let folded = store.folded();
     let (generated, found) =
