@@ -143,7 +143,7 @@ impl Drop for Lab {
         let listed = self.command(&["get", kinds, "--output", "name"]).output();
         let listed = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         for name in listed.unwrap_or_default().lines() {
-            if name.split_once('/').is_some_and(|(_, name)| name.starts_with(&self.prefix)) {
+            if name.contains(&self.prefix) {
                 let _ = self.command(&["delete", name, "--wait=false", "--ignore-not-found"]).output();
             }
         }

@@ -1,8 +1,11 @@
-//! Later stages through the real program, on the simulated datacentre.
+//! Later stages through the real program: on the simulated datacentre, and `stacks/staged` on a real API server, where
+//! one plan makes an account, definitions by its token, and what is defined by them.
+#![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
-use formwork_tests::{Finished, Project, project};
+use formwork_tests::{Finished, Lab, Project, project, repository};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 #[track_caller]
 fn assert_code(finished: &Finished, code: i32) {
@@ -187,4 +190,97 @@ fn a_stage_that_does_more_than_was_approved_is_written_as_a_plan_of_its_own() {
     assert_code(&gone, 0);
     assert_says(&gone, &["are given up", "sim_bucket.b[1]", "Destroy complete! Resources: 2 destroyed."]);
     assert_eq!(project.run("state list").out, "");
+}
+
+/// Objects of the stack with its defaults: namespace, account, role, binding, secret; two definitions; two datasets and
+/// a training.
+const OBJECTS: usize = 10;
+
+/// The stack, with names of this test's own.
+fn staged(lab: &Lab) -> Project {
+    let project = project();
+    for name in ["main.tf", "variables.tf", "outputs.tf"] {
+        let text = std::fs::read_to_string(repository().join("stacks/staged").join(name)).unwrap();
+        project.write(name, &text).unwrap();
+    }
+    let server = "jsonpath={.clusters[0].cluster.server}";
+    let values = json!({
+        "config_path": lab.kubeconfig,
+        "config_context": "lab",
+        "host": lab.kubectl(&["config", "view", "--minify", "--output", server]),
+        "name": lab.prefix,
+    });
+    project.write("terraform.tfvars.json", &values.to_string()).unwrap();
+    project
+}
+
+/// Definitions, custom resources and cluster roles of this test that stand.
+fn standing(lab: &Lab) -> Vec<String> {
+    let kinds = "customresourcedefinitions,clusterroles,clusterrolebindings,namespaces";
+    let listed = lab.kubectl(&["get", kinds, "--output", "name"]);
+    let mut found: Vec<String> =
+        listed.lines().filter(|name| name.contains(&lab.prefix)).map(ToOwned::to_owned).collect();
+    if found.iter().any(|name| name.contains("datasets.")) {
+        for kind in ["datasets", "trainings"] {
+            let kind = format!("{kind}.{}.formwork.dev", lab.prefix);
+            let listed = lab.kubectl(&["get", &kind, "--all-namespaces", "--output", "name"]);
+            found.extend(listed.lines().map(ToOwned::to_owned));
+        }
+    }
+    found
+}
+
+#[test]
+fn an_account_its_definitions_and_what_is_counted_from_their_status() {
+    let Some(lab) = Lab::find("s") else { return };
+    let project = staged(&lab);
+    let plan = project.run("plan -out=saved -detailed-exitcode");
+    assert_code(&plan, 2);
+    assert_says(
+        &plan,
+        &[
+            "Stage 2 follows in the same run, when more is known: provider.kubernetes.operator is configured from data.kubernetes_resource.token, which is read first.",
+            "# kubernetes_manifest.definition: create, at most 2 instances",
+            "kubernetes_manifest.dataset[\"images\"]",
+            "# kubernetes_manifest.training: create, any number",
+            "Plan: 5 to add, 0 to change, 0 to destroy.",
+        ],
+    );
+    let start = Instant::now();
+    let applied = project.run("apply saved");
+    assert_code(&applied, 0);
+    assert_says(&applied, &["Resources: 10 added, 0 changed, 0 destroyed.", "\"v1\" = \"all-v1\""]);
+    println!("{OBJECTS} objects in three stages in {:.1} s", start.elapsed().as_secs_f64());
+    assert_code(&project.run("plan -detailed-exitcode"), 0);
+
+    let user = format!("system:serviceaccount:{}-operator:operator", lab.prefix);
+    let written: Vec<Json> = lab
+        .requests_of(&user)
+        .into_iter()
+        .filter(|request| !request["requestURI"].as_str().unwrap_or_default().contains("dryRun"))
+        .filter(|request| request["verb"] == "patch" || request["verb"] == "create")
+        .collect();
+    assert!(written.len() >= 5, "what lies behind the second provider is made by its account: {written:?}");
+
+    let gone = project.run("destroy -auto-approve");
+    assert_code(&gone, 0);
+    assert_says(&gone, &["Destroy complete! Resources: 10 destroyed."]);
+    assert_eq!(standing(&lab), Vec::<String>::new());
+}
+
+#[test]
+fn a_staged_apply_that_was_killed_goes_on() {
+    let Some(lab) = Lab::find("t") else { return };
+    let project = staged(&lab);
+    // So many lines are said when stage one, two and three are at work.
+    for (lines, delay_ms) in [(4, 0), (12, 20), (16, 0)] {
+        project.run_until_killed("apply -auto-approve", lines, Duration::from_millis(delay_ms));
+    }
+    let resumed = project.run("apply -auto-approve");
+    assert_code(&resumed, 0);
+    assert_code(&project.run("plan -detailed-exitcode"), 0);
+    let made = standing(&lab);
+    assert_eq!(made.len(), 8, "{made:?}");
+    assert_code(&project.run("destroy -auto-approve"), 0);
+    assert_eq!(standing(&lab), Vec::<String>::new());
 }

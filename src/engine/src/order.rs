@@ -11,7 +11,7 @@ use crate::ordinal::ordinal;
 use crate::plan::Planner;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostic;
-use formwork_state::{Address, BlockAddress, Edge, Object, ObjectKey};
+use formwork_state::{Address, BlockAddress, Edge, Mode, Object, ObjectKey};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -282,6 +282,8 @@ enum Reader {
     Step(u32, bool),
     /// A value in between.
     Node(ArcStr),
+    /// A data source in between.
+    Data(Address),
 }
 
 impl Releases {
@@ -303,6 +305,8 @@ impl Releases {
         for (key, object) in state.objects() {
             if let Some((step, is_update)) = release_of.get(key) {
                 releases.add_object(object, &Reader::Step(*step, *is_update));
+            } else if key.address.mode() == Mode::Data {
+                releases.add_object(object, &Reader::Data(key.address.clone()));
             }
         }
         for (node, edges) in &state.node_edges {
@@ -335,11 +339,16 @@ impl Releases {
     /// Steps after which nobody needs the object any more. An update does not count where the object is removed
     /// before it is made again: the update waits for the new one.
     fn of_object(&mut self, order: &mut Order<'_, '_>, address: &Address, keeps_updates: bool) -> Vec<u32> {
+        let readers = self.readers_of(address);
+        self.steps_of(order, readers, keeps_updates)
+    }
+
+    fn readers_of(&self, address: &Address) -> Vec<Reader> {
         let mut readers: Vec<Reader> = self.of_objects.get(address).cloned().unwrap_or_default();
         readers.extend(self.of_blocks.get(&address.block()).cloned().unwrap_or_default());
         readers
             .extend(self.of_config_blocks.get(&address.block().config_name()).cloned().unwrap_or_default());
-        self.steps_of(order, readers, keeps_updates)
+        readers
     }
 
     fn steps_of(&mut self, order: &mut Order<'_, '_>, readers: Vec<Reader>, keeps_updates: bool) -> Vec<u32> {
@@ -348,18 +357,35 @@ impl Releases {
             match reader {
                 Reader::Step(step, is_update) => steps.extend((keeps_updates || !is_update).then_some(step)),
                 Reader::Node(node) => steps.extend(self.of_node(order, &node, keeps_updates)),
+                Reader::Data(address) => steps.extend(self.of_data(order, &address, keeps_updates)),
             }
         }
         steps
     }
 
     fn of_node(&mut self, order: &mut Order<'_, '_>, node: &ArcStr, keeps_updates: bool) -> Option<u32> {
-        let key = (node.clone(), keeps_updates);
+        let readers = self.of_nodes.get(node).cloned().unwrap_or_default();
+        self.barrier(order, node.clone(), readers, keeps_updates)
+    }
+
+    fn of_data(&mut self, order: &mut Order<'_, '_>, address: &Address, keeps_updates: bool) -> Option<u32> {
+        let readers = self.readers_of(address);
+        self.barrier(order, ArcStr::from(address.to_string()), readers, keeps_updates)
+    }
+
+    /// One step for all readers of something in between, made once.
+    fn barrier(
+        &mut self,
+        order: &mut Order<'_, '_>,
+        name: ArcStr,
+        readers: Vec<Reader>,
+        keeps_updates: bool,
+    ) -> Option<u32> {
+        let key = (name, keeps_updates);
         if let Some(known) = self.barriers.get(&key) {
             return *known;
         }
         self.barriers.insert(key.clone(), None);
-        let readers = self.of_nodes.get(node).cloned().unwrap_or_default();
         let mut steps =
             stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || self.steps_of(order, readers, keeps_updates));
         let joined = order.join(&mut steps);

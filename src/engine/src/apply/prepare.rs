@@ -7,11 +7,12 @@ use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{Action, Plan, RunMode, Work};
 use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
 use crate::ordinal::ordinal;
-use crate::plan::evaluate_configuration;
-use crate::plan::mode_of;
+use crate::plan::{evaluate_configuration, instance_repetition, mode_of};
+use crate::schema::Kind;
 use arcstr::ArcStr;
 use formwork_state::{
-    Address, BlockAddress, Edge, Mode, ModuleInstance, Object, ObjectKey, OutputValue, Record,
+    Address, BlockAddress, Edge, Mode, ModuleInstance, Object, ObjectKey, OutputValue, ProviderConfigAddress,
+    Record,
 };
 use formwork_value::{MarkKind, Value};
 use rustc_hash::FxHashMap;
@@ -162,6 +163,28 @@ impl Applier<'_> {
         (self.input.store.folded().state.node_edges != edges).then_some(Record::NodeEdges { edges })
     }
 
+    /// What an instance and its provider's configuration read, evaluated once more.
+    fn edges_of(
+        &self,
+        address: &Address,
+        provider: &ProviderConfigAddress,
+        kind: &Kind,
+    ) -> Option<(Vec<Edge>, Vec<Edge>)> {
+        let (node, row, place) = self.position(address)?;
+        let expansion = self.evaluator.expansion(node, row);
+        let (_, repetition) = expansion.rows.get(place as usize)?;
+        let scope = self.evaluator.scope(self.graph.node(node).module, row, repetition.clone());
+        let _ = self.graph.resource(node).body.decode(&kind.decode, &scope);
+        let mut reads = scope.into_reads();
+        crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
+        let of_provider = self.graph.node(node).provider.and_then(|configured| {
+            let repetition = instance_repetition(self.graph, configured, provider, &self.evaluator)?;
+            let (evaluator, connections) = (&self.evaluator, self.connections);
+            Some(evaluate_configuration(self.graph, configured, repetition, evaluator, connections).1)
+        });
+        Some((self.edges(&reads), self.edges(&of_provider.unwrap_or_default())))
+    }
+
     /// What imported objects read on which nothing else was done, so that they are removed in the right order one day.
     pub(super) fn imported_edges_record(&self) -> Option<Record> {
         let mut objects = Vec::new();
@@ -169,7 +192,6 @@ impl Applier<'_> {
         for change in imported.filter(|change| change.action == Action::NoOp) {
             let key = ObjectKey::current(change.address.clone());
             let Some(stored) = self.input.store.folded().state.object(&key).cloned() else { continue };
-            let Some((node, row, place)) = self.position(&change.address) else { continue };
             let Some(kind) = self.connections.kind(
                 &change.provider.provider,
                 change.address.mode(),
@@ -177,32 +199,15 @@ impl Applier<'_> {
             ) else {
                 continue;
             };
-            let expansion = self.evaluator.expansion(node, row);
-            let Some((_, repetition)) = expansion.rows.get(place as usize) else { continue };
-            let scope = self.evaluator.scope(self.graph.node(node).module, row, repetition.clone());
-            let _ = self.graph.resource(node).body.decode(&kind.decode, &scope);
-            let mut reads = scope.into_reads();
-            crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
-            let provider = self.graph.node(node).provider;
-            let provider_reads =
-                provider.map_or_else(Vec::new, |provider| {
-                    let address = &change.provider;
-                    crate::plan::instance_repetition(self.graph, provider, address, &self.evaluator)
-                        .map_or_else(Vec::new, |repetition| {
-                            evaluate_configuration(
-                                self.graph,
-                                provider,
-                                repetition,
-                                &self.evaluator,
-                                self.connections,
-                            )
-                            .1
-                        })
-                });
+            let Some((edges, provider_edges)) = self.edges_of(&change.address, &change.provider, &kind)
+            else {
+                continue;
+            };
+            let node = self.block_of(&change.address);
             let object = Object {
-                edges: self.edges(&reads),
-                provider_edges: self.edges(&provider_reads),
-                create_before_destroy: self.create_before_destroy.contains(&node),
+                edges,
+                provider_edges,
+                create_before_destroy: node.is_some_and(|node| self.create_before_destroy.contains(&node)),
                 ..Object::clone(&stored)
             };
             objects.push((key, Some(Arc::new(object))));
@@ -269,13 +274,16 @@ impl Applier<'_> {
             else {
                 continue;
             };
-            let parts = StoredParts::of_data(data.provider.clone());
+            // Whatever it was read from stays until all that reads it is gone.
+            let edges = self.edges_of(&data.address, &data.provider, &kind);
+            let (edges, provider_edges) = edges.unwrap_or_default();
+            let parts = StoredParts { edges, provider_edges, ..StoredParts::of_data(data.provider.clone()) };
             let Ok(object) = encode_object(&data.value, &kind, parts) else { continue };
             let key = ObjectKey::current(data.address.clone());
-            let is_stored = folded
-                .state
-                .object(&key)
-                .is_some_and(|stored| is_same_json(&stored.attributes, &object.attributes));
+            let is_stored = folded.state.object(&key).is_some_and(|stored| {
+                is_same_json(&stored.attributes, &object.attributes)
+                    && (&stored.edges, &stored.provider_edges) == (&object.edges, &object.provider_edges)
+            });
             if !is_stored {
                 objects.push((key, Some(Arc::new(object))));
             }
@@ -284,9 +292,20 @@ impl Applier<'_> {
             folded.state.objects().map(|(key, _)| key).filter(|key| key.address.mode() == Mode::Data);
         let dropped = standing
             .filter(|key| self.reach.has(self.graph, &key.address))
-            .filter(|key| self.input.plan.mode == RunMode::Destroy || self.position(&key.address).is_none());
+            .filter(|key| self.input.plan.mode == RunMode::Destroy || self.is_absent(&key.address));
         objects.extend(dropped.map(|key| (key.clone(), None)));
         (!objects.is_empty()).then_some(Record::Refreshed { objects })
+    }
+
+    /// Whether the configuration has no such instance; one that a later stage decides is not absent.
+    fn is_absent(&self, address: &Address) -> bool {
+        let Some(node) = self.block_of(address) else { return true };
+        let module = self.graph.node(node).module;
+        let is_open = match self.evaluator.find_row(module, address.module()) {
+            Some(row) => self.evaluator.resource(node, row).is_undecided,
+            None => self.evaluator.is_undecided(module, address.module()),
+        };
+        !is_open && self.position(address).is_none()
     }
 
     /// Where providers point and how they are configured, where that differs from what is stored.

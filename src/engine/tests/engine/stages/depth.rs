@@ -116,6 +116,54 @@ fn a_cluster_its_definitions_and_what_is_counted_from_them() {
     assert_eq!(world.addresses(), Vec::<String>::new());
 }
 
+/// A provider that is configured from what a data source read: what stands behind it goes before what was read.
+#[test]
+fn a_data_source_carries_the_order_of_what_goes() {
+    let mut world = World::new(
+        r#"
+terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+provider "sim" {}
+resource "sim_volume" "source" {
+  name    = "source"
+  size_gb = 10
+}
+data "sim_names" "volumes" {
+  kind       = "sim_volume"
+  depends_on = [sim_volume.source]
+}
+provider "sim" {
+  alias = "later"
+  world = "later.json"
+  seed  = length(data.sim_names.volumes.names)
+}
+resource "sim_bucket" "behind" {
+  provider = sim.later
+  name     = "behind"
+}
+"#,
+    );
+    let plan = world.plan();
+    assert_eq!(
+        plan.stages[0].awaits,
+        "provider.sim.later is configured from data.sim_names.volumes, which is read first"
+    );
+    world.apply();
+    // Read again while planning, it keeps what it read.
+    for _ in 0..2 {
+        assert!(!world.plan().has_changes(), "{:?}", actions(&world.plan()));
+        let plan = world.plan_mode(formwork_engine::RunMode::Destroy).unwrap();
+        assert!(crate::world::is_before(&plan, "delete sim_bucket.behind", "delete sim_volume.source"));
+        let plan = world.plan();
+        world.apply_plan(&plan);
+    }
+    world.destroy();
+    assert_eq!(world.addresses(), Vec::<String>::new());
+}
+
 /// What nothing in the configuration brings about ends the run instead of going round.
 #[test]
 fn a_stage_that_never_comes_to_be_known_is_an_error() {
