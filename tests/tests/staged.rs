@@ -273,8 +273,12 @@ fn a_staged_apply_that_was_killed_goes_on() {
     let Some(lab) = Lab::find("t") else { return };
     let project = staged(&lab);
     // So many lines are said when stage one, two and three are at work.
-    for (lines, delay_ms) in [(4, 0), (12, 20), (16, 0)] {
-        project.run_until_killed("apply -auto-approve", lines, Duration::from_millis(delay_ms));
+    for (lines, delay_ms, said) in
+        [(4, 0, "namespace: Creating..."), (12, 20, "Stage 2: "), (6, 0, "dataset[\"texts\"]: Creating...")]
+    {
+        let killed = project.run_until_killed("apply -auto-approve", lines, Duration::from_millis(delay_ms));
+        assert_code(&killed, -1);
+        assert_says(&killed, &[said]);
     }
     let resumed = project.run("apply -auto-approve");
     assert_code(&resumed, 0);
