@@ -268,3 +268,20 @@ fn automation_is_told_less() {
     let run = project.finish(project.command("plan").env("TF_CLI_ARGS_plan", "-out=q -no-such"));
     assert!(run.code == 1 && run.error.contains("no-such"), "{}", run.error);
 }
+
+#[test]
+fn a_collector_finds_figures() {
+    let project = written();
+    assert_eq!(project.run("plan -metrics-file=plan.prom").code, 0);
+    let figures = project.read("plan.prom");
+    for words in [
+        "# TYPE formwork_plan_changes gauge",
+        "formwork_plan_changes{action=\"add\"} 4",
+        "formwork_plan_drift_objects 0",
+        "formwork_plan_errors 0",
+    ] {
+        assert!(figures.contains(words), "{words}: {figures}");
+    }
+    let run = project.run("plan -metrics-file=no/such/folder");
+    assert!(run.code == 1 && run.error.contains("-metrics-file"), "{}", run.error);
+}

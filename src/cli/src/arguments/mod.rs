@@ -317,6 +317,9 @@ pub(crate) struct Plan {
     /// Write resource blocks for objects that import blocks name and that have none to this file, which must not exist.
     #[arg(long, value_name = "FILE", conflicts_with = "destroy")]
     pub(crate) generate_config_out: Option<PathBuf>,
+    /// Write what was found to this file in the text form of Prometheus, whole or not at all.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics_file: Option<PathBuf>,
     /// Return 2 when there are changes, 0 when there are none, 1 on errors.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,

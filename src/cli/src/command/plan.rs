@@ -5,7 +5,7 @@ use crate::ambient;
 use crate::arguments::{Plan as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::render::plan_text::summary;
-use crate::render::{attention, event_json, overview};
+use crate::render::{attention, event_json, metrics, overview};
 use crate::session::Session;
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
@@ -38,6 +38,9 @@ pub(super) fn run(
     };
     let presented = present(&session, &configuration, &planning, manner);
     let plan = planning.plan;
+    if let Some(path) = &arguments.metrics_file {
+        keep_metrics(&session, &plan, path)?;
+    }
     if let Err(failure) = presented {
         // What was planned until then can be looked at, though nobody can apply it.
         if is_sound(&session, &configuration, &plan) {
@@ -101,6 +104,20 @@ fn generated_plan(
         session.screen.text(&words);
     }
     Ok((generated.configuration, planning))
+}
+
+/// Writes figures for a collector, who may look at any moment.
+fn keep_metrics(session: &Session, plan: &Plan, path: &Path) -> Result<(), Failure> {
+    let made = plan.timestamp.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_second);
+    let text = metrics::of_plan(plan, made);
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let written = std::fs::write(&name, text).and_then(|()| std::fs::rename(&name, path));
+    written.map_err(|error| {
+        let detail = format!("{}, which -metrics-file names, could not be written: {error}.", path.display());
+        let diagnostic = Diagnostic::error("metrics-unwritable", "Failed to write metrics", detail);
+        session.refused(diagnostic.hint("Name a file in a folder that exists and has room."))
+    })
 }
 
 /// How a plan is shown.

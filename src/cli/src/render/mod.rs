@@ -12,6 +12,7 @@ pub(crate) mod event_text;
 pub(crate) mod function_json;
 pub(crate) mod graph;
 pub(crate) mod layout;
+pub(crate) mod metrics;
 pub(crate) mod overview;
 pub(crate) mod palette;
 mod plan_header;
