@@ -8,6 +8,7 @@ use crate::render::{event_json, event_text};
 use crate::terminal::{self, Terminal};
 use formwork_diagnostic::{Diagnostics, Sources};
 use formwork_engine::{Action, Event, Observer};
+use formwork_lang::Surroundings;
 use formwork_state::ObjectKey;
 use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -109,6 +110,7 @@ impl Screen {
     /// Findings, for whoever reads.
     pub(crate) fn show(&self, diagnostics: &Diagnostics) {
         let sources = self.lock().sources.clone();
+        let diagnostics = &in_blocks(diagnostics, &sources);
         if self.is_telling_tools() {
             let mut json = DiagnosticJson::new(&sources);
             for one in diagnostics {
@@ -184,6 +186,16 @@ impl Screen {
             self.text(&format!("{line}\n"));
         }
     }
+}
+
+/// Findings with the block around their place, where whoever found them did not say it.
+fn in_blocks(diagnostics: &Diagnostics, sources: &Sources) -> Diagnostics {
+    let mut surroundings = Surroundings::new(sources);
+    let mut named = diagnostics.clone();
+    for one in named.iter_mut().filter(|one| one.block.is_none()) {
+        one.block = one.subject.and_then(|place| surroundings.block(place));
+    }
+    named
 }
 
 fn tick_until_gone(screen: &Weak<Screen>) {

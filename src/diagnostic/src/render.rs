@@ -87,9 +87,21 @@ fn push_snippet(body: &mut String, diagnostic: &Diagnostic, subject: Span, sourc
         .context
         .filter(|context| context.file == subject.file)
         .map_or(subject, |context| context.join(subject));
-    let (first, last) =
-        (file.position(shown.start).line, file.position(shown.end.max(shown.start + 1) - 1).line);
-    let (start, end) = (file.position(subject.start), file.position(subject.end));
+    let lines = |span: Span| {
+        (file.position(span.start).line, file.position(span.end.max(span.start + 1) - 1).line)
+    };
+    let (mut first, mut last) = lines(shown);
+    if last >= first + LINES_SHOWN {
+        (first, last) = lines(subject);
+    }
+    let (start, mut end) = (file.position(subject.start), file.position(subject.end));
+    if end.line == start.line + 1 && end.column == 1 && file.text()[..subject.end as usize].ends_with('\n') {
+        // The newline itself is at fault, or what reaches up to it.
+        let width = file.line(start.line).graphemes(true).count();
+        #[expect(clippy::cast_possible_truncation, reason = "bounded by the file's 4 GiB")]
+        let column = (width as u32 + 1).max(start.column + 1);
+        end = crate::Position { line: start.line, column, byte: subject.end };
+    }
     for line in first..=last.min(first + LINES_SHOWN - 1) {
         let text = file.line(line);
         let _ = writeln!(body, "  {line:>3}: {}", underline(text, line, start, end, style));

@@ -98,6 +98,8 @@ pub struct ResourceCell {
     pub values: RefCell<Vec<Value>>,
     /// Set while nobody can say which instances there are or what they hold.
     pub is_undecided: bool,
+    /// What an instance is, as far as its type says it: while a configuration is checked alone.
+    expected: Option<Value>,
     places: FxHashMap<Key, u32>,
     whole: RefCell<Option<Value>>,
 }
@@ -114,6 +116,7 @@ impl ResourceCell {
             keys,
             values: RefCell::new(values),
             is_undecided: false,
+            expected: None,
             places,
             whole: RefCell::new(None),
         }
@@ -122,6 +125,15 @@ impl ResourceCell {
     /// A block whose instances wait for a later stage.
     pub fn undecided() -> Self {
         Self { is_undecided: true, ..Self::new(Repetition::Single, Vec::new(), Vec::new()) }
+    }
+
+    /// A block of which nothing is known but how it repeats and of which type its instances are.
+    pub fn expected(repetition: Repetition, instance: Value) -> Self {
+        Self {
+            is_undecided: true,
+            expected: Some(instance),
+            ..Self::new(repetition, Vec::new(), Vec::new())
+        }
     }
 
     /// The place of a key.
@@ -603,6 +615,10 @@ impl RowScope<'_, '_> {
 
     fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let cell = self.evaluator.resource(node, self.row);
+        let is_one = (cell.repetition == Repetition::Single) == query.key.is_none();
+        if let Some(instance) = cell.expected.as_ref().filter(|_| is_one) {
+            return Ok(instance.clone());
+        }
         if let Some(place) = query.key.and_then(key_of).and_then(|key| cell.place(&key)) {
             self.note(Read::Instance(node, self.row, place));
             return Ok(cell.values.borrow()[place as usize].clone());

@@ -63,7 +63,7 @@ fn expand_enabled(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansi
     let (value, marks) = value.unmark();
     let fault = match convert(&value, &Type::Bool) {
         _ if diagnostics.has_errors() => return (single(true), diagnostics),
-        _ if marks.has(MarkKind::Sensitive) => sensitive(expression, "enabled"),
+        _ if marks.has(MarkKind::Sensitive) => sensitive(expression, "enabled", scope),
         Ok(flag) if !flag.is_known() => {
             return (undecided("enabled", Repetition::Single, Some(1)), diagnostics);
         }
@@ -91,7 +91,7 @@ fn expand_count(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion
     let mut rows = Vec::new();
     match convert(&value, &Type::Number) {
         _ if diagnostics.has_errors() => {}
-        _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "count")),
+        _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "count", scope)),
         Ok(number) if !number.is_known() => {
             return (undecided("count", Repetition::Count, greatest(&number)), diagnostics);
         }
@@ -102,7 +102,15 @@ fn expand_count(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion
                 let row = |index| (Key::Int(index), RowRepetition { each: None, count: Some(index) });
                 rows = (0..count).map(row).collect();
             }
-            _ => diagnostics.push(invalid(expression, "count", format!("The given \"count\" argument value is unsuitable: it must be a whole number from 0 to {INSTANCES_AT_MOST}."))),
+            given => {
+                let reason = match given {
+                    _ if number.is_null() => "it is null, and a whole number is required".to_owned(),
+                    Some(..0) => "must be greater than or equal to zero".to_owned(),
+                    _ => format!("it must be a whole number from 0 to {INSTANCES_AT_MOST}"),
+                };
+                let detail = format!("The given \"count\" argument value is unsuitable: {reason}.");
+                diagnostics.push(with_values(invalid(expression, "count", detail), expression, scope));
+            }
         },
         Err(error) => diagnostics.push(invalid(expression, "count", format!("The given \"count\" argument value is unsuitable: {}.", error.message))),
     }
@@ -128,7 +136,10 @@ fn expand_for_each(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expans
         (Key::Text(key.into()), RowRepetition { each: Some((Value::from(key), value.clone())), count: None })
     };
     match value.kind() {
-        _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "for_each")),
+        _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "for_each", scope)),
+        Kind::Unknown(value_type, _) if !may_be_repeated(value_type) => {
+            diagnostics.push(wrong_type(expression, &value));
+        }
         Kind::Unknown(..) => return (later(value.range().length_maximum), diagnostics),
         Kind::Null(_) => diagnostics.push(invalid(
             expression,
@@ -184,7 +195,23 @@ pub(crate) fn unknown(expression: &Expression, argument: &str) -> Diagnostic {
     )
 }
 
-fn sensitive(expression: &Expression, argument: &str) -> Diagnostic {
-    invalid(expression, argument, format!("Sensitive values, or values derived from sensitive values, cannot be used as {argument} arguments. If used, the sensitive value could be exposed as a resource instance key."))
+/// Whether values of a type, once they are known, may say which instances there are.
+fn may_be_repeated(value_type: &Type) -> bool {
+    match value_type {
+        Type::Dynamic | Type::Map(_) | Type::Object(_) => true,
+        Type::Set(element) => matches!(**element, Type::String | Type::Dynamic),
+        _ => false,
+    }
+}
+
+/// The finding with what the references in an expression stand for.
+fn with_values(diagnostic: Diagnostic, expression: &Expression, scope: &RowScope<'_, '_>) -> Diagnostic {
+    let values = expression.values(scope).into_iter();
+    values.fold(diagnostic, |diagnostic, (name, statement)| diagnostic.value(name, statement))
+}
+
+fn sensitive(expression: &Expression, argument: &str, scope: &RowScope<'_, '_>) -> Diagnostic {
+    let diagnostic = invalid(expression, argument, format!("Sensitive values, or values derived from sensitive values, cannot be used as {argument} arguments. If used, the sensitive value could be exposed as a resource instance key."));
+    with_values(diagnostic, expression, scope)
         .hint("Use nonsensitive(...) on the keys if they may be shown.")
 }

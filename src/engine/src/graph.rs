@@ -273,6 +273,11 @@ impl Graph {
         }
     }
 
+    /// The resource blocks of a module, as the module itself names them.
+    pub(crate) fn blocks_in(&self, module: ModuleId) -> Vec<String> {
+        self.module(module).resources.iter().map(|resource| resource.subject().to_string()).collect()
+    }
+
     /// What the imports into a resource block read.
     fn import_reads(&self, id: NodeId, reads: &mut Vec<NodeId>) {
         for (module, place) in self.imports.get(&id).into_iter().flatten() {

@@ -37,7 +37,7 @@ impl Evaluator<'_> {
             Callee::Function(function) => self.function_call(node, call, function),
             Callee::TemplateFile => self.function_call(node, call, &TEMPLATE_FILE),
             Callee::TemplateString => self.function_call(node, call, &TEMPLATE_STRING),
-            Callee::Convert(constraint) => self.convert_call(call, constraint),
+            Callee::Convert(constraint) => self.convert_call(node, call, constraint),
             Callee::Provider { provider, function } => self.provider_call(node, call, provider, function),
         }
     }
@@ -87,7 +87,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn convert_call(&mut self, call: &CallNode, constraint: &TypeConstraint) -> Value {
+    fn convert_call(&mut self, node: &Node, call: &CallNode, constraint: &TypeConstraint) -> Value {
         let start = self.diagnostics.len();
         let [argument] = call.arguments.as_slice() else { return nothing() };
         let value = self.value(argument);
@@ -96,7 +96,8 @@ impl Evaluator<'_> {
         }
         constraint.apply(&value).unwrap_or_else(|error| {
             let detail = format!("Invalid value for \"value\" parameter: {error}.");
-            self.fail("Invalid function argument", detail, argument.start, argument)
+            let at = Argument { value: nothing(), node: argument, span: argument.start };
+            self.argument_failed(node, &at, detail)
         })
     }
 
@@ -175,7 +176,7 @@ impl Evaluator<'_> {
                 Ok(value) => argument.value = value,
                 Err(error) => {
                     let detail = format!("Invalid value for \"{}\" parameter: {error}.", parameter.name);
-                    self.fail("Invalid function argument", detail, argument.span, argument.node);
+                    self.argument_failed(node, argument, detail);
                 }
             }
         }
@@ -212,9 +213,15 @@ impl Evaluator<'_> {
         let Some(parameter) = parameter(function, at) else { return self.call_failed(call, &error.message) };
         let detail = format!("Invalid value for \"{}\" parameter: {}.", parameter.name, error.message);
         match arguments.get(at) {
-            Some(argument) => self.fail("Invalid function argument", detail, argument.span, argument.node),
+            Some(argument) => self.argument_failed(node, argument, detail),
             None => self.fail("Invalid function argument", detail, node.span, node),
         }
+    }
+
+    /// Reports an argument, with the whole call around it.
+    fn argument_failed(&mut self, call: &Node, argument: &Argument<'_>, detail: String) -> Value {
+        let diagnostic = Diagnostic::error("evaluation", "Invalid function argument", detail);
+        self.failed(diagnostic.at(argument.span).within(call.span), &[argument.node])
     }
 
     fn call_failed(&mut self, call: &CallNode, message: &str) -> Value {

@@ -50,6 +50,9 @@ pub(crate) fn as_reference(expression: &Expr) -> Result<Reference, Diagnostic> {
     Ok(Reference { subject, steps, span })
 }
 
+/// The code of the finding that a name stands alone, which refers to nothing.
+pub(crate) const BARE_NAME: &str = "bare-name";
+
 struct Compiler {
     /// The names in the slots; the item of a splat has none.
     locals: Vec<Option<ArcStr>>,
@@ -157,7 +160,9 @@ fn bind(root: &ArcStr, span: Span, steps: &[Step<'_>]) -> Result<(Subject, usize
         }
         (_, None) => {
             let detail = "A reference to a resource type must be followed by at least one attribute access, specifying the resource name.";
-            return Err(invalid(detail.to_owned(), span));
+            let mut diagnostic = invalid(detail.to_owned(), span);
+            BARE_NAME.clone_into(&mut diagnostic.code);
+            return Err(diagnostic.hint(format!("To write text, put it in quotes: \"{root}\".")));
         }
     };
     Ok((subject, 1))

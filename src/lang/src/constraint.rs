@@ -134,7 +134,7 @@ fn parse_keyword(expression: &Expr, diagnostics: &mut Diagnostics) -> Type {
     // `type = "string"` is what the language had before 0.12.
     if let Some(quoted) = expression.literal_string() {
         let detail = "A type is written without quotes.";
-        let diagnostic = Diagnostic::error("type-constraint", "Invalid quoted type constraint", detail);
+        let diagnostic = Diagnostic::error("type-constraint", "Invalid quoted type constraints", detail);
         let unquoted = match quoted.as_str() {
             "list" | "map" => format!("{quoted}(string)"),
             other => other.to_owned(),
@@ -175,11 +175,27 @@ fn parse_keyword(expression: &Expr, diagnostics: &mut Diagnostics) -> Type {
         keyword => {
             let detail = format!("The keyword \"{keyword}\" is not a valid type specification.");
             let mut diagnostic = Diagnostic::error("type-constraint", SUMMARY, detail).at(expression.span);
-            diagnostic.hint = suggest::hint(keyword, KEYWORDS);
+            diagnostic.hint = match of_other_languages(keyword) {
+                Some(here) => Some(format!("The language calls it {here}.")),
+                None => suggest::hint(keyword, KEYWORDS),
+            };
             diagnostics.push(diagnostic);
             Type::Dynamic
         }
     }
+}
+
+/// What the types of other languages are called here.
+fn of_other_languages(keyword: &str) -> Option<&'static str> {
+    Some(match keyword {
+        "str" | "text" | "String" | "varchar" => "string",
+        "int" | "integer" | "float" | "double" | "decimal" | "long" | "Number" => "number",
+        "boolean" | "Bool" | "Boolean" => "bool",
+        "array" | "vector" | "slice" => "list(...)",
+        "dict" | "dictionary" | "hash" | "hashmap" => "map(...)",
+        "struct" | "record" => "object({...})",
+        _ => return None,
+    })
 }
 
 fn parse_call(expression: &Expr, call: &CallExpr, diagnostics: &mut Diagnostics) -> (Type, Defaults) {

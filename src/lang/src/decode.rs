@@ -17,7 +17,8 @@ impl Body {
     /// Blocks of a list or map that may hold values of any type become a tuple or object. Where a dynamic block's
     /// `for_each` is unknown, the blocks of its type are unknown together.
     pub fn decode(&self, schema: &BlockSchema, scope: &dyn Scope) -> (Value, Diagnostics) {
-        let mut decoder = Decoder { scope, locals: Vec::new(), diagnostics: Diagnostics::new() };
+        let has_meta = MODES.iter().any(|mode| self.title().starts_with(mode));
+        let mut decoder = Decoder { scope, locals: Vec::new(), diagnostics: Diagnostics::new(), has_meta };
         let value = decoder.body(self, schema);
         if !self.title().is_empty() {
             for diagnostic in &mut decoder.diagnostics {
@@ -28,6 +29,13 @@ impl Body {
     }
 }
 
+/// Blocks in which the language has arguments and blocks of its own, beside those of the schema.
+const MODES: [&str; 3] = ["resource ", "data ", "ephemeral "];
+
+/// Arguments and blocks that somebody may have meant who wrote something like them.
+const META_ARGUMENTS: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
+const META_BLOCKS: [&str; 4] = ["lifecycle", "connection", "provisioner", "dynamic"];
+
 const INVALID_FOR_EACH: &str = "Invalid dynamic for_each value";
 
 struct Decoder<'a> {
@@ -35,6 +43,8 @@ struct Decoder<'a> {
     /// Values of the iterators of the dynamic blocks around.
     locals: Vec<Value>,
     diagnostics: Diagnostics,
+    /// Whether the body at hand may hold arguments and blocks of the language's own.
+    has_meta: bool,
 }
 
 /// The blocks of one type, decoded.
@@ -106,6 +116,8 @@ impl Decoder<'_> {
     }
 
     fn refuse_unknown(&mut self, body: &Body, schema: &BlockSchema) {
+        let has_meta = std::mem::take(&mut self.has_meta);
+        let of_the_language = |names: &'static [&'static str]| if has_meta { names } else { &[] };
         for attribute in body.just_attributes() {
             let name = attribute.name.as_str();
             let is_block = schema.block(name).is_some();
@@ -118,7 +130,8 @@ impl Decoder<'_> {
             diagnostic.hint = if is_block {
                 Some(format!("Did you mean to define a block of type \"{name}\"?"))
             } else {
-                suggest::hint(name, schema.attributes.iter().map(|one| one.name.as_str()))
+                let names = schema.attributes.iter().map(|one| one.name.as_str());
+                suggest::hint(name, names.chain(of_the_language(&META_ARGUMENTS).iter().copied()))
             };
             self.diagnostics.push(diagnostic);
         }
@@ -135,7 +148,8 @@ impl Decoder<'_> {
                     "Did you mean to define argument \"{kind}\"? If so, use the equals sign to assign it a value."
                 ))
             } else {
-                suggest::hint(kind, schema.blocks.iter().map(|one| one.name.as_str()))
+                let names = schema.blocks.iter().map(|one| one.name.as_str());
+                suggest::hint(kind, names.chain(of_the_language(&META_BLOCKS).iter().copied()))
             };
             self.diagnostics.push(diagnostic);
         }

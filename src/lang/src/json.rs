@@ -59,6 +59,11 @@ impl Places {
         Self(pairs.into())
     }
 
+    /// Of a text that stands in the file as it is, from a byte on.
+    pub(crate) fn from_start(start: u32) -> Self {
+        Self::new(vec![(0, start)])
+    }
+
     /// The file's byte.
     pub(crate) fn in_file(&self, offset: u32) -> u32 {
         let after = self.0.partition_point(|(text, _)| *text <= offset);

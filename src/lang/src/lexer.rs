@@ -351,6 +351,14 @@ impl Lexer<'_> {
             return self.take(TokenKind::Identifier, length);
         }
         let character = self.text[self.at..].chars().next().unwrap_or(' ');
+        if let Some(length) = self.single_quoted_length() {
+            let inner = &self.text[self.at + 1..self.at + length - 1];
+            let span = Span::new(self.file, offset(self.at), offset(self.at + length));
+            let detail = "Single quotes are not valid. Use double quotes (\") to enclose strings.";
+            let diagnostic = Diagnostic::error("invalid-token", "Invalid character", detail).at(span);
+            self.report(diagnostic.hint(format!("Write \"{inner}\".")));
+            return self.take(TokenKind::Invalid, length);
+        }
         let (summary, detail) = match character {
             '&' | '|' | '^' | '~' => (
                 "Unsupported operator",
@@ -375,6 +383,13 @@ impl Lexer<'_> {
             _ => ("Invalid character", "This character is not used within the language."),
         };
         self.invalid(character.len_utf8(), summary, detail);
+    }
+
+    /// The length of a text in single quotes that begins here and ends on the same line: one mistake, not two.
+    fn single_quoted_length(&self) -> Option<usize> {
+        let inner = self.text[self.at..].strip_prefix('\'')?;
+        let end = inner.find(['\'', '"', '\n', '#'])?;
+        (inner.as_bytes()[end] == b'\'').then_some(end + 2)
     }
 
     /// The length of text up to a sequence or one of the stop bytes; `$${` and `%%{` belong to the text.
@@ -580,7 +595,9 @@ mod tests {
     fn faults_are_reported_once_each() {
         for (text, expected) in [
             ("a & b", "Unsupported operator"),
-            ("'a'", "Invalid character,Invalid character"),
+            ("'a'", "Invalid character"),
+            ("'a", "Invalid character"),
+            ("'a\n'", "Invalid character,Invalid character"),
             ("/* a", "Unterminated comment"),
             ("\"a\nb", "Invalid multi-line string"),
         ] {

@@ -29,6 +29,7 @@ mod surroundings;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use body::{Attribute, Body};
 pub use console::{ConsoleInput, is_incomplete, parse_console};
@@ -53,3 +54,4 @@ pub use standalone::{
 };
 pub use suggest::nearest;
 pub use surroundings::Surroundings;
+pub use version::LANGUAGE_VERSION;

@@ -83,11 +83,13 @@ pub fn parse_tfvars(file: FileId, sources: &Sources) -> (VariableValues, Diagnos
         let expression = compile(&attribute.value, &[]);
         for reference in expression.references() {
             let detail = "Variable values may not refer to anything: they are read before all else.";
-            diagnostics
-                .push(Diagnostic::error("no-references", "Variables not allowed", detail).at(reference.span));
+            let diagnostic = Diagnostic::error("no-references", "Variables not allowed", detail);
+            diagnostics.push(diagnostic.at(reference.span).hint("Write the value itself."));
         }
         diagnostics.extend(expression.problems().iter().cloned());
-        values.insert(attribute.name.clone(), (expression, attribute.name_span));
+        if expression.references().is_empty() && expression.problems().is_empty() {
+            values.insert(attribute.name.clone(), (expression, attribute.name_span));
+        }
     }
     (values, diagnostics)
 }

@@ -2,10 +2,11 @@
 //!
 //! Invariant: each text is parsed at most once, however many places in it are asked about.
 
+use crate::json;
 use crate::parser::parse_file;
 use crate::syntax::{BodySyntax, Expr, ExprKind};
 use arcstr::ArcStr;
-use formwork_diagnostic::{FileId, Sources, Span};
+use formwork_diagnostic::{Diagnostics, FileId, Sources, Span};
 use rustc_hash::FxHashMap;
 
 /// Answers for places in some sources.
@@ -22,8 +23,20 @@ impl<'a> Surroundings<'a> {
 
     fn body(&mut self, file: FileId) -> Option<&BodySyntax> {
         let source = self.sources.get(file)?;
-        let is_native = [".tf", ".tofu"].iter().any(|extension| source.name().ends_with(extension));
-        is_native.then(|| &*self.bodies.entry(file).or_insert_with(|| parse_file(file, source.text()).0))
+        let is_native = [".tf", ".tofu"].iter().any(|ending| source.name().ends_with(ending));
+        let is_json = [".tf.json", ".tofu.json"].iter().any(|ending| source.name().ends_with(ending));
+        if !is_native && !is_json {
+            return None;
+        }
+        if !self.bodies.contains_key(&file) {
+            let body = if is_native {
+                parse_file(file, source.text()).0
+            } else {
+                json::body(&json::read(file, source.text()).ok()?, &json::FILE, &mut Diagnostics::new())
+            };
+            self.bodies.insert(file, body);
+        }
+        self.bodies.get(&file)
     }
 
     /// The outermost block around a place as messages name it: `resource "a" "b"`.
@@ -97,8 +110,14 @@ mod tests {
             ("main.tf", "e]", Some("a \"x\""), None),
             ("main.tf", "b {", Some("a \"x\""), None),
             ("main.tf", "f", None, None),
-            ("main.tf.json", "d", None, None),
+            ("main.tfvars", "d", None, None),
+            ("main.tf.json", "xyz", Some("output \"o\""), Some("upper")),
         ] {
+            let text = if name.ends_with(".json") {
+                r#"{"output": {"o": {"value": "${upper(xyz)}"}}}"#
+            } else {
+                text
+            };
             let mut sources = Sources::new();
             let file = sources.add(name, text);
             let start = u32::try_from(text.find(word).unwrap()).unwrap();

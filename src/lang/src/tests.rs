@@ -136,7 +136,7 @@ fn faults_have_their_place_and_the_values_behind_them() {
         ("try(var.object.x)", "Error in function call 0-4 var.object is object with 2 attributes"),
         ("templatefile(\"bad.tmpl\", {})", "Invalid function argument 25-26"),
         ("templatefile(\"none.tmpl\", {})", "Invalid function argument 14-23"),
-        ("foo", "Invalid reference 0-3"),
+        ("foo", "Invalid reference 0-3 [To write text, put it in quotes: \"foo\".]"),
         ("each.valeu", "Invalid reference 0-10 [Its attributes are: key, value.]"),
         ("[1, 2", "Unterminated tuple constructor expression 0-1"),
         ("{ a 1 }", "Missing key/value separator 4-5"),

@@ -2,15 +2,18 @@
 
 use crate::connections::{Connections, missing_provider};
 use crate::environment::Environment;
-use crate::evaluate::{Evaluator, EvaluatorOptions, ResourceCell, RootVariables, RowRepetition};
+use crate::evaluate::{
+    Evaluator, EvaluatorOptions, Expansion, Repetition, ResourceCell, RootVariables, RowRepetition, RowScope,
+};
 use crate::expand::Repeats;
 use crate::graph::{Graph, NodeId, NodeKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_lang::{Module, Source};
-use formwork_state::Mode;
-use formwork_value::{Type, Value};
+use formwork_lang::{Condition, IgnoreChanges, Module, Source};
+use formwork_state::{Mode, ModuleInstance};
+use formwork_value::{PathStep, Type, Value};
 use rustc_hash::FxHashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The state's word for the language's.
@@ -80,8 +83,8 @@ fn check_kind(
 ) {
     let resource = graph.resource(id);
     let mode = mode_of(resource.mode);
-    if connections.kind(provider, mode, &resource.type_name).is_some() {
-        return;
+    if let Some(kind) = connections.kind(provider, mode, &resource.type_name) {
+        return check_ignored(resource, &kind.value_type, diagnostics);
     }
     let word = match mode {
         Mode::Managed => "resource",
@@ -136,7 +139,10 @@ pub fn validate_configuration(
         variables: &variables,
         providers: environment.providers.clone(),
     };
-    let evaluator = Evaluator::new(&graph, options, Box::new(|_, _, _| ResourceCell::undecided()));
+    let expected = |node: NodeId, _: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
+        expected_cell(&graph, &connections, node)
+    };
+    let evaluator = Evaluator::new(&graph, options, Box::new(expected));
     evaluator.assume_nothing();
     for id in &graph.order {
         validate_node(*id, &graph, &evaluator, &connections, &mut diagnostics);
@@ -182,6 +188,15 @@ fn validate_node(
                     .append(place(provider.validate_configuration(&value.unmark_deep().0), &block.body));
             }
         }
+        NodeKind::Variable(_) => {
+            evaluator.value(id, 0);
+            evaluator.validate_variable(id, 0);
+        }
+        NodeKind::Check(name) => {
+            let Some(check) = graph.module(node.module).checks.get(name) else { return };
+            let scope = evaluator.scope(node.module, 0, RowRepetition::default());
+            validate_conditions(&check.asserts, &scope, diagnostics);
+        }
         NodeKind::Call(_) => {
             let Some(call) = graph.call(id) else { return };
             let scope = evaluator.scope(node.module, 0, RowRepetition::default());
@@ -216,10 +231,7 @@ fn validate_resource(
     };
     let outside = evaluator.scope(node.module, 0, RowRepetition::default());
     diagnostics.extend(wrong_repetition(Repeats::of_resource(resource), &outside));
-    let mut scope = evaluator.scope(node.module, 0, repetition.clone());
-    scope.self_value = Some(Value::unknown(kind.value_type.clone()));
-    diagnostics.append(crate::provisioner::check(resource, &scope));
-    let scope = evaluator.scope(node.module, 0, repetition);
+    let mut scope = evaluator.scope(node.module, 0, repetition);
     let (value, mut found) = resource.body.decode(&kind.decode, &scope);
     for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {
         diagnostic.block = Some(block_header(resource));
@@ -230,12 +242,78 @@ fn validate_resource(
         let found = provider.validate_resource(&resource.type_name, &value.unmark_deep().0);
         diagnostics.append(place(found, &resource.body));
     }
+    let lifecycle = &resource.lifecycle;
+    validate_conditions(&lifecycle.preconditions, &scope, diagnostics);
+    for expression in lifecycle.prevent_destroy.iter().chain(&lifecycle.replace_triggered_by) {
+        diagnostics.append(expression.evaluate(&scope).1);
+    }
+    scope.self_value = Some(Value::unknown(kind.value_type.clone()));
+    diagnostics.append(crate::provisioner::check(resource, &scope));
+    validate_conditions(&lifecycle.postconditions, &scope, diagnostics);
+}
+
+/// What is wrong with conditions and their messages whatever the values are that nobody knows yet.
+fn validate_conditions(conditions: &[Condition], scope: &RowScope<'_, '_>, diagnostics: &mut Diagnostics) {
+    for condition in conditions {
+        for (expression, wanted) in
+            [(&condition.condition, Type::Bool), (&condition.error_message, Type::String)]
+        {
+            let (value, found) = expression.evaluate(scope);
+            let is_sound = !found.has_errors();
+            diagnostics.append(found);
+            if let Err(error) = formwork_value::convert(&value.unmark().0, &wanted)
+                && is_sound
+            {
+                let detail = format!("Invalid expression value: {}.", error.message);
+                let diagnostic = Diagnostic::error("wrong-type", "Incorrect value type", detail);
+                diagnostics.push(diagnostic.at(expression.span()));
+            }
+        }
+    }
+}
+
+/// The instances of a block while a configuration is checked alone: nothing is known of them but their type.
+fn expected_cell(graph: &Graph, connections: &Connections, id: NodeId) -> ResourceCell {
+    let resource = graph.resource(id);
+    let repetition = match (&resource.count, &resource.for_each) {
+        (Some(_), _) => Repetition::Count,
+        (None, Some(_)) => Repetition::ForEach,
+        (None, None) => Repetition::Single,
+    };
+    let provider = graph.node(id).provider;
+    let kind = provider.and_then(|provider| {
+        let address = graph.node(provider).provider_address.as_ref()?;
+        connections.kind(&address.provider, mode_of(resource.mode), &resource.type_name)
+    });
+    let value_type = kind.map_or(Type::Dynamic, |kind| kind.value_type.clone());
+    ResourceCell::expected(repetition, Value::unknown(value_type))
+}
+
+/// `ignore_changes` of an attribute that the kind does not have ignores nothing.
+fn check_ignored(resource: &formwork_lang::Resource, value_type: &Type, diagnostics: &mut Diagnostics) {
+    let (IgnoreChanges::Paths(paths), Type::Object(object)) =
+        (&resource.lifecycle.ignore_changes, value_type)
+    else {
+        return;
+    };
+    for (path, span) in paths {
+        let Some(PathStep::Attribute(name)) = path.steps().first() else { continue };
+        let names = || object.attributes().iter().map(|(name, _)| name.as_str());
+        if names().any(|known| known == name) {
+            continue;
+        }
+        let detail =
+            format!("This object has no argument, nested block, or exported attribute named \"{name}\".");
+        let mut diagnostic = Diagnostic::error("unknown-attribute", "Unsupported attribute", detail);
+        diagnostic.hint = formwork_lang::nearest(name, names()).map(|near| format!("Did you mean {near:?}?"));
+        diagnostics.push(diagnostic.at(*span));
+    }
 }
 
 /// What is wrong with a `count`, `for_each` or `enabled` whatever the values are that nobody knows yet.
 fn wrong_repetition(
     repeats: Repeats<'_>,
-    scope: &crate::evaluate::RowScope<'_, '_>,
+    scope: &RowScope<'_, '_>,
 ) -> impl Iterator<Item = Diagnostic> {
     crate::expand::expand(repeats, scope).1.into_iter()
 }

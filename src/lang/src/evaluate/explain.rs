@@ -43,7 +43,7 @@ impl Evaluator<'_> {
     /// The longest prefixes of traversals that have a value.
     fn collect(&self, node: &Node, shown: &mut Vec<(String, String)>) {
         if let Some((text, value)) = self.traversal_value(node) {
-            shown.push((text, describe(&value)));
+            shown.extend(describe(&value).map(|statement| (text, statement)));
             return;
         }
         if shown.len() < COLLECTED_MOST {
@@ -90,20 +90,19 @@ impl Evaluator<'_> {
     }
 }
 
-/// The end of the sentence that begins with a traversal: `is "a"`, `has a sensitive value`.
-pub fn describe(value: &Value) -> String {
+/// The end of the sentence that begins with a traversal: `is "a"`, `has a sensitive value`. Of a value that is not
+/// known there is nothing to say but its type: whoever finds fault with its being unknown says so.
+pub fn describe(value: &Value) -> Option<String> {
     let (bare, marks) = value.unmark();
     if marks.has(MarkKind::Sensitive) {
-        return "has a sensitive value".to_owned();
+        return Some("has a sensitive value".to_owned());
     }
     if marks.has(MarkKind::Ephemeral) {
-        return "has an ephemeral value".to_owned();
+        return Some("has an ephemeral value".to_owned());
     }
-    match bare.kind() {
-        Kind::Unknown(Type::Dynamic, _) => "will be known only after apply".to_owned(),
-        Kind::Unknown(value_type, _) => {
-            format!("is a {}, known only after apply", value_type.friendly_name())
-        }
+    Some(match bare.kind() {
+        Kind::Unknown(Type::Dynamic, _) => return None,
+        Kind::Unknown(value_type, _) => format!("is a {}", value_type.friendly_name()),
         Kind::Null(_) => "is null".to_owned(),
         Kind::Bool(bool) => format!("is {bool}"),
         Kind::Number(number) => format!("is {number}"),
@@ -120,7 +119,7 @@ pub fn describe(value: &Value) -> String {
         Kind::Tuple(items) => format!("is {}", counted("tuple", items.len(), "element")),
         Kind::Object(entries) => format!("is {}", counted("object", entries.len(), "attribute")),
         Kind::Marked(..) => "has a marked value".to_owned(),
-    }
+    })
 }
 
 fn counted(what: &str, count: usize, unit: &str) -> String {
@@ -138,12 +137,12 @@ mod tests {
 
     #[test]
     fn values_are_described_and_secrets_are_not() {
+        assert_eq!(describe(&Value::unknown(Type::Dynamic)), None);
         for (value, expected) in [
             (Value::from("a\n"), "is \"a\\n\""),
             (Value::from(5), "is 5"),
             (Value::from("x").with_marks(&Marks::sensitive()), "has a sensitive value"),
-            (Value::unknown(Type::Dynamic), "will be known only after apply"),
-            (Value::unknown(Type::String), "is a string, known only after apply"),
+            (Value::unknown(Type::String), "is a string"),
             (Value::null(Type::String), "is null"),
             (Value::list(Type::String, Vec::new()), "is empty list of string"),
             (Value::list(Type::String, vec![Value::from("a")]), "is list of string with 1 element"),
@@ -152,7 +151,7 @@ mod tests {
                 "is object with 2 attributes",
             ),
         ] {
-            assert_eq!(describe(&value), expected);
+            assert_eq!(describe(&value).as_deref(), Some(expected));
         }
     }
 }

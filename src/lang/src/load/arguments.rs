@@ -5,11 +5,14 @@ use crate::compile::{as_reference, compile};
 use crate::evaluate::Nowhere;
 use crate::expression::Expression;
 use crate::module::ProviderReference;
+use crate::json::Places;
+use crate::parser::parse_expression_at;
 use crate::scope::{Reference, Scope};
 use crate::suggest;
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use formwork_diagnostic::{Diagnostic, Span};
 use formwork_value::{Type, Value, convert};
+use std::borrow::Cow;
 
 impl Loader<'_> {
     /// Refuses arguments and blocks that are not among the given ones.
@@ -45,6 +48,24 @@ impl Loader<'_> {
                 suggest::hint(kind, blocks.iter().copied())
             };
             self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Refuses arguments of the language that are written as blocks, and the other way round.
+    pub(super) fn refuse_swapped(&mut self, body: &BodySyntax, arguments: &[&str], blocks: &[&str]) {
+        for attribute in body.attributes.iter().filter(|one| blocks.contains(&one.name.as_str())) {
+            let name = &attribute.name;
+            let detail = format!("An argument named \"{name}\" is not expected here.");
+            let diagnostic = Diagnostic::error("unsupported-argument", "Unsupported argument", detail);
+            let hint = format!("Did you mean to define a block of type \"{name}\"? If so, leave out the equals sign.");
+            self.diagnostics.push(diagnostic.at(attribute.name_span).hint(hint));
+        }
+        for block in body.blocks.iter().filter(|one| arguments.contains(&one.kind.as_str())) {
+            let kind = &block.kind;
+            let detail = format!("Blocks of type \"{kind}\" are not expected here.");
+            let diagnostic = Diagnostic::error("unsupported-block", "Unsupported block type", detail);
+            let hint = format!("Did you mean to define argument \"{kind}\"? If so, use the equals sign to assign it a value.");
+            self.diagnostics.push(diagnostic.at(block.header).hint(hint));
         }
     }
 
@@ -109,7 +130,7 @@ impl Loader<'_> {
         let Some(attribute) = body.attribute("depends_on") else { return Vec::new() };
         let mut references = Vec::new();
         for item in self.list(&attribute.value) {
-            match as_reference(item) {
+            match as_reference(&self.unquoted(item)) {
                 Ok(reference) => references.push(reference),
                 Err(diagnostic) => self.diagnostics.push(diagnostic),
             }
@@ -117,8 +138,29 @@ impl Loader<'_> {
         references
     }
 
+    /// What stands between the quotes of a reference, which the language once asked for.
+    pub(super) fn unquoted<'s>(&mut self, expression: &'s Expr) -> Cow<'s, Expr> {
+        let Some(text) = expression.literal_string() else { return Cow::Borrowed(expression) };
+        let places = Places::from_start(expression.span.start + 1);
+        let (Some(reference), found) = parse_expression_at(expression.span.file, &text, places) else {
+            return Cow::Borrowed(expression);
+        };
+        let is_reference = matches!(
+            reference.kind,
+            ExprKind::Root(_) | ExprKind::Attribute { .. } | ExprKind::Index { .. }
+        );
+        if !is_reference || found.has_errors() {
+            return Cow::Borrowed(expression);
+        }
+        let detail = "In this context, references are expected literally rather than in quotes.";
+        let diagnostic = Diagnostic::warning("quoted-reference", "Quoted references are deprecated", detail);
+        self.diagnostics.push(diagnostic.at(expression.span).hint(format!("Write {text} without the quotes.")));
+        Cow::Owned(reference)
+    }
+
     /// `name`, `name.alias` or `name.alias[key]`.
     pub(super) fn provider_reference(&mut self, expression: &Expr) -> Option<ProviderReference> {
+        let expression = &*self.unquoted(expression);
         let (configuration, key) = match &expression.kind {
             ExprKind::Index { source, key, .. } => (source.as_ref(), Some(compile(key, &[]))),
             _ => (expression, None),

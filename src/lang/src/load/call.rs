@@ -31,6 +31,7 @@ impl Loader<'_> {
             .chain(escapes.flat_map(|escape| &escape.body.attributes))
             .collect();
         let enabled = self.call_lifecycle(block);
+        self.refuse_swapped(body, &[], &["lifecycle"]);
         self.refuse_count_with_for_each(block);
         if let Some(first) = module.calls.get(&name) {
             let (first, what) = (first.span, format!("A module call named \"{name}\""));
@@ -153,8 +154,12 @@ impl Loader<'_> {
     fn source(&mut self, block: &BlockSyntax, early: &Early<'_>) -> Option<(String, Span)> {
         let attribute = self.required(block, "source")?;
         let span = attribute.value.span;
-        let source =
-            self.constant_in(early, &attribute.value, &Type::String)?.as_str().map(ToString::to_string);
+        let value = self.constant_in(early, &attribute.value, &Type::String)?;
+        if !value.is_known() {
+            // It could not be read, which has been said.
+            return None;
+        }
+        let source = value.as_str().map(ToString::to_string);
         let Some(source) = source else {
             self.report(
                 "module-source",

@@ -2,11 +2,12 @@
 
 use super::Loader;
 use crate::expression::Expression;
-use crate::module::{Condition, Lifecycle, Module, Provisioner, ProvisionerWhen, Target};
+use crate::compile::BARE_NAME;
+use crate::module::{Condition, Lifecycle, Module, Provisioner, ProvisionerWhen, Resource, Target};
 use crate::scope::{Mode, Reference, Subject, TraversalStep};
 use crate::suggest;
 use arcstr::ArcStr;
-use formwork_diagnostic::Diagnostic;
+use formwork_diagnostic::{Diagnostic, Sources};
 
 /// What may be named besides the module's own objects.
 #[derive(Clone, Copy, Default)]
@@ -18,6 +19,7 @@ struct Allowed {
 
 struct Checker<'a> {
     module: &'a Module,
+    sources: &'a Sources,
     found: Vec<Diagnostic>,
     /// The block at hand, as messages name it.
     title: String,
@@ -27,9 +29,11 @@ struct Checker<'a> {
 
 impl Loader<'_> {
     pub(super) fn check(&mut self, module: &Module) {
-        let mut checker = Checker { module, found: Vec::new(), title: String::new(), check: None };
+        let sources = &*self.sources;
+        let mut checker = Checker { module, sources, found: Vec::new(), title: String::new(), check: None };
         checker.module();
-        self.diagnostics.extend(checker.found);
+        let found = checker.found;
+        self.diagnostics.extend(found);
     }
 }
 
@@ -48,7 +52,7 @@ impl Checker<'_> {
             self.title = format!("output \"{}\"", output.name);
             self.expression(&output.value, Allowed::default());
             self.conditions(&output.preconditions, Allowed::default());
-            self.references(&output.depends_on, Allowed::default());
+            self.dependencies(&output.depends_on);
         }
         for provider in &module.providers {
             self.title = format!("provider \"{}\"", provider.name);
@@ -77,7 +81,7 @@ impl Checker<'_> {
             call.inputs.values().for_each(|input| self.expression(input, allowed));
             let keys = call.providers.iter().filter_map(|(_, outside)| outside.key.as_ref());
             keys.for_each(|key| self.expression(key, allowed));
-            self.references(&call.depends_on, Allowed::default());
+            self.dependencies(&call.depends_on);
         }
     }
 
@@ -96,7 +100,8 @@ impl Checker<'_> {
             if let Some(key) = key {
                 self.expression(key, allowed);
             }
-            self.references(&resource.depends_on, Allowed::default());
+            self.dependencies(&resource.depends_on);
+            self.refuse_own(resource);
             self.lifecycle(&resource.lifecycle, allowed);
             let within = Allowed { itself: true, ..allowed };
             if let Some(connection) = &resource.connection {
@@ -205,14 +210,64 @@ impl Checker<'_> {
 
     fn expression(&mut self, expression: &Expression, allowed: Allowed) {
         for problem in expression.problems() {
-            self.push(problem.clone());
+            let mut problem = problem.clone();
+            if problem.code == BARE_NAME
+                && let Some(meant) = self.meant(&problem)
+            {
+                problem.hint = Some(meant);
+            }
+            self.push(problem);
         }
         self.references(expression.references(), allowed);
+    }
+
+    /// The declaration that a name alone most likely is meant for.
+    fn meant(&self, problem: &Diagnostic) -> Option<String> {
+        let name = self.sources.text(problem.subject?)?;
+        let (variables, locals) = (self.module.variables.keys(), self.module.locals.keys());
+        let written = variables.map(|name| ("var", name)).chain(locals.map(|name| ("local", name)));
+        let named: Vec<(&str, &ArcStr)> = written.collect();
+        let near = suggest::nearest(name, named.iter().map(|(_, name)| name.as_str()))?;
+        let (root, _) = named.iter().find(|(_, name)| *name == near)?;
+        Some(format!("Did you mean {root}.{near}?"))
     }
 
     fn push(&mut self, mut diagnostic: Diagnostic) {
         diagnostic.block.get_or_insert_with(|| self.title.clone());
         self.found.push(diagnostic);
+    }
+
+    /// What `depends_on` names: whole objects.
+    fn dependencies(&mut self, references: &[Reference]) {
+        self.references(references, Allowed::default());
+        for reference in references {
+            let is_instance = matches!(reference.steps.first(), Some(TraversalStep::Index(_)));
+            let whole = match reference.subject {
+                Subject::Module(_) => 1 + usize::from(is_instance),
+                Subject::Resource { .. } => usize::from(is_instance),
+                _ => 0,
+            };
+            if reference.steps.len() > whole {
+                let detail = "References in depends_on must be to a whole object (resource, etc), not to an attribute of an object.";
+                let diagnostic =
+                    Diagnostic::error("depends-on", "Invalid depends_on reference", detail).at(reference.span);
+                self.push(diagnostic.hint(format!("Write {}.", reference.subject)));
+            }
+        }
+    }
+
+    /// A block whose arguments read the block itself.
+    fn refuse_own(&mut self, resource: &Resource) {
+        let own = resource.subject();
+        let is_own = |reference: &&Reference| {
+            reference.subject == own && !matches!(reference.steps.first(), Some(TraversalStep::Index(_)))
+        };
+        for reference in resource.body.references().into_iter().filter(is_own) {
+            let detail = format!("Configuration for {own} may not refer to itself.");
+            let diagnostic = Diagnostic::error("self-reference", "Self-referential block", detail);
+            let hint = "Put what both places need into a local value, and use that in both.";
+            self.push(diagnostic.at(reference.span).hint(hint));
+        }
     }
 
     fn references(&mut self, references: &[Reference], allowed: Allowed) {
@@ -251,7 +306,9 @@ impl Checker<'_> {
                 diagnostic
             }),
             Subject::Module(name) => self.module_reference(name, reference),
-            Subject::Resource { mode, type_name, name } => self.resource_reference(*mode, type_name, name),
+            Subject::Resource { mode, type_name, name } => {
+                self.resource_reference(*mode, type_name, name).or_else(|| self.instance_key(reference))
+            }
             Subject::EachKey | Subject::EachValue if !allowed.each => {
                 let detail = "The \"each\" object can be used only in \"module\" or \"resource\" blocks, and only when the \"for_each\" argument is set.";
                 Some(Diagnostic::error(
@@ -341,6 +398,30 @@ impl Checker<'_> {
             suggest::hint(&given, names.iter().map(String::as_str))
         };
         Some(diagnostic)
+    }
+
+    /// Whether a reference has an instance key where there are instances, and only there.
+    fn instance_key(&self, reference: &Reference) -> Option<Diagnostic> {
+        let Subject::Resource { mode, type_name, name } = &reference.subject else { return None };
+        let resource = self.module.resource(*mode, type_name, name)?;
+        let subject = &reference.subject;
+        let (argument, key) = match (&resource.count, &resource.for_each, reference.steps.first()?) {
+            (Some(_), _, TraversalStep::Attribute(_)) => ("count", "count.index"),
+            (None, Some(_), TraversalStep::Attribute(_)) => ("for_each", "each.key"),
+            (None, None, TraversalStep::Index(_)) => {
+                let detail = format!(
+                    "Because {subject} does not have \"count\" or \"for_each\" set, references to it must not include an index key. Remove the bracketed index to refer to the single instance of this resource."
+                );
+                return Some(Diagnostic::error("instance-key", "Unexpected resource instance key", detail));
+            }
+            _ => return None,
+        };
+        let detail = format!(
+            "Because {subject} has \"{argument}\" set, its attributes must be accessed on specific instances.\n\nFor example, to correlate with indices of a referring resource, use:\n    {subject}[{key}]"
+        );
+        let diagnostic = Diagnostic::error("instance-key", "Missing resource instance key", detail);
+        let all = if argument == "count" { format!("{subject}[*]") } else { format!("values({subject})[*]") };
+        Some(diagnostic.hint(format!("To take it from all instances as a list, write {all} in front of it.")))
     }
 
     fn place(&self) -> String {

@@ -7,6 +7,7 @@ use super::merge::merge;
 use crate::json;
 use crate::parser::parse_file;
 use crate::source::{SourceError, join_path};
+use crate::suggest;
 use crate::syntax::BodySyntax;
 use formwork_diagnostic::{Diagnostic, FileId, Span};
 
@@ -21,10 +22,12 @@ impl Loader<'_> {
             Err(error) => {
                 let detail = format!("The directory {directory} could not be read: {error}.");
                 let diagnostic = Diagnostic::error("module-directory", "Unreadable module directory", detail);
-                self.diagnostics.push(match called_at {
+                let mut diagnostic = match called_at {
                     Some(span) => diagnostic.at(span),
                     None => diagnostic,
-                });
+                };
+                diagnostic.hint = self.near_folder(directory);
+                self.diagnostics.push(diagnostic);
                 self.is_incomplete = true;
                 return Vec::new();
             }
@@ -40,6 +43,14 @@ impl Loader<'_> {
             }
         }
         bodies
+    }
+
+    /// The folder beside a missing one that was meant, perhaps.
+    fn near_folder(&self, directory: &str) -> Option<String> {
+        let (parent, name) = directory.rsplit_once('/').unwrap_or((".", directory));
+        let names = self.source.list(parent).ok()?;
+        let folders: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix('/')).collect();
+        suggest::hint(name, folders.iter().copied())
     }
 
     fn file(&mut self, path: &str) -> Option<BodySyntax> {

@@ -66,6 +66,10 @@ pub fn load_with(
     };
     let module = loader.module(".", &[], None, None);
     let mut found: Vec<Diagnostic> = loader.diagnostics.into_iter().collect();
+    // What is wrong with a module for another version of the language may be right there.
+    if found.iter().any(|one| one.code == settings::INCOMPATIBLE_MODULE) {
+        found.retain(|one| one.code == settings::INCOMPATIBLE_MODULE);
+    }
     // Files are numbered in the order in which they were read: the root's by name, then those of its calls.
     found.sort_by_key(|diagnostic| diagnostic.subject.map(|span| (span.file, span.start)));
     found.dedup();
@@ -180,6 +184,8 @@ impl Loader<'_> {
                         .at(attribute.name_span);
                 diagnostic.hint = suggest::hint(&attribute.name, BLOCKS);
                 self.diagnostics.push(diagnostic);
+                // In a document it may have been meant to declare something.
+                self.is_incomplete |= attribute.json.is_some();
             }
         }
         // A module's source may be written with variables and locals, wherever those are declared.
@@ -223,6 +229,8 @@ impl Loader<'_> {
                     .at(block.kind_span);
                 diagnostic.hint = suggest::hint(kind, BLOCKS);
                 self.diagnostics.push(diagnostic);
+                // What it was meant to declare is not to be called undeclared.
+                self.is_incomplete = true;
             }
         }
     }

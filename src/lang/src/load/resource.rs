@@ -25,6 +25,9 @@ const META: [&str; 9] = [
     ESCAPE,
 ];
 
+const META_ARGUMENTS: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
+const META_BLOCKS: [&str; 3] = ["lifecycle", "connection", "provisioner"];
+
 impl Loader<'_> {
     /// A resource, data or ephemeral block, on its own or in a `check` block.
     pub(super) fn resource(&mut self, block: &BlockSyntax, check: Option<&ArcStr>, module: &mut Module) {
@@ -84,6 +87,7 @@ impl Loader<'_> {
                 self.report("unsupported-block", "Unsupported block type", detail, nested.header);
             }
         }
+        self.refuse_swapped(&block.body, &META_ARGUMENTS, &META_BLOCKS);
         for name in ["count", "for_each"] {
             if let Some(attribute) = block.body.attribute(name).filter(|_| is_in_check) {
                 let detail = format!("A data block in a check block is one object: it cannot have {name}.");
@@ -150,12 +154,14 @@ impl Loader<'_> {
     }
 
     fn ignore_changes(&mut self, expression: &Expr) -> IgnoreChanges {
-        if expression.keyword() == Some("all") {
+        if expression.keyword() == Some("all")
+            || expression.literal_string().is_some_and(|text| text == "all")
+        {
             return IgnoreChanges::All;
         }
         let mut paths: Vec<(Path, Span)> = Vec::new();
         for item in self.list(expression) {
-            if let Some(path) = attribute_path(item) {
+            if let Some(path) = attribute_path(&self.unquoted(item)) {
                 paths.push((path, item.span));
                 continue;
             }

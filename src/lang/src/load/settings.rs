@@ -8,7 +8,11 @@ use crate::module::{BackendBlock, Module, ProviderBlock, ProviderMeta, RequiredP
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
+use crate::version::{LANGUAGE_VERSION, VersionConstraint};
 use formwork_value::Type;
+
+/// The code of the finding that a module is for another version of the language.
+pub(super) const INCOMPATIBLE_MODULE: &str = "incompatible-module";
 
 /// The one edition of the language.
 const EDITION: &str = "tofu2024";
@@ -25,9 +29,12 @@ const NESTED: [&str; 5] = ["backend", "required_providers", "cloud", "encryption
 impl Loader<'_> {
     pub(super) fn settings(&mut self, block: &BlockSyntax, module: &mut Module) {
         self.labels(block, []);
-        self.only(&block.body, &["required_version", "experiments"], &NESTED);
+        // `language` belongs to Terraform, and says nothing here.
+        self.only(&block.body, &["required_version", "experiments", "language"], &NESTED);
         self.experiments(&block.body);
-        self.version_constraint(&block.body, "required_version", &mut module.settings);
+        // In a file that other programs read too, the constraint is taken to be about their versions.
+        let is_ours = self.sources.get(block.header.file).is_some_and(|file| file.name().contains(".tofu"));
+        self.version_constraint(&block.body, "required_version", is_ours, &mut module.settings);
         for nested in &block.body.blocks {
             match nested.kind.as_str() {
                 "required_providers" => self.required_providers(nested, &mut module.settings),
@@ -60,7 +67,7 @@ impl Loader<'_> {
         for nested in &block.body.blocks {
             // Whatever else stands in the block is addressed to other programs.
             self.labels(nested, []);
-            self.version_constraint(&nested.body, "opentofu", &mut module.settings);
+            self.version_constraint(&nested.body, "opentofu", true, &mut module.settings);
         }
     }
 
@@ -76,11 +83,43 @@ impl Loader<'_> {
         }
     }
 
-    fn version_constraint(&mut self, body: &BodySyntax, name: &str, settings: &mut Settings) {
+    fn version_constraint(
+        &mut self,
+        body: &BodySyntax,
+        name: &str,
+        is_compared: bool,
+        settings: &mut Settings,
+    ) {
         if let Some(attribute) = body.attribute(name)
             && let Some(version) = self.text(body, name)
         {
+            if is_compared {
+                self.compare_version(&version, attribute.value.span);
+            }
             settings.required_version.push((version, attribute.value.span));
+        }
+    }
+
+    /// Refuses a module that is not for the language that is read here.
+    fn compare_version(&mut self, text: &str, span: Span) {
+        let Some(constraint) = VersionConstraint::parse(text) else {
+            let detail = "This string does not use correct version constraint syntax.";
+            let diagnostic =
+                Diagnostic::error("version-constraint", "Invalid version constraint", detail).at(span);
+            return self.diagnostics.push(diagnostic.hint("Write bounds with commas between: \">= 1.6, < 2.0\"."));
+        };
+        if constraint.names_a_version_before_release() {
+            let detail = "A version before its release cannot be asked for: such versions are taken for the release itself.";
+            let summary = "Invalid required_version constraint";
+            let diagnostic = Diagnostic::error("version-constraint", summary, detail).at(span);
+            return self.diagnostics.push(diagnostic.hint("Leave out what follows the dash."));
+        }
+        if !constraint.admits(LANGUAGE_VERSION) {
+            let detail = format!(
+                "This module is not compatible with the language of OpenTofu v{LANGUAGE_VERSION}, which is read here: it asks for \"{text}\"."
+            );
+            let diagnostic = Diagnostic::error(INCOMPATIBLE_MODULE, "Incompatible module", detail).at(span);
+            self.diagnostics.push(diagnostic.hint("Use a version of the module that is for this language, or change the constraint if you know that it works."));
         }
     }
 

@@ -171,7 +171,7 @@ const FAULTS: &[(&str, &str)] = &[
         "variable \"a\" {\n  default = null\n  nullable = false\n}\n",
         "main.tf:2 Invalid default value for variable",
     ),
-    ("variable \"a\" {\n  default = var.b\n}\n", "main.tf:2 Variables not allowed"),
+    ("variable \"a\" {\n  default = var.b\n}\n", "main.tf:2 Variables not allowed [A default is written as it stands; put what is computed into a local value.]"),
     ("variable \"a\" {}\nvariable \"a\" {}\n", "main.tf:2 Duplicate variable declaration"),
     ("locals {\n  a = 1\n}\nlocals {\n  a = 2\n}\n", "main.tf:5 Duplicate local value definition"),
     ("output \"a\" {}\n", "main.tf:1 Missing required argument"),

@@ -58,7 +58,12 @@ impl Loader<'_> {
     fn default(&mut self, block: &BlockSyntax, constraint: &TypeConstraint, nullable: bool) -> Option<Value> {
         let attribute = block.body.attribute("default")?;
         let span = attribute.value.span;
-        let value = self.constant(&attribute.value, &Type::Dynamic)?;
+        let before = self.diagnostics.len();
+        let value = self.constant(&attribute.value, &Type::Dynamic);
+        for diagnostic in self.diagnostics.iter_mut().skip(before).filter(|one| one.code == "no-references") {
+            diagnostic.hint = Some("A default is written as it stands; put what is computed into a local value.".to_owned());
+        }
+        let value = value?;
         if value.is_null() && !nullable {
             let detail = "A null default value is not valid when nullable=false.";
             self.report("variable-default", INVALID_DEFAULT, detail, span);

@@ -2,7 +2,7 @@
 
 use super::{ProviderReference, Provisioner};
 use crate::expression::Expression;
-use crate::scope::Mode;
+use crate::scope::{Mode, Subject};
 use arcstr::ArcStr;
 use formwork_diagnostic::Span;
 
@@ -45,6 +45,26 @@ impl Target {
     pub fn keys(&self) -> impl Iterator<Item = &Expression> {
         let last = self.resource.as_ref().and_then(|resource| resource.key.as_ref());
         self.modules.iter().filter_map(|module| module.key.as_ref()).chain(last)
+    }
+}
+
+/// As it is written, constant keys included.
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = |key: &Option<Expression>| match key.as_ref().map(Expression::constant) {
+            Some(Some(key)) => format!("[{key}]"),
+            Some(None) => "[...]".to_owned(),
+            None => String::new(),
+        };
+        let mut words: Vec<String> = Vec::new();
+        for module in &self.modules {
+            words.push(format!("module.{}{}", module.name, key(&module.key)));
+        }
+        if let Some(resource) = &self.resource {
+            let (mode, type_name, name) = (resource.mode, resource.type_name.clone(), resource.name.clone());
+            words.push(format!("{}{}", Subject::Resource { mode, type_name, name }, key(&resource.key)));
+        }
+        f.write_str(&words.join("."))
     }
 }
 

@@ -8,6 +8,19 @@ use arcstr::ArcStr;
 use formwork_diagnostic::Span;
 use formwork_value::{Type, Value};
 
+/// What to use in place of statements of other languages.
+fn statement_hint(word: &str) -> Option<&'static str> {
+    match word {
+        "if" | "else" | "elif" | "unless" | "switch" => Some(
+            "There are no conditional statements: give the block count = CONDITION ? 1 : 0, or the argument a value CONDITION ? A : B.",
+        ),
+        "for" | "foreach" | "while" => Some(
+            "There are no loops: give the block count or for_each, or the argument a value [for item in LIST : ...].",
+        ),
+        _ => None,
+    }
+}
+
 fn empty_body(span: Span) -> BodySyntax {
     BodySyntax { attributes: Vec::new(), blocks: Vec::new(), span, is_incomplete: false }
 }
@@ -59,7 +72,7 @@ impl Parser<'_> {
     }
 
     /// Whether a token looks like the beginning of `resource "a" "b" {` and its like, where that is to be trusted.
-    fn begins_a_file_block(&self, token: Token) -> bool {
+    pub(super) fn begins_a_file_block(&self, token: Token) -> bool {
         if !self.trusts_columns || !self.is_in_first_column(token) {
             return false;
         }
@@ -97,12 +110,7 @@ impl Parser<'_> {
                 };
                 let end = self.peek();
                 if !matches!(end.kind, TokenKind::Newline | TokenKind::End) {
-                    self.add_attribute(body, attribute);
-                    return self.fail(
-                        end,
-                        "Missing newline after argument",
-                        "An argument definition must end with a newline.",
-                    );
+                    return self.unended(name, attribute, end, body);
                 }
                 self.add_attribute(body, attribute);
                 Ok(())
@@ -130,10 +138,40 @@ impl Parser<'_> {
         }
     }
 
+    /// An argument that goes on where its expression has ended.
+    fn unended(
+        &mut self,
+        name: Token,
+        attribute: AttributeSyntax,
+        end: Token,
+        body: &mut BodySyntax,
+    ) -> Parsed<()> {
+        let mut hint = self.meant(end);
+        let mut kept = attribute;
+        // A word in front of the rest, like `not`, is no name that anybody meant to refer to.
+        if let ExprKind::Root(word) = &kept.value.kind {
+            if word == "not" {
+                hint = Some("To negate what follows, write ! before it.".to_owned());
+            }
+            kept = self.unreadable(name);
+        }
+        self.add_attribute(body, kept);
+        self.fail_with(
+            end,
+            "Missing newline after argument",
+            "An argument definition must end with a newline.",
+            hint,
+        )
+    }
+
     fn add_attribute(&mut self, body: &mut BodySyntax, attribute: AttributeSyntax) {
-        if body.attribute(&attribute.name).is_some() {
+        if let Some(first) = body.attribute(&attribute.name) {
+            let place = match &self.places {
+                None => format!(" on line {}", self.line_of(first.name_span.start)),
+                Some(_) => String::new(),
+            };
             let detail = format!(
-                "The argument \"{}\" was already set. Each argument may be set only once.",
+                "The argument \"{}\" was already set{place}. Each argument may be set only once.",
                 attribute.name
             );
             self.report(attribute.name_span, "Attribute redefined", detail);
@@ -161,7 +199,7 @@ impl Parser<'_> {
 
     /// A block; where its body is faulty, what could be read of it stays.
     fn block(&mut self, kind: Token, into: &mut BodySyntax) -> Parsed<()> {
-        let (labels, open) = self.block_header().inspect_err(|_| into.is_incomplete = true)?;
+        let (labels, open) = self.block_header(kind).inspect_err(|_| into.is_incomplete = true)?;
         let header = labels.last().map_or(self.span(kind), |(_, span)| self.span(kind).join(*span));
         let mut body = empty_body(self.span(open));
         let result = self.block_body(open, &mut body);
@@ -182,7 +220,7 @@ impl Parser<'_> {
     }
 
     /// Labels up to the opening brace.
-    fn block_header(&mut self) -> Parsed<(Vec<(ArcStr, Span)>, Token)> {
+    fn block_header(&mut self, kind: Token) -> Parsed<(Vec<(ArcStr, Span)>, Token)> {
         let mut labels = Vec::new();
         loop {
             let token = self.peek();
@@ -201,17 +239,23 @@ impl Parser<'_> {
                     );
                 }
                 TokenKind::Newline => {
-                    return self.fail(
+                    let name = self.text(kind);
+                    let value = self.text[kind.end as usize..token.start as usize].trim();
+                    let hint = format!("To set the argument \"{name}\", write {name} = {value}.");
+                    return self.fail_with(
                         token,
                         "Invalid block definition",
                         "A block definition must have block content delimited by \"{\" and \"}\", starting on the same line as the block header.",
+                        (labels.len() == 1 && token.kind == TokenKind::Newline).then_some(hint),
                     );
                 }
                 _ => {
-                    return self.fail(
+                    let hint = statement_hint(self.text(kind)).map(str::to_owned);
+                    return self.fail_with(
                         token,
                         "Invalid block definition",
                         "Either a quoted string block label or an opening brace (\"{\") is expected here.",
+                        hint,
                     );
                 }
             }

@@ -253,11 +253,15 @@ impl Parser<'_> {
                 "Missing expression",
                 "Expected the start of an expression, but found the end of the file.",
             ),
-            _ => self.fail(
-                token,
-                "Invalid expression",
-                "Expected the start of an expression, but found an invalid expression token.",
-            ),
+            _ => {
+                let hint = self.meant(token);
+                self.fail_with(
+                    token,
+                    "Invalid expression",
+                    "Expected the start of an expression, but found an invalid expression token.",
+                    hint,
+                )
+            }
         }
     }
 
@@ -280,10 +284,12 @@ impl Parser<'_> {
             let inner = parser.expression()?;
             let close = parser.peek();
             if close.kind != TokenKind::CloseParenthesis {
-                return parser.fail(
+                let hint = parser.meant(close);
+                return parser.fail_with(
                     close,
                     "Unbalanced parentheses",
                     "Expected a closing parenthesis to terminate the expression.",
+                    hint,
                 );
             }
             parser.read();
@@ -445,6 +451,11 @@ impl Parser<'_> {
                 self.height = height;
                 return Ok(items);
             }
+            if self.begins_a_file_block(self.peek()) {
+                // The block around it is not said to be open as well: one brace may be all that is missing.
+                self.unclosed_before = Some(self.peek().start);
+                return self.unterminated_object(open, self.peek());
+            }
             let key = self.expression()?;
             height = height.max(self.height);
             let separator = self.peek();
@@ -474,12 +485,12 @@ impl Parser<'_> {
 
     fn unterminated_object<T>(&mut self, open: Token, end: Token) -> Parsed<T> {
         let span = self.span(open);
-        self.fail_at(
-            end,
-            span,
-            "Unterminated object constructor expression",
-            "There is no corresponding closing brace before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file.",
-        )
+        let detail = if end.kind == TokenKind::End {
+            "There is no corresponding closing brace before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file."
+        } else {
+            "There is no closing brace for this object before the next block begins."
+        };
+        self.fail_at(end, span, "Unterminated object constructor expression", detail)
     }
 
     fn missing_value<T>(&mut self, open: Token, token: Token) -> Parsed<T> {

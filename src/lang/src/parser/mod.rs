@@ -195,6 +195,38 @@ impl<'a> Parser<'a> {
         Err(Failed)
     }
 
+    /// The same as [`Parser::fail`], with what to do about it where that can be said.
+    fn fail_with<T>(
+        &mut self,
+        token: Token,
+        summary: &str,
+        detail: impl Into<String>,
+        hint: Option<String>,
+    ) -> Parsed<T> {
+        let before = self.diagnostics.len();
+        let failed = self.fail(token, summary, detail);
+        if let Some(diagnostic) = self.diagnostics.iter_mut().nth(before) {
+            diagnostic.hint = hint;
+        }
+        failed
+    }
+
+    /// What somebody meant who wrote a token where the expression before it should have ended.
+    fn meant(&self, token: Token) -> Option<String> {
+        let operator = match (token.kind, self.text(token)) {
+            (TokenKind::Equal, _) => return Some("To compare two values, write ==.".to_owned()),
+            (TokenKind::Identifier, "and") => "&&",
+            (TokenKind::Identifier, "or") => "||",
+            _ => return None,
+        };
+        Some(format!("Write {operator} in place of \"{}\".", self.text(token)))
+    }
+
+    /// The line of a token, from 1.
+    fn line_of(&self, byte: u32) -> usize {
+        self.text[..byte as usize].bytes().filter(|byte| *byte == b'\n').count() + 1
+    }
+
     /// Whether the lexer has reported something that is still to come in this line: what is wrong before it follows
     /// from it.
     fn is_line_faulty(&self) -> bool {
