@@ -187,7 +187,7 @@ fn functions_are_described() {
 const LENGTH: &str = r#"{
     "severity": "error",
     "summary": "Too many function arguments",
-    "detail": "Function \"length\" expects only 1 argument(s).",
+    "detail": "Function \"length\" expects only 1 argument(s).\n\nhint: It is called as length(value).",
     "range": {
         "filename": "main.tf",
         "start": {"line": 5, "column": 25, "byte": 70},
@@ -258,6 +258,16 @@ fn findings_are_told_to_tools() {
             &document["warning_count"]
         ),
         (&Json::from("1.0"), &Json::from(false), &Json::from(2), &Json::from(0))
+    );
+
+    let spread = "output \"x\" {\n  value = upper(\n    [],\n  )\n}\n";
+    let finished = self::project().file("main.tf", spread).build().run("validate -json");
+    let document: Json = serde_json::from_str(&finished.out).unwrap();
+    let snippet = &document["diagnostics"][0]["snippet"];
+    assert_eq!(
+        (&snippet["code"], &snippet["start_line"], &snippet["highlight_start_offset"]),
+        (&Json::from("  value = upper(\n    [],\n  )"), &Json::from(2), &Json::from(21)),
+        "the whole call is shown"
     );
 
     let sound = self::project().file("main.tf", "output \"x\" {\n  value = 1\n}\n").build();

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::render::diagnostic_json::DiagnosticJson;
 use crate::render::{event_json, event_text};
 use crate::terminal::{self, Terminal};
-use formwork_diagnostic::{Diagnostics, Sources};
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::{Action, Event, Observer};
 use formwork_lang::Surroundings;
 use formwork_state::ObjectKey;
@@ -191,7 +191,10 @@ impl Screen {
 /// Findings with the block around their place, where whoever found them did not say it.
 fn in_blocks(diagnostics: &Diagnostics, sources: &Sources) -> Diagnostics {
     let mut surroundings = Surroundings::new(sources);
-    let mut named = diagnostics.clone();
+    let mut shown: Vec<Diagnostic> = diagnostics.iter().cloned().collect();
+    // Of each element of a list the same may have been said.
+    shown.dedup();
+    let mut named: Diagnostics = shown.into_iter().collect();
     for one in named.iter_mut().filter(|one| one.block.is_none()) {
         one.block = one.subject.and_then(|place| surroundings.block(place));
     }

@@ -114,7 +114,9 @@ impl Session {
     }
 
     fn settle_loaded(&self, configuration: &Configuration, mut found: Diagnostics) -> Result<(), Failure> {
+        found.append(run::further_faults(&self.environment, configuration, &found));
         found.extend(unfollowed_backend(configuration));
+        found.sort_by_place();
         self.settle(&found, &configuration.sources)
     }
 

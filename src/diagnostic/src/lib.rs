@@ -182,6 +182,12 @@ impl Diagnostics {
         self.0.append(&mut other.0);
     }
 
+    /// Puts them in the order of the text, those without a place first, and leaves out what is said twice of one place.
+    pub fn sort_by_place(&mut self) {
+        self.0.sort_by_key(|one| one.subject.map(|span| (span.file, span.start)));
+        self.0.dedup();
+    }
+
     /// Whether any is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(Diagnostic::is_error)

@@ -87,9 +87,8 @@ fn push_snippet(body: &mut String, diagnostic: &Diagnostic, subject: Span, sourc
         .context
         .filter(|context| context.file == subject.file)
         .map_or(subject, |context| context.join(subject));
-    let lines = |span: Span| {
-        (file.position(span.start).line, file.position(span.end.max(span.start + 1) - 1).line)
-    };
+    let lines =
+        |span: Span| (file.position(span.start).line, file.position(span.end.max(span.start + 1) - 1).line);
     let (mut first, mut last) = lines(shown);
     if last >= first + LINES_SHOWN {
         (first, last) = lines(subject);

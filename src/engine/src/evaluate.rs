@@ -129,11 +129,7 @@ impl ResourceCell {
 
     /// A block of which nothing is known but how it repeats and of which type its instances are.
     pub fn expected(repetition: Repetition, instance: Value) -> Self {
-        Self {
-            is_undecided: true,
-            expected: Some(instance),
-            ..Self::new(repetition, Vec::new(), Vec::new())
-        }
+        Self { is_undecided: true, expected: Some(instance), ..Self::new(repetition, Vec::new(), Vec::new()) }
     }
 
     /// The place of a key.

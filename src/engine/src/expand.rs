@@ -112,7 +112,11 @@ fn expand_count(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion
                 diagnostics.push(with_values(invalid(expression, "count", detail), expression, scope));
             }
         },
-        Err(error) => diagnostics.push(invalid(expression, "count", format!("The given \"count\" argument value is unsuitable: {}.", error.message))),
+        Err(error) => diagnostics.push(invalid(
+            expression,
+            "count",
+            format!("The given \"count\" argument value is unsuitable: {}.", error.message),
+        )),
     }
     (Expansion { repetition: Repetition::Count, rows, undecided: None }, diagnostics)
 }
@@ -211,7 +215,12 @@ fn with_values(diagnostic: Diagnostic, expression: &Expression, scope: &RowScope
 }
 
 fn sensitive(expression: &Expression, argument: &str, scope: &RowScope<'_, '_>) -> Diagnostic {
-    let diagnostic = invalid(expression, argument, format!("Sensitive values, or values derived from sensitive values, cannot be used as {argument} arguments. If used, the sensitive value could be exposed as a resource instance key."));
-    with_values(diagnostic, expression, scope)
-        .hint("Use nonsensitive(...) on the keys if they may be shown.")
+    let diagnostic = invalid(
+        expression,
+        argument,
+        format!(
+            "Sensitive values, or values derived from sensitive values, cannot be used as {argument} arguments. If used, the sensitive value could be exposed as a resource instance key."
+        ),
+    );
+    with_values(diagnostic, expression, scope).hint("Use nonsensitive(...) on the keys if they may be shown.")
 }

@@ -110,6 +110,20 @@ pub fn validate(environment: &Environment, configuration: &Configuration) -> Dia
     crate::plan::validate_configuration(environment, &configuration.root, configuration.files.as_ref())
 }
 
+/// What else can be said of a configuration that did not load: what schemas say of its blocks. Nothing where its text
+/// could not be read, since whatever follows a missing brace may stand in the wrong block.
+pub fn further_faults(
+    environment: &Environment,
+    configuration: &Configuration,
+    found: &Diagnostics,
+) -> Diagnostics {
+    const OF_THE_TEXT: [&str; 3] = ["syntax", "invalid-token", "incompatible-module"];
+    if !found.has_errors() || found.iter().any(|one| OF_THE_TEXT.contains(&one.code.as_str())) {
+        return Diagnostics::new();
+    }
+    crate::plan::check_bodies(environment, &configuration.root)
+}
+
 /// Plans.
 pub async fn plan(
     environment: &Environment,

@@ -265,7 +265,10 @@ impl Evaluator<'_> {
             let span = given.get(wanted).map_or(node.span, |extra| extra.span);
             Diagnostic::error("function", "Too many function arguments", detail).at(span)
         };
-        self.diagnostics.push(diagnostic.within(node.span));
+        let names = parameters.iter().map(|parameter| parameter.name);
+        let more = is_variadic.then_some("...");
+        let usage = names.chain(more).collect::<Vec<_>>().join(", ");
+        self.diagnostics.push(diagnostic.within(node.span).hint(format!("It is called as {name}({usage}).")));
         nothing()
     }
 
@@ -338,7 +341,7 @@ impl Evaluator<'_> {
         let expression = compile_closed(&template, &names);
         if let Some(problem) = expression.problems().iter().find(|problem| problem.code == "unknown-variable")
         {
-            return Err(FunctionError::argument(1, located(problem, &sources)));
+            return Err(FunctionError::argument(1, missing_key(problem, &sources, &names)));
         }
         let locals = entries.iter().map(|(_, value)| value.clone()).collect();
         let mut inner = Evaluator::new(self.scope, locals, self.template_depth + 1);
@@ -360,6 +363,19 @@ impl Evaluator<'_> {
         String::from_utf8(bytes)
             .map_err(|_| FunctionError::argument(0, format!("contents of \"{path}\" are not valid UTF-8")))
     }
+}
+
+/// A name in a template that the values do not have.
+fn missing_key(problem: &Diagnostic, sources: &Sources, names: &[ArcStr]) -> String {
+    let found = problem
+        .subject
+        .and_then(|subject| Some((sources.text(subject)?, sources.get(subject.file)?, subject)));
+    let Some((name, file, subject)) = found else { return located(problem, sources) };
+    let (start, end) = (file.position(subject.start), file.position(subject.end));
+    let place = format!("{}:{},{}-{}", file.name(), start.line, start.column, end.column);
+    let near = crate::suggest::nearest(name, names.iter().map(ArcStr::as_str));
+    let near = near.map(|near| format!("; it has \"{near}\"")).unwrap_or_default();
+    format!("vars map does not contain key \"{name}\", referenced at {place}{near}")
 }
 
 /// A finding in a template with its place in words: the template's text is none of the run's sources.

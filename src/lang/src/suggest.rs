@@ -20,6 +20,18 @@ pub(crate) fn hint<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str
     nearest(given, candidates).map(|name| format!("Did you mean \"{name}\"?"))
 }
 
+/// Names that are listed where none is near; more would hide the message.
+const LISTED_MOST: usize = 8;
+
+/// The sentence to add to a diagnostic: the near candidate, or all where they are few.
+pub(crate) fn hint_or_all(given: &str, candidates: &[&str]) -> Option<String> {
+    let all = || {
+        let is_short = !candidates.is_empty() && candidates.len() <= LISTED_MOST;
+        is_short.then(|| format!("It has: {}.", candidates.join(", ")))
+    };
+    hint(given, candidates.iter().copied()).or_else(all)
+}
+
 /// Insertions, deletions, substitutions between two words; anything above the limit counts as one more than it.
 fn distance(left: &str, right: &str, limit: usize) -> usize {
     let right: Vec<char> = right.chars().collect();

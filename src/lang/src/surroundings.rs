@@ -8,6 +8,7 @@ use crate::syntax::{BodySyntax, Expr, ExprKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostics, FileId, Sources, Span};
 use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 /// Answers for places in some sources.
 pub struct Surroundings<'a> {
@@ -28,15 +29,14 @@ impl<'a> Surroundings<'a> {
         if !is_native && !is_json {
             return None;
         }
-        if !self.bodies.contains_key(&file) {
-            let body = if is_native {
+        Some(match self.bodies.entry(file) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(if is_native {
                 parse_file(file, source.text()).0
             } else {
                 json::body(&json::read(file, source.text()).ok()?, &json::FILE, &mut Diagnostics::new())
-            };
-            self.bodies.insert(file, body);
-        }
-        self.bodies.get(&file)
+            }),
+        })
     }
 
     /// The outermost block around a place as messages name it: `resource "a" "b"`.
@@ -113,7 +113,7 @@ mod tests {
             ("main.tfvars", "d", None, None),
             ("main.tf.json", "xyz", Some("output \"o\""), Some("upper")),
         ] {
-            let text = if name.ends_with(".json") {
+            let text = if name == "main.tf.json" {
                 r#"{"output": {"o": {"value": "${upper(xyz)}"}}}"#
             } else {
                 text

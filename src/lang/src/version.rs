@@ -162,7 +162,9 @@ mod tests {
 
     #[test]
     fn what_is_no_constraint_is_refused() {
-        for text in ["", "latest", ">= ", "1..2", "=> 1.2", "1.2,", ">= one", "1.2-", "99999999999999999999999"] {
+        for text in
+            ["", "latest", ">= ", "1..2", "=> 1.2", "1.2,", ">= one", "1.2-", "99999999999999999999999"]
+        {
             assert_eq!(VersionConstraint::parse(text), None, "{text}");
         }
     }

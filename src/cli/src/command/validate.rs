@@ -17,9 +17,12 @@ pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, F
     let session = Session::new(terminal);
     let files: Arc<dyn Source> = Arc::new(Disk::here());
     let (configuration, mut diagnostics) = run::load(&files);
-    if !diagnostics.has_errors() {
+    if diagnostics.has_errors() {
+        diagnostics.append(run::further_faults(&session.environment, &configuration, &diagnostics));
+    } else {
         diagnostics.append(run::validate(&session.environment, &configuration));
     }
+    diagnostics.sort_by_place();
     if arguments.json {
         let is_valid = !diagnostics.has_errors();
         let of = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();

@@ -206,7 +206,7 @@ impl Planner<'_> {
     pub(super) fn check_imports(&self) {
         for (module, index) in &self.graph.homeless_imports {
             let import = &self.graph.module(*module).imports[*index];
-            self.report(no_block(&import.to, self.graph.blocks_in(*module)));
+            self.report(no_block(&import.to, &self.graph.blocks_in(*module)));
         }
         for (address, _) in &self.input.imports {
             if super::reach::node_of(self.graph, address).is_none() {
@@ -221,12 +221,13 @@ impl Planner<'_> {
     }
 }
 
-fn no_block(target: &Target, blocks: Vec<String>) -> Diagnostic {
+fn no_block(target: &Target, blocks: &[String]) -> Diagnostic {
     let detail = format!(
         "The configuration for the given import target {target} does not exist. All target instances must have an associated configuration to be imported."
     );
     let near = formwork_lang::nearest(&target.to_string(), blocks.iter().map(String::as_str));
-    let hint = near.map_or_else(|| "Write a resource block for it, or let plan -generate-config-out=FILE write one.".to_owned(), |near| format!("Did you mean {near}?"));
+    let hint = near
+        .map_or_else(|| "Write a resource block for it, or let plan -generate-config-out=FILE write one.".to_owned(), |near| format!("Did you mean {near}?"));
     Diagnostic::error("import-without-block", "Configuration for import target does not exist", detail)
         .at(target.span)
         .hint(hint)

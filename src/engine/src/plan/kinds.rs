@@ -9,10 +9,11 @@ use crate::expand::Repeats;
 use crate::graph::{Graph, NodeId, NodeKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_lang::{Condition, IgnoreChanges, Module, Source};
+use formwork_lang::{Condition, IgnoreChanges, MemorySource, Module, Query, Scope, Source};
 use formwork_state::{Mode, ModuleInstance};
 use formwork_value::{PathStep, Type, Value};
 use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -157,7 +158,56 @@ pub fn validate_configuration(
             crate::provisioner::check_one(provisioner, &scope, &mut diagnostics);
         }
     }
+    diagnostics.sort_by_place();
     diagnostics
+}
+
+/// Codes of what a body's schema says of it, whatever its values are.
+const BY_SCHEMA: [&str; 3] = ["unsupported-argument", "unsupported-block", "missing-argument"];
+
+/// What the schemas of their kinds say of resource blocks, in a configuration that has other faults: nothing that
+/// could follow from those is said.
+pub fn check_bodies(environment: &Environment, root: &Arc<Module>) -> Diagnostics {
+    let (graph, _) = Graph::build(root);
+    let connections = Connections::new(environment.clone());
+    let mut found = Diagnostics::new();
+    for (id, node) in (0..).map(NodeId).zip(&graph.nodes) {
+        let NodeKind::Resource(_) = node.kind else { continue };
+        let resource = graph.resource(id);
+        let provider = node.provider.and_then(|provider| graph.node(provider).provider_address.as_ref());
+        let kind = provider.and_then(|address| {
+            connections.kind(&address.provider, mode_of(resource.mode), &resource.type_name)
+        });
+        if let Some(kind) = kind {
+            let (_, by_schema) = resource.body.decode(&kind.decode, &Anything);
+            found.extend(by_schema.into_iter().filter(|one| BY_SCHEMA.contains(&one.code.as_str())));
+        }
+    }
+    // A module that is called twice is one text.
+    found.sort_by_place();
+    found
+}
+
+/// A scope in which everything is there and nothing is known.
+struct Anything;
+
+impl Scope for Anything {
+    fn resolve(&self, _: &Query<'_>) -> Result<Value, Diagnostic> {
+        Ok(Value::unknown(Type::Dynamic))
+    }
+
+    fn files(&self) -> &dyn Source {
+        static NONE: MemorySource = MemorySource(BTreeMap::new());
+        &NONE
+    }
+
+    fn module_directory(&self) -> &'static str {
+        "."
+    }
+
+    fn plan_timestamp(&self) -> &'static str {
+        ""
+    }
 }
 
 fn validate_node(
@@ -311,10 +361,7 @@ fn check_ignored(resource: &formwork_lang::Resource, value_type: &Type, diagnost
 }
 
 /// What is wrong with a `count`, `for_each` or `enabled` whatever the values are that nobody knows yet.
-fn wrong_repetition(
-    repeats: Repeats<'_>,
-    scope: &RowScope<'_, '_>,
-) -> impl Iterator<Item = Diagnostic> {
+fn wrong_repetition(repeats: Repeats<'_>, scope: &RowScope<'_, '_>) -> impl Iterator<Item = Diagnostic> {
     crate::expand::expand(repeats, scope).1.into_iter()
 }
 

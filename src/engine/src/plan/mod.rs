@@ -26,7 +26,7 @@ pub(crate) use ignored::ignore_changes;
 pub use instances::PlannedRow;
 pub(crate) use instances::add_static_reads;
 pub(crate) use kinds::language_mode;
-pub use kinds::{mode_of, validate_configuration};
+pub use kinds::{check_bodies, mode_of, validate_configuration};
 pub use provider::ProviderNode;
 pub(crate) use provider::{evaluate_configuration, instance_repetition};
 pub(crate) use reach::{Reach, node_of as block_of};

@@ -102,7 +102,11 @@ pub fn describe(value: &Value) -> Option<String> {
     }
     Some(match bare.kind() {
         Kind::Unknown(Type::Dynamic, _) => return None,
-        Kind::Unknown(value_type, _) => format!("is a {}", value_type.friendly_name()),
+        Kind::Unknown(value_type, _) => {
+            let name = value_type.friendly_name();
+            let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            format!("is {article} {name}")
+        }
         Kind::Null(_) => "is null".to_owned(),
         Kind::Bool(bool) => format!("is {bool}"),
         Kind::Number(number) => format!("is {number}"),

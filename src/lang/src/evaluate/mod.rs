@@ -265,8 +265,8 @@ pub fn index_value(collection: &Value, key: &Value, span: Span) -> Result<Value,
         let (key, _) = key.unmark();
         match (collection.reveal().entries(), key.as_str()) {
             (Some(entries), Some(name)) if !collection.has_marks() => {
-                let names = entries.iter().map(|(name, _)| name.as_str());
-                diagnostic.hint = crate::suggest::hint(name, names);
+                let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+                diagnostic.hint = crate::suggest::hint_or_all(name, &names);
             }
             _ => {}
         }
@@ -297,7 +297,8 @@ pub(crate) fn get_attribute(value: &Value, name: &str, span: Span) -> Result<Val
         };
         let mut diagnostic = evaluation_error(summary, detail, span);
         if let Type::Object(object) = &value_type {
-            diagnostic.hint = crate::suggest::hint(name, object.attributes().iter().map(|(name, _)| name.as_str()));
+            let names: Vec<&str> = object.attributes().iter().map(|(name, _)| name.as_str()).collect();
+            diagnostic.hint = crate::suggest::hint_or_all(name, &names);
         }
         diagnostic
     })

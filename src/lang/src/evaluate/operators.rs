@@ -3,7 +3,7 @@
 use super::{Evaluator, unknown_not_null};
 use crate::node::{BinaryOperator, Node};
 use formwork_diagnostic::Diagnostic;
-use formwork_value::{Marks, Number, OperationError, Refinements, Type, Value, convert, unify};
+use formwork_value::{Marks, Number, OperationError, Refinements, Type, TypeSort, Value, convert, unify};
 
 impl BinaryOperator {
     fn operand_type(self) -> Type {
@@ -84,9 +84,8 @@ impl Evaluator<'_> {
         {
             return result;
         }
-        let wanted = operator.operand_type();
-        let left_converted = self.operand(left, &left_value, &wanted, "left");
-        let right_converted = self.operand(right, &right_value, &wanted, "right");
+        let left_converted = self.operand(left, &left_value, operator, "left");
+        let right_converted = self.operand(right, &right_value, operator, "right");
         let (Some(left_value), Some(right_value)) = (left_converted, right_converted) else {
             self.diagnostics.extend(left_findings);
             self.diagnostics.extend(right_findings);
@@ -112,12 +111,19 @@ impl Evaluator<'_> {
         })
     }
 
-    fn operand(&mut self, node: &Node, value: &Value, wanted: &Type, side: &str) -> Option<Value> {
-        match convert(value, wanted) {
+    fn operand(&mut self, node: &Node, value: &Value, operator: BinaryOperator, side: &str) -> Option<Value> {
+        match convert(value, &operator.operand_type()) {
             Ok(value) => Some(value),
             Err(error) => {
                 let detail = format!("Unsuitable value for {side} operand: {error}.");
-                self.fail("Invalid operand", detail, node.span, node);
+                let mut diagnostic = Diagnostic::error("evaluation", "Invalid operand", detail).at(node.span);
+                if operator == BinaryOperator::Add && value.sort() == TypeSort::String {
+                    diagnostic.hint = Some(
+                        "The sign + adds numbers. Texts are joined in a template: \"${first}${second}\"."
+                            .to_owned(),
+                    );
+                }
+                self.failed(diagnostic, &[node]);
                 None
             }
         }

@@ -3,6 +3,7 @@
 use super::{Evaluator, unknown_not_null};
 use crate::functions::argument::TEXT_MAXIMUM;
 use crate::node::Node;
+use formwork_diagnostic::Diagnostic;
 use formwork_value::{Marks, Refinements, Type, Value, convert};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -42,7 +43,13 @@ impl Evaluator<'_> {
                 }
                 Err(error) => {
                     let detail = format!("Cannot include the given value in a string template: {error}.");
-                    self.fail(SUMMARY, detail, part.span, part);
+                    let diagnostic = Diagnostic::error("evaluation", SUMMARY, detail).at(part.span);
+                    let hint = if value.items().is_some() {
+                        "Join its elements with join(\", \", ...), or write it as JSON with jsonencode(...)."
+                    } else {
+                        "Name one of its attributes, or write it as JSON with jsonencode(...)."
+                    };
+                    self.failed(diagnostic.hint(hint), &[part]);
                 }
             }
         }

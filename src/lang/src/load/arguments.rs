@@ -4,8 +4,8 @@ use super::Loader;
 use crate::compile::{as_reference, compile};
 use crate::evaluate::Nowhere;
 use crate::expression::Expression;
-use crate::module::ProviderReference;
 use crate::json::Places;
+use crate::module::ProviderReference;
 use crate::parser::parse_expression_at;
 use crate::scope::{Reference, Scope};
 use crate::suggest;
@@ -57,14 +57,18 @@ impl Loader<'_> {
             let name = &attribute.name;
             let detail = format!("An argument named \"{name}\" is not expected here.");
             let diagnostic = Diagnostic::error("unsupported-argument", "Unsupported argument", detail);
-            let hint = format!("Did you mean to define a block of type \"{name}\"? If so, leave out the equals sign.");
+            let hint = format!(
+                "Did you mean to define a block of type \"{name}\"? If so, leave out the equals sign."
+            );
             self.diagnostics.push(diagnostic.at(attribute.name_span).hint(hint));
         }
         for block in body.blocks.iter().filter(|one| arguments.contains(&one.kind.as_str())) {
             let kind = &block.kind;
             let detail = format!("Blocks of type \"{kind}\" are not expected here.");
             let diagnostic = Diagnostic::error("unsupported-block", "Unsupported block type", detail);
-            let hint = format!("Did you mean to define argument \"{kind}\"? If so, use the equals sign to assign it a value.");
+            let hint = format!(
+                "Did you mean to define argument \"{kind}\"? If so, use the equals sign to assign it a value."
+            );
             self.diagnostics.push(diagnostic.at(block.header).hint(hint));
         }
     }
@@ -130,7 +134,10 @@ impl Loader<'_> {
         let Some(attribute) = body.attribute("depends_on") else { return Vec::new() };
         let mut references = Vec::new();
         for item in self.list(&attribute.value) {
-            match as_reference(&self.unquoted(item)) {
+            // One word in quotes is no reference to anything.
+            let is_path = item.literal_string().is_some_and(|text| text.contains('.'));
+            let item = if is_path { self.unquoted(item) } else { Cow::Borrowed(item) };
+            match as_reference(&item) {
                 Ok(reference) => references.push(reference),
                 Err(diagnostic) => self.diagnostics.push(diagnostic),
             }
@@ -145,16 +152,15 @@ impl Loader<'_> {
         let (Some(reference), found) = parse_expression_at(expression.span.file, &text, places) else {
             return Cow::Borrowed(expression);
         };
-        let is_reference = matches!(
-            reference.kind,
-            ExprKind::Root(_) | ExprKind::Attribute { .. } | ExprKind::Index { .. }
-        );
+        let is_reference =
+            matches!(reference.kind, ExprKind::Root(_) | ExprKind::Attribute { .. } | ExprKind::Index { .. });
         if !is_reference || found.has_errors() {
             return Cow::Borrowed(expression);
         }
         let detail = "In this context, references are expected literally rather than in quotes.";
         let diagnostic = Diagnostic::warning("quoted-reference", "Quoted references are deprecated", detail);
-        self.diagnostics.push(diagnostic.at(expression.span).hint(format!("Write {text} without the quotes.")));
+        self.diagnostics
+            .push(diagnostic.at(expression.span).hint(format!("Write {text} without the quotes.")));
         Cow::Owned(reference)
     }
 

@@ -221,7 +221,10 @@ const FAULTS: &[(&str, &str)] = &[
         "terraform {\n  encryption {\n    sate {}\n  }\n}\n",
         "main.tf:3 Unsupported block type [Did you mean \"state\"?]",
     ),
-    ("terraform {\n  encryption {\n    method \"x\" {}\n  }\n}\n", "main.tf:3 Missing name for method"),
+    (
+        "terraform {\n  encryption {\n    method \"x\" {}\n  }\n}\n",
+        "main.tf:3 Missing name for method [Write method \"TYPE\" \"NAME\" { ... }.]",
+    ),
     ("moved {\n  from = a.b\n}\n", "main.tf:1 Missing required argument"),
     ("moved {\n  from = a.b\n  to   = module.m\n}\n", "main.tf:1 Invalid \"moved\" addresses"),
     ("moved {\n  from = data.a.b\n  to   = data.a.c\n}\n", "main.tf:2 Invalid \"moved\" addresses"),

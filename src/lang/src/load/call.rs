@@ -19,7 +19,7 @@ use std::cell::RefCell;
 /// Arguments that are the call's own; the rest are inputs.
 const META: [&str; 6] = ["source", "version", "count", "for_each", "depends_on", "providers"];
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
     pub(super) fn call(&mut self, block: &BlockSyntax, module: &mut Module, outer: Option<Outer<'_>>) {
         let Some([name]) = self.labels(block, ["name"]) else { return };
         let body = &block.body;
@@ -41,14 +41,7 @@ impl Loader<'_> {
             .iter()
             .map(|attribute| (attribute.name.clone(), compile(&attribute.value, &[])))
             .collect();
-        let early = Early {
-            module,
-            given: self.variables,
-            outer,
-            consulted: self.consulted.clone(),
-            found: RefCell::default(),
-            files: self.source,
-        };
+        let early = self.early(module, outer);
         let Some((source, span)) = self.source(block, &early) else {
             self.is_incomplete = true;
             return;
@@ -82,6 +75,21 @@ impl Loader<'_> {
             span: block.header,
         };
         module.calls.insert(name, call);
+    }
+
+    /// What may be named in a module while it is loaded.
+    pub(super) fn early<'e>(&self, module: &'e Module, outer: Option<Outer<'e>>) -> Early<'e>
+    where
+        'a: 'e,
+    {
+        Early {
+            module,
+            given: self.variables,
+            outer,
+            consulted: self.consulted.clone(),
+            found: RefCell::default(),
+            files: self.source,
+        }
     }
 
     /// Arguments that are no variables of the module, and those that its author wants nobody to set any more.

@@ -1,8 +1,8 @@
 //! What a module's expressions name must be there: checked at every place before anything is evaluated.
 
 use super::Loader;
-use crate::expression::Expression;
 use crate::compile::BARE_NAME;
+use crate::expression::Expression;
 use crate::module::{Condition, Lifecycle, Module, Provisioner, ProvisionerWhen, Resource, Target};
 use crate::scope::{Mode, Reference, Subject, TraversalStep};
 use crate::suggest;
@@ -224,6 +224,9 @@ impl Checker<'_> {
     /// The declaration that a name alone most likely is meant for.
     fn meant(&self, problem: &Diagnostic) -> Option<String> {
         let name = self.sources.text(problem.subject?)?;
+        if let Some(of_type) = self.module.resources.iter().find(|one| one.type_name == name) {
+            return Some(format!("Name an object of this type, like {}.", of_type.subject()));
+        }
         let (variables, locals) = (self.module.variables.keys(), self.module.locals.keys());
         let written = variables.map(|name| ("var", name)).chain(locals.map(|name| ("local", name)));
         let named: Vec<(&str, &ArcStr)> = written.collect();
@@ -249,8 +252,8 @@ impl Checker<'_> {
             };
             if reference.steps.len() > whole {
                 let detail = "References in depends_on must be to a whole object (resource, etc), not to an attribute of an object.";
-                let diagnostic =
-                    Diagnostic::error("depends-on", "Invalid depends_on reference", detail).at(reference.span);
+                let diagnostic = Diagnostic::error("depends-on", "Invalid depends_on reference", detail)
+                    .at(reference.span);
                 self.push(diagnostic.hint(format!("Write {}.", reference.subject)));
             }
         }

@@ -6,6 +6,7 @@ use crate::expression::Expression;
 use crate::module::Module;
 use crate::scope::{Query, Scope, Subject};
 use crate::source::Source;
+use crate::suggest;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostic;
 use formwork_value::{MarkKind, Value};
@@ -35,7 +36,9 @@ impl Early<'_> {
         let Some(variable) = self.module.variables.get(name) else {
             let detail = format!("An input variable with the name \"{name}\" has not been declared.");
             let summary = "Reference to undeclared input variable";
-            return Err(Diagnostic::error("unknown-variable", summary, detail).at(query.span));
+            let mut diagnostic = Diagnostic::error("unknown-variable", summary, detail).at(query.span);
+            diagnostic.hint = suggest::hint(name, self.module.variables.keys().map(ArcStr::as_str));
+            return Err(diagnostic);
         };
         let (all, of_root) = self.consulted.get();
         self.consulted.set((all + 1, of_root + u32::from(self.outer.is_none())));
@@ -93,7 +96,9 @@ impl Scope for Early<'_> {
                 let local = self.module.locals.get(name).ok_or_else(|| {
                     let detail = format!("A local value with the name \"{name}\" has not been declared.");
                     let summary = "Reference to undeclared local value";
-                    Diagnostic::error("unknown-local", summary, detail).at(query.span)
+                    let mut diagnostic = Diagnostic::error("unknown-local", summary, detail).at(query.span);
+                    diagnostic.hint = suggest::hint(name, self.module.locals.keys().map(ArcStr::as_str));
+                    diagnostic
                 })?;
                 self.once(query, || value_in(&local.expression, self))?
             }
@@ -101,7 +106,9 @@ impl Scope for Early<'_> {
             Subject::PathRoot => Value::from("."),
             Subject::PathCwd => Value::string(self.files.absolute(".")),
             subject => {
-                let detail = format!("{subject} is not known yet while modules are loaded.");
+                let detail = format!(
+                    "{subject} is not known in advance: modules, and the place of the state, are found before anything is evaluated."
+                );
                 let diagnostic = Diagnostic::error("not-static", "Value not known in advance", detail);
                 return Err(diagnostic
                     .at(query.span)

@@ -35,6 +35,7 @@ use formwork_value::Value;
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -65,15 +66,14 @@ pub fn load_with(
         is_incomplete: false,
     };
     let module = loader.module(".", &[], None, None);
-    let mut found: Vec<Diagnostic> = loader.diagnostics.into_iter().collect();
+    let mut found = loader.diagnostics;
     // What is wrong with a module for another version of the language may be right there.
     if found.iter().any(|one| one.code == settings::INCOMPATIBLE_MODULE) {
-        found.retain(|one| one.code == settings::INCOMPATIBLE_MODULE);
+        found = found.into_iter().filter(|one| one.code == settings::INCOMPATIBLE_MODULE).collect();
     }
     // Files are numbered in the order in which they were read: the root's by name, then those of its calls.
-    found.sort_by_key(|diagnostic| diagnostic.subject.map(|span| (span.file, span.start)));
-    found.dedup();
-    (module, found.into_iter().collect())
+    found.sort_by_place();
+    (module, found)
 }
 
 struct Loader<'a> {
@@ -151,6 +151,9 @@ impl Loader<'_> {
         let around = std::mem::take(&mut self.is_incomplete);
         let bodies = self.folder(directory, called_at);
         self.blocks(&bodies, &mut module, outer);
+        if path.is_empty() {
+            self.backend_values(&mut module);
+        }
         module.is_incomplete = std::mem::replace(&mut self.is_incomplete, around);
         self.open.pop();
         self.check(&module);
@@ -185,7 +188,10 @@ impl Loader<'_> {
                 diagnostic.hint = suggest::hint(&attribute.name, BLOCKS);
                 self.diagnostics.push(diagnostic);
                 // In a document it may have been meant to declare something.
-                self.is_incomplete |= attribute.json.is_some();
+                let file = self.sources.get(attribute.name_span.file);
+                self.is_incomplete |= file.is_some_and(|file| {
+                    Path::new(file.name()).extension().is_some_and(|ending| ending == "json")
+                });
             }
         }
         // A module's source may be written with variables and locals, wherever those are declared.
@@ -247,7 +253,12 @@ impl Loader<'_> {
         }
         if let Some(missing) = names.get(block.labels.len()) {
             let detail = format!("All {kind} blocks must have {N} {plural} ({}).", names.join(", "));
-            self.report("block-labels", format!("Missing {missing} for {kind}"), detail, block.header);
+            let summary = format!("Missing {missing} for {kind}");
+            let words: Vec<String> =
+                names.iter().map(|name| format!("\"{}\"", name.to_uppercase())).collect();
+            let hint = format!("Write {kind} {} {{ ... }}.", words.join(" "));
+            self.diagnostics
+                .push(Diagnostic::error("block-labels", summary, detail).at(block.header).hint(hint));
             self.is_incomplete = true;
             return None;
         }

@@ -6,10 +6,11 @@ use crate::body::{Body, BodyContext, ESCAPE};
 use crate::lexer::is_identifier;
 use crate::module::{BackendBlock, Module, ProviderBlock, ProviderMeta, RequiredProvider, Settings};
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
+use crate::version::{LANGUAGE_VERSION, VersionConstraint};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
-use crate::version::{LANGUAGE_VERSION, VersionConstraint};
 use formwork_value::Type;
+use indexmap::IndexMap;
 
 /// The code of the finding that a module is for another version of the language.
 pub(super) const INCOMPATIBLE_MODULE: &str = "incompatible-module";
@@ -106,7 +107,9 @@ impl Loader<'_> {
             let detail = "This string does not use correct version constraint syntax.";
             let diagnostic =
                 Diagnostic::error("version-constraint", "Invalid version constraint", detail).at(span);
-            return self.diagnostics.push(diagnostic.hint("Write bounds with commas between: \">= 1.6, < 2.0\"."));
+            return self
+                .diagnostics
+                .push(diagnostic.hint("Write bounds with commas between: \">= 1.6, < 2.0\"."));
         };
         if constraint.names_a_version_before_release() {
             let detail = "A version before its release cannot be asked for: such versions are taken for the release itself.";
@@ -140,7 +143,33 @@ impl Loader<'_> {
             return self.duplicate("Duplicate backend configuration", "A backend", first, block.header);
         }
         let body = self.body(&block.body, block.header, &block.title().into(), &[]);
-        settings.backend = Some(BackendBlock { kind, body, span: block.header });
+        let values = IndexMap::new();
+        settings.backend = Some(BackendBlock { kind, body, values, span: block.header });
+    }
+
+    /// The values of the backend's arguments, which may be written with variables and locals: the state is found
+    /// before anything else is evaluated.
+    pub(super) fn backend_values(&mut self, module: &mut Module) {
+        let Some(backend) = &module.settings.backend else { return };
+        let early = self.early(module, None);
+        let mut values = IndexMap::new();
+        let mut found = Vec::new();
+        for attribute in backend.body.just_attributes() {
+            let (value, diagnostics) = attribute.expression.evaluate(&early);
+            let span = attribute.expression.span();
+            // Whoever opens the state asks for variables that have no value; checking a configuration needs none. What
+            // is wrong in a local value is said there.
+            let is_said_here = |one: &Diagnostic| {
+                one.code != "missing-variable"
+                    && one.subject.is_some_and(|subject| span.join(subject) == span)
+            };
+            found.extend(diagnostics.into_iter().filter(is_said_here));
+            values.insert(attribute.name.clone(), value);
+        }
+        if let Some(backend) = &mut module.settings.backend {
+            backend.values = values;
+        }
+        self.diagnostics.extend(found);
     }
 
     pub(super) fn body(&mut self, body: &BodySyntax, header: Span, title: &ArcStr, taken: &[&str]) -> Body {

@@ -158,7 +158,10 @@ fn a_whole_module_is_read() {
 const FAULTS: &[(&str, &str)] = &[
     ("x = 1\n", "main.tf:1 Unsupported argument"),
     ("resorce \"a\" \"b\" {}\n", "main.tf:1 Unsupported block type [Did you mean \"resource\"?]"),
-    ("resource \"a\" {}\n", "main.tf:1 Missing name for resource"),
+    (
+        "resource \"a\" {}\n",
+        "main.tf:1 Missing name for resource [Write resource \"TYPE\" \"NAME\" { ... }.]",
+    ),
     ("variable \"a\" \"b\" {}\n", "main.tf:1 Extraneous label for variable"),
     ("variable \"1a\" {}\n", "main.tf:1 Invalid variable name"),
     ("variable \"count\" {}\n", "main.tf:1 Invalid variable name"),
@@ -171,7 +174,10 @@ const FAULTS: &[(&str, &str)] = &[
         "variable \"a\" {\n  default = null\n  nullable = false\n}\n",
         "main.tf:2 Invalid default value for variable",
     ),
-    ("variable \"a\" {\n  default = var.b\n}\n", "main.tf:2 Variables not allowed [A default is written as it stands; put what is computed into a local value.]"),
+    (
+        "variable \"a\" {\n  default = var.b\n}\n",
+        "main.tf:2 Variables not allowed [A default is written as it stands; put what is computed into a local value.]",
+    ),
     ("variable \"a\" {}\nvariable \"a\" {}\n", "main.tf:2 Duplicate variable declaration"),
     ("locals {\n  a = 1\n}\nlocals {\n  a = 2\n}\n", "main.tf:5 Duplicate local value definition"),
     ("output \"a\" {}\n", "main.tf:1 Missing required argument"),
@@ -215,8 +221,44 @@ const FAULTS: &[(&str, &str)] = &[
         "resource \"a\" \"b\" {}\nresource \"a\" \"b\" {}\n",
         "main.tf:2 Duplicate resource \"a\" configuration",
     ),
-    ("resource \"a\" \"b\" {\n  provider = \"x\"\n}\n", "main.tf:2 Invalid provider configuration reference"),
+    (
+        "resource \"a\" \"b\" {\n  provider = \"x\"\n}\n",
+        "main.tf:2 Quoted references are deprecated [Write x without the quotes.]",
+    ),
+    ("resource \"a\" \"b\" {\n  provider = f()\n}\n", "main.tf:2 Invalid provider configuration reference"),
     ("resource \"a\" \"b\" {\n  depends_on = [\"x\"]\n}\n", "main.tf:2 Invalid expression"),
+    (
+        "resource \"a\" \"b\" {\n  depends_on = [\"a.c\"]\n}\nresource \"a\" \"c\" {}\n",
+        "main.tf:2 Quoted references are deprecated [Write a.c without the quotes.]",
+    ),
+    (
+        "resource \"a\" \"b\" {\n  depends_on = [a.c.d]\n}\nresource \"a\" \"c\" {}\n",
+        "main.tf:2 Invalid depends_on reference [Write a.c.]",
+    ),
+    (
+        "resource \"a\" \"b\" {\n  c = a.b.d\n}\n",
+        "main.tf:2 Self-referential block [Put what both places need into a local value, and use that in both.]",
+    ),
+    (
+        "resource \"a\" \"b\" {\n  count {}\n}\n",
+        "main.tf:2 Unsupported block type [Did you mean to define argument \"count\"? If so, use the equals sign to assign it a value.]",
+    ),
+    (
+        "resource \"a\" \"b\" {}\noutput \"o\" {\n  value = a.b[0].c\n}\n",
+        "main.tf:3 Unexpected resource instance key",
+    ),
+    (
+        "resource \"a\" \"b\" {\n  for_each = {}\n}\noutput \"o\" {\n  value = a.b.c\n}\n",
+        "main.tf:5 Missing resource instance key [To take it from all instances as a list, write values(a.b)[*] in front of it.]",
+    ),
+    (
+        "language {\n  compatible_with {\n    opentofu = \"< 1.2\"\n  }\n}\nfuture \"x\" {}\n",
+        "main.tf:3 Incompatible module [Use a version of the module that is for this language, or change the constraint if you know that it works.]",
+    ),
+    (
+        "terraform {\n  backend \"x\" {\n    a = b.c.d\n  }\n}\nresource \"b\" \"c\" {}\n",
+        "main.tf:3 Value not known in advance [Only variables, locals and what is made of them may be used here.]",
+    ),
     (
         "resource \"a\" \"b\" {\n  lifecycle {\n    prevent_destory = true\n  }\n}\n",
         "main.tf:3 Unsupported argument [Did you mean \"prevent_destroy\"?]",

@@ -5,7 +5,9 @@ use crate::compile::compile;
 use crate::constraint::{TypeConstraint, parse_constraint};
 use crate::lexer::is_identifier;
 use crate::module::{Local, Module, Output, Variable};
+use crate::suggest;
 use crate::syntax::BlockSyntax;
+use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostic;
 use formwork_value::{Type, Value};
 
@@ -17,6 +19,18 @@ const INVALID_DEFAULT: &str = "Invalid default value for variable";
 
 const ARGUMENTS: [&str; 8] =
     ["type", "default", "description", "sensitive", "ephemeral", "nullable", "deprecated", "const"];
+
+/// An attribute of a value that the type does not have, and that is nearly one which it lacks.
+fn misspelt_attribute(value: &Value, wanted: &Type) -> Option<String> {
+    let Type::Object(object) = wanted else { return None };
+    let given = value.entries()?;
+    let missing = || {
+        let names = object.attributes().iter().map(|(name, _)| name);
+        names.filter(|name| given.get(name).is_none()).map(ArcStr::as_str)
+    };
+    let is_extra = |name: &&ArcStr| object.attributes().iter().all(|(known, _)| known != *name);
+    given.iter().map(|(name, _)| name).filter(is_extra).find_map(|name| suggest::hint(name, missing()))
+}
 
 impl Loader<'_> {
     pub(super) fn variable(&mut self, block: &BlockSyntax, module: &mut Module) {
@@ -61,7 +75,9 @@ impl Loader<'_> {
         let before = self.diagnostics.len();
         let value = self.constant(&attribute.value, &Type::Dynamic);
         for diagnostic in self.diagnostics.iter_mut().skip(before).filter(|one| one.code == "no-references") {
-            diagnostic.hint = Some("A default is written as it stands; put what is computed into a local value.".to_owned());
+            diagnostic.hint = Some(
+                "A default is written as it stands; put what is computed into a local value.".to_owned(),
+            );
         }
         let value = value?;
         if value.is_null() && !nullable {
@@ -75,7 +91,9 @@ impl Loader<'_> {
                 let detail = format!(
                     "This default value is not compatible with the variable's type constraint: {error}."
                 );
-                self.report("variable-default", INVALID_DEFAULT, detail, span);
+                let mut diagnostic = Diagnostic::error("variable-default", INVALID_DEFAULT, detail).at(span);
+                diagnostic.hint = misspelt_attribute(&value, &constraint.value_type);
+                self.diagnostics.push(diagnostic);
                 None
             }
         }

@@ -5,6 +5,7 @@ use crate::body::Body;
 use crate::expression::Expression;
 use arcstr::ArcStr;
 use formwork_diagnostic::Span;
+use formwork_value::Value;
 use indexmap::IndexMap;
 
 /// What `terraform` and `language` blocks say.
@@ -42,6 +43,8 @@ pub struct BackendBlock {
     pub kind: ArcStr,
     /// Its arguments.
     pub body: Body,
+    /// The values of its arguments, where they are known before anything is evaluated: those of the root module.
+    pub values: IndexMap<ArcStr, Value>,
     /// Its header.
     pub span: Span,
 }

@@ -205,6 +205,7 @@ impl Parser<'_> {
         let result = self.block_body(open, &mut body);
         if result.is_err() {
             body.is_incomplete = true;
+            body.span = self.span_from(open.start);
             // What follows may have been taken for a part of this block.
             into.is_incomplete |= self.peek().kind == TokenKind::End;
         }

@@ -551,6 +551,9 @@ impl Parser<'_> {
         match (&key, ellipsis) {
             (Some(key), _) if !is_object => {
                 self.report(key.span, SUMMARY, "Key expression is not valid when building a tuple.");
+                self.hint(
+                    "Write braces in place of the brackets to build an object, or leave the key and => out.",
+                );
             }
             (_, Some(ellipsis)) if !is_object => {
                 let span = self.span(ellipsis);
@@ -558,6 +561,7 @@ impl Parser<'_> {
             }
             (None, _) if is_object => {
                 self.report(value.span, SUMMARY, "Key expression is required when building an object.");
+                self.hint("Write KEY => VALUE, or brackets in place of the braces to build a list.");
             }
             _ => {}
         }

@@ -249,6 +249,13 @@ impl<'a> Parser<'a> {
         self.diagnostics.push(Diagnostic::error("syntax", summary, detail).at(span));
     }
 
+    /// Says of the finding that was reported last what to do about it.
+    fn hint(&mut self, hint: &str) {
+        if let Some(last) = self.diagnostics.iter_mut().last() {
+            last.hint = Some(hint.to_owned());
+        }
+    }
+
     /// Runs a part of the parser with newlines ignored or not, and sets back what was.
     fn with_newlines<T>(&mut self, ignored: bool, parse: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.ignores_newlines, ignored);

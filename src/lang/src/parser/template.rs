@@ -99,7 +99,17 @@ impl Parser<'_> {
                 _ => {
                     let span = self.span(start);
                     let detail = "No closing marker was found for the string.";
-                    return self.fail_at(token, span, "Unterminated template string", detail);
+                    let before = self.diagnostics.len();
+                    let failed = self.fail_at(token, span, "Unterminated template string", detail);
+                    if close == TokenKind::CloseHeredoc {
+                        // All that follows has been read as text: no brace after it is said to be missing.
+                        self.unclosed_before = Some(token.start);
+                        if let Some(diagnostic) = self.diagnostics.iter_mut().nth(before) {
+                            let hint = "The closing marker stands alone on its line, with nothing but blanks before it and nothing after it.";
+                            diagnostic.hint = Some(hint.to_owned());
+                        }
+                    }
+                    return failed;
                 }
             }
         }

@@ -29,6 +29,9 @@ pub(crate) fn moved(
     open_run: Option<&OpenRun>,
 ) -> (Option<Moved>, Diagnostics) {
     let (statements, mut diagnostics) = statements(graph);
+    if diagnostics.has_errors() {
+        return (None, diagnostics);
+    }
     let mut wanted = declared(&statements, state, &mut diagnostics);
     wanted.extend(implied(graph, state, &wanted));
     let is_open =

@@ -157,7 +157,23 @@ pub(super) fn statements(graph: &Graph) -> (Vec<Statement>, Diagnostics) {
             }
         }
     }
+    diagnostics.extend(statements.iter().find(|one| is_in_a_circle(one, &statements)).map(super::circle));
     (statements, diagnostics)
+}
+
+/// Whether what a statement moves ends up where it was.
+fn is_in_a_circle(statement: &Statement, all: &[Statement]) -> bool {
+    let mut at = &statement.to;
+    for _ in all {
+        if *at == statement.from {
+            return true;
+        }
+        match all.iter().find(|other| other.prefix == statement.prefix && other.from == *at) {
+            Some(next) => at = &next.to,
+            None => return false,
+        }
+    }
+    false
 }
 
 fn fault(statement: &Statement, others: &[Statement], graph: &Graph) -> Option<Diagnostic> {

@@ -1,0 +1,11 @@
+variable "labels" {
+  type    = map(string)
+  default = {}
+}
+
+output "labels" {
+  value = join(
+    ", ",
+    var.labels,
+  )
+}

@@ -1,0 +1,4 @@
+variable "size" {
+  typ     = number
+  defualt = 1
+}

@@ -1,0 +1,8 @@
+variable "node" {
+  type    = string
+  default = "a"
+}
+
+output "o" {
+  value = var.node.name
+}

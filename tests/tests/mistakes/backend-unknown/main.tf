@@ -1,0 +1,5 @@
+terraform {
+  backend "s4" {
+    bucket = "state"
+  }
+}

@@ -1,0 +1,13 @@
+variable "name" {
+  default = "a"
+}
+
+locals {
+  folder = "states/${var.nmae}"
+}
+
+terraform {
+  backend "local" {
+    path = "${local.folder}/terraform.tfstate"
+  }
+}

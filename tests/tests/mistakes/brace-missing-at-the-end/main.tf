@@ -1,0 +1,6 @@
+variable "region" {
+  default = "eu"
+
+output "region" {
+  value = var.region
+}

@@ -1,0 +1,7 @@
+variable "size" {
+  default = 1
+}
+
+output "name" {
+  value = var.size > 1 ? "large"
+}

@@ -1,0 +1,4 @@
+resource "terraform_data" "web" {
+  for_each = toset(["a"])
+  input    = each.name
+}

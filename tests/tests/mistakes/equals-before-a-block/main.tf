@@ -1,0 +1,6 @@
+resource "terraform_data" "web" {
+  input = "a"
+  lifecycle = {
+    prevent_destroy = true
+  }
+}

@@ -1,0 +1,7 @@
+locals {
+  motd = file("${path.module}/motd.txt")
+}
+
+output "motd" {
+  value = local.motd
+}

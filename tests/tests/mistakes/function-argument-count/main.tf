@@ -1,0 +1,4 @@
+locals {
+  replaced = replace("a", "b")
+  upper    = upper("a", "b")
+}

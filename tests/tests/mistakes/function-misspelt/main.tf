@@ -1,0 +1,4 @@
+locals {
+  name = uppper("web")
+  text = to_string(1)
+}

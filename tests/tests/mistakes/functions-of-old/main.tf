@@ -1,0 +1,7 @@
+output "pairs" {
+  value = map("a", "b")
+}
+
+output "items" {
+  value = list("a")
+}

@@ -1,0 +1,3 @@
+output "motd" {
+  value = handlebars("Welcome\nto {{site}}!", { sites = "here" })
+}

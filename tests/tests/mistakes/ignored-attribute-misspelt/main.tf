@@ -1,0 +1,5 @@
+resource "terraform_data" "web" {
+  lifecycle {
+    ignore_changes = [inptu]
+  }
+}

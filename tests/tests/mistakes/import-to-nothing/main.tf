@@ -1,0 +1,6 @@
+import {
+  to = terraform_data.wbe
+  id = "x"
+}
+
+resource "terraform_data" "web" {}

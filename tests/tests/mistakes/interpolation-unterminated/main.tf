@@ -1,0 +1,7 @@
+variable "name" {
+  default = "x"
+}
+
+output "greeting" {
+  value = "hello ${var.name"
+}

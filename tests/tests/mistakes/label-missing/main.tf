@@ -1,0 +1,7 @@
+resource "terraform_data" {
+  input = "a"
+}
+
+output "web" {
+  value = terraform_data.web.output
+}

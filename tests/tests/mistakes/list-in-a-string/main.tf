@@ -1,0 +1,8 @@
+variable "zones" {
+  type    = list(string)
+  default = ["a", "b"]
+}
+
+output "o" {
+  value = "zones: ${var.zones}"
+}

@@ -1,0 +1,4 @@
+resource "terraform_data" "web" {
+  dependson = []
+  for_eech  = toset(["a"])
+}

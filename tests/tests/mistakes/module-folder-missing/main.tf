@@ -1,0 +1,7 @@
+module "network" {
+  source = "./netwrok"
+}
+
+output "id" {
+  value = module.network.id
+}

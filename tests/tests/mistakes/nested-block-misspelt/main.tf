@@ -1,0 +1,5 @@
+resource "terraform_data" "web" {
+  lifecyle {
+    prevent_destroy = true
+  }
+}

@@ -1,0 +1,8 @@
+variable "size" {
+  type    = number
+  default = null
+}
+
+output "o" {
+  value = var.size + 1
+}

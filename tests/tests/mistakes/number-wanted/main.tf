@@ -1,0 +1,4 @@
+variable "nodes" {
+  type    = number
+  default = "three"
+}

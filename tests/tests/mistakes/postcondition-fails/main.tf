@@ -1,0 +1,10 @@
+resource "terraform_data" "web" {
+  input = "small"
+
+  lifecycle {
+    postcondition {
+      condition     = self.input == "large"
+      error_message = "The web server must be large."
+    }
+  }
+}

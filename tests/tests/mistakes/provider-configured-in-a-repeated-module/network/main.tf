@@ -1,0 +1,9 @@
+terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+provider "sim" {
+  world = "w"
+}

@@ -1,0 +1,7 @@
+variable "region" {
+  default = "eu-west
+}
+
+output "region" {
+  value = var.region
+}

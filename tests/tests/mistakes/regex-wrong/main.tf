@@ -1,0 +1,7 @@
+output "o" {
+  value = regex("(a", "abc")
+}
+
+output "p" {
+  value = regex("x+", "abc")
+}

@@ -1,0 +1,8 @@
+variable "size" {
+  typ = number
+}
+
+resource "terraform_data" "web" {
+  inptu     = var.siez
+  dependson = []
+}

@@ -1,0 +1,3 @@
+output "motd" {
+  value = templatefile("motd.tftpl", { nam = "web" })
+}

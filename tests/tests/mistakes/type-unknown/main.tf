@@ -1,0 +1,15 @@
+variable "names" {
+  type = list(text)
+}
+
+variable "size" {
+  type = "number"
+}
+
+variable "port" {
+  type = int
+}
+
+variable "labels" {
+  type = map
+}

@@ -1,0 +1,7 @@
+variable "region" {
+  default = "eu"
+}
+
+variable "name" {
+  default = "web-${var.region}"
+}

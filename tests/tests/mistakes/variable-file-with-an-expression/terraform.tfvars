@@ -1,0 +1,2 @@
+region = eu-west
+name   = "web-${var.region}"

@@ -1,0 +1,11 @@
+variable "region" {
+  default = "eu"
+}
+
+output "region" {
+  value = "in ${var.regoin}"
+}
+
+output "literal" {
+  value = region
+}

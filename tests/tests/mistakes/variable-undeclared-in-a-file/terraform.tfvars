@@ -1,0 +1,2 @@
+regoin = "us"
+zone   = "a"

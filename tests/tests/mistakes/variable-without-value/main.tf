@@ -1,0 +1,4 @@
+variable "region" {
+  description = "Where it all stands."
+  type        = string
+}
