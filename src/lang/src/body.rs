@@ -284,6 +284,9 @@ fn block(syntax: &BlockSyntax, locals: &mut Vec<ArcStr>, context: &mut BodyConte
     })
 }
 
+/// Arguments of a `dynamic` block.
+pub(crate) const DYNAMIC_ARGUMENTS: [&str; 3] = ["for_each", "iterator", "labels"];
+
 fn dynamic_block(
     syntax: &BlockSyntax,
     locals: &mut Vec<ArcStr>,
@@ -300,10 +303,9 @@ fn dynamic_block(
         return None;
     };
     for attribute in &syntax.body.attributes {
-        const ARGUMENTS: [&str; 3] = ["for_each", "iterator", "labels"];
-        if !ARGUMENTS.contains(&attribute.name.as_str()) {
+        if !DYNAMIC_ARGUMENTS.contains(&attribute.name.as_str()) {
             let mut detail = format!("An argument named \"{}\" is not expected here.", attribute.name);
-            if let Some(hint) = suggest::hint(&attribute.name, ARGUMENTS) {
+            if let Some(hint) = suggest::hint(&attribute.name, DYNAMIC_ARGUMENTS) {
                 detail = format!("{detail} {hint}");
             }
             fail(attribute.name_span, "Unsupported argument", detail);

@@ -5,6 +5,7 @@
 
 use crate::body::{Block, Body};
 use crate::evaluate::nothing;
+use crate::load::{META_ARGUMENTS, META_BLOCKS};
 use crate::schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 use crate::scope::Scope;
 use crate::suggest;
@@ -31,10 +32,6 @@ impl Body {
 
 /// Blocks in which the language has arguments and blocks of its own, beside those of the schema.
 const MODES: [&str; 3] = ["resource ", "data ", "ephemeral "];
-
-/// Arguments and blocks that somebody may have meant who wrote something like them.
-const META_ARGUMENTS: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
-const META_BLOCKS: [&str; 4] = ["lifecycle", "connection", "provisioner", "dynamic"];
 
 const INVALID_FOR_EACH: &str = "Invalid dynamic for_each value";
 
@@ -149,7 +146,7 @@ impl Decoder<'_> {
                 ))
             } else {
                 let names = schema.blocks.iter().map(|one| one.name.as_str());
-                suggest::hint(kind, names.chain(of_the_language(&META_BLOCKS).iter().copied()))
+                suggest::hint(kind, names.chain(of_the_language(&META_BLOCKS).iter().copied()).chain(["dynamic"]))
             };
             self.diagnostics.push(diagnostic);
         }

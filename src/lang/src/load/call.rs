@@ -17,7 +17,7 @@ use indexmap::IndexMap;
 use std::cell::RefCell;
 
 /// Arguments that are the call's own; the rest are inputs.
-const META: [&str; 6] = ["source", "version", "count", "for_each", "depends_on", "providers"];
+pub(crate) const META: [&str; 6] = ["source", "version", "count", "for_each", "depends_on", "providers"];
 
 impl<'a> Loader<'a> {
     pub(super) fn call(&mut self, block: &BlockSyntax, module: &mut Module, outer: Option<Outer<'_>>) {

@@ -23,7 +23,12 @@ mod settings;
 mod tests;
 mod variable;
 
+#[cfg(test)]
+pub(crate) use self::call::META as CALL_ARGUMENTS;
 use self::early::Outer;
+pub(crate) use self::resource::{META_ARGUMENTS, META_BLOCKS};
+#[cfg(test)]
+pub(crate) use self::settings::provider_arguments;
 use crate::lexer::is_identifier;
 use crate::module::{Module, ModuleCall};
 use crate::source::Source;

@@ -25,8 +25,11 @@ const META: [&str; 9] = [
     ESCAPE,
 ];
 
-const META_ARGUMENTS: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
-const META_BLOCKS: [&str; 3] = ["lifecycle", "connection", "provisioner"];
+/// The meta-arguments among them.
+pub(crate) const META_ARGUMENTS: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
+
+/// The meta-blocks among them; data and ephemeral blocks have the first alone.
+pub(crate) const META_BLOCKS: [&str; 3] = ["lifecycle", "connection", "provisioner"];
 
 impl Loader<'_> {
     /// A resource, data or ephemeral block, on its own or in a `check` block.

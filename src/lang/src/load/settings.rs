@@ -25,6 +25,13 @@ const TAKEN: [&str; 9] =
 const RESERVED_ARGUMENTS: [&str; 3] = ["count", "depends_on", "source"];
 const RESERVED_BLOCKS: [&str; 2] = ["lifecycle", "locals"];
 
+/// Arguments of `provider` blocks that are the language's own.
+#[cfg(test)]
+pub(crate) fn provider_arguments() -> impl Iterator<Item = &'static str> {
+    let is_reserved = |name: &&str| RESERVED_ARGUMENTS.contains(name) || RESERVED_BLOCKS.contains(name);
+    TAKEN.into_iter().filter(move |name| !is_reserved(name) && *name != ESCAPE)
+}
+
 const NESTED: [&str; 5] = ["backend", "required_providers", "cloud", "encryption", "provider_meta"];
 
 impl Loader<'_> {

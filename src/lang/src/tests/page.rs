@@ -2,8 +2,10 @@
 //! block, as an argument and as a block, and functions come from their table.
 //! `FORMWORK_WRITE_DOCS=1 cargo test -p formwork-lang page` writes the page.
 
+use crate::body::DYNAMIC_ARGUMENTS;
 use crate::functions::{Origin, Signature, SignatureParameter, origin, signatures};
 use crate::load;
+use crate::load::{CALL_ARGUMENTS, META_ARGUMENTS, META_BLOCKS, provider_arguments};
 use crate::source::MemorySource;
 use formwork_diagnostic::Sources;
 use formwork_value::Type;
@@ -99,36 +101,42 @@ const CLOSED: &[(&str, &str, &str)] = &[
     ("`import`", "import {\n", "}\n"),
 ];
 
-/// Blocks that hold others' arguments too, with what the language itself takes in them.
-const OPEN: &[(&str, &str, &str)] = &[
-    ("`locals`", "any name", "—"),
-    (
-        "`provider NAME`",
-        "`alias`, `for_each`, `version`, and the provider's own",
-        "the provider's own, `dynamic`, `_`",
-    ),
-    (
-        "`resource TYPE NAME`",
-        "`count`, `for_each`, `provider`, `depends_on`, and the kind's own",
-        "`lifecycle`, `provisioner`, `connection`, the kind's own, `dynamic`, `_`",
-    ),
-    (
-        "`data TYPE NAME`, `ephemeral TYPE NAME`",
-        "`count`, `for_each`, `provider`, `depends_on`, and the kind's own",
-        "`lifecycle`, the kind's own, `dynamic`, `_`",
-    ),
-    (
-        "`module NAME`",
-        "`source`, `version`, `count`, `for_each`, `providers`, `depends_on`, and the module's variables",
-        "`lifecycle`",
-    ),
-    ("`dynamic BLOCK`", "`for_each`, `iterator`, `labels`", "`content`"),
-    (
-        "`provisioner TYPE`",
-        "`when`, `on_failure`, `on_crash`, and the provisioner's own",
-        "`connection`, `_`",
-    ),
-];
+/// Blocks that hold others' arguments too, with what the language itself takes in them: the name on the page, the
+/// arguments and what follows them, the blocks and what follows those.
+fn open_blocks() -> Vec<(&'static str, String, String)> {
+    let with = |own: String, others: &str| format!("{own}, {others}");
+    let plain = |words: &[&'static str]| listed(words.iter().copied());
+    let kinds = "the kind's own, `dynamic`, `_`";
+    vec![
+        ("`locals`", "any name".to_owned(), "—".to_owned()),
+        (
+            "`provider NAME`",
+            with(listed(provider_arguments()), "and the provider's own"),
+            "the provider's own, `dynamic`, `_`".to_owned(),
+        ),
+        (
+            "`resource TYPE NAME`",
+            with(plain(&META_ARGUMENTS), "and the kind's own"),
+            with(plain(&META_BLOCKS), kinds),
+        ),
+        (
+            "`data TYPE NAME`, `ephemeral TYPE NAME`",
+            with(plain(&META_ARGUMENTS), "and the kind's own"),
+            with(plain(&META_BLOCKS[..1]), kinds),
+        ),
+        (
+            "`module NAME`",
+            with(plain(&CALL_ARGUMENTS), "and the module's variables"),
+            "`lifecycle`".to_owned(),
+        ),
+        ("`dynamic BLOCK`", plain(&DYNAMIC_ARGUMENTS), "`content`".to_owned()),
+        (
+            "`provisioner TYPE`",
+            "`when`, `on_failure`, `on_crash`, and the provisioner's own".to_owned(),
+            "`connection`, `_`".to_owned(),
+        ),
+    ]
+}
 
 /// Whether the loader takes a line in a block: there is no finding that it is not expected.
 fn is_taken(before: &str, line: &str, after: &str) -> bool {
@@ -151,7 +159,7 @@ fn blocks() -> String {
             listed(WORDS.iter().copied().filter(|word| is_taken(before, &format!("{word} {{\n}}"), after)));
         let _ = writeln!(out, "| {name} | {arguments} | {blocks} |");
     }
-    for (name, arguments, blocks) in OPEN {
+    for (name, arguments, blocks) in open_blocks() {
         let _ = writeln!(out, "| {name} | {arguments} | {blocks} |");
     }
     out
