@@ -21,7 +21,6 @@ impl Planner<'_> {
         let is_wanted = |address: &Address| self.reach.has(self.graph, address);
         for (address, prior) in self.priors.borrow().iter().filter(|(address, _)| is_wanted(address)) {
             if self.input.mode == RunMode::Destroy {
-                self.check_prevented(address);
                 orphans.push((ObjectKey { address: address.clone(), deposed: None }, prior.clone(), None));
             } else if let Some(reason) = self.orphan_reason(address) {
                 orphans.push((
@@ -40,6 +39,9 @@ impl Planner<'_> {
             if is_given_up || self.is_forgotten(&key.address) {
                 self.push_removal(&key, &prior, Action::Forget, None, prior.private.clone());
             } else {
+                if key.deposed.is_none() {
+                    self.check_prevented(&key.address);
+                }
                 self.plan_removal(&key, &prior, reason).await;
             }
         }
@@ -175,7 +177,9 @@ impl Planner<'_> {
             return;
         };
         let Some(expression) = &self.graph.resource(node).lifecycle.prevent_destroy else { return };
-        let scope = self.evaluator.scope(module, 0, crate::evaluate::RowRepetition::default());
+        // In a module instance that the configuration no longer has, nothing is prevented.
+        let Some(row) = self.evaluator.find_row(module, address.module()) else { return };
+        let scope = self.evaluator.scope(module, row, crate::evaluate::RowRepetition::default());
         if expression.evaluate(&scope).0.unmark().0.as_bool() == Some(true) {
             self.report(prevented(address, expression.span()));
         }

@@ -301,3 +301,45 @@ fn the_boundary_is_named() {
         assert_eq!(world.plan().stages[0].awaits, awaits);
     }
 }
+
+/// Whichever stage would remove an object, and wherever its block stands.
+#[test]
+fn what_may_not_be_destroyed_is_not() {
+    const MODULE: &str = "variable \"size\" {}\nvariable \"keep\" {}\nresource \"terraform_data\" \"b\" {\n  count = var.size\n  lifecycle {\n    prevent_destroy = var.keep\n  }\n}\n";
+    let text = |size: &str, keep: bool| {
+        format!(
+            "resource \"terraform_data\" \"n\" {{\n  input = {size}\n}}\nmodule \"m\" {{\n  source = \"./m\"\n  size   = terraform_data.n.output\n  keep   = {keep}\n}}\nmodule \"fixed\" {{\n  source = \"./m\"\n  size   = {size}\n  keep   = {keep}\n}}\n"
+        )
+    };
+    let mut world = World::new(&text("2", true));
+    world.files.insert("m/main.tf".to_owned(), MODULE.as_bytes().to_vec());
+    world.apply();
+    let refused = world.plan_mode(formwork_engine::RunMode::Destroy).unwrap_err();
+    assert_eq!(refused.matches("Instance cannot be destroyed").count(), 4, "{refused}");
+
+    world.main(&text("1", true));
+    let refused = world.plan_mode(formwork_engine::RunMode::Normal).unwrap_err();
+    assert!(
+        refused.contains("module.fixed.terraform_data.b[1] has lifecycle.prevent_destroy set"),
+        "{refused}"
+    );
+    world.main(&text("1", true).replace("size   = 1", "size   = 2"));
+    let plan = world.plan();
+    let outcome = world.apply_plan(&plan);
+    let said = crate::world::text(&outcome.diagnostics, &outcome.sources);
+    assert!(said.contains("Instance cannot be destroyed"), "{said}");
+    assert!(
+        world.addresses().contains(&"module.m.terraform_data.b[1]".to_owned()),
+        "{:?}",
+        world.addresses()
+    );
+
+    world.main(&text("1", false));
+    world.apply();
+    assert!(
+        !world.addresses().contains(&"module.m.terraform_data.b[1]".to_owned()),
+        "{:?}",
+        world.addresses()
+    );
+    world.destroy();
+}
