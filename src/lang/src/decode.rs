@@ -146,7 +146,10 @@ impl Decoder<'_> {
                 ))
             } else {
                 let names = schema.blocks.iter().map(|one| one.name.as_str());
-                suggest::hint(kind, names.chain(of_the_language(&META_BLOCKS).iter().copied()).chain(["dynamic"]))
+                suggest::hint(
+                    kind,
+                    names.chain(of_the_language(&META_BLOCKS).iter().copied()).chain(["dynamic"]),
+                )
             };
             self.diagnostics.push(diagnostic);
         }

@@ -226,8 +226,10 @@ fn no_block(target: &Target, blocks: &[String]) -> Diagnostic {
         "The configuration for the given import target {target} does not exist. All target instances must have an associated configuration to be imported."
     );
     let near = formwork_lang::nearest(&target.to_string(), blocks.iter().map(String::as_str));
-    let hint = near
-        .map_or_else(|| "Write a resource block for it, or let plan -generate-config-out=FILE write one.".to_owned(), |near| format!("Did you mean {near}?"));
+    let hint = near.map_or_else(
+        || "Write a resource block for it, or let plan -generate-config-out=FILE write one.".to_owned(),
+        |near| format!("Did you mean {near}?"),
+    );
     Diagnostic::error("import-without-block", "Configuration for import target does not exist", detail)
         .at(target.span)
         .hint(hint)
