@@ -63,6 +63,11 @@ impl Api {
         self.exchange(Method::GET, path, None).await
     }
 
+    /// A request that makes no object: a review, a token.
+    pub(crate) async fn post(&self, path: &str, body: &Json) -> Result<Json, Refusal> {
+        self.exchange(Method::POST, path, Some(("application/json", body))).await
+    }
+
     /// One page; `continue_token` from the page before.
     pub(crate) async fn list_page(
         &self,

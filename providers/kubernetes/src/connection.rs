@@ -6,9 +6,10 @@ use crate::manifest;
 use crate::manifests;
 use crate::object::Identity;
 use crate::resource;
-use crate::schema::{MANIFEST, MANIFESTS, RESOURCE};
+use crate::schema::{MANIFEST, MANIFESTS, RESOURCE, TOKEN_REQUEST};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::token_request;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{
     Connection, KindSchema, ProviderError, ProviderSchema, ReadRequest, Reading, Readings, Request, Response,
@@ -208,6 +209,10 @@ impl Connection for KubernetesConnection {
                 Request::ReadData { kind, configurations } if kind == RESOURCE => {
                     Response::Data(resource::read(session, &configurations).await)
                 }
+                Request::OpenEphemeral { kind, configuration } if kind == TOKEN_REQUEST => {
+                    Response::Opened(token_request::open(session, &configuration).await)
+                }
+                Request::CloseEphemeral { kind, .. } if kind == TOKEN_REQUEST => Response::Renewed(Ok(None)),
                 _ => Response::Unsupported,
             }
         })

@@ -22,6 +22,7 @@ mod schema;
 mod session;
 mod settings;
 mod stream;
+mod token_request;
 mod wait;
 
 use connection::KubernetesConnection;
@@ -74,6 +75,7 @@ impl Provider for Kubernetes {
             schema::MANIFEST => manifest::validate(configuration),
             schema::MANIFESTS => manifests::validate(configuration),
             schema::RESOURCE => resource::validate(configuration),
+            schema::TOKEN_REQUEST => token_request::validate(configuration),
             _ => Diagnostics::new(),
         }
     }

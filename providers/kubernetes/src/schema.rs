@@ -98,6 +98,8 @@ output "cluster" {
   value = data.kubernetes_resource.dns.object.metadata.uid
 }
 "#;
+/// A token of a service account, while a run lasts.
+pub(crate) const TOKEN_REQUEST: &str = "kubernetes_token_request_v1";
 
 /// The whole table.
 pub(crate) fn provider_schema() -> ProviderSchema {
@@ -106,6 +108,7 @@ pub(crate) fn provider_schema() -> ProviderSchema {
         configuration: configuration(),
         resources: resources.into_iter().map(|(name, kind)| (name.into(), kind)).collect(),
         data_sources: [(RESOURCE.into(), resource_kind())].into_iter().collect(),
+        ephemeral_resources: [(TOKEN_REQUEST.into(), crate::token_request::schema())].into_iter().collect(),
         functions: IndexMap::new(),
     }
 }

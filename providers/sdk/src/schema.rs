@@ -13,6 +13,8 @@ pub struct ProviderSchema {
     pub resources: IndexMap<ArcStr, KindSchema>,
     /// Data sources by type name.
     pub data_sources: IndexMap<ArcStr, KindSchema>,
+    /// Ephemeral resource kinds by type name.
+    pub ephemeral_resources: IndexMap<ArcStr, KindSchema>,
     /// Functions by name.
     pub functions: IndexMap<ArcStr, FunctionSchema>,
 }

@@ -2,9 +2,10 @@
 
 use crate::calls::Effect;
 use crate::chance::happens;
-use crate::finding::{Findings, text};
+use crate::finding::{Findings, text, with_attribute};
 use crate::kinds::{self, Kind};
 use crate::settings::{CrashPoint, Settings};
+use crate::tokens::Tokens;
 use crate::world::{Cause, Object, Phase, World, WorldError};
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{
@@ -63,6 +64,17 @@ impl SimConnection {
     }
 
     fn answer(&self, request: Request) -> Response {
+        match self.settings.token.as_ref().filter(|token| !self.tokens().is_open(token)) {
+            Some(_) => denied(&request),
+            None => self.answer_admitted(request),
+        }
+    }
+
+    fn tokens(&self) -> Tokens {
+        Tokens::of(&self.settings.world, self.settings.seed)
+    }
+
+    fn answer_admitted(&self, request: Request) -> Response {
         match request {
             Request::Upgrade { kind, stored, .. } => Response::Upgraded(upgrade(&kind, &stored)),
             Request::Read { kind, objects } => {
@@ -85,10 +97,23 @@ impl SimConnection {
                 Response::Data(configurations.iter().map(|one| self.read_data(&kind, one)).collect())
             }
             Request::GenerateConfiguration { kind, object } => Response::Generated(generate(&kind, &object)),
-            Request::MoveFrom { .. }
-            | Request::OpenEphemeral { .. }
-            | Request::RenewEphemeral { .. }
-            | Request::CloseEphemeral { .. } => Response::Unsupported,
+            Request::OpenEphemeral { kind, configuration } => {
+                let is_known = self.schema.ephemeral_resources.contains_key(kind.as_str());
+                let unknown = || {
+                    ProviderError::invalid(format!(
+                        "the provider formwork/sim has no ephemeral resource {kind:?}"
+                    ))
+                };
+                Response::Opened(
+                    is_known
+                        .then_some(())
+                        .ok_or_else(unknown)
+                        .and_then(|()| self.tokens().open(&configuration)),
+                )
+            }
+            Request::RenewEphemeral { private, .. } => Response::Renewed(self.tokens().renew(&private)),
+            Request::CloseEphemeral { private, .. } => Response::Renewed(self.tokens().close(&private)),
+            Request::MoveFrom { .. } => Response::Unsupported,
         }
     }
 
@@ -266,7 +291,8 @@ impl SimConnection {
             return Err(taken(&existing));
         }
         let id = kind.id(world, &request.planned, &self.settings, token);
-        let attributes = kind.create(world, &self.settings, &request.planned, &id)?;
+        let planned = with_write_only(schema, &request.planned, &request.configuration);
+        let attributes = kind.create(world, &self.settings, &planned, &id)?;
         let steps_left = count(kind.steps(Operation::Create, None, &request.planned));
         let object = Object {
             id,
@@ -301,7 +327,8 @@ impl SimConnection {
             return Err(busy(&object));
         }
         let steps_left = count(kind.steps(Operation::Update, Some(&object.attributes), &request.planned));
-        object.attributes = kind.update(world, &self.settings, &object, &request.planned)?;
+        let planned = with_write_only(found.schema, &request.planned, &request.configuration);
+        object.attributes = kind.update(world, &self.settings, &object, &planned)?;
         object.name = kind.object_name(&object.attributes, &self.settings);
         token.clone_into(&mut object.update_token);
         object.phase = if steps_left == 0 { Phase::Ready } else { Phase::Updating(steps_left) };
@@ -463,6 +490,37 @@ impl Connection for SimConnection {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         futures::future::ready(self.answer(request)).boxed()
     }
+}
+
+/// What a connection answers whose token is not open.
+fn denied(request: &Request) -> Response {
+    let error = ProviderError::new(ErrorKind::Denied, "the token of the provider configuration is not open");
+    match request {
+        Request::Upgrade { .. } | Request::MoveFrom { .. } => Response::Upgraded(Err(error)),
+        Request::Read { objects, .. } => {
+            let failed = (0..objects.len()).map(move |at| (at, Reading::Failed(error.clone())));
+            Response::Read(stream::iter(failed.collect::<Vec<_>>()).boxed())
+        }
+        Request::List { .. } => Response::Listed(Err(error)),
+        Request::Plan(_) => Response::Planned(Err(error)),
+        Request::Apply(_) | Request::Poll(_) | Request::Find(_) => Response::Progress(Err(error)),
+        Request::Import { .. } => Response::Imported(Err(error)),
+        Request::ReadData { configurations, .. } => {
+            Response::Data(configurations.iter().map(|_| Err(error.clone())).collect())
+        }
+        Request::OpenEphemeral { .. } => Response::Opened(Err(error)),
+        Request::RenewEphemeral { .. } | Request::CloseEphemeral { .. } => Response::Renewed(Err(error)),
+        Request::GenerateConfiguration { .. } => Response::Generated(Err(error)),
+    }
+}
+
+/// What is planned with what is sent and never stored put back from the configuration.
+fn with_write_only(schema: &KindSchema, planned: &Value, configuration: &Value) -> Value {
+    let write_only = schema.block.attributes.iter().filter(|(_, attribute)| attribute.write_only);
+    write_only.fold(planned.clone(), |planned, (name, _)| match configuration.get(name) {
+        Some(value) => with_attribute(&planned, name, value),
+        None => planned,
+    })
 }
 
 fn subject(name: &str) -> Result<Subject, ProviderError> {

@@ -1,5 +1,5 @@
 //! A simulated datacentre behind the true provider contract: networks, machines that boot in steps, volumes,
-//! buckets, clusters that machines join, and documents inside clusters.
+//! buckets, secrets, clusters that machines join, documents inside clusters, and tokens that are open while a run lasts.
 //!
 //! The world is one file of effects, a line each, folded when it is opened; beside it stands a log of calls that
 //! made, changed or deleted an object. Both are written before a call is answered, so they outlive the end of the
@@ -17,6 +17,7 @@ mod kinds;
 mod provider;
 mod settings;
 mod store;
+mod tokens;
 mod world;
 
 pub use provider::SimProvider;

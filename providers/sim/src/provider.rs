@@ -4,6 +4,7 @@ use crate::connection::{SimConnection, Site};
 use crate::finding::Findings;
 use crate::kinds;
 use crate::settings::{self, Faults, Settings};
+use crate::tokens;
 use crate::world::World;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{Connection, Provider, ProviderSchema};
@@ -31,6 +32,7 @@ impl SimProvider {
         schema.resources = kinds::all().map(|(name, kind)| (name.into(), kind.clone())).collect();
         schema.data_sources.insert(kinds::IMAGE.into(), kinds::image_schema());
         schema.data_sources.insert(kinds::NAMES.into(), kinds::names_schema());
+        schema.ephemeral_resources.insert(tokens::KIND.into(), tokens::schema());
         Self {
             directory: directory.into(),
             faults: Faults::default(),
@@ -95,6 +97,8 @@ impl Provider for SimProvider {
             kinds::validate_image(configuration, &mut found);
         } else if kind == kinds::NAMES {
             kinds::validate_names(configuration, &mut found);
+        } else if kind == tokens::KIND {
+            tokens::validate(configuration, &mut found);
         } else {
             let detail = format!("The provider formwork/sim does not support the type {kind:?}.");
             return Diagnostic::error("unknown-resource-type", "Invalid resource type", detail).into();

@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) world: PathBuf,
     pub(crate) calls: PathBuf,
     pub(crate) cluster: Option<String>,
+    pub(crate) token: Option<String>,
     pub(crate) seed: u64,
     pub(crate) quota: Quota,
     pub(crate) latency_ms: u64,
@@ -76,6 +77,11 @@ pub(crate) fn schema() -> Block {
             Attribute::optional(Type::String, "The log of calls; the world's file with `.calls` behind."),
         ),
         ("cluster", Attribute::optional(Type::String, "The id of the cluster that `sim_object` lives in.")),
+        (
+            "token",
+            Attribute::optional(Type::String, "A `sim_token` that must be open; none is needed by itself.")
+                .sensitive(),
+        ),
         ("seed", Attribute::optional(Type::Number, "What decides ids and misfortune; 0.")),
         (
             "quota",
@@ -141,6 +147,7 @@ impl Settings {
             world: directory.join(world),
             calls: directory.join(calls),
             cluster: text(configuration, "cluster").map(ToString::to_string),
+            token: text(configuration, "token").map(ToString::to_string),
             seed: number("seed").unwrap_or(0),
             quota: Quota { machines: limit("machines"), gpus: limit("gpus"), volume_gb: limit("volume_gb") },
             latency_ms: number("latency_ms").unwrap_or(0),

@@ -96,10 +96,19 @@ fn machine_sample(world: PathBuf, net: &Value) -> Sample {
         .remove_outside(removal(world))
 }
 
-fn storage_samples(world: &std::path::Path) -> [Sample; 2] {
+fn storage_samples(world: &std::path::Path) -> [Sample; 3] {
     let bucket =
         |name: &str, versioning: bool| object([("name", name.into()), ("versioning", versioning.into())]);
+    let secret = |version: i64| {
+        object([("name", "key".into()), ("value_wo", "hunter2".into()), ("value_wo_version", version.into())])
+    };
+    let named = |name: &str| object([("name", name.into())]);
     [
+        Sample::new("sim_secret", secret(1))
+            .update(secret(2))
+            .imports_as(named("key"))
+            .bad(named("Key!"), at("name"))
+            .remove_outside(removal(world.to_owned())),
         Sample::new("sim_volume", volume(10))
             .update(volume(20))
             .bad(volume(-5), at("size_gb"))

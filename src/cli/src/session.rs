@@ -153,6 +153,22 @@ impl Session {
         Ok((configuration, origins))
     }
 
+    /// Gives a plan that was read what is never stored: from the environment, from files, from the command line.
+    pub(crate) fn give_ephemeral(
+        &self,
+        plan: &mut Plan,
+        arguments: &[VariableArgument],
+    ) -> Result<(), Failure> {
+        if plan.ephemeral_variables.is_empty() {
+            return Ok(());
+        }
+        let mut configuration = run::configuration_of(plan);
+        configuration.files = self.files.clone();
+        let (given, mut diagnostics) = variables::gather(&mut configuration, std::env::vars(), arguments)?;
+        diagnostics.append(run::give_ephemeral(plan, &given));
+        self.settle(&diagnostics, &configuration.sources)
+    }
+
     /// The configuration with the variables decided that have a value; nobody is asked for the others.
     pub(crate) fn configuration_with_gaps(
         &self,

@@ -92,8 +92,7 @@ impl Connections {
             let kinds = match mode {
                 Mode::Managed => &entry.schema.resources,
                 Mode::Data => &entry.schema.data_sources,
-                // No provider declares any.
-                Mode::Ephemeral => return None,
+                Mode::Ephemeral => &entry.schema.ephemeral_resources,
             };
             kinds.get(type_name.as_str()).map(|schema| Rc::new(Kind::new(type_name.clone(), schema.clone())))
         });
@@ -106,7 +105,7 @@ impl Connections {
         self.entry(address).map_or_else(Vec::new, |entry| match mode {
             Mode::Managed => entry.schema.resources.keys().cloned().collect(),
             Mode::Data => entry.schema.data_sources.keys().cloned().collect(),
-            Mode::Ephemeral => Vec::new(),
+            Mode::Ephemeral => entry.schema.ephemeral_resources.keys().cloned().collect(),
         })
     }
 
@@ -189,6 +188,8 @@ fn response_error(response: &Response) -> Option<&ProviderError> {
         Response::Planned(result) => result.as_ref().err(),
         Response::Progress(result) => result.as_ref().err(),
         Response::Imported(result) => result.as_ref().err(),
+        Response::Opened(result) => result.as_ref().err(),
+        Response::Renewed(result) => result.as_ref().err(),
         Response::Data(results) => {
             results.iter().find_map(|result| result.as_ref().err().filter(|error| error.is_retryable()))
         }

@@ -390,9 +390,15 @@ impl<'a> Evaluator<'a> {
                     "Module output value precondition failed",
                 );
                 let mut value = self.typed_output(output, self.evaluate(&output.value, &scope));
-                if output.sensitive {
-                    value =
-                        value.with_marks(&Marks::one(Mark::new(MarkKind::Sensitive, self.graph.name(node))));
+                for (kind, is_marked) in
+                    [(MarkKind::Sensitive, output.sensitive), (MarkKind::Ephemeral, output.ephemeral)]
+                {
+                    if is_marked {
+                        value = value.with_marks(&Marks::one(Mark::new(kind, self.graph.name(node))));
+                    }
+                }
+                if !output.ephemeral && value.has_mark_deep(MarkKind::Ephemeral) {
+                    self.report(ephemeral_output(output).into());
                 }
                 let mut reads = scope.into_reads();
                 for reference in &output.depends_on {
@@ -609,7 +615,17 @@ impl RowScope<'_, '_> {
         Some(self.evaluator.value(node, self.row))
     }
 
+    /// What an ephemeral resource gives is marked here, wherever it comes from.
     fn resource_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Diagnostic> {
+        let value = self.instances_value(node, query)?;
+        if !crate::ephemeral::is_ephemeral(self.evaluator.graph, node) {
+            return Ok(value);
+        }
+        let mark = Mark::new(MarkKind::Ephemeral, self.evaluator.graph.name(node));
+        Ok(value.with_marks(&Marks::one(mark)))
+    }
+
+    fn instances_value(&self, node: NodeId, query: &Query<'_>) -> Result<Value, Diagnostic> {
         let cell = self.evaluator.resource(node, self.row);
         let is_one = (cell.repetition == Repetition::Single) == query.key.is_none();
         if let Some(instance) = cell.expected.as_ref().filter(|_| is_one) {
@@ -707,6 +723,15 @@ fn disabled_module(call: &ArcStr, query: &Query<'_>) -> Diagnostic {
     Diagnostic::error("disabled-module", "Attempt to get attribute from null value", detail)
         .at(query.span)
         .hint(format!("Ask first: module.{call} != null ? ... : null, or use try(...)."))
+}
+
+fn ephemeral_output(output: &Output) -> Diagnostic {
+    let detail =
+        "The value that was generated for the output is ephemeral, but it is not configured to allow one.";
+    Diagnostic::error("ephemeral-output", "Output does not allow ephemeral value", detail)
+        .at(output.value.span())
+        .in_block(format!("output {:?}", output.name.as_str()))
+        .hint("Set ephemeral = true, which outputs of child modules may have, or give another value.")
 }
 
 /// Says beside a failed index how many instances the block has.

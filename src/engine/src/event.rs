@@ -4,6 +4,17 @@ use crate::model::Action;
 use formwork_diagnostic::Diagnostic;
 use formwork_state::ObjectKey;
 
+/// What is done with an ephemeral resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EphemeralAct {
+    /// It is opened.
+    Open,
+    /// It is kept open.
+    Renew,
+    /// It is closed.
+    Close,
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -72,6 +83,22 @@ pub enum Event {
         key: ObjectKey,
         /// What was tried.
         action: Action,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// An ephemeral resource is about to be opened, renewed or closed.
+    EphemeralStart {
+        /// The resource.
+        key: ObjectKey,
+        /// What is done.
+        act: EphemeralAct,
+    },
+    /// An ephemeral resource was opened, renewed or closed.
+    EphemeralComplete {
+        /// The resource.
+        key: ObjectKey,
+        /// What was done.
+        act: EphemeralAct,
         /// How long it took.
         elapsed_ms: u64,
     },

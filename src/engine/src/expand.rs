@@ -64,6 +64,7 @@ fn expand_enabled(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansi
     let fault = match convert(&value, &Type::Bool) {
         _ if diagnostics.has_errors() => return (single(true), diagnostics),
         _ if marks.has(MarkKind::Sensitive) => sensitive(expression, "enabled", scope),
+        _ if marks.has(MarkKind::Ephemeral) => ephemeral(expression, "enabled"),
         Ok(flag) if !flag.is_known() => {
             return (undecided("enabled", Repetition::Single, Some(1)), diagnostics);
         }
@@ -92,6 +93,7 @@ fn expand_count(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expansion
     match convert(&value, &Type::Number) {
         _ if diagnostics.has_errors() => {}
         _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "count", scope)),
+        _ if marks.has(MarkKind::Ephemeral) => diagnostics.push(ephemeral(expression, "count")),
         Ok(number) if !number.is_known() => {
             return (undecided("count", Repetition::Count, greatest(&number)), diagnostics);
         }
@@ -141,6 +143,7 @@ fn expand_for_each(expression: &Expression, scope: &RowScope<'_, '_>) -> (Expans
     };
     match value.kind() {
         _ if marks.has(MarkKind::Sensitive) => diagnostics.push(sensitive(expression, "for_each", scope)),
+        _ if marks.has(MarkKind::Ephemeral) => diagnostics.push(ephemeral(expression, "for_each")),
         Kind::Unknown(value_type, _) if !may_be_repeated(value_type) => {
             diagnostics.push(wrong_type(expression, &value));
         }
@@ -223,4 +226,9 @@ fn sensitive(expression: &Expression, argument: &str, scope: &RowScope<'_, '_>) 
         ),
     );
     with_values(diagnostic, expression, scope).hint("Use nonsensitive(...) on the keys if they may be shown.")
+}
+
+fn ephemeral(expression: &Expression, argument: &str) -> Diagnostic {
+    invalid(expression, argument, format!("Ephemeral values, or values derived from ephemeral values, cannot be used as {argument} arguments. If used, the ephemeral value could be exposed as a resource instance key."))
+        .hint("Use a value that may be stored.")
 }

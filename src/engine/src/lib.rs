@@ -15,6 +15,7 @@ pub mod console;
 pub mod drawing;
 pub mod envelope;
 pub mod environment;
+mod ephemeral;
 pub mod evaluate;
 pub mod event;
 pub mod expand;
@@ -42,5 +43,5 @@ pub mod variables;
 pub mod why;
 
 pub use environment::{Clock, Environment, Lines, LocalCommand, Processes, ProviderSource};
-pub use event::{Event, Observer, Silent};
+pub use event::{EphemeralAct, Event, Observer, Silent};
 pub use model::{Action, ActionReason, Change, OutputChange, Plan, RunMode, Stage, Step, Summary, Work};

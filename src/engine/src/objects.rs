@@ -88,6 +88,7 @@ impl StoredParts {
 /// Encodes an object to be stored; the value's sensitive marks become sensitive paths.
 pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<Object, String> {
     let (plain, marks) = value.unmark_deep();
+    let plain = kind.without_write_only(&plain);
     let text = json::encode(&plain, &kind.value_type).map_err(|error| error.to_string())?;
     let sensitive_paths =
         marks.into_iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path).collect();
@@ -141,7 +142,7 @@ pub fn encode_configurations(
 ) -> BTreeMap<String, Arc<RawValue>> {
     let encode = |(address, value): &(ProviderConfigAddress, Value)| {
         let block = connections.configuration_block(&address.provider)?;
-        let text = json::encode(value, &block.implied_type()).ok()?;
+        let text = json::encode(&crate::ephemeral::stored_form(value), &block.implied_type()).ok()?;
         Some((address.to_string(), raw(text).ok()?))
     };
     configurations.iter().filter_map(encode).collect()
@@ -184,7 +185,7 @@ pub fn readings_record(plan: &Plan, state: &State, connections: &Connections) ->
                 let address = &reading.key.address;
                 let kind =
                     connections.kind(&stored.provider.provider, address.mode(), address.type_name())?;
-                let text = json::encode(value, &kind.value_type).ok()?;
+                let text = json::encode(&kind.without_write_only(value), &kind.value_type).ok()?;
                 let private = (!reading.private.is_empty()).then(|| reading.private.clone());
                 Some(Arc::new(Object { attributes: raw(text).ok()?, private, ..(**stored).clone() }))
             }

@@ -12,6 +12,8 @@ mod read;
 mod value;
 mod write;
 
+pub(crate) use value::without_ephemeral;
+
 use crate::model::Plan;
 use formwork_diagnostic::Diagnostic;
 use formwork_state::{State, format_v4};

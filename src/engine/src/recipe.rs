@@ -37,6 +37,9 @@ pub struct Recipe {
     pub provider_edges: Vec<Edge>,
     /// Whether its replacement is made first.
     pub create_before_destroy: bool,
+    /// Whether something in the configuration is never stored: it is null here, and evaluated again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evaluates_again: bool,
     /// The object that was set aside for this one.
     pub deposed: Option<DeposedKey>,
 }

@@ -239,11 +239,55 @@ pub fn is_unchanged(configuration: &Configuration, plan: &Plan) -> bool {
     let are_none_missing =
         plan.files.iter().all(|(path, bytes)| configuration.files.read(path).ok().as_ref() == Some(bytes));
     let are_variables_same = plan.variables.len() == configuration.variables.len()
-        && plan
-            .variables
-            .iter()
-            .all(|(name, planned)| configuration.variables.get(name) == Some(&planned.value));
+        && plan.variables.iter().all(|(name, planned)| {
+            // What is never stored is not in a plan that was read, and need not be the same.
+            let is_ephemeral =
+                configuration.root.variables.get(name).is_some_and(|variable| variable.ephemeral);
+            is_ephemeral || configuration.variables.get(name) == Some(&planned.value)
+        });
     are_files_same && are_none_missing && are_variables_same
+}
+
+/// Gives a plan that was read the values that are never stored, as a configuration has them by now.
+pub fn take_ephemeral(plan: &mut Plan, configuration: &Configuration) {
+    plan.ephemeral_variables.retain(|name| {
+        let value = configuration.variables.get(name);
+        if let (Some(planned), Some(value)) = (plan.variables.get_mut(name), value) {
+            planned.value = value.clone();
+        }
+        value.is_none()
+    });
+}
+
+/// The configuration that a plan carries, for whoever gathers what is given for its variables.
+pub fn configuration_of(plan: &Plan) -> Configuration {
+    recorded_configuration(plan).0
+}
+
+/// Gives a plan that was read the values that are never stored: what was given for them, else their defaults.
+pub fn give_ephemeral(plan: &mut Plan, given: &IndexMap<ArcStr, GivenVariable>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    if plan.ephemeral_variables.is_empty() {
+        return diagnostics;
+    }
+    let (mut configuration, _) = recorded_configuration(plan);
+    for name in std::mem::take(&mut plan.ephemeral_variables) {
+        let Some(variable) = configuration.root.variables.get(&name) else { continue };
+        let sources = &mut configuration.sources;
+        match crate::variables::decide_one(variable, given.get(&name), sources, &mut diagnostics) {
+            Some(value) => {
+                if let Some(planned) = plan.variables.get_mut(&name) {
+                    planned.value = value;
+                }
+            }
+            None => plan.ephemeral_variables.push(name),
+        }
+    }
+    for diagnostic in diagnostics.iter_mut().filter(|one| one.code == crate::variables::MISSING_VARIABLE) {
+        let words = "It is configured as ephemeral. This type of variables need to be given a value during plan and also during apply.";
+        words.clone_into(&mut diagnostic.detail);
+    }
+    diagnostics
 }
 
 /// Refuses a saved plan that was made from another state.

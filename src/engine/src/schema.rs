@@ -20,6 +20,8 @@ pub struct Kind {
     pub value_type: Type,
     /// Whether any attribute is sensitive.
     pub has_sensitive: bool,
+    /// Whether any attribute is sent but never stored.
+    pub has_write_only: bool,
     /// Attributes that repeat an argument, and which.
     echoes: Vec<(ArcStr, &'static str)>,
 }
@@ -30,16 +32,28 @@ impl Kind {
         let decode = Arc::new(decode_schema(&schema.block));
         let value_type = schema.block.implied_type();
         let has_sensitive = has_sensitive(&schema.block);
+        let has_write_only = has_write_only(&schema.block);
         let attributes = schema.block.attributes.iter();
         let echoes =
             attributes.filter_map(|(name, attribute)| Some((name.clone(), attribute.echoes?))).collect();
-        Self { name, schema: Arc::new(schema), decode, value_type, has_sensitive, echoes }
+        Self { name, schema: Arc::new(schema), decode, value_type, has_sensitive, has_write_only, echoes }
     }
 
     /// The value with a mark on everything that the schema calls sensitive, and on what repeats something sensitive.
     pub fn mark_sensitive(&self, value: &Value) -> Value {
         let value = self.mark_echoes(value);
         if self.has_sensitive { self.mark_attributes(&value) } else { value }
+    }
+
+    /// The value with null in place of everything that is never stored.
+    pub fn without_write_only(&self, value: &Value) -> Value {
+        if !self.has_write_only {
+            return value.clone();
+        }
+        value.transform(&mut |path, part| {
+            let is_kept = part.is_null() || !is_write_only(&self.schema.block, path);
+            if is_kept { part } else { Value::null(part.value_type()) }
+        })
     }
 
     /// An attribute that is not known yet is marked whole: what is inside has no path.
@@ -136,12 +150,23 @@ pub fn decode_schema(block: &Block) -> lang::BlockSchema {
     lang::BlockSchema { attributes: attributes.collect(), blocks: blocks.collect() }
 }
 
-/// Whether a path leads to, or into, an attribute of the block that is write-only.
+/// Whether a path leads to, or into, an attribute of the block, or of a block in it, that is write-only.
 pub fn is_write_only(block: &Block, path: &Path) -> bool {
-    match path.steps().first() {
-        Some(PathStep::Attribute(name)) => {
-            block.attributes.get(name).is_some_and(|attribute| attribute.write_only)
+    let mut block = block;
+    for step in path.steps() {
+        let (PathStep::Attribute(name) | PathStep::Key(name)) = step else { continue };
+        if let Some(attribute) = block.attributes.get(name) {
+            return attribute.write_only;
         }
-        _ => false,
+        // What is no block's name is a key of a map of blocks.
+        if let Some(nested) = block.blocks.get(name) {
+            block = &nested.block;
+        }
     }
+    false
+}
+
+fn has_write_only(block: &Block) -> bool {
+    block.attributes.values().any(|attribute| attribute.write_only)
+        || block.blocks.values().any(|nested| has_write_only(&nested.block))
 }

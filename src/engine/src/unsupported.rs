@@ -4,7 +4,7 @@
 //! configuration another meaning. Whoever builds the engine's part of a construct takes its row away.
 
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
-use formwork_lang::{Mode, Module, Provisioner, Resource};
+use formwork_lang::{Module, Provisioner};
 use std::sync::Arc;
 
 /// The code of what it finds.
@@ -18,11 +18,6 @@ struct Row {
 }
 
 const TABLE: &[Row] = &[
-    Row {
-        construct: "ephemeral resources",
-        meaning: "without them, what they open would be missing",
-        places: |module| of_resources(module, |one| (one.mode == Mode::Ephemeral).then_some(one.span)),
-    },
     Row {
         construct: "remote-exec and file provisioners",
         meaning: "they run once hosts can be reached over SSH; local-exec can call ssh or scp until then",
@@ -44,10 +39,6 @@ const TABLE: &[Row] = &[
         places: |module| module.settings.encryption.iter().map(|one| one.span).collect(),
     },
 ];
-
-fn of_resources(module: &Module, place: impl Fn(&Resource) -> Option<Span>) -> Vec<Span> {
-    module.resources.iter().filter_map(place).collect()
-}
 
 /// An error for each place of a module tree that the engine could not follow.
 pub(crate) fn unsupported(root: &Arc<Module>) -> Diagnostics {

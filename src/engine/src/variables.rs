@@ -41,36 +41,43 @@ pub fn decide(
         }
     }
     for (name, variable) in &module.variables {
-        let one = given.get(name);
-        let (value, span) = match one.map(|one| &one.given) {
-            None => (None, None),
-            Some(Given::Value(value, span)) => (Some(value.clone()), Some(*span)),
-            Some(Given::Text(text)) => match read_text(variable, text, sources, &mut diagnostics) {
-                Some(value) => (Some(value), None),
-                None => continue,
-            },
-        };
-        if value.is_none() && variable.default.is_none() {
-            diagnostics.push(missing(variable));
-            continue;
-        }
-        if let (Some(message), Some(one)) = (&variable.deprecated, one) {
-            let detail = format!("{message} A value was given by {}.", one.origin);
-            let diagnostic = Diagnostic::warning("deprecated", "Variable is deprecated", detail);
-            diagnostics.push(diagnostic.at(span.unwrap_or(variable.span)));
-        }
-        let (value, found) = settle(variable, value, span);
-        let from = one.map(|one| one.origin.as_str());
-        diagnostics.extend(found.into_iter().map(|mut one| {
-            if let (Some(from), None) = (from, one.subject) {
-                one.detail = format!("{} It was given by {from}.", one.detail);
-                one.subject = Some(variable.span);
-            }
-            one
-        }));
-        decided.insert(name.clone(), value);
+        let value = decide_one(variable, given.get(name), sources, &mut diagnostics);
+        decided.extend(value.map(|value| (name.clone(), value)));
     }
     (decided, diagnostics)
+}
+
+/// Decides one root variable; none where it is missing or cannot be read.
+pub(crate) fn decide_one(
+    variable: &Variable,
+    one: Option<&GivenVariable>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let (value, span) = match one.map(|one| &one.given) {
+        None => (None, None),
+        Some(Given::Value(value, span)) => (Some(value.clone()), Some(*span)),
+        Some(Given::Text(text)) => (Some(read_text(variable, text, sources, diagnostics)?), None),
+    };
+    if value.is_none() && variable.default.is_none() {
+        diagnostics.push(missing(variable));
+        return None;
+    }
+    if let (Some(message), Some(one)) = (&variable.deprecated, one) {
+        let detail = format!("{message} A value was given by {}.", one.origin);
+        let diagnostic = Diagnostic::warning("deprecated", "Variable is deprecated", detail);
+        diagnostics.push(diagnostic.at(span.unwrap_or(variable.span)));
+    }
+    let (value, found) = settle(variable, value, span);
+    let from = one.map(|one| one.origin.as_str());
+    diagnostics.extend(found.into_iter().map(|mut one| {
+        if let (Some(from), None) = (from, one.subject) {
+            one.detail = format!("{} It was given by {from}.", one.detail);
+            one.subject = Some(variable.span);
+        }
+        one
+    }));
+    Some(value)
 }
 
 /// The values as they were given, before defaults and conversions, for whoever shows the plan; none of those that are
@@ -165,6 +172,17 @@ pub fn settle(variable: &Variable, given: Option<Value>, span: Option<Span>) -> 
         (None, Some(default)) => default.clone(),
         (None, None) => Value::null(variable.constraint.value_type.without_optional()),
     };
+    if value.has_mark_deep(MarkKind::Ephemeral) && !variable.ephemeral {
+        let detail = format!(
+            "The value used for the variable {:?} is ephemeral, but it is not configured to allow one.",
+            variable.name.as_str()
+        );
+        let diagnostic =
+            Diagnostic::error("ephemeral-variable", "Variable does not allow ephemeral value", detail);
+        let hint =
+            format!("Set ephemeral = true in variable {:?}, or give another value.", variable.name.as_str());
+        diagnostics.push(diagnostic.at(span.unwrap_or(variable.span)).hint(hint));
+    }
     let mut value = match variable.constraint.apply(&value) {
         Ok(value) => value,
         Err(message) => {

@@ -49,6 +49,17 @@ impl Value {
         mark_under(self, &all)
     }
 
+    /// The value with its marks of one kind alone.
+    #[must_use]
+    pub fn keep_marks(&self, kind: MarkKind) -> Self {
+        let (bare, marks) = self.unmark_deep();
+        let of_kind =
+            |marks: &Marks| -> Marks { marks.iter().filter(|mark| mark.kind == kind).cloned().collect() };
+        let kept = marks.iter().map(|(path, marks)| (path.clone(), of_kind(marks)));
+        let kept: Vec<(Path, Marks)> = kept.filter(|(_, marks)| !marks.is_empty()).collect();
+        bare.mark_paths(&kept)
+    }
+
     /// Whether the value or anything in it has a mark of the kind; O(1) when it has none at all.
     pub fn has_mark_deep(&self, kind: MarkKind) -> bool {
         if !self.has_marks() {

@@ -7,6 +7,7 @@ mod image;
 mod machine;
 mod names;
 mod network;
+mod secret;
 mod volume;
 
 pub(crate) use document::require_cluster;
@@ -91,13 +92,14 @@ struct Entry {
 }
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let kinds: [&'static dyn Kind; 6] = [
+    let kinds: [&'static dyn Kind; 7] = [
         &network::Network,
         &machine::Machine,
         &volume::Volume,
         &bucket::Bucket,
         &cluster::Cluster,
         &document::Document,
+        &secret::Secret,
     ];
     let entry = |kind: &'static dyn Kind| {
         let mut schema = kind.schema();

@@ -26,7 +26,7 @@ pub(super) fn run(
     let session = Session::telling(terminal, &options.telling, options.parallelism)?;
     if let Some(path) = &arguments.plan {
         let store = session.store("apply", &options.lock)?;
-        return match saved(&session, &store, path) {
+        return match saved(&session, &store, path, variables) {
             Ok(plan) => {
                 approval::refuse(&session, &plan, &options.refuse)?;
                 for message in event_json::saved_plan(&plan) {
@@ -65,8 +65,13 @@ enum Ready {
 }
 
 /// A plan file that fits the state as it stands, or that an open run performs.
-fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure> {
-    let plan = read_plan(path).map_err(|diagnostic| session.refused(diagnostic))?;
+fn saved(
+    session: &Session,
+    store: &Store,
+    path: &Path,
+    variables: &[VariableArgument],
+) -> Result<Plan, Failure> {
+    let mut plan = read_plan(path).map_err(|diagnostic| session.refused(diagnostic))?;
     if plan.errored {
         let diagnostic = Diagnostic::error(
             "plan-errored",
@@ -75,6 +80,7 @@ fn saved(session: &Session, store: &Store, path: &Path) -> Result<Plan, Failure>
         );
         return Err(session.refused(diagnostic.hint("Correct them and plan again.")));
     }
+    session.give_ephemeral(&mut plan, variables)?;
     let folded = store.folded();
     if run::is_open_plan(&folded, &plan) {
         session.screen.text("The run of this plan was cut off and goes on where it ended.\n\n");
@@ -108,7 +114,8 @@ fn fresh(
 ) -> Result<Ready, Failure> {
     let options = session.plan_options(&arguments.planning, arguments.destroy)?;
     let open = run::open_plan(&store.folded()).map_err(|diagnostic| session.refused(diagnostic))?;
-    if let Some(open) = open {
+    if let Some(mut open) = open {
+        run::take_ephemeral(&mut open, configuration);
         let is_asked_alike =
             open.mode == options.mode && open.focus == options.focus && options.replace.is_empty();
         if is_asked_alike && run::is_unchanged(configuration, &open) {

@@ -4,7 +4,7 @@ use super::plan_json::OURS;
 use super::state_json::{ShownOutput, key_json};
 use super::value_json::{known, type_json};
 use formwork_diagnostic::{Diagnostic, Severity, Sources, render_json};
-use formwork_engine::{Action, ActionReason, Change, Event, OutputChange, Plan, Summary};
+use formwork_engine::{Action, ActionReason, Change, EphemeralAct, Event, OutputChange, Plan, Summary};
 use formwork_state::{Address, Mode, ObjectKey};
 use serde_json::{Map, Value as Json, json};
 
@@ -261,24 +261,16 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
                 Hook { action: Some(*action), id: &None, elapsed_ms: Some(*elapsed_ms) },
             )
         }
-        Event::ProvisionStart { key, provisioner } => {
-            let text = format!("{}: Provisioning with '{provisioner}'...", key.address);
-            provision("provision_start", key, provisioner, text)
-        }
+        Event::EphemeralStart { key, act } => ephemeral(key, *act, true),
+        Event::EphemeralComplete { key, act, .. } => ephemeral(key, *act, false),
+        Event::ProvisionStart { key, provisioner } => provision("provision_start", key, provisioner, ""),
         Event::ProvisionOutput { key, provisioner, line } => {
-            let text = format!("{}: ({provisioner}): {line}", key.address);
-            let mut message = provision("provision_progress", key, provisioner, text);
-            message.rest["hook"]["output"] = json!(line);
-            message
+            provision("provision_progress", key, provisioner, line)
         }
         Event::ProvisionComplete { key, provisioner } => {
-            let text = format!("{}: ({provisioner}) Provisioning complete", key.address);
-            provision("provision_complete", key, provisioner, text)
+            provision("provision_complete", key, provisioner, "")
         }
-        Event::ProvisionErrored { key, provisioner } => {
-            let text = format!("{}: ({provisioner}) Provisioning errored", key.address);
-            provision("provision_errored", key, provisioner, text)
-        }
+        Event::ProvisionErrored { key, provisioner } => provision("provision_errored", key, provisioner, ""),
         Event::Recovering { key, words } => log(
             format!("{}: Recovering ({words})", key.address),
             &json!({"event": "recovering", "resource": resource(&key.address), "how": words}),
@@ -295,8 +287,29 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
     }
 }
 
-fn provision(kind: &'static str, key: &ObjectKey, provisioner: &str, text: String) -> Message {
-    let body = json!({"resource": resource(&key.address), "provisioner": provisioner});
+/// The key `Msg` is OpenTofu's.
+fn ephemeral(key: &ObjectKey, act: EphemeralAct, is_start: bool) -> Message {
+    let (kind, words) = if is_start {
+        ("ephemeral_action_started", format!("{}...", super::event_text::opening(act)))
+    } else {
+        ("ephemeral_action_complete", super::event_text::opened(act).to_owned())
+    };
+    let body = json!({"resource": resource(&key.address), "Msg": words});
+    Message::info(kind, format!("{}: {words}", key.address), json!({"hook": body}))
+}
+
+fn provision(kind: &'static str, key: &ObjectKey, provisioner: &str, output: &str) -> Message {
+    let address = &key.address;
+    let mut body = json!({"resource": resource(address), "provisioner": provisioner});
+    let text = match kind {
+        "provision_start" => format!("{address}: Provisioning with '{provisioner}'..."),
+        "provision_progress" => {
+            body["output"] = json!(output);
+            format!("{address}: ({provisioner}): {output}")
+        }
+        "provision_complete" => format!("{address}: ({provisioner}) Provisioning complete"),
+        _ => format!("{address}: ({provisioner}) Provisioning errored"),
+    };
     Message::info(kind, text, json!({"hook": body}))
 }
 

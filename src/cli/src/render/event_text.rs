@@ -2,7 +2,7 @@
 
 use super::palette::{Look, Palette};
 use super::plan_text::provider_name;
-use formwork_engine::{Action, Event};
+use formwork_engine::{Action, EphemeralAct, Event};
 use formwork_state::ObjectKey;
 
 /// What is being done, at the start of a line.
@@ -35,6 +35,24 @@ pub(crate) fn noun(action: Action) -> &'static str {
         Action::Delete => "Destruction",
         Action::Read => "Read",
         Action::Forget => "Removal from the state",
+    }
+}
+
+/// What is being done with an ephemeral resource.
+pub(crate) fn opening(act: EphemeralAct) -> &'static str {
+    match act {
+        EphemeralAct::Open => "Opening",
+        EphemeralAct::Renew => "Renewing",
+        EphemeralAct::Close => "Closing",
+    }
+}
+
+/// What was done with an ephemeral resource.
+pub(crate) fn opened(act: EphemeralAct) -> &'static str {
+    match act {
+        EphemeralAct::Open => "Open complete",
+        EphemeralAct::Renew => "Renew complete",
+        EphemeralAct::Close => "Close complete",
     }
 }
 
@@ -109,6 +127,10 @@ pub(crate) fn line(event: &Event, palette: Palette) -> Option<String> {
         }
         Event::ApplyErrored { key, action, elapsed_ms } => {
             format!("{}: {} failed after {}", name(key), noun(*action), duration(*elapsed_ms))
+        }
+        Event::EphemeralStart { key, act } => format!("{}: {}...", key.address, opening(*act)),
+        Event::EphemeralComplete { key, act, elapsed_ms } => {
+            format!("{}: {} after {}", key.address, opened(*act), duration(*elapsed_ms))
         }
         Event::ProvisionStart { key, provisioner } => {
             format!("{}: Provisioning with '{provisioner}'...", key.address)

@@ -47,7 +47,7 @@ impl Schemas {
         call(schema.as_deref().and_then(|schema| match address.mode() {
             Mode::Managed => schema.resources.get(address.type_name()),
             Mode::Data => schema.data_sources.get(address.type_name()),
-            Mode::Ephemeral => None,
+            Mode::Ephemeral => schema.ephemeral_resources.get(address.type_name()),
         }))
     }
 }

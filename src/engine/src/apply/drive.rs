@@ -146,7 +146,7 @@ impl Applier<'_> {
                 cursor: cursor.clone(),
             })),
         };
-        match act.connection.call(request).await {
+        match self.while_renewing(act.connection.call(request)).await {
             Response::Progress(result) => result,
             _ => Err(ProviderError::bug("the provider does not perform this request")),
         }

@@ -8,6 +8,7 @@
 //! Invariant: apply decides nothing about order or actions; what it does is a step of the plan.
 
 mod drive;
+mod ephemeral;
 mod prepare;
 mod provision;
 mod recover;
@@ -15,6 +16,7 @@ mod step;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
+use crate::ephemeral::Ephemerals;
 use crate::evaluate::Evaluator;
 use crate::graph::{Graph, NodeId};
 use crate::model::{Plan, Step, Work};
@@ -77,6 +79,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) reach: Reach,
     pub(crate) evaluator: Evaluator<'a>,
     pub(crate) connections: &'a Connections,
+    pub(crate) ephemerals: Ephemerals,
+    pub(crate) has_ephemerals: bool,
     pub(crate) diagnostics: RefCell<Diagnostics>,
     pub(crate) applied: RefCell<Applied>,
     pub(crate) deposed: RefCell<FxHashMap<Address, DeposedKey>>,
@@ -130,6 +134,8 @@ async fn with_applier(
         reach: Reach::of(&input.plan.focus, &graph, &input.store.folded().state, input.plan.mode),
         evaluator: prepare::evaluator(&graph, input, &variables, connections),
         connections,
+        ephemerals: Ephemerals::default(),
+        has_ephemerals: crate::ephemeral::has_any(&graph),
         diagnostics: RefCell::default(),
         applied: RefCell::default(),
         deposed: RefCell::default(),
@@ -141,6 +147,7 @@ async fn with_applier(
     applier.evaluator.is_applying.set(true);
     applier.remember_deposed();
     work(&applier).await;
+    applier.close_ephemerals().await;
     let found = applier.evaluator.take_diagnostics();
     applier.diagnostics.borrow_mut().append(found);
     let mut outcome = applier.applied.into_inner();
@@ -158,6 +165,7 @@ impl Applier<'_> {
             finished.extend(&run.finished_steps);
         }
         self.run_steps(&self.input.plan.steps, &finished, &blocked).await;
+        self.open_for_ends().await;
         if self.input.plan.mode != crate::model::RunMode::Destroy && !self.applied.borrow().is_interrupted {
             self.evaluator.check_blocks();
         }

@@ -93,6 +93,9 @@ fn stored_value(input: &ApplyInput<'_>, connections: &Connections, address: &Add
 impl Applier<'_> {
     /// What reads are called in the state.
     pub(super) fn edges(&self, reads: &[Read]) -> Vec<Edge> {
+        let through =
+            if self.has_ephemerals { Some(self.ephemerals.through(self.graph, reads)) } else { None };
+        let reads = through.as_deref().unwrap_or(reads);
         let mut edges: Vec<Edge> = reads.iter().filter_map(|read| self.edge(*read)).collect();
         edges.sort();
         edges.dedup();

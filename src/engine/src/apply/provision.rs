@@ -206,6 +206,10 @@ impl Applier<'_> {
     }
 
     async fn take_turn(&self, turn: Turn<'_>) -> Result<(), StepEnd> {
+        if let Some(node) = crate::plan::block_of(self.graph, &turn.key.address).filter(|_| !turn.at_removal)
+        {
+            self.open_for(node).await;
+        }
         let (settings, mut found) = local_exec(turn.provisioner, &self.scope_of(&turn));
         found.append(self.evaluator.take_diagnostics());
         found.iter_mut().for_each(|one| one.address = Some(turn.key.to_string()));
@@ -326,7 +330,7 @@ impl Applier<'_> {
             kept.lock().unwrap_or_else(PoisonError::into_inner).add(&line);
             say(line);
         });
-        let ended = self.environment.processes.run(settings.command, lines).await;
+        let ended = self.while_renewing(self.environment.processes.run(settings.command, lines)).await;
         ended.map_err(|fault| {
             let last = last.lock().unwrap_or_else(PoisonError::into_inner);
             let detail = match suppressed {

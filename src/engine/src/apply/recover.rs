@@ -67,6 +67,8 @@ impl Applier<'_> {
                 (Start::Poll { id: id.clone(), cursor: cursor(raw) }, "resumes the wait")
             }
             _ => match act.recipe.recovery {
+                // Sent again with another secret, the call might make something else than it did.
+                Recovery::Replay if act.recipe.evaluates_again => (Start::Find, "looks for what was made"),
                 Recovery::Replay => (Start::Call, "sends the call again with its token"),
                 Recovery::Find | Recovery::NaturalKey => (Start::Find, "looks for what was made"),
                 Recovery::Ask => {
@@ -100,7 +102,7 @@ impl Applier<'_> {
                 return Err(damaged("it is not an act on an object".to_owned()));
             }
         };
-        let request = recipe.request(operation, &intent.token.0).map_err(damaged)?;
+        let mut request = recipe.request(operation, &intent.token.0).map_err(damaged)?;
         let address = &intent.key.address;
         let Some(kind) =
             self.connections.kind(&recipe.provider.provider, address.mode(), address.type_name())
@@ -115,6 +117,10 @@ impl Applier<'_> {
         } else {
             self.recorded_connection(&recipe.provider, address).await?
         };
+        if recipe.evaluates_again {
+            let again = self.configuration_again(address).await;
+            request.configuration = again.ok_or_else(|| Some(not_known_again(&intent.key)))?;
+        }
         Ok(Act {
             key: intent.key.clone(),
             token: intent.token.0.to_string(),
@@ -142,6 +148,9 @@ impl Applier<'_> {
         address: &Address,
     ) -> Result<Arc<dyn Connection>, Option<Diagnostic>> {
         let provider = self.block_of(address).and_then(|node| self.graph.node(node).provider);
+        if let Some(node) = provider {
+            self.open_for(node).await;
+        }
         let is_known = provider.is_some_and(|node| self.is_configured(node, instance));
         match self.stored_configuration(instance).filter(|_| !is_known) {
             Some(stored) => self.connections.connect(instance, &stored).await.map_err(|diagnostics| {
@@ -160,6 +169,15 @@ impl Applier<'_> {
             evaluate_configuration(self.graph, node, repetition, &self.evaluator, self.connections);
         !diagnostics.has_errors() && value.is_wholly_known()
     }
+}
+
+fn not_known_again(key: &formwork_state::ObjectKey) -> Diagnostic {
+    let detail = format!(
+        "Something in the configuration of {key} is never stored, and it cannot be evaluated again. What came of the call is not known yet."
+    );
+    Diagnostic::error("recovery-input", "Input of an act in flight is missing", detail)
+        .about(key.to_string())
+        .hint("Give the ephemeral variables again and make what it reads reachable, then apply again.")
 }
 
 fn ask(act: &Act) -> Diagnostic {

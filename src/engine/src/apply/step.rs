@@ -28,6 +28,13 @@ struct Inputs {
     kind: Rc<Kind>,
 }
 
+impl Inputs {
+    /// Whether something in the configuration is sent and never stored.
+    fn evaluates_again(&self) -> bool {
+        self.kind.has_write_only && self.kind.without_write_only(&self.configuration) != self.configuration
+    }
+}
+
 impl Applier<'_> {
     pub(super) async fn perform(&self, step: &Step) -> StepEnd {
         let Some(change) = step.work.change().and_then(|change| self.input.plan.changes.get(change as usize))
@@ -78,8 +85,9 @@ impl Applier<'_> {
         let deposed =
             if change.action == Action::CreateThenDelete { self.deposed_key(&key, step) } else { None };
         let recipe = self.recipe(change, &inputs, &prior_value, &planned, deposed)?;
-        let act =
+        let mut act =
             self.act(step, change, key, operation, inputs.connection.clone(), inputs.kind.clone(), recipe)?;
+        act.request.configuration = inputs.configuration;
         Ok(self.drive(&act, Start::Begin).await)
     }
 
@@ -122,6 +130,7 @@ impl Applier<'_> {
             prior: pack(&prior.value, &key)?,
             planned: pack(&null, &key)?,
             configuration: pack(&null, &key)?,
+            evaluates_again: false,
             private: private_text(if change.action == Action::Delete {
                 &change.private
             } else {
@@ -223,6 +232,7 @@ impl Applier<'_> {
         let Some((node, row, place)) = self.position(address) else {
             return Err(Some(bug(address, "its block is not in the plan's configuration")));
         };
+        self.open_for(node).await;
         let graph_node = self.graph.node(node);
         let resource = self.graph.resource(node);
         let Some(kind) = self.connections.kind(
@@ -247,13 +257,15 @@ impl Applier<'_> {
         let mut reads = scope.into_reads();
         crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
         diagnostics.append(self.evaluator.take_diagnostics());
+        let (configuration, marks) = value.unmark_deep();
+        diagnostics.append(crate::ephemeral::misplaced(&marks, &kind, &resource.body));
+        let marks = crate::ephemeral::storable(marks);
         diagnostics.iter_mut().for_each(|diagnostic| diagnostic.address = Some(address.to_string()));
         let has_errors = diagnostics.has_errors();
         self.diagnostics.borrow_mut().append(diagnostics);
         if has_errors {
             return Err(None);
         }
-        let (configuration, marks) = value.unmark_deep();
         if !configuration.is_wholly_known() {
             return Err(Some(bug(
                 address,
@@ -279,11 +291,21 @@ impl Applier<'_> {
         address: &formwork_state::Address,
     ) -> Result<PlannedConnection, Option<Diagnostic>> {
         let node = provider.ok_or_else(|| Some(bug(address, "its block has no provider")))?;
+        self.open_for(node).await;
+        self.connect_planned(node, instance).await
+    }
+
+    /// The same where whatever ephemeral its configuration reads is open already.
+    pub(super) async fn connect_planned(
+        &self,
+        node: crate::graph::NodeId,
+        instance: &ProviderConfigAddress,
+    ) -> Result<PlannedConnection, Option<Diagnostic>> {
         if let Some(known) = self.planned_connections.borrow().get(instance) {
             return Ok(known.clone());
         }
         let Some(repetition) = instance_repetition(self.graph, node, instance, &self.evaluator) else {
-            return Err(Some(bug(address, "its provider configuration is not in the plan's configuration")));
+            return Err(Some(provider_bug(instance, "it is not in the plan's configuration")));
         };
         let config_address = instance.clone();
         let (configuration, reads, diagnostics) =
@@ -295,9 +317,9 @@ impl Applier<'_> {
         }
         let (plain, _) = configuration.unmark_deep();
         if !plain.is_wholly_known() {
-            return Err(Some(bug(address, "its provider's configuration is still unknown")));
+            return Err(Some(provider_bug(instance, "its configuration is still unknown")));
         }
-        self.remember_configuration(&config_address, &plain);
+        self.remember_configuration(&config_address, &crate::ephemeral::stored_form(&configuration));
         match self.connections.connect(&config_address, &plain).await {
             Ok(connection) => {
                 let made = PlannedConnection { connection, edges: self.edges(&reads) };
@@ -360,7 +382,8 @@ impl Applier<'_> {
             .iter()
             .find(|(other, _)| other == address)
             .map(|(_, value)| value.clone());
-        let Some(configuration) = planned.or_else(|| self.stored_configuration(address)) else {
+        let known = planned.or_else(|| self.stored_configuration(address));
+        let Some(configuration) = self.reopened(address, known).await else {
             let diagnostic = Diagnostic::error(
                 "provider-configuration-missing",
                 "Provider configuration not present",
@@ -370,13 +393,29 @@ impl Applier<'_> {
             );
             return Err(Some(diagnostic));
         };
-        match self.connections.connect(address, &configuration).await {
+        match self.connections.connect(address, &configuration.unmark_deep().0).await {
             Ok(connection) => Ok(connection),
             Err(diagnostics) => {
                 self.diagnostics.borrow_mut().append(diagnostics);
                 Err(None)
             }
         }
+    }
+
+    /// A configuration with what is never stored in it evaluated again, where there is such a thing and its block stands.
+    async fn reopened(&self, address: &ProviderConfigAddress, configuration: Option<Value>) -> Option<Value> {
+        let configuration = configuration?;
+        if !configuration.has_mark_deep(MarkKind::Ephemeral) {
+            return Some(configuration);
+        }
+        let Some(node) = crate::plan::node_of_configuration(self.graph, address) else {
+            return Some(configuration);
+        };
+        self.open_for(node).await;
+        let repetition = instance_repetition(self.graph, node, address, &self.evaluator)?;
+        let (again, _, found) =
+            evaluate_configuration(self.graph, node, repetition, &self.evaluator, self.connections);
+        (!found.has_errors() && again.is_wholly_known()).then_some(again)
     }
 
     fn prior(&self, key: &ObjectKey, kind: &Rc<Kind>) -> Result<Option<PriorObject>, Option<Diagnostic>> {
@@ -453,7 +492,8 @@ impl Applier<'_> {
             recovery: inputs.kind.schema.recovery,
             prior: pack(prior, &key)?,
             planned: pack(&planned.planned, &key)?,
-            configuration: pack(&inputs.configuration, &key)?,
+            configuration: pack(&inputs.kind.without_write_only(&inputs.configuration), &key)?,
+            evaluates_again: inputs.evaluates_again(),
             private: private_text(&planned.private),
             sensitive: paths_json(sensitive),
             owner: self.input.owner.clone(),
@@ -541,6 +581,11 @@ fn bug(address: &formwork_state::Address, what: &str) -> Diagnostic {
         format!("{address}: {what}. This is a fault of Formwork; nothing was done to this object."),
     )
     .about(address.to_string())
+}
+
+fn provider_bug(address: &ProviderConfigAddress, what: &str) -> Diagnostic {
+    let detail = format!("{}: {what}. This is a fault of Formwork; nothing was done.", address.for_display());
+    Diagnostic::error("apply-inconsistent", "Step cannot be performed", detail)
 }
 
 fn inconsistent(address: &str, path: &str) -> Diagnostic {

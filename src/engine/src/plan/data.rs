@@ -139,7 +139,7 @@ impl Planner<'_> {
     }
 
     /// Whether something that a data source depends on beyond its own values is about to change.
-    fn has_pending_dependency(&self, node: NodeId, reads: &[Read]) -> bool {
+    pub(super) fn has_pending_dependency(&self, node: NodeId, reads: &[Read]) -> bool {
         let depends_on = &self.graph.resource(node).depends_on;
         let module = self.graph.node(node).module;
         let named: Vec<NodeId> =

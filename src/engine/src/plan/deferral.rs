@@ -102,6 +102,10 @@ impl Planner<'_> {
 
     /// Writes down what the later stage may do with a block.
     fn expect(&self, waiting: Waiting, mode: Mode, kind: &Rc<Kind>, provider: &ProviderNode) {
+        if mode == Mode::Ephemeral {
+            // It is opened where something needs it; there is nothing to allow.
+            return;
+        }
         let Waiting { block, expected, at_most, reason } = waiting;
         let mut actions = vec![Action::Read];
         let mut may_touch = Vec::new();

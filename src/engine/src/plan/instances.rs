@@ -85,10 +85,13 @@ impl Planner<'_> {
                 self.deferred_nodes.borrow_mut().insert(*node);
             }
         }
-        let (data, managed): (Vec<_>, Vec<_>) = work
-            .into_iter()
-            .partition(|block| self.graph.resource(block.node).mode == formwork_lang::Mode::Data);
+        let mode_of = |block: &BlockWork| self.graph.resource(block.node).mode;
+        let (data, work): (Vec<_>, Vec<_>) =
+            work.into_iter().partition(|block| mode_of(block) == formwork_lang::Mode::Data);
+        let (ephemeral, managed): (Vec<_>, Vec<_>) =
+            work.into_iter().partition(|block| mode_of(block) == formwork_lang::Mode::Ephemeral);
         self.plan_data(data).await;
+        self.plan_ephemeral(ephemeral).await;
         let managed = self.ask_plans(managed).await;
         for block in &managed {
             self.decide_block(block);
@@ -187,6 +190,13 @@ impl Planner<'_> {
         self.take_evaluation_diagnostics(Some(&address.to_string()));
         is_sound &= !self.diagnostics.borrow().iter().skip(before).any(Diagnostic::is_error);
         let (configuration, marks) = value.unmark_deep();
+        if resource.mode != formwork_lang::Mode::Ephemeral {
+            let mut misplaced = crate::ephemeral::misplaced(&marks, kind, &resource.body);
+            misplaced.iter_mut().for_each(|one| one.address = Some(address.to_string()));
+            is_sound &= misplaced.is_empty();
+            self.diagnostics.borrow_mut().append(misplaced);
+        }
+        let marks = crate::ephemeral::storable(marks);
         is_sound = is_sound && self.is_valid(node, &address, &configuration);
         let prior = self.priors.borrow().get(&address).cloned();
         let mut reads = reads;

@@ -11,7 +11,7 @@ use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Condition, IgnoreChanges, MemorySource, Module, Query, Scope, Source};
 use formwork_state::{Mode, ModuleInstance};
-use formwork_value::{PathStep, Type, Value};
+use formwork_value::{Mark, MarkKind, Marks, PathStep, Type, Value};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -130,7 +130,10 @@ pub fn validate_configuration(
         .variables
         .iter()
         .map(|(name, variable)| {
-            (name.clone(), Value::unknown(variable.constraint.value_type.without_optional()))
+            let value = Value::unknown(variable.constraint.value_type.without_optional());
+            let mark = || Mark::new(MarkKind::Ephemeral, format!("var.{name}"));
+            let value = if variable.ephemeral { value.with_marks(&Marks::one(mark())) } else { value };
+            (name.clone(), value)
         })
         .collect();
     let options = EvaluatorOptions {
@@ -286,10 +289,14 @@ fn validate_resource(
     for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.block.is_none()) {
         diagnostic.block = Some(block_header(resource));
     }
+    let (value, marks) = value.unmark_deep();
+    if mode_of(resource.mode) != Mode::Ephemeral {
+        found.append(crate::ephemeral::misplaced(&marks, &kind, &resource.body));
+    }
     let is_sound = !found.has_errors();
     diagnostics.append(found);
     if let Some(provider) = connections.provider(&provider_address.provider).filter(|_| is_sound) {
-        let found = provider.validate_resource(&resource.type_name, &value.unmark_deep().0);
+        let found = provider.validate_resource(&resource.type_name, &value);
         diagnostics.append(place(found, &resource.body));
     }
     let lifecycle = &resource.lifecycle;

@@ -9,6 +9,7 @@
 
 mod data;
 mod deferral;
+mod ephemeral;
 mod ignored;
 mod imports;
 mod instances;
@@ -28,12 +29,15 @@ pub(crate) use instances::add_static_reads;
 pub(crate) use kinds::language_mode;
 pub use kinds::{check_bodies, mode_of, validate_configuration};
 pub use provider::ProviderNode;
-pub(crate) use provider::{evaluate_configuration, instance_repetition};
+pub(crate) use provider::{
+    address_of_instance, evaluate_configuration, instance_repetition, node_of_configuration,
+};
 pub(crate) use reach::{Reach, node_of as block_of};
 pub(crate) use removed::is_removed_by;
 
 use crate::connections::Connections;
 use crate::environment::Environment;
+use crate::ephemeral::Ephemerals;
 use crate::evaluate::{Evaluator, EvaluatorOptions, Expansion, ResourceCell, RootVariables};
 use crate::focus::Focus;
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
@@ -123,6 +127,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) evaluator: Evaluator<'a>,
     pub(crate) connections: &'a Connections,
+    pub(crate) ephemerals: Ephemerals,
     pub(crate) state: &'a State,
     pub(crate) origins: FxHashMap<Address, Address>,
     pub(crate) removed: Vec<removed::Removed>,
@@ -194,6 +199,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
         graph: &graph,
         evaluator: Evaluator::new(&graph, options, source),
         connections,
+        ephemerals: Ephemerals::default(),
         state,
         removed: removed::removed_blocks(&graph),
         imported: RefCell::default(),
@@ -274,6 +280,7 @@ impl Planner<'_> {
             self.plan_orphans().await;
         }
         self.take_evaluation_diagnostics(None);
+        self.close_ephemerals().await;
         self.finish()
     }
 

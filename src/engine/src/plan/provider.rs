@@ -195,25 +195,15 @@ impl Planner<'_> {
         address: &ProviderConfigAddress,
         prior: &Evaluator<'_>,
     ) -> Option<Value> {
-        let node = self.graph.find_module(&address.module_path).and_then(|module| {
-            let is_it = |id: &NodeId| {
-                let node = self.graph.node(*id);
-                node.module == module
-                    && node.provider_address.as_ref().is_some_and(|known| {
-                        known.module_path == address.module_path
-                            && known.provider == address.provider
-                            && known.alias.as_deref() == configuration_alias(address)
-                    })
-            };
-            (0..ordinal(self.graph.nodes.len())).map(NodeId).find(is_it)
-        });
+        let node = node_of_configuration(self.graph, address);
         if let Some(id) = node {
             let repetition = instance_repetition(self.graph, id, address, prior).unwrap_or_default();
             let (value, _, diagnostics) =
                 evaluate_configuration(self.graph, id, repetition, prior, self.connections);
             let found = prior.take_diagnostics();
             if !diagnostics.has_errors() && !found.has_errors() && value.is_wholly_known() {
-                return Some(value.unmark_deep().0);
+                // That something in it is never stored must be known to whoever stores it.
+                return Some(value.keep_marks(MarkKind::Ephemeral));
             }
         }
         let block = self.connections.configuration_block(&address.provider)?;
@@ -237,6 +227,37 @@ fn null_configuration(block: &formwork_sdk::Block) -> Value {
             .map(|(name, value_type)| (name.clone(), Value::null(value_type.clone())))
             .collect(),
     )
+}
+
+/// The node of a provider configuration, or of the one that it is an instance of.
+pub(crate) fn node_of_configuration(graph: &Graph, address: &ProviderConfigAddress) -> Option<NodeId> {
+    let module = graph.find_module(&address.module_path)?;
+    let is_it = |id: &NodeId| {
+        let node = graph.node(*id);
+        node.module == module
+            && node.provider_address.as_ref().is_some_and(|known| {
+                known.module_path == address.module_path
+                    && known.provider == address.provider
+                    && known.alias.as_deref() == configuration_alias(address)
+            })
+    };
+    (0..ordinal(graph.nodes.len())).map(NodeId).find(is_it)
+}
+
+/// The provider configuration that an instance of a resource block takes; none where that cannot be said.
+pub(crate) fn address_of_instance(
+    evaluator: &Evaluator<'_>,
+    node: NodeId,
+    row: u32,
+    repetition: RowRepetition,
+) -> Option<ProviderConfigAddress> {
+    let graph_node = evaluator.graph.node(node);
+    let base = evaluator.graph.node(graph_node.provider?).provider_address.as_ref()?;
+    if graph_node.provider_key.is_none() {
+        return Some(base.clone());
+    }
+    let (key, _) = provider_key(evaluator, node, row, repetition)?;
+    Some(base.instance(&key?))
 }
 
 /// The alias of a configuration, the key of its instance taken off.
@@ -278,6 +299,8 @@ fn provider_key(
     let (value, marks) = value.unmark();
     let fault = if marks.has(MarkKind::Sensitive) {
         "it is sensitive, and would be shown"
+    } else if marks.has(MarkKind::Ephemeral) {
+        "it is ephemeral, and would be stored"
     } else if !value.is_known() {
         "it is known only after apply"
     } else if let Some(text) = convert(&value, &Type::String).ok().and_then(|text| text.as_str().cloned()) {

@@ -70,12 +70,13 @@ impl Planner<'_> {
             if connections.contains_key(address) {
                 continue;
             }
+            self.open_for_prior(address, &prior).await;
             let Some(configuration) = self.prior_configuration(address, &prior) else {
                 self.report(no_configuration(address));
                 continue;
             };
             self.prior_configurations.borrow_mut().push((address.clone(), configuration.clone()));
-            match self.connections.connect(address, &configuration).await {
+            match self.connections.connect(address, &configuration.unmark_deep().0).await {
                 Ok(connection) => {
                     self.check_target(address, &connection);
                     connections.insert(address.clone(), connection);

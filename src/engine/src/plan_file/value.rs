@@ -94,7 +94,7 @@ impl WriteValue<'_> {
 }
 
 /// The value with everything that is marked ephemeral as null, marks kept.
-pub(super) fn without_ephemeral(value: &Value) -> Cow<'_, Value> {
+pub(crate) fn without_ephemeral(value: &Value) -> Cow<'_, Value> {
     if !value.has_mark_deep(MarkKind::Ephemeral) {
         return Cow::Borrowed(value);
     }

@@ -48,9 +48,9 @@ impl Processes for Shell {
         let folder = self.0.clone();
         Box::pin(async move {
             let folder = command.working_directory.map_or(folder, PathBuf::from);
-            let mut process = std::process::Command::new(&command.arguments[0]);
+            let mut process = tokio::process::Command::new(&command.arguments[0]);
             process.args(&command.arguments[1..]).envs(command.environment).current_dir(folder);
-            let output = process.output().map_err(|error| error.to_string())?;
+            let output = process.output().await.map_err(|error| error.to_string())?;
             String::from_utf8_lossy(&output.stdout).lines().for_each(|line| lines(line.to_owned()));
             if output.status.success() { Ok(()) } else { Err(output.status.to_string()) }
         })
