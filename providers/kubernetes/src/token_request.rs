@@ -12,6 +12,38 @@ use formwork_sdk::{Attribute, Block, KindSchema, NestedBlock, Nesting, Permissio
 use formwork_value::{Type, Value};
 use serde_json::{Value as Json, json};
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    kubernetes = { source = "formwork/kubernetes" }
+  }
+}
+
+variable "context" {
+  default = "kind-dev"
+}
+
+provider "kubernetes" {
+  config_path    = "~/.kube/config"
+  config_context = var.context
+}
+
+ephemeral "kubernetes_token_request_v1" "robot" {
+  metadata {
+    name      = "robot"
+    namespace = "default"
+  }
+  spec {
+    expiration_seconds = 600
+  }
+}
+
+provider "kubernetes" {
+  alias = "robot"
+  host  = "https://127.0.0.1:6443"
+  token = ephemeral.kubernetes_token_request_v1.robot.token
+}
+"#;
+
 /// What a server takes at least (the API's own limit).
 const EXPIRATION_SECONDS_MIN: i64 = 600;
 
@@ -48,6 +80,7 @@ pub(crate) fn schema() -> KindSchema {
     .with_block("metadata", nested(metadata, 1))
     .with_block("spec", nested(spec, 0));
     let mut kind = KindSchema::new(block, "A token of a service account, for as long as a run lasts.");
+    kind.example = EXAMPLE;
     kind.read_permissions = vec![Permission("create on serviceaccounts/token".to_owned())];
     kind
 }

@@ -14,6 +14,27 @@ use std::path::PathBuf;
 /// The kind's name.
 pub(crate) const KIND: &str = "sim_token";
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+ephemeral "sim_token" "run" {
+  audience = "quickstart"
+}
+
+provider "sim" {
+  alias = "admitted"
+  token = ephemeral.sim_token.run.token
+}
+
+resource "sim_bucket" "datasets" {
+  provider = sim.admitted
+  name     = "datasets"
+}
+"#;
+
 const RENEW_MS_MAX: i64 = 3_600_000;
 
 pub(crate) fn schema() -> KindSchema {
@@ -23,7 +44,9 @@ pub(crate) fn schema() -> KindSchema {
         ("id", Attribute::computed(Type::String, "Its number.")),
         ("token", Attribute::computed(Type::String, "The token.").sensitive()),
     ]);
-    KindSchema::new(block, "The right to use the datacentre while a run lasts.")
+    let mut kind = KindSchema::new(block, "The right to use the datacentre while a run lasts.");
+    kind.example = EXAMPLE;
+    kind
 }
 
 pub(crate) fn validate(configuration: &Value, found: &mut Findings) {

@@ -15,6 +15,25 @@ const VALUE: &str = "value_wo";
 const VERSION: &str = "value_wo_version";
 const FINGERPRINT: &str = "fingerprint";
 
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+
+variable "password" {
+  type      = string
+  ephemeral = true
+  default   = "only here for the example"
+}
+
+resource "sim_secret" "database" {
+  name             = "database"
+  value_wo         = var.password
+  value_wo_version = 1
+}
+"#;
+
 pub(super) struct Secret;
 
 impl Kind for Secret {
@@ -32,6 +51,8 @@ impl Kind for Secret {
         ]);
         let mut schema = KindSchema::new(block, "A value that is kept and never given back.");
         schema.recovery = Recovery::NaturalKey;
+        schema.example = EXAMPLE;
+        schema.import_id = "The secret's id.";
         schema
     }
 

@@ -16,7 +16,9 @@ use std::sync::Arc;
 /// All kinds of a provider.
 pub(crate) fn kinds(schema: &ProviderSchema) -> impl Iterator<Item = (Mode, &str, &KindSchema)> {
     let managed = schema.resources.iter().map(|(name, kind)| (Mode::Managed, name.as_str(), kind));
-    managed.chain(schema.data_sources.iter().map(|(name, kind)| (Mode::Data, name.as_str(), kind)))
+    let data = schema.data_sources.iter().map(|(name, kind)| (Mode::Data, name.as_str(), kind));
+    let ephemeral = schema.ephemeral_resources.iter();
+    managed.chain(data).chain(ephemeral.map(|(name, kind)| (Mode::Ephemeral, name.as_str(), kind)))
 }
 
 /// The file of a kind's page in `docs/resources`.
@@ -39,15 +41,16 @@ pub(super) fn run(arguments: &Docs) -> Result<Success, Failure> {
         print(&overview());
         return Ok(Success::Done);
     };
-    let subject = subject.strip_prefix("data.").map_or((subject.as_str(), false), |rest| (rest, true));
-    let ((name, only_data), mut out) = (subject, String::new());
+    let prefixed = |prefix: &str, mode: Mode| Some((subject.strip_prefix(prefix)?, Some(mode)));
+    let of_mode = prefixed("data.", Mode::Data).or_else(|| prefixed("ephemeral.", Mode::Ephemeral));
+    let ((name, only), mut out) = (of_mode.unwrap_or((subject.as_str(), None)), String::new());
     let mut path = name.split('.');
     let type_name = path.next().unwrap_or_default();
     let path: Vec<&str> = path.collect();
     let schemas = schemas();
     for (address, schema) in &schemas {
         for (mode, name, kind) in kinds(schema) {
-            if name != type_name || (only_data && mode != Mode::Data) {
+            if name != type_name || only.is_some_and(|only| mode != only) {
                 continue;
             }
             let text = if path.is_empty() {
@@ -77,9 +80,14 @@ fn overview() -> String {
     let mut out = String::new();
     for (address, schema) in schemas() {
         let _ = writeln!(out, "{}", address.for_display());
-        let width = kinds(&schema).map(|(_, name, _)| name.len() + 5).max().unwrap_or(0);
+        let width = kinds(&schema).map(|(_, name, _)| name.len() + 10).max().unwrap_or(0);
         for (mode, name, kind) in kinds(&schema) {
-            let name = if mode == Mode::Data { format!("data.{name}") } else { name.to_owned() };
+            let prefix = match mode {
+                Mode::Managed => "",
+                Mode::Data => "data.",
+                Mode::Ephemeral => "ephemeral.",
+            };
+            let name = format!("{prefix}{name}");
             let _ = writeln!(out, "  {name:width$}  {}", kind.doc);
         }
         out.push('\n');

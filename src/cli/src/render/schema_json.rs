@@ -17,6 +17,7 @@ pub(crate) fn provider(schema: &ProviderSchema) -> Json {
     for (name, section) in [
         ("resource_schemas", kinds(&schema.resources)),
         ("data_source_schemas", kinds(&schema.data_sources)),
+        ("ephemeral_resource_schemas", kinds(&schema.ephemeral_resources)),
         ("functions", functions),
     ] {
         if !section.is_empty() {
