@@ -1,13 +1,15 @@
-//! The provider that every configuration has without asking: `terraform_data`, and functions that read and write the
-//! language.
+//! The provider that every configuration has without asking: `terraform_data`, `terraform_remote_state`, and functions
+//! that read and write the language.
 //!
 //! Invariant: nothing here has an effect outside the returned values. An object is what the plan says, completed:
 //! `output` is `input`, and `id` is derived from the token, so that the same call answers the same object.
 
 mod functions;
+mod remote_state;
 mod terraform_data;
 
 pub use functions::TfvarsReader;
+pub use remote_state::StateReader;
 
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{
@@ -24,6 +26,7 @@ use std::sync::Arc;
 pub struct BuiltinProvider {
     schema: Arc<ProviderSchema>,
     read_tfvars: TfvarsReader,
+    read_state: StateReader,
 }
 
 impl BuiltinProvider {
@@ -31,14 +34,26 @@ impl BuiltinProvider {
     pub fn new() -> Self {
         let mut schema = ProviderSchema { configuration: Block::default(), ..ProviderSchema::default() };
         schema.resources.insert(terraform_data::KIND.into(), terraform_data::schema());
+        schema.data_sources.insert(remote_state::KIND.into(), remote_state::schema());
         schema.functions = functions::schemas();
-        Self { schema: Arc::new(schema), read_tfvars: functions::read_nothing }
+        Self {
+            schema: Arc::new(schema),
+            read_tfvars: functions::read_nothing,
+            read_state: remote_state::no_state,
+        }
     }
 
     /// With a reader for `decode_tfvars`: reading the language is not a provider's business.
     #[must_use]
     pub fn with_tfvars_reader(mut self, read_tfvars: TfvarsReader) -> Self {
         self.read_tfvars = read_tfvars;
+        self
+    }
+
+    /// With a reader for `terraform_remote_state`: reading a state is not a provider's business.
+    #[must_use]
+    pub fn with_state_reader(mut self, read_state: StateReader) -> Self {
+        self.read_state = read_state;
         self
     }
 }
@@ -55,11 +70,15 @@ impl Provider for BuiltinProvider {
     }
 
     fn configure(&self, _configuration: Value) -> BoxFuture<'_, Result<Arc<dyn Connection>, Diagnostics>> {
-        let connection: Arc<dyn Connection> = Arc::new(BuiltinConnection { schema: self.schema.clone() });
+        let connection: Arc<dyn Connection> =
+            Arc::new(BuiltinConnection { schema: self.schema.clone(), read_state: self.read_state });
         futures::future::ready(Ok(connection)).boxed()
     }
 
-    fn validate_resource(&self, kind: &str, _configuration: &Value) -> Diagnostics {
+    fn validate_resource(&self, kind: &str, configuration: &Value) -> Diagnostics {
+        if kind == remote_state::KIND {
+            return remote_state::validate(configuration);
+        }
         if self.schema.resources.contains_key(kind) { Diagnostics::new() } else { unknown_kind(kind).into() }
     }
 
@@ -78,6 +97,7 @@ fn unknown_kind(kind: &str) -> Diagnostic {
 
 struct BuiltinConnection {
     schema: Arc<ProviderSchema>,
+    read_state: StateReader,
 }
 
 impl BuiltinConnection {
@@ -107,6 +127,10 @@ impl BuiltinConnection {
             }
             Request::Import { kind, id } => {
                 Response::Imported(self.check(&kind).map(|()| vec![terraform_data::import(&id)]))
+            }
+            Request::ReadData { kind, configurations } if kind == remote_state::KIND => {
+                let read = |one: &Value| remote_state::read(one, self.read_state);
+                Response::Data(configurations.iter().map(read).collect())
             }
             _ => Response::Unsupported,
         }

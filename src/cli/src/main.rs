@@ -14,6 +14,7 @@ mod focus;
 mod log;
 mod processes;
 mod registry;
+mod remote_state;
 mod render;
 mod screen;
 mod session;

@@ -13,7 +13,8 @@ pub(crate) struct Registry;
 
 const PROVIDERS: &[(&str, Make)] = &[
     ("terraform.io/builtin/terraform", || {
-        Arc::new(BuiltinProvider::new().with_tfvars_reader(formwork_lang::decode_tfvars))
+        let provider = BuiltinProvider::new().with_tfvars_reader(formwork_lang::decode_tfvars);
+        Arc::new(provider.with_state_reader(crate::remote_state::outputs))
     }),
     #[cfg(feature = "provider-sim")]
     ("formwork/sim", || Arc::new(misfortune(formwork_provider_sim::SimProvider::new(".")))),
