@@ -116,7 +116,7 @@ fn check_arguments(configuration: &Value) -> Result<(), ProviderError> {
     let Some(entries) = config.entries() else {
         return Err(invalid(at("config"), "The configuration must be an object value.".to_owned()));
     };
-    for (name, value) in entries.iter() {
+    for (name, value) in entries {
         let path = at("config").attribute(name.clone());
         let wrong = |what: &str| {
             let detail = format!("The given configuration is not valid for backend \"local\": {what}.");
@@ -198,6 +198,9 @@ mod tests {
 
     fn path_as_output(path: &FilePath) -> Result<Option<Vec<(Name, Value)>>, String> {
         let path = path.display().to_string();
+        if path == "damaged" {
+            return Err("it is damaged".to_owned());
+        }
         Ok((!path.starts_with("none")).then(|| vec![("path".into(), path.as_str().into())]))
     }
 
@@ -221,6 +224,7 @@ mod tests {
                 Ok(object(&[("more", "m"), ("path", "terraform.tfstate")])),
             ),
             (vec![local(), path("none")], Err(".workspace")),
+            (vec![local(), path("damaged")], Err(".backend")),
             (vec![local(), ("workspace", "../up".into())], Err(".workspace")),
             (vec![local(), ("config", object(&[("bucket", "b")]))], Err(".config.bucket")),
             (vec![("backend", "s3".into())], Err(".backend")),

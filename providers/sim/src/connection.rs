@@ -5,7 +5,7 @@ use crate::chance::happens;
 use crate::finding::{Findings, text, with_attribute};
 use crate::kinds::{self, Kind};
 use crate::settings::{CrashPoint, Settings};
-use crate::tokens::Tokens;
+use crate::tokens::{self, Tokens};
 use crate::world::{Cause, Object, Phase, World, WorldError};
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{
@@ -98,7 +98,7 @@ impl SimConnection {
             }
             Request::GenerateConfiguration { kind, object } => Response::Generated(generate(&kind, &object)),
             Request::OpenEphemeral { kind, configuration } => {
-                let is_known = self.schema.ephemeral_resources.contains_key(kind.as_str());
+                let is_known = kind == tokens::KIND;
                 let unknown = || {
                     ProviderError::invalid(format!(
                         "the provider formwork/sim has no ephemeral resource {kind:?}"
