@@ -318,7 +318,12 @@ impl Opener<'_, '_> {
             }
             let scope = self.evaluator.scope(graph_node.module, row, repetition.clone());
             let (value, found) = resource.body.decode(&kind.decode, &scope);
-            self.ephemerals.note_reads(node, row, scope.into_reads());
+            let mut reads = scope.into_reads();
+            crate::plan::add_static_reads(self.graph, self.evaluator, node, row, &mut reads);
+            if let Some(provider) = graph_node.provider.map(|id| self.graph.node(id)) {
+                reads.extend(self.evaluator.blocks_of(provider.module, 0, &provider.reads));
+            }
+            self.ephemerals.note_reads(node, row, reads);
             let (configuration, marks) = value.unmark_deep();
             if found.has_errors() || !configuration.is_wholly_known() {
                 continue;
