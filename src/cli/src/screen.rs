@@ -94,7 +94,8 @@ impl Screen {
         }
     }
 
-    fn is_telling_tools(&self) -> bool {
+    /// Whether a tool reads along.
+    pub(crate) fn is_telling_tools(&self) -> bool {
         self.is_json || self.copy.is_some()
     }
 

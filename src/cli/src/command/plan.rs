@@ -179,8 +179,10 @@ pub(super) fn show(session: &Session, plan: &Plan, manner: Manner) {
     } else {
         session.plan_text(manner.show_sensitive).render(plan)
     });
-    for message in event_json::plan(plan) {
-        session.screen.message(&message);
+    if session.screen.is_telling_tools() {
+        for message in event_json::plan(plan) {
+            session.screen.message(&message);
+        }
     }
 }
 
