@@ -5,6 +5,7 @@ SHAPES = {
     "pairs": "2 x N instances, each of the second N reads one of the first",
     "chain": "N blocks, each reads the one before",
     "modules": "N instances of one module, 3 resources each, outputs read by the root",
+    "triggers": "N instances, and N more that are replaced when any of them changes",
     "eval": "N namespaces with 250 firewall rules each, made by expressions alone",
     "parse": "N files of 250 lines each",
 }
@@ -19,6 +20,19 @@ PAIRS = """resource "terraform_data" "a" {
 resource "terraform_data" "b" {
   count = %d
   input = terraform_data.a[count.index].output
+}
+"""
+
+TRIGGERS = """resource "terraform_data" "a" {
+  count = %d
+  input = count.index
+}
+
+resource "terraform_data" "b" {
+  count = %d
+  lifecycle {
+    replace_triggered_by = [terraform_data.a]
+  }
 }
 """
 
@@ -160,6 +174,8 @@ def files(shape, size):
         return {"main.tf": COUNT % size}
     if shape == "pairs":
         return {"main.tf": PAIRS % (size, size)}
+    if shape == "triggers":
+        return {"main.tf": TRIGGERS % (size, size)}
     if shape == "chain":
         return {"main.tf": "\n".join(chain(size))}
     if shape == "modules":

@@ -5,6 +5,7 @@ use super::ignored::ignore_changes;
 use super::kinds::{block_header, language_mode, mode_of, place};
 use super::provider::ProviderNode;
 use super::refresh::nothing;
+use super::triggers::Triggers;
 use crate::connections::error_diagnostic;
 use crate::evaluate::{Checked, Evaluator, Expansion, Read, ResourceCell, RowRepetition};
 use crate::graph::{Graph, NodeId};
@@ -131,7 +132,7 @@ impl Planner<'_> {
             resource.type_name.clone(),
             resource.name.clone(),
         );
-        let standing = self.trigger_evaluator(node);
+        let triggers = self.triggers_of(node);
         // An instance whose provider cannot be said is left out; why has been reported.
         let (kept, rows): (Vec<_>, Vec<Row>) = expansion
             .rows
@@ -139,7 +140,7 @@ impl Planner<'_> {
             .filter_map(|(key, repetition)| {
                 let address = block.instance(key.clone());
                 let prepared = if self.reach.has(self.graph, &address) {
-                    self.prepare_row(node, row, address, repetition.clone(), &kind, standing.as_ref())?
+                    self.prepare_row(node, row, address, repetition.clone(), &kind, triggers.as_ref())?
                 } else {
                     self.kept_row(node, row, address, repetition.clone())?
                 };
@@ -161,7 +162,7 @@ impl Planner<'_> {
         address: Address,
         repetition: RowRepetition,
         kind: &Kind,
-        standing: Option<&Evaluator<'_>>,
+        triggers: Option<&Triggers<'_>>,
     ) -> Option<Row> {
         let provider = self.provider_of(node, row, &repetition)?;
         let resource = self.graph.resource(node);
@@ -206,7 +207,7 @@ impl Planner<'_> {
             .open_run
             .is_some_and(|run| run.is_in_flight(&ObjectKey { address: address.clone(), deposed: None }));
         let outcome = if is_sound && !is_open { Outcome::Asked(None) } else { Outcome::Failed };
-        let forced = self.forced_reason(node, row, &address, &repetition, standing);
+        let forced = self.forced_reason(node, row, &address, &repetition, triggers);
         Some(Row { address, repetition, provider, configuration, marks, reads, prior, forced, outcome })
     }
 

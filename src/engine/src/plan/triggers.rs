@@ -8,7 +8,34 @@ use crate::ordinal::ordinal;
 use formwork_diagnostic::Diagnostic;
 use formwork_lang::{Expression, Subject, TraversalStep};
 use formwork_state::{Address, Key, Object};
+use std::cell::RefCell;
 use std::sync::Arc;
+
+/// The triggers of a block in one row of its module.
+pub(super) struct Triggers<'a> {
+    /// What they are held against: values as they stand.
+    standing: Evaluator<'a>,
+    /// By trigger, what it came to for all instances: of one that names neither `count` nor `each`, which may read a
+    /// whole block, no instance asks again.
+    shared: RefCell<Vec<Option<bool>>>,
+}
+
+impl Triggers<'_> {
+    /// Whether a trigger fires for an instance, asked once where all instances have the same answer.
+    fn fires(&self, place: usize, trigger: &Expression, ask: impl FnOnce() -> bool) -> bool {
+        if let Some(known) = self.shared.borrow()[place] {
+            return known;
+        }
+        let answer = ask();
+        let is_of_instance = trigger.references().iter().any(|reference| {
+            matches!(reference.subject, Subject::CountIndex | Subject::EachKey | Subject::EachValue)
+        });
+        if !is_of_instance {
+            self.shared.borrow_mut()[place] = Some(answer);
+        }
+        answer
+    }
+}
 
 impl Planner<'_> {
     /// Why an instance is replaced though its provider need not ask for it; for one that is made only what triggers it.
@@ -18,11 +45,15 @@ impl Planner<'_> {
         row: u32,
         address: &Address,
         repetition: &RowRepetition,
-        prior: Option<&Evaluator<'_>>,
+        triggers: Option<&Triggers<'_>>,
     ) -> Option<ActionReason> {
-        let triggers = &self.graph.resource(node).lifecycle.replace_triggered_by;
-        let is_triggered = prior.is_some_and(|prior| {
-            triggers.iter().any(|trigger| self.is_triggered(trigger, node, row, repetition, prior))
+        let expressions = &self.graph.resource(node).lifecycle.replace_triggered_by;
+        let is_triggered = triggers.is_some_and(|triggers| {
+            expressions.iter().enumerate().any(|(place, trigger)| {
+                triggers.fires(place, trigger, || {
+                    self.is_triggered(trigger, node, row, repetition, &triggers.standing)
+                })
+            })
         });
         if is_triggered {
             return Some(ActionReason::ReplaceByTriggers);
@@ -30,10 +61,13 @@ impl Planner<'_> {
         self.input.replace.contains(address).then_some(ActionReason::ReplaceByRequest)
     }
 
-    /// What the triggers of a block are held against: values as they stand. None for a block without triggers.
-    pub(super) fn trigger_evaluator(&self, node: NodeId) -> Option<Evaluator<'_>> {
-        let triggers = &self.graph.resource(node).lifecycle.replace_triggered_by;
-        (!triggers.is_empty()).then(|| provider::refreshed_evaluator(self))
+    /// The triggers of a block. None for a block without any.
+    pub(super) fn triggers_of(&self, node: NodeId) -> Option<Triggers<'_>> {
+        let expressions = &self.graph.resource(node).lifecycle.replace_triggered_by;
+        (!expressions.is_empty()).then(|| Triggers {
+            standing: provider::refreshed_evaluator(self),
+            shared: RefCell::new(vec![None; expressions.len()]),
+        })
     }
 
     /// Whether what a trigger names is about to change: an object named whole in whatever way, an attribute to another
