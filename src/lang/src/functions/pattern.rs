@@ -80,7 +80,8 @@ fn match_type(arguments: &[Value]) -> Result<Type, FunctionError> {
     if !arguments[0].is_known() {
         return Ok(Type::Dynamic);
     }
-    captures_type(&compiled(arguments, 0)?)
+    let regex = compiled(arguments, 0)?;
+    captures_type(&regex)
 }
 
 fn matches_type(arguments: &[Value]) -> Result<Type, FunctionError> {
