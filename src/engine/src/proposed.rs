@@ -5,7 +5,7 @@
 
 use arcstr::ArcStr;
 use formwork_sdk::{Attribute, Block, NestedBlock, Nesting};
-use formwork_value::{Kind, Path, Type, Value};
+use formwork_value::{Kind, Path, PathStep, Type, Value};
 
 /// Merges prior and configuration: what the configuration says wins, what it leaves out and the provider computes
 /// stays as it was.
@@ -181,11 +181,15 @@ fn check_block(
 /// Where `actual` is not a completion of `planned`: a known planned leaf that came out otherwise.
 pub fn completion_faults(planned: &Value, actual: &Value) -> Vec<Path> {
     let mut faults = Vec::new();
-    complete(planned, actual, &Path::root(), &mut faults);
+    complete(planned, actual, &mut Path::root(), &mut faults);
     faults
 }
 
-fn complete(planned: &Value, actual: &Value, at: &Path, faults: &mut Vec<Path>) {
+/// `at` is where the two stand; it comes back as it was.
+fn complete(planned: &Value, actual: &Value, at: &mut Path, faults: &mut Vec<Path>) {
+    if planned.is_same_node(actual) {
+        return;
+    }
     match (planned.kind(), actual.kind()) {
         (Kind::Unknown(..), _) => {}
         (Kind::Object(left), Kind::Object(right)) | (Kind::Map(left), Kind::Map(right)) => {
@@ -194,8 +198,11 @@ fn complete(planned: &Value, actual: &Value, at: &Path, faults: &mut Vec<Path>) 
                 return;
             }
             for ((name, planned), (other, actual)) in left.iter().zip(right.iter()) {
-                let below = at.clone().attribute(name.clone());
-                if name == other { complete(planned, actual, &below, faults) } else { faults.push(below) }
+                if name == other {
+                    complete_part(PathStep::Attribute(name.clone()), planned, actual, at, faults);
+                } else {
+                    faults.push(at.clone().attribute(name.clone()));
+                }
             }
         }
         (Kind::List(left), Kind::List(right)) | (Kind::Tuple(left), Kind::Tuple(right)) => {
@@ -204,13 +211,19 @@ fn complete(planned: &Value, actual: &Value, at: &Path, faults: &mut Vec<Path>) 
                 return;
             }
             for (index, (planned, actual)) in (0u64..).zip(left.iter().zip(right)) {
-                complete(planned, actual, &at.clone().index(index), faults);
+                complete_part(PathStep::Index(index), planned, actual, at, faults);
             }
         }
         (Kind::Set(_), Kind::Set(_)) if !planned.is_wholly_known() => {}
         _ if planned == actual => {}
         _ => faults.push(at.clone()),
     }
+}
+
+fn complete_part(step: PathStep, planned: &Value, actual: &Value, at: &mut Path, faults: &mut Vec<Path>) {
+    at.0.push(step);
+    complete(planned, actual, at, faults);
+    at.0.pop();
 }
 
 #[cfg(test)]
