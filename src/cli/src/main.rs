@@ -25,6 +25,11 @@ mod workspaces;
 use formwork_diagnostic::Diagnostic;
 use std::process::ExitCode;
 
+/// A configuration is many small parts that come and go together: with the system's allocator they take a third of the
+/// time. Version 2, since the third keeps 20 MB more in a small run.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = match arguments::parse(std::env::args_os(), |name| std::env::var(name).ok()) {
         Ok(arguments) => arguments,
