@@ -11,7 +11,7 @@ use crate::graph::{Graph, NodeId, NodeKind};
 use crate::ordinal::ordinal;
 use crate::schema::{Kind, is_write_only};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_lang::{Body, Mode};
+use formwork_lang::{Body, Mode, Output};
 use formwork_sdk::{Connection, ProviderError, Request, Response};
 use formwork_state::{Address, BlockAddress, ObjectKey};
 use formwork_value::{MarkKind, Marks, Path, Value};
@@ -388,4 +388,14 @@ pub(crate) fn misplaced(marks: &[(Path, Marks)], kind: &Kind, body: &Body) -> Di
         )
     };
     wrong.map(diagnostic).collect()
+}
+
+/// Says that an output does not take an ephemeral value.
+pub(crate) fn refused_output(output: &Output) -> Diagnostic {
+    let detail =
+        "The value that was generated for the output is ephemeral, but it is not configured to allow one.";
+    Diagnostic::error("ephemeral-output", "Output does not allow ephemeral value", detail)
+        .at(output.value.span())
+        .in_block(format!("output {:?}", output.name.as_str()))
+        .hint("Set ephemeral = true, which outputs of child modules may have, or give another value.")
 }

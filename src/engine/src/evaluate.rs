@@ -398,7 +398,7 @@ impl<'a> Evaluator<'a> {
                     }
                 }
                 if !output.ephemeral && value.has_mark_deep(MarkKind::Ephemeral) {
-                    self.report(ephemeral_output(output).into());
+                    self.report(crate::ephemeral::refused_output(output).into());
                 }
                 let mut reads = scope.into_reads();
                 for reference in &output.depends_on {
@@ -723,15 +723,6 @@ fn disabled_module(call: &ArcStr, query: &Query<'_>) -> Diagnostic {
     Diagnostic::error("disabled-module", "Attempt to get attribute from null value", detail)
         .at(query.span)
         .hint(format!("Ask first: module.{call} != null ? ... : null, or use try(...)."))
-}
-
-fn ephemeral_output(output: &Output) -> Diagnostic {
-    let detail =
-        "The value that was generated for the output is ephemeral, but it is not configured to allow one.";
-    Diagnostic::error("ephemeral-output", "Output does not allow ephemeral value", detail)
-        .at(output.value.span())
-        .in_block(format!("output {:?}", output.name.as_str()))
-        .hint("Set ephemeral = true, which outputs of child modules may have, or give another value.")
 }
 
 /// Says beside a failed index how many instances the block has.
