@@ -12,6 +12,7 @@ use formwork_lang::Surroundings;
 use formwork_state::ObjectKey;
 use indexmap::IndexMap;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value as Json;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -108,14 +109,26 @@ impl Screen {
         }
     }
 
+    /// Text for people about something that went wrong, on standard error.
+    pub(crate) fn complain(&self, text: &str) {
+        if !self.is_json {
+            terminal::print_error(text);
+        }
+    }
+
     /// Findings, for whoever reads.
     pub(crate) fn show(&self, diagnostics: &Diagnostics) {
+        self.show_about(diagnostics, &Json::Null);
+    }
+
+    /// Findings, with what the JSON stream says they are about.
+    pub(crate) fn show_about(&self, diagnostics: &Diagnostics, about: &Json) {
         let sources = self.lock().sources.clone();
         let diagnostics = &in_blocks(diagnostics, &sources);
         if self.is_telling_tools() {
             let mut json = DiagnosticJson::new(&sources);
             for one in diagnostics {
-                self.message(&event_json::diagnostic(one, &json.render(one)));
+                self.message(&event_json::diagnostic(one, &json.render(one)).with(about));
             }
         }
         match &self.live {

@@ -18,10 +18,11 @@ use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::connections::Connections;
 use formwork_engine::objects::{decode_object, decode_output, refreshed};
 use formwork_engine::run::{self, Configuration, PlanOptions};
+use formwork_engine::testing::{self, Suite};
 use formwork_engine::variables::MISSING_VARIABLE;
 use formwork_engine::why::Origins;
 use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
-use formwork_lang::Source;
+use formwork_lang::{Source, normalise_path};
 use formwork_state::format_v4::Dependencies;
 use formwork_state::{BlockAddress, RealFiles, Record, State, Status, Store, StoreOptions};
 use std::collections::HashMap;
@@ -180,6 +181,28 @@ impl Session {
         diagnostics.extend(decided.into_iter().filter(|one| one.code != MISSING_VARIABLE));
         self.settle(&diagnostics, &configuration.sources)?;
         Ok(configuration)
+    }
+
+    /// The configuration with its tests, and what was given for its variables; nobody is asked for the others.
+    pub(crate) fn suite(
+        &self,
+        arguments: &[VariableArgument],
+        directory: Option<&str>,
+    ) -> Result<Suite, Failure> {
+        let (mut configuration, mut found) = run::load(&self.files);
+        if configuration.root.uses_variables {
+            // Which modules there are is known in each run, and what is wrong with them is said there.
+            found = Diagnostics::new();
+        }
+        let (files, more) = testing::load_tests(&mut configuration, directory);
+        found.append(more);
+        self.settle(&found, &configuration.sources)?;
+        let folder = directory.unwrap_or(testing::DIRECTORY);
+        let folder = Some(folder).filter(|folder| normalise_path(folder) != ".");
+        let (given, found) =
+            variables::gather_beside(&mut configuration, folder, std::env::vars(), arguments)?;
+        self.settle(&found, &configuration.sources)?;
+        Ok(Suite { configuration, files, given })
     }
 
     /// Shows warnings; gives errors back, with the warnings before them.

@@ -107,7 +107,8 @@ pub(crate) fn print(text: &str) {
     let _ = out.flush();
 }
 
-fn print_error(text: &str) {
+/// Writes to standard error.
+pub(crate) fn print_error(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 

@@ -8,6 +8,7 @@ use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_engine::run::Configuration;
 use formwork_engine::variables::{Given, GivenVariable, read_file};
 use formwork_engine::why::Origins;
+use formwork_lang::join_path;
 use indexmap::IndexMap;
 
 /// What was given, by name.
@@ -23,13 +24,28 @@ pub(crate) fn gather(
     environment: impl Iterator<Item = (String, String)>,
     arguments: &[VariableArgument],
 ) -> Result<(GivenVariables, Diagnostics), Failure> {
+    gather_beside(configuration, None, environment, arguments)
+}
+
+/// The same with the files of one more folder, which win over those of the working directory.
+pub(crate) fn gather_beside(
+    configuration: &mut Configuration,
+    folder: Option<&str>,
+    environment: impl Iterator<Item = (String, String)>,
+    arguments: &[VariableArgument],
+) -> Result<(GivenVariables, Diagnostics), Failure> {
     let mut gatherer = Gatherer { configuration, given: IndexMap::new(), diagnostics: Diagnostics::new() };
     for (name, value) in environment {
         if let Some(variable) = name.strip_prefix(ENVIRONMENT) {
             gatherer.put(variable, Given::Text(value), &name);
         }
     }
-    for file in automatic_files(gatherer.configuration)? {
+    for file in automatic_files(gatherer.configuration, ".")? {
+        gatherer.file(&file, false)?;
+    }
+    // A folder that is not there has no files.
+    let beside = folder.map(|folder| automatic_files(gatherer.configuration, folder).unwrap_or_default());
+    for file in beside.into_iter().flatten() {
         gatherer.file(&file, false)?;
     }
     for argument in arguments {
@@ -44,8 +60,8 @@ pub(crate) fn gather(
     Ok((gatherer.given, gatherer.diagnostics))
 }
 
-fn automatic_files(configuration: &Configuration) -> Result<Vec<String>, Failure> {
-    let names = configuration.files.list(".").map_err(|error| unreadable(".", &error.to_string()))?;
+fn automatic_files(configuration: &Configuration, folder: &str) -> Result<Vec<String>, Failure> {
+    let names = configuration.files.list(folder).map_err(|error| unreadable(folder, &error.to_string()))?;
     let mut automatic: Vec<String> = names
         .iter()
         .filter(|name| name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
@@ -55,7 +71,8 @@ fn automatic_files(configuration: &Configuration) -> Result<Vec<String>, Failure
     let fixed = ["terraform.tfvars", "terraform.tfvars.json"]
         .into_iter()
         .filter(|fixed| names.iter().any(|name| name == fixed));
-    Ok(fixed.map(ToOwned::to_owned).chain(automatic).collect())
+    let names = fixed.map(ToOwned::to_owned).chain(automatic);
+    Ok(names.map(|name| join_path(folder, &name)).collect())
 }
 
 struct Gatherer<'a> {

@@ -222,7 +222,7 @@ impl Evaluator<'_> {
                 (CheckStatus::Unknown, None, found)
             }
             Ok(Some(false)) => {
-                let (text, more) = message(condition, scope);
+                let (text, more) = condition_message(condition, scope);
                 found.append(more);
                 let diagnostic = at(Diagnostic::error("condition-failed", summary, text.clone()));
                 found.push(diagnostic.hint("Change the value, or the condition that refuses it."));
@@ -237,7 +237,11 @@ impl Evaluator<'_> {
     }
 }
 
-fn message(condition: &Condition, scope: &RowScope<'_, '_>) -> (String, Diagnostics) {
+/// What is said where a condition does not hold; never anything that must not be shown.
+pub(crate) fn condition_message(
+    condition: &Condition,
+    scope: &dyn formwork_lang::Scope,
+) -> (String, Diagnostics) {
     let (message, found) = condition.error_message.evaluate(scope);
     let text = |value: &Value| convert(value, &Type::String).ok().and_then(|text| text.as_str().cloned());
     let text = match message.kind() {

@@ -6,7 +6,7 @@ use crate::schema::Kind;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{Block, Connection, Provider, ProviderError, ProviderSchema, Request, Response, Target};
-use formwork_state::{Mode, ProviderAddress, ProviderConfigAddress};
+use formwork_state::{Address, Mode, ProviderAddress, ProviderConfigAddress};
 use formwork_value::Value;
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
@@ -116,6 +116,9 @@ impl Connections {
         configuration: &Value,
     ) -> Result<Arc<dyn Connection>, Diagnostics> {
         let provider = &address.provider;
+        if let Some(double) = self.environment.providers.double_of(address) {
+            return double.configure(configuration.clone()).await;
+        }
         let found = self
             .connected
             .borrow()
@@ -140,6 +143,16 @@ impl Connections {
     pub fn connected_to(&self, provider: &ProviderAddress) -> Option<Arc<dyn Connection>> {
         let connected = self.connected.borrow();
         connected.iter().find(|(one, _, _)| one == provider).map(|(_, _, connection)| connection.clone())
+    }
+
+    /// The connection that acts on one object of a provider configuration.
+    pub fn connection_of(
+        &self,
+        object: &Address,
+        configuration: &ProviderConfigAddress,
+        connection: &Arc<dyn Connection>,
+    ) -> Arc<dyn Connection> {
+        self.environment.providers.connection_of(object, configuration, connection)
     }
 
     fn note_target(&self, address: &ProviderConfigAddress, target: Target) {

@@ -1,8 +1,8 @@
 //! What the engine is given from outside: providers, time, processes, and whoever listens.
 
 use crate::event::Observer;
-use formwork_sdk::Provider;
-use formwork_state::ProviderAddress;
+use formwork_sdk::{Connection, Provider};
+use formwork_state::{Address, ProviderAddress, ProviderConfigAddress};
 use std::sync::Arc;
 
 /// Finds providers by address.
@@ -12,6 +12,21 @@ pub trait ProviderSource: Send + Sync {
 
     /// Addresses of all providers, for messages.
     fn addresses(&self) -> Vec<ProviderAddress>;
+
+    /// What stands in for the provider under one configuration: a test's mock. It is never configured in earnest.
+    fn double_of(&self, _configuration: &ProviderConfigAddress) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    /// The connection that acts on one object: the one that its provider gave, unless something stands before it.
+    fn connection_of(
+        &self,
+        _object: &Address,
+        _configuration: &ProviderConfigAddress,
+        connection: &Arc<dyn Connection>,
+    ) -> Arc<dyn Connection> {
+        connection.clone()
+    }
 }
 
 /// Tells the time and waits. The engine owns time; a test's clock jumps.

@@ -38,6 +38,7 @@ mod relevant;
 pub mod requirements;
 pub mod run;
 pub mod schema;
+pub mod testing;
 mod unsupported;
 pub mod variables;
 pub mod why;

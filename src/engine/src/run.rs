@@ -206,6 +206,17 @@ pub struct Outcome {
     pub unapproved: Option<Box<Plan>>,
 }
 
+impl Outcome {
+    fn new(configuration: &Configuration) -> Self {
+        Self {
+            diagnostics: Diagnostics::new(),
+            counts: Counts::default(),
+            sources: configuration.sources.clone(),
+            unapproved: None,
+        }
+    }
+}
+
 /// How many objects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -314,15 +325,25 @@ pub async fn apply(
     workspace: &str,
 ) -> Outcome {
     let (configuration, diagnostics) = recorded_configuration(plan);
-    let mut outcome = Outcome {
-        diagnostics,
-        counts: Counts::default(),
-        sources: configuration.sources.clone(),
-        unapproved: None,
-    };
-    if outcome.diagnostics.has_errors() {
-        return outcome;
+    if diagnostics.has_errors() {
+        return Outcome { diagnostics, ..Outcome::new(&configuration) };
     }
+    let mut outcome = apply_loaded(environment, store, plan, &configuration, run, workspace).await;
+    let found = std::mem::replace(&mut outcome.diagnostics, diagnostics);
+    outcome.diagnostics.append(found);
+    outcome
+}
+
+/// The same with the configuration that the plan was made from at hand: it need not be what the plan's files say.
+pub async fn apply_loaded(
+    environment: &Environment,
+    store: &Store,
+    plan: &Plan,
+    configuration: &Configuration,
+    run: &str,
+    workspace: &str,
+) -> Outcome {
+    let mut outcome = Outcome::new(configuration);
     let is_continuing = store.folded().run.is_some();
     let connections = Connections::new(environment.clone());
     let begun = if is_continuing {
@@ -335,14 +356,8 @@ pub async fn apply(
         return outcome;
     }
     outcome.counts.imported = plan.summary().import;
-    let mut performer = Performer {
-        environment,
-        store,
-        configuration: &configuration,
-        workspace,
-        connections,
-        outcome: &mut outcome,
-    };
+    let mut performer =
+        Performer { environment, store, configuration, workspace, connections, outcome: &mut outcome };
     let is_whole = performer.stages(plan, is_continuing).await;
     if is_whole && !plan.focus.is_everything() {
         outcome.diagnostics.push(partly_applied());
@@ -354,20 +369,29 @@ pub async fn apply(
 /// Takes up what an open run left in flight, from its own plan, and closes the run; performs no further step.
 pub async fn recover(environment: &Environment, store: &Store, plan: &Plan, workspace: &str) -> Outcome {
     let (configuration, diagnostics) = recorded_configuration(plan);
-    let mut outcome = Outcome {
-        diagnostics,
-        counts: Counts::default(),
-        sources: configuration.sources.clone(),
-        unapproved: None,
-    };
-    if outcome.diagnostics.has_errors() {
-        return outcome;
+    if diagnostics.has_errors() {
+        return Outcome { diagnostics, ..Outcome::new(&configuration) };
     }
+    let mut outcome = recover_loaded(environment, store, plan, &configuration, workspace).await;
+    let found = std::mem::replace(&mut outcome.diagnostics, diagnostics);
+    outcome.diagnostics.append(found);
+    outcome
+}
+
+/// The same with the configuration that the plan was made from at hand.
+pub async fn recover_loaded(
+    environment: &Environment,
+    store: &Store,
+    plan: &Plan,
+    configuration: &Configuration,
+    workspace: &str,
+) -> Outcome {
+    let mut outcome = Outcome::new(configuration);
     let connections = Connections::new(environment.clone());
     let (run, stage) =
         store.folded().run.as_ref().map(|run| (run.run.clone(), run.stage)).unwrap_or_default();
     let input =
-        apply_input(plan, &configuration, store, run, workspace, stage, recorded_finished(store, plan));
+        apply_input(plan, configuration, store, run, workspace, stage, recorded_finished(store, plan));
     let applied = apply::recover(environment, &input, &connections).await;
     outcome.diagnostics.append(applied.diagnostics);
     close(store, true, &mut outcome.diagnostics).await;

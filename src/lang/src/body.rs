@@ -6,7 +6,7 @@
 use crate::compile::compile;
 use crate::expression::Expression;
 use crate::json::{self, Json};
-use crate::scope::Reference;
+use crate::scope::{Reference, Scope};
 use crate::suggest;
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, ExprKind};
 use arcstr::ArcStr;
@@ -229,6 +229,47 @@ impl Body {
         }
     }
 
+    /// The same with everything that it names replaced by the value that it has in a scope. What a dynamic block
+    /// makes stays as it is, since it may name what the block brings in.
+    pub fn resolved(&self, scope: &dyn Scope) -> (Self, Diagnostics) {
+        let mut diagnostics = Diagnostics::new();
+        let body = self.resolve_in(scope, &mut diagnostics);
+        (body, diagnostics)
+    }
+
+    fn resolve_in(&self, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Self {
+        let parts = &*self.0;
+        let attribute = |one: &Attribute, diagnostics: &mut Diagnostics| Attribute {
+            expression: constant_of(&one.expression, scope, diagnostics),
+            ..one.clone()
+        };
+        let attributes = parts.attributes.iter().map(|one| attribute(one, diagnostics)).collect();
+        let block = |block: &Block, diagnostics: &mut Diagnostics| Block {
+            kind: block.kind.clone(),
+            header: block.header,
+            labels: block.labels.clone(),
+            body: match block.dynamic {
+                None => {
+                    stacker::maybe_grow(64 * 1024, 1024 * 1024, || block.body.resolve_in(scope, diagnostics))
+                }
+                Some(_) => block.body.clone(),
+            },
+            dynamic: block.dynamic.as_ref().map(|dynamic| Dynamic {
+                for_each: constant_of(&dynamic.for_each, scope, diagnostics),
+                labels: dynamic.labels.clone(),
+            }),
+        };
+        let blocks = parts.blocks.iter().map(|one| block(one, diagnostics)).collect();
+        Self(Arc::new(BodyParts {
+            attributes,
+            blocks,
+            span: parts.span,
+            is_incomplete: parts.is_incomplete,
+            header: parts.header,
+            title: parts.title.clone(),
+        }))
+    }
+
     /// Where the value at a path was written: the nearest attribute or block that is in the text.
     pub fn span_of(&self, path: &Path) -> Option<Span> {
         let (first, rest) = path.steps().split_first()?;
@@ -247,6 +288,16 @@ impl Body {
         };
         block.body.span_of(&Path(rest.to_vec())).or(Some(block.header))
     }
+}
+
+/// An expression that names nothing any more.
+fn constant_of(expression: &Expression, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Expression {
+    if expression.references().is_empty() {
+        return expression.clone();
+    }
+    let (value, found) = expression.evaluate(scope);
+    diagnostics.append(found);
+    Expression::from_value_at(value, expression.span())
 }
 
 /// The block whose content is the type's own, whatever the language uses the names for.

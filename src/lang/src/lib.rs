@@ -27,6 +27,7 @@ mod standalone;
 mod suggest;
 mod surroundings;
 mod syntax;
+mod test_file;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -38,7 +39,7 @@ pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
 pub use format::format;
 pub use functions::Vocabulary;
-pub use load::{load, load_with};
+pub use load::{TEST_DIRECTORY, check_assertions, load, load_tests, load_with};
 pub use module::{
     BackendBlock, Check, Condition, Connection, Encryption, EncryptionPart, EncryptionTarget, IgnoreChanges,
     Import, ImportBy, Lifecycle, Local, Module, ModuleCall, Moved, Output, ProviderBlock, ProviderMeta,
@@ -54,4 +55,8 @@ pub use standalone::{
 };
 pub use suggest::nearest;
 pub use surroundings::Surroundings;
+pub use test_file::{
+    Expectation, ExpectedObject, InstancePattern, MockKind, MockProvider, ModuleOverride, ObjectOverride,
+    OverrideDuring, OverrideTarget, Overrides, TestCommand, TestFile, TestModule, TestRun,
+};
 pub use version::LANGUAGE_VERSION;

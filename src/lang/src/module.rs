@@ -79,6 +79,27 @@ impl Module {
         self.providers.iter().find(|one| one.name == name && one.alias.as_deref() == alias)
     }
 
+    /// A module that takes the same variables, has the given outputs (others are null), and does nothing.
+    #[must_use]
+    pub fn with_given_outputs(&self, given: &IndexMap<ArcStr, Value>, span: Span) -> Self {
+        let nothing = || Value::null(formwork_value::Type::Dynamic);
+        let variable = |one: &Variable| Variable { validations: Vec::new(), ..one.clone() };
+        let output = |one: &Output| Output {
+            value: Expression::from_value_at(given.get(&one.name).cloned().unwrap_or_else(nothing), span),
+            depends_on: Vec::new(),
+            preconditions: Vec::new(),
+            ..one.clone()
+        };
+        Self {
+            path: self.path.clone(),
+            directory: self.directory.clone(),
+            settings: self.settings.clone(),
+            variables: self.variables.iter().map(|(name, one)| (name.clone(), variable(one))).collect(),
+            outputs: self.outputs.iter().map(|(name, one)| (name.clone(), output(one))).collect(),
+            ..Self::default()
+        }
+    }
+
     /// The module below this one that a path of call names leads to.
     pub fn descendant(self: &Arc<Self>, path: &[ArcStr]) -> Option<Arc<Self>> {
         path.iter().try_fold(self.clone(), |module, name| Some(module.calls.get(name)?.module.clone()))

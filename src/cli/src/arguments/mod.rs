@@ -8,12 +8,14 @@ mod inspection;
 mod language;
 mod normalise;
 mod refused;
+mod testing;
 
 pub(crate) use inspection::{
     Complete, Completion, Docs, Doctor, Graph, GraphFormat, GraphType, ProvidersSchema, Shell,
 };
 pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers, ProvidersVerb};
 use normalise::normalise;
+pub(crate) use testing::Test;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -71,6 +73,8 @@ pub(crate) enum Verb {
     Get(Get),
     /// Draw what comes after what, in the configuration or in a plan.
     Graph(Graph),
+    /// Run the configuration's tests.
+    Test(Test),
     /// Show changes required by the current configuration.
     Plan(Plan),
     /// Create or update infrastructure.
@@ -282,12 +286,12 @@ pub(crate) struct Init {
 /// `validate`
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// Where test files are.
-    #[arg(long, value_name = "FOLDER", default_value = "tests")]
-    test_directory: PathBuf,
+    /// Where test files are looked for beside the working directory; tests where none is named.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) test_directory: Option<String>,
     /// Leave test files out.
     #[arg(long)]
-    no_tests: bool,
+    pub(crate) no_tests: bool,
     /// Values for variables.
     #[command(flatten)]
     variables: Variables,

@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 14] = [
+const TAKES_VALUE: [&str; 17] = [
+    "filter",
+    "junit-xml",
+    "test-directory",
     "chdir",
     "plan",
     "format",

@@ -133,6 +133,11 @@ fn without_objects() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("state push f", "-force -lock=false -lock-timeout=1s -ignore-remote-version"),
         ("state identities -json", "-id=x"),
         ("state migrate", ""),
+        (
+            "test",
+            "-filter=f -verbose -json -json-into=f -junit-xml=f -no-color -test-directory=t -var a=1 -var-file=f \
+             -parallelism=1 -compact-warnings",
+        ),
         ("workspace list", ""),
         ("workspace select a", "-or-create"),
         ("workspace new a", "-lock=false -lock-timeout=1s -state=f"),

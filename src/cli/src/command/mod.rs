@@ -22,6 +22,7 @@ mod show;
 mod state;
 mod state_edit;
 mod taint;
+mod test;
 mod validate;
 mod version;
 mod why;
@@ -41,6 +42,7 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::Providers(providers) => (Some(&providers.view), false),
         Verb::Get(get) => (Some(&get.view), false),
         Verb::Graph(graph) => (Some(&graph.view), false),
+        Verb::Test(test) => (Some(&test.view), false),
         Verb::Plan(plan) => (Some(&plan.planning.view), plan.planning.input.input),
         Verb::Apply(apply) => (Some(&apply.planning.view), apply.planning.input.input),
         Verb::Why(why) => (Some(&why.planning.view), why.planning.input.input),
@@ -75,6 +77,7 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Providers(providers) => providers::run(&providers, &variables, terminal),
         Verb::Get(get) => get::run(&get, terminal),
         Verb::Graph(graph) => graph::run(&graph, &variables, terminal),
+        Verb::Test(test) => test::run(&test, &variables, terminal),
         Verb::Plan(plan) => plan::run(&plan, &variables, terminal),
         Verb::Apply(apply) => apply::run(&apply, &variables, terminal),
         Verb::Destroy(destroy) => destroy::run(destroy, &variables, terminal),

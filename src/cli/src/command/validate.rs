@@ -8,7 +8,7 @@ use crate::render::palette::Look;
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
 use formwork_diagnostic::Severity;
-use formwork_engine::run;
+use formwork_engine::{run, testing};
 use formwork_lang::Source;
 use serde_json::json;
 use std::sync::Arc;
@@ -16,11 +16,18 @@ use std::sync::Arc;
 pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, Failure> {
     let session = Session::new(terminal);
     let files: Arc<dyn Source> = Arc::new(Disk::here());
-    let (configuration, mut diagnostics) = run::load(&files);
+    let (mut configuration, mut diagnostics) = run::load(&files);
+    let mut tests = Vec::new();
+    if !arguments.no_tests {
+        let (files, found) = testing::load_tests(&mut configuration, arguments.test_directory.as_deref());
+        tests = files;
+        diagnostics.append(found);
+    }
     if diagnostics.has_errors() {
         diagnostics.append(run::further_faults(&session.environment, &configuration, &diagnostics));
     } else {
         diagnostics.append(run::validate(&session.environment, &configuration));
+        diagnostics.append(testing::validate(&session.environment, &configuration, &tests));
     }
     diagnostics.sort_by_place();
     if arguments.json {

@@ -21,6 +21,19 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// A line of a level, with what it holds besides.
+    pub(super) fn new(level: &'static str, kind: &'static str, text: String, rest: Json) -> Self {
+        Self { level, text, kind, rest }
+    }
+
+    /// The same with more in it.
+    pub(crate) fn with(mut self, more: &Json) -> Self {
+        for (name, value) in more.as_object().into_iter().flatten() {
+            self.rest[name] = value.clone();
+        }
+        self
+    }
+
     fn info(kind: &'static str, text: impl Into<String>, rest: Json) -> Self {
         Self { level: "info", text: text.into(), kind, rest }
     }

@@ -121,6 +121,7 @@ impl Applier<'_> {
             let again = self.configuration_again(address).await;
             request.configuration = again.ok_or_else(|| Some(not_known_again(&intent.key)))?;
         }
+        let connection = self.connections.connection_of(address, &recipe.provider, &connection);
         Ok(Act {
             key: intent.key.clone(),
             token: intent.token.0.to_string(),

@@ -120,6 +120,7 @@ impl Applier<'_> {
             )));
         };
         let connection = self.prior_connection(&object.provider).await?;
+        let connection = self.connections.connection_of(&key.address, &object.provider, &connection);
         let prior = decode_object(&object, &kind).map_err(|message| unreadable(&key, message))?;
         let null = Value::null(kind.value_type.clone());
         let recipe = Recipe {
@@ -273,12 +274,13 @@ impl Applier<'_> {
             )));
         }
         let planned = self.planned_connection(graph_node.provider, &change.provider, address).await?;
+        let connection = self.connections.connection_of(address, &change.provider, &planned.connection);
         Ok(Inputs {
             configuration,
             marks,
             edges: self.edges(&reads),
             provider_edges: planned.edges,
-            connection: planned.connection,
+            connection,
             kind,
         })
     }

@@ -31,7 +31,7 @@ impl Planner<'_> {
             let mut values: Vec<Value> =
                 vec![Value::unknown(block.kind.value_type.clone()); block.rows.len()];
             self.keep_data(&block, &mut values);
-            for (connection, ready) in by_provider(&block, ready) {
+            for (connection, ready) in self.rows_by_connection(&block, ready) {
                 self.read_ready(&mut block, &connection, &ready, &mut values).await;
             }
             let mut changes = vec![None; block.rows.len()];
@@ -155,6 +155,23 @@ impl Planner<'_> {
         })
     }
 
+    /// Rows with a connection, those of one connection together.
+    fn rows_by_connection(
+        &self,
+        block: &BlockWork,
+        rows: Vec<usize>,
+    ) -> Vec<(Arc<dyn Connection>, Vec<usize>)> {
+        let mut groups: Vec<(Arc<dyn Connection>, Vec<usize>)> = Vec::new();
+        for at in rows {
+            let Some(connection) = self.connection_of(&block.rows[at]) else { continue };
+            match groups.iter_mut().rev().find(|(known, _)| Arc::ptr_eq(known, &connection)) {
+                Some((_, members)) => members.push(at),
+                None => groups.push((connection, vec![at])),
+            }
+        }
+        groups
+    }
+
     fn change_at(&self, node: NodeId, row: u32, place: u32) -> bool {
         self.rows
             .borrow()
@@ -162,17 +179,4 @@ impl Planner<'_> {
             .and_then(|rows| rows.get(place as usize).map(|row| row.change.is_some()))
             .unwrap_or(false)
     }
-}
-
-/// Rows with a connection, those of one provider configuration together.
-fn by_provider(block: &BlockWork, rows: Vec<usize>) -> Vec<(Arc<dyn Connection>, Vec<usize>)> {
-    let mut groups: Vec<(Arc<dyn Connection>, Vec<usize>)> = Vec::new();
-    for at in rows {
-        let Some(connection) = &block.rows[at].provider.connection else { continue };
-        match groups.iter_mut().find(|(known, _)| Arc::ptr_eq(known, connection)) {
-            Some((_, members)) => members.push(at),
-            None => groups.push((connection.clone(), vec![at])),
-        }
-    }
-    groups
 }

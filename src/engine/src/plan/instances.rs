@@ -248,10 +248,10 @@ impl Planner<'_> {
         let mut jobs = Vec::new();
         for (block_at, block) in blocks.iter().enumerate() {
             for (row_at, row) in block.rows.iter().enumerate() {
-                let Some(connection) = &row.provider.connection else { continue };
+                let Some(connection) = self.connection_of(row) else { continue };
                 if matches!(row.outcome, Outcome::Asked(_)) {
                     let request = self.plan_request(block, row, false);
-                    jobs.push((block_at, row_at, connection.clone(), request));
+                    jobs.push((block_at, row_at, connection, request));
                 }
             }
         }
@@ -262,8 +262,8 @@ impl Planner<'_> {
             let outcome = self.take_plan(&block.rows[row_at], &block.kind, answer);
             block.rows[row_at].outcome = outcome;
             let (block, row) = (&blocks[block_at], &blocks[block_at].rows[row_at]);
-            if let (true, Some(connection)) = (is_replace(row), &row.provider.connection) {
-                again.push((block_at, row_at, connection.clone(), self.plan_request(block, row, true)));
+            if let (true, Some(connection)) = (is_replace(row), self.connection_of(row)) {
+                again.push((block_at, row_at, connection, self.plan_request(block, row, true)));
             }
         }
         for (block_at, row_at, answer) in self.ask_all(again).await {
@@ -279,6 +279,13 @@ impl Planner<'_> {
             }
         }
         blocks
+    }
+
+    /// The connection that acts on an instance, where its provider is configured.
+    pub(super) fn connection_of(&self, row: &Row) -> Option<Arc<dyn Connection>> {
+        let provider = &row.provider;
+        let connection = provider.connection.as_ref()?;
+        Some(self.connections.connection_of(&row.address, &provider.address, connection))
     }
 
     async fn ask_all(

@@ -93,6 +93,7 @@ impl Planner<'_> {
         let connection = self.prior_connections.borrow().get(address).cloned();
         let mut private = prior.private.clone();
         if let Some(connection) = connection {
+            let connection = self.connections.connection_of(&key.address, address, &connection);
             let request = PlanRequest {
                 kind: prior.kind.name.to_string(),
                 prior: prior.value.clone(),

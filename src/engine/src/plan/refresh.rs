@@ -16,7 +16,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Objects of one kind under one provider configuration.
-pub(super) type Batches = IndexMap<(ProviderConfigAddress, String), Vec<(ObjectKey, Rc<PriorObject>)>>;
+pub(super) type Batches = IndexMap<(ProviderConfigAddress, String), Priors>;
+
+/// Objects as they are stored.
+type Priors = Vec<(ObjectKey, Rc<PriorObject>)>;
 
 impl Planner<'_> {
     /// Decodes the objects of the state, and reads them where the run refreshes.
@@ -31,10 +34,38 @@ impl Planner<'_> {
         }
         let mut readings = FuturesUnordered::new();
         for ((address, kind), objects) in batches {
-            let connection = connections.get(&address).cloned();
-            readings.push(self.read_batch(connection, kind, objects));
+            let Some(connection) = connections.get(&address) else {
+                readings.push(self.read_batch(None, kind, objects));
+                continue;
+            };
+            for (connection, objects) in self.objects_by_connection(&address, connection, objects) {
+                readings.push(self.read_batch(Some(connection), kind.clone(), objects));
+            }
         }
         while readings.next().await.is_some() {}
+    }
+
+    /// Objects of one provider configuration by the connection that acts on them.
+    fn objects_by_connection(
+        &self,
+        address: &ProviderConfigAddress,
+        connection: &Arc<dyn Connection>,
+        objects: Priors,
+    ) -> Vec<(Arc<dyn Connection>, Priors)> {
+        let mut common = Vec::new();
+        let mut groups = Vec::new();
+        for (key, prior) in objects {
+            let own = self.connections.connection_of(&key.address, address, connection);
+            if Arc::ptr_eq(&own, connection) {
+                common.push((key, prior));
+            } else {
+                groups.push((own, vec![(key, prior)]));
+            }
+        }
+        if !common.is_empty() {
+            groups.push((connection.clone(), common));
+        }
+        groups
     }
 
     fn decode_priors(&self) -> Batches {

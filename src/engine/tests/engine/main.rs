@@ -11,4 +11,5 @@ mod quickstart;
 mod recovery;
 mod spine;
 mod stages;
+mod testing;
 mod world;

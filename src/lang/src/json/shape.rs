@@ -161,6 +161,59 @@ static REMOVED: Shape = Shape {
 static IMPORT: Shape =
     Shape { blocks: &[], strings: &[("to", Expression), ("provider", Expression)], is_open: false };
 
+/// A test file, or a file of mocks.
+pub(crate) static TEST_FILE: Shape = closed(&[
+    ("test", 0, &PLAIN),
+    ("variables", 0, &PLAIN),
+    ("provider", 1, &PROVIDER),
+    ("run", 1, &RUN),
+    ("mock_provider", 1, &MOCK_PROVIDER),
+    ("mock_resource", 1, &MOCK_KIND),
+    ("mock_data", 1, &MOCK_KIND),
+    ("override_resource", 0, &OVERRIDE),
+    ("override_data", 0, &OVERRIDE),
+    ("override_module", 0, &OVERRIDE),
+]);
+
+static RUN: Shape = Shape {
+    blocks: &[
+        ("plan_options", 0, &PLAN_OPTIONS),
+        ("assert", 0, &PLAIN),
+        ("variables", 0, &PLAIN),
+        ("module", 0, &PLAIN),
+        ("override_resource", 0, &OVERRIDE),
+        ("override_data", 0, &OVERRIDE),
+        ("override_module", 0, &OVERRIDE),
+    ],
+    strings: &[("command", Expression), ("providers", Expression), ("expect_failures", Expression)],
+    is_open: false,
+};
+
+static PLAN_OPTIONS: Shape = Shape {
+    blocks: &[],
+    strings: &[("mode", Expression), ("replace", Expression), ("target", Expression)],
+    is_open: false,
+};
+
+static MOCK_PROVIDER: Shape = Shape {
+    blocks: &[
+        ("mock_resource", 1, &MOCK_KIND),
+        ("mock_data", 1, &MOCK_KIND),
+        ("override_resource", 0, &OVERRIDE),
+        ("override_data", 0, &OVERRIDE),
+    ],
+    strings: &[("override_during", Expression)],
+    is_open: false,
+};
+
+static MOCK_KIND: Shape = Shape { blocks: &[], strings: &[("override_during", Expression)], is_open: false };
+
+static OVERRIDE: Shape = Shape {
+    blocks: &[],
+    strings: &[("target", Expression), ("override_during", Expression)],
+    is_open: false,
+};
+
 impl Shape {
     pub(super) fn block(&self, name: &str) -> Option<(usize, &'static Shape)> {
         self.blocks.iter().find(|(known, ..)| *known == name).map(|(_, labels, shape)| (*labels, *shape))

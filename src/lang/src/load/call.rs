@@ -177,20 +177,22 @@ impl<'a> Loader<'a> {
             );
             return None;
         };
-        let is_local =
-            matches!(source.as_str(), "." | "..") || source.starts_with("./") || source.starts_with("../");
+        self.check_local(block, &source, span).then_some((source, span))
+    }
+
+    /// Whether a module's source is a local folder; says so where it is none.
+    pub(super) fn check_local(&mut self, block: &BlockSyntax, source: &str, span: Span) -> bool {
+        let is_local = matches!(source, "." | "..") || source.starts_with("./") || source.starts_with("../");
         if !is_local {
             let detail =
                 "This version of Formwork loads modules from local folders: \"./...\" and \"../...\".";
             let diagnostic = Diagnostic::error("module-source", "Unsupported module source", detail).at(span);
             self.diagnostics.push(diagnostic.hint("Put a copy of the module beside this configuration."));
-            return None;
-        }
-        if let Some(version) = block.body.attribute("version") {
+        } else if let Some(version) = block.body.attribute("version") {
             let detail = "A version constraint cannot be applied to a module at a relative local path.";
             self.report("module-source", "Invalid module version", detail, version.name_span);
         }
-        Some((source, span))
+        is_local
     }
 
     /// A module that configures providers itself stands or falls with its call, so there can be only one of it.
@@ -237,7 +239,7 @@ impl<'a> Loader<'a> {
     }
 
     /// `{ inside = outside, inside.alias = outside.alias }`
-    fn providers(&mut self, expression: &Expr) -> Vec<(ProviderReference, ProviderReference)> {
+    pub(super) fn providers(&mut self, expression: &Expr) -> Vec<(ProviderReference, ProviderReference)> {
         let ExprKind::Object(items) = &expression.kind else {
             let detail =
                 "The providers argument is an object: the name inside the module to the one out here.";

@@ -6,8 +6,9 @@ use crate::expression::Expression;
 use crate::module::{Condition, Lifecycle, Module, Provisioner, ProvisionerWhen, Resource, Target};
 use crate::scope::{Mode, Reference, Subject, TraversalStep};
 use crate::suggest;
+use crate::test_file::{TestFile, TestRun};
 use arcstr::ArcStr;
-use formwork_diagnostic::{Diagnostic, Sources};
+use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 
 /// What may be named besides the module's own objects.
 #[derive(Clone, Copy, Default)]
@@ -25,6 +26,49 @@ struct Checker<'a> {
     title: String,
     /// The `check` block around it.
     check: Option<ArcStr>,
+}
+
+/// What is wrong with the assertions of a test's run before anything is evaluated: names that neither the module under
+/// test nor the test has.
+pub fn check_assertions(run: &TestRun, module: &Module, file: &TestFile, sources: &Sources) -> Diagnostics {
+    let title = format!("run \"{}\"", run.name);
+    let mut checker = Checker { module, sources, found: Vec::new(), title, check: None };
+    for assert in &run.asserts {
+        for expression in [&assert.condition, &assert.error_message] {
+            for problem in expression.problems() {
+                checker.push(problem.clone());
+            }
+            for reference in expression.references() {
+                let found = match &reference.subject {
+                    Subject::Variable(name)
+                        if run.variables.contains_key(name) || file.variables.contains_key(name) =>
+                    {
+                        None
+                    }
+                    Subject::Resource { mode: Mode::Managed, type_name, name } => match type_name.as_str() {
+                        "run" => run_reference(name, file),
+                        "output" => checker.output_reference(name),
+                        _ => checker.reference(reference, Allowed::default()),
+                    },
+                    _ => checker.reference(reference, Allowed::default()),
+                };
+                if let Some(diagnostic) = found {
+                    checker.push(diagnostic.at(reference.span));
+                }
+            }
+        }
+    }
+    checker.found.into_iter().collect()
+}
+
+fn run_reference(name: &ArcStr, file: &TestFile) -> Option<Diagnostic> {
+    if file.runs.iter().any(|run| run.name == *name) {
+        return None;
+    }
+    let detail = format!("There is no run block named \"{name}\" in this file.");
+    let mut diagnostic = Diagnostic::error("unknown-run", "Reference to unknown run block", detail);
+    diagnostic.hint = suggest::hint(name, file.runs.iter().map(|run| run.name.as_str()));
+    Some(diagnostic)
 }
 
 impl Loader<'_> {
@@ -334,6 +378,17 @@ impl Checker<'_> {
             }
             _ => None,
         }
+    }
+
+    fn output_reference(&self, name: &ArcStr) -> Option<Diagnostic> {
+        if self.module.is_incomplete || self.module.outputs.contains_key(name) {
+            return None;
+        }
+        let detail = format!("An output value with the name \"{name}\" has not been declared.");
+        let mut diagnostic =
+            Diagnostic::error("unknown-output", "Reference to undeclared output value", detail);
+        diagnostic.hint = suggest::hint(name, self.module.outputs.keys().map(ArcStr::as_str));
+        Some(diagnostic)
     }
 
     fn module_reference(&self, name: &ArcStr, reference: &Reference) -> Option<Diagnostic> {

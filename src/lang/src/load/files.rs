@@ -4,7 +4,7 @@
 
 use super::Loader;
 use super::merge::merge;
-use crate::json;
+use crate::json::{self, Shape};
 use crate::parser::parse_file;
 use crate::source::{SourceError, join_path};
 use crate::suggest;
@@ -35,9 +35,9 @@ impl Loader<'_> {
         let (overriding, primary): (Vec<String>, Vec<String>) =
             configuration_files(&names).into_iter().partition(|name| is_override(name));
         let mut bodies: Vec<BodySyntax> =
-            primary.iter().filter_map(|name| self.file(&join_path(directory, name))).collect();
+            primary.iter().filter_map(|name| self.file(&join_path(directory, name), &json::FILE)).collect();
         for name in &overriding {
-            if let Some(body) = self.file(&join_path(directory, name)) {
+            if let Some(body) = self.file(&join_path(directory, name), &json::FILE) {
                 let found = merge(&mut bodies, body, self.is_incomplete);
                 self.diagnostics.append(found);
             }
@@ -53,10 +53,11 @@ impl Loader<'_> {
         suggest::hint(name, folders.iter().copied())
     }
 
-    fn file(&mut self, path: &str) -> Option<BodySyntax> {
+    /// The syntax of one file; the shape says what its blocks are where it is a JSON document.
+    pub(super) fn file(&mut self, path: &str, shape: &Shape) -> Option<BodySyntax> {
         let body = self.read(path).and_then(|(file, text)| {
             if std::path::Path::new(path).extension().is_some_and(|ending| ending == "json") {
-                return self.document(file, &text);
+                return self.document(file, &text, shape);
             }
             let (body, diagnostics) = parse_file(file, &text);
             self.diagnostics.append(diagnostics);
@@ -66,9 +67,9 @@ impl Loader<'_> {
         body
     }
 
-    fn document(&mut self, file: FileId, text: &str) -> Option<BodySyntax> {
+    fn document(&mut self, file: FileId, text: &str, shape: &Shape) -> Option<BodySyntax> {
         match json::read(file, text) {
-            Ok(document) => Some(json::body(&document, &json::FILE, &mut self.diagnostics)),
+            Ok(document) => Some(json::body(&document, shape, &mut self.diagnostics)),
             Err(diagnostic) => {
                 self.diagnostics.push(diagnostic);
                 None
@@ -104,11 +105,16 @@ impl Loader<'_> {
     }
 }
 
-/// The names that count, sorted.
+/// The names of configuration files, sorted.
 fn configuration_files(names: &[String]) -> Vec<String> {
+    files_with(names, &ENDINGS)
+}
+
+/// The names with one of the endings that count, sorted.
+pub(super) fn files_with(names: &[String], endings: &[(&'static str, &'static str)]) -> Vec<String> {
     let ending = |name: &str| {
         // The longer ending first: `.tf.json` is none of `.json`.
-        ENDINGS.iter().rev().find(|(plain, newer)| name.ends_with(plain) || name.ends_with(newer)).copied()
+        endings.iter().rev().find(|(plain, newer)| name.ends_with(plain) || name.ends_with(newer)).copied()
     };
     let is_ignored = |name: &str| {
         name.starts_with('.') || name.ends_with('~') || name.starts_with('#') && name.ends_with('#')

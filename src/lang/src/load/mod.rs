@@ -19,9 +19,17 @@ mod provisioner;
 mod refactor;
 mod resource;
 mod settings;
+mod test_file;
+#[cfg(test)]
+mod test_file_tests;
+mod test_override;
+mod test_run;
 #[cfg(test)]
 mod tests;
 mod variable;
+
+pub use self::check::check_assertions;
+pub use self::test_file::{TEST_DIRECTORY, load_tests};
 
 #[cfg(test)]
 pub(crate) use self::call::META as CALL_ARGUMENTS;
@@ -59,26 +67,9 @@ pub fn load_with(
     sources: &mut Sources,
     variables: Option<&IndexMap<ArcStr, Value>>,
 ) -> (Arc<Module>, Diagnostics) {
-    let mut loader = Loader {
-        source,
-        sources,
-        variables,
-        consulted: Rc::default(),
-        diagnostics: Diagnostics::new(),
-        read: FxHashMap::default(),
-        loaded: FxHashMap::default(),
-        open: Vec::new(),
-        is_incomplete: false,
-    };
+    let mut loader = Loader::new(source, sources, variables);
     let module = loader.module(".", &[], None, None);
-    let mut found = loader.diagnostics;
-    // What is wrong with a module for another version of the language may be right there.
-    if found.iter().any(|one| one.code == settings::INCOMPATIBLE_MODULE) {
-        found = found.into_iter().filter(|one| one.code == settings::INCOMPATIBLE_MODULE).collect();
-    }
-    // Files are numbered in the order in which they were read: the root's by name, then those of its calls.
-    found.sort_by_place();
-    (module, found)
+    (module, loader.found())
 }
 
 struct Loader<'a> {
@@ -122,6 +113,38 @@ const TERRAFORM_ONLY: [(&str, &str); 2] = [
     ("action", "Run the command from a provisioner, or manage the thing itself as a resource."),
     ("list", "Name the objects to take over in import blocks."),
 ];
+
+impl<'a> Loader<'a> {
+    fn new(
+        source: &'a dyn Source,
+        sources: &'a mut Sources,
+        variables: Option<&'a IndexMap<ArcStr, Value>>,
+    ) -> Self {
+        Self {
+            source,
+            sources,
+            variables,
+            consulted: Rc::default(),
+            diagnostics: Diagnostics::new(),
+            read: FxHashMap::default(),
+            loaded: FxHashMap::default(),
+            open: Vec::new(),
+            is_incomplete: false,
+        }
+    }
+
+    /// What was found, in the order of the text.
+    fn found(self) -> Diagnostics {
+        let mut found = self.diagnostics;
+        // What is wrong with a module for another version of the language may be right there.
+        if found.iter().any(|one| one.code == settings::INCOMPATIBLE_MODULE) {
+            found = found.into_iter().filter(|one| one.code == settings::INCOMPATIBLE_MODULE).collect();
+        }
+        // Files are numbered in the order in which they were read: the root's by name, then those of its calls.
+        found.sort_by_place();
+        found
+    }
+}
 
 impl Loader<'_> {
     fn report(&mut self, code: &str, summary: impl Into<String>, detail: impl Into<String>, span: Span) {

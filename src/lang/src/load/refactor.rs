@@ -115,7 +115,7 @@ impl Loader<'_> {
         Some(target)
     }
 
-    fn target(&mut self, expression: &Expr) -> Option<Target> {
+    pub(super) fn target(&mut self, expression: &Expr) -> Option<Target> {
         let target = steps(expression).and_then(|steps| read_target(&steps, expression.span));
         if target.is_none() {
             let detail = "The address of a resource or module is required: TYPE.NAME, TYPE.NAME[KEY], module.NAME or module.NAME.TYPE.NAME.";
