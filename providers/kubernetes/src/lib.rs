@@ -15,6 +15,7 @@ mod json;
 mod manifest;
 mod manifests;
 mod object;
+mod permissions;
 mod plan_object;
 mod read;
 mod resource;
@@ -27,7 +28,7 @@ mod wait;
 
 use connection::KubernetesConnection;
 use formwork_diagnostic::Diagnostics;
-use formwork_sdk::{Connection, Provider, ProviderSchema};
+use formwork_sdk::{Connection, Provider, ProviderSchema, Use};
 use formwork_value::Value;
 use futures::future::BoxFuture;
 use settings::Settings;
@@ -78,5 +79,9 @@ impl Provider for Kubernetes {
             schema::TOKEN_REQUEST => token_request::validate(configuration),
             _ => Diagnostics::new(),
         }
+    }
+
+    fn permissions(&self, uses: &[Use], read_only: bool) -> String {
+        permissions::roles(uses, read_only)
     }
 }

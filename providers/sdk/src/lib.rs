@@ -56,10 +56,35 @@ pub trait Provider: Send + Sync {
         Diagnostics::new()
     }
 
+    /// The rights that objects need, in the target's own form and ready to paste: to read them, or to write them as
+    /// well.
+    fn permissions(&self, uses: &[Use], read_only: bool) -> String {
+        let schema = self.schema();
+        let mut words = std::collections::BTreeSet::new();
+        for one in uses {
+            let kinds = if one.is_data { &schema.data_sources } else { &schema.resources };
+            let Some(kind) = kinds.get(one.kind.as_str()) else { continue };
+            let written = kind.write_permissions.iter().filter(|_| !read_only && !one.is_data);
+            words.extend(kind.read_permissions.iter().chain(written).map(|Permission(words)| words.as_str()));
+        }
+        words.into_iter().map(|words| format!("{words}\n")).collect()
+    }
+
     /// A provider-defined function.
     fn call_function(&self, name: &str, _arguments: &[Value]) -> Result<Value, ProviderError> {
         Err(ProviderError::invalid(format!("this provider has no function named {name:?}")))
     }
+}
+
+/// An object that a configuration asks for.
+#[derive(Debug, Clone)]
+pub struct Use {
+    /// Whether it is only looked at.
+    pub is_data: bool,
+    /// Its kind.
+    pub kind: String,
+    /// It, as far as it is known; marks off.
+    pub object: Value,
 }
 
 /// A configured provider.
