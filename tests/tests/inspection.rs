@@ -285,3 +285,44 @@ fn a_collector_finds_figures() {
     let run = project.run("plan -metrics-file=no/such/folder");
     assert!(run.code == 1 && run.error.contains("-metrics-file"), "{}", run.error);
 }
+
+#[test]
+fn rights_are_said_before_anybody_has_them() {
+    let root = r#"terraform {
+  required_providers {
+    kubernetes = { source = "formwork/kubernetes" }
+    sim        = { source = "formwork/sim" }
+  }
+}
+resource "sim_cluster" "main" {
+  name          = "main"
+  version       = "1.34"
+  control_plane = ["machine"]
+}
+provider "kubernetes" {
+  host  = sim_cluster.main.endpoint
+  token = sim_cluster.main.token
+}
+resource "kubernetes_manifest" "quota" {
+  for_each = toset(["a", "b"])
+  manifest = {
+    apiVersion = "v1"
+    kind       = "ResourceQuota"
+    metadata   = { name = "gpus", namespace = each.key }
+    spec       = { hard = { "requests.nvidia.com/gpu" = "8" } }
+  }
+}
+"#;
+    let project = project().file("main.tf", root).build();
+    let run = project.run("permissions");
+    assert_eq!(run.code, 0, "{}", run.error);
+    for words in [
+        "sim_cluster:write",
+        "kind: Role\nmetadata:\n  name: formwork-apply\n  namespace: a\n",
+        "resources: [resourcequotas]\n    verbs: [get, list, create, patch, delete]",
+    ] {
+        assert!(run.out.contains(words), "{words}: {}", run.out);
+    }
+    let read_only = project.run("permissions -read-only").out;
+    assert!(!read_only.contains("write") && !read_only.contains("patch"), "{read_only}");
+}

@@ -118,3 +118,17 @@ pub(crate) struct ProvidersSchema {
     #[command(flatten)]
     variables: Variables,
 }
+
+/// `permissions`
+#[derive(Debug, Args)]
+pub(crate) struct Permissions {
+    /// Only what a plan needs, which changes nothing.
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// How things are shown.
+    #[command(flatten)]
+    pub(crate) view: View,
+}

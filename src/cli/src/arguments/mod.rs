@@ -11,7 +11,7 @@ mod refused;
 mod testing;
 
 pub(crate) use inspection::{
-    Complete, Completion, Docs, Doctor, Graph, GraphFormat, GraphType, ProvidersSchema, Shell,
+    Complete, Completion, Docs, Doctor, Graph, GraphFormat, GraphType, Permissions, ProvidersSchema, Shell,
 };
 pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers, ProvidersVerb};
 use normalise::normalise;
@@ -103,6 +103,8 @@ pub(crate) enum Verb {
     Untaint(Taint),
     /// Check what a run stands on: configuration, state, lock, credentials.
     Doctor(Doctor),
+    /// Show the rights that this configuration needs, ready to paste.
+    Permissions(Permissions),
     /// Show what resource types take and give.
     Docs(Docs),
     /// Write what a shell needs to complete words.

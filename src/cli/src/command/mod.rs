@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod metadata;
 mod output;
+mod permissions;
 mod plan;
 mod providers;
 mod refresh;
@@ -58,6 +59,7 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         | Verb::Complete(_)
         | Verb::Version(_) => (None, false),
         Verb::Doctor(doctor) => (Some(&doctor.view), false),
+        Verb::Permissions(arguments) => (Some(&arguments.view), false),
         Verb::Import(import) => (Some(&import.view), import.input.input),
         Verb::Refresh(refresh) => (Some(&refresh.planning.view), refresh.planning.input.input),
         Verb::Taint(taint) | Verb::Untaint(taint) => (Some(&taint.view), false),
@@ -92,6 +94,7 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Taint(arguments) => taint::run(taint::Verb::Taint, &arguments, terminal),
         Verb::Untaint(arguments) => taint::run(taint::Verb::Untaint, &arguments, terminal),
         Verb::Doctor(doctor) => doctor::run(&doctor, &variables, terminal),
+        Verb::Permissions(arguments) => permissions::run(&arguments, &variables, terminal),
         Verb::Docs(docs) => docs::run(&docs),
         Verb::Completion(completion) => Ok(completion::run(&completion)),
         Verb::Complete(words) => Ok(completion::complete(&words, terminal)),
