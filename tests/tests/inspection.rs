@@ -303,6 +303,20 @@ provider "kubernetes" {
   host  = sim_cluster.main.endpoint
   token = sim_cluster.main.token
 }
+resource "kubernetes_manifest" "team" {
+  manifest = {
+    apiVersion = "v1"
+    kind       = "Namespace"
+    metadata   = { name = "team" }
+  }
+}
+resource "kubernetes_manifest" "settings" {
+  manifest = {
+    apiVersion = "v1"
+    kind       = "ConfigMap"
+    metadata   = { name = "settings", namespace = kubernetes_manifest.team.object.metadata.name }
+  }
+}
 resource "kubernetes_manifest" "quota" {
   for_each = toset(["a", "b"])
   manifest = {
@@ -317,6 +331,7 @@ resource "kubernetes_manifest" "quota" {
     let run = project.run("permissions");
     assert_eq!(run.code, 0, "{}", run.error);
     for words in [
+        "resources: [configmaps, namespaces]\n    verbs: [get, list, create, patch, delete]",
         "sim_cluster:write",
         "kind: Role\nmetadata:\n  name: formwork-apply\n  namespace: a\n",
         "resources: [resourcequotas]\n    verbs: [get, list, create, patch, delete]",

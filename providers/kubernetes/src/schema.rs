@@ -233,7 +233,7 @@ fn permissions(verbs: &[&str]) -> Vec<Permission> {
 fn manifest_kind() -> KindSchema {
     let block = Block::new([
         ("manifest", Attribute::required(Type::Dynamic, "The object as the API takes it; a Secret's values come from sensitive variables.")),
-        ("object", Attribute::computed(Type::Dynamic, "The object as it is: its identity, the fields that the manifest gives, and the computed fields. Values of a Secret show as digests.")),
+        ("object", Attribute::computed(Type::Dynamic, "The object as it is: its identity, the fields that the manifest gives, and the computed fields. Values of a Secret show as digests.").resembles("manifest")),
         ("computed_fields", Attribute::optional(Type::list(Type::String), "Paths that the server decides: read into `object`, and never drift.")),
         ("taken_over", taken_over()),
     ])

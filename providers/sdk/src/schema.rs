@@ -121,6 +121,8 @@ pub struct Attribute {
     pub sensitive: bool,
     /// The argument that it repeats: what is sensitive there is sensitive here.
     pub echoes: Option<&'static str>,
+    /// The argument that it most looks like: what stands in for a provider gives it that value.
+    pub resembles: Option<&'static str>,
     /// Whether it is sent but never stored.
     pub write_only: bool,
     /// What to use instead, when it should not be used.
@@ -203,6 +205,7 @@ impl Attribute {
             presence,
             sensitive: false,
             echoes: None,
+            resembles: None,
             write_only: false,
             deprecated: None,
             change: Change::Update,
@@ -256,6 +259,13 @@ impl Attribute {
     #[must_use]
     pub fn echoes(mut self, argument: &'static str) -> Self {
         self.echoes = Some(argument);
+        self
+    }
+
+    /// It looks like an argument of the same block, to whoever stands in for the provider.
+    #[must_use]
+    pub fn resembles(mut self, argument: &'static str) -> Self {
+        self.resembles = Some(argument);
         self
     }
 

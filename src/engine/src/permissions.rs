@@ -36,7 +36,9 @@ pub async fn permissions(
     let plan = planning.plan;
     let mut uses: IndexMap<ProviderConfigAddress, Vec<Use>> = IndexMap::new();
     let changes = plan.changes.iter().map(|one| (&one.address, &one.provider, &one.after));
-    for (address, provider, value) in changes.chain(plan.data.iter().map(|one| (&one.address, &one.provider, &one.value))) {
+    for (address, provider, value) in
+        changes.chain(plan.data.iter().map(|one| (&one.address, &one.provider, &one.value)))
+    {
         let kind = address.type_name().to_string();
         let object: Value = value.unmark_deep().0;
         let is_data = address.mode() == Mode::Data;

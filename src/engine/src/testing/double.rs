@@ -330,3 +330,40 @@ impl Double {
 fn unknown(kind: &str) -> ProviderError {
     ProviderError::bug(format!("the provider has no kind {kind:?}"))
 }
+
+/// Every provider as if it were mocked: what a configuration asks for can be planned by somebody who can reach nothing.
+pub struct Imagined {
+    inner: Arc<dyn ProviderSource>,
+}
+
+impl Imagined {
+    /// Doubles of another source's providers.
+    pub fn new(inner: Arc<dyn ProviderSource>) -> Self {
+        Self { inner }
+    }
+}
+
+impl ProviderSource for Imagined {
+    fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>> {
+        self.inner.provider(address)
+    }
+
+    fn addresses(&self) -> Vec<ProviderAddress> {
+        self.inner.addresses()
+    }
+
+    fn double_of(&self, configuration: &ProviderConfigAddress) -> Option<Arc<dyn Provider>> {
+        Some(Arc::new(Mocked(self.inner.provider(&configuration.provider)?.schema())))
+    }
+
+    fn connection_of(
+        &self,
+        object: &Address,
+        configuration: &ProviderConfigAddress,
+        connection: &Arc<dyn Connection>,
+    ) -> Arc<dyn Connection> {
+        let Some(provider) = self.inner.provider(&configuration.provider) else { return connection.clone() };
+        let (seed, values) = (object.to_string(), IndexMap::new());
+        Arc::new(Double { schema: provider.schema(), seed, values, during: OverrideDuring::Plan })
+    }
+}

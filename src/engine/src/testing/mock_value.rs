@@ -47,9 +47,10 @@ impl Composer<'_> {
         let mut attributes = Vec::with_capacity(block.attributes.len() + block.blocks.len());
         for (name, attribute) in &block.attributes {
             let below = at.clone().attribute(name.clone());
+            let like = attribute.resembles.and_then(|other| given.get(other));
             let given = given.get(name).filter(|value| !value.is_null());
             let before = prior.get(name).filter(|value| !value.is_null());
-            let value = self.attribute(attribute, given, before, set.get(name), &below);
+            let value = self.attribute(attribute, given, before, set.get(name).or(like), &below);
             attributes.push((name.clone(), value));
         }
         for (name, nested) in &block.blocks {

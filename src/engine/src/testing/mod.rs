@@ -12,6 +12,7 @@ mod rewrite;
 mod runner;
 mod scope;
 
+pub use double::Imagined;
 pub use formwork_lang::TEST_DIRECTORY as DIRECTORY;
 pub use runner::{Cleanup, FileRunner};
 
