@@ -109,11 +109,24 @@ impl Lab {
     /// # Panics
     /// When the server does not make it.
     pub fn account(&self, project: &Project, verbs: &str) -> (String, PathBuf) {
-        let name = format!("{}-account", self.prefix);
+        let rules = [format!("--verb={verbs}"), "--resource=*.*".to_owned()];
+        self.kubectl(&["create", "clusterrole", &self.role(), &rules[0], &rules[1]]);
+        self.account_in_role(project)
+    }
+
+    /// The name of the cluster role that accounts of this test are bound to.
+    pub fn role(&self) -> String {
+        format!("{}-account", self.prefix)
+    }
+
+    /// A service account bound to the cluster role [`Lab::role`], which stands already.
+    ///
+    /// # Panics
+    /// When the server does not make it.
+    pub fn account_in_role(&self, project: &Project) -> (String, PathBuf) {
+        let name = self.role();
         self.kubectl(&["create", "namespace", &name]);
         self.kubectl(&["create", "serviceaccount", "planner", "--namespace", &name]);
-        let rules = [format!("--verb={verbs}"), "--resource=*.*".to_owned()];
-        self.kubectl(&["create", "clusterrole", &name, &rules[0], &rules[1]]);
         let role = format!("--clusterrole={name}");
         let subject = format!("--serviceaccount={name}:planner");
         self.kubectl(&["create", "clusterrolebinding", &name, &role, &subject]);

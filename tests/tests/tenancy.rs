@@ -141,6 +141,35 @@ fn a_plan_needs_to_get_and_list_alone() {
 }
 
 #[test]
+fn the_rights_that_are_said_are_enough_and_no_more() {
+    let Some(lab) = Lab::find("r") else { return };
+    let project = tenancy(&lab);
+    let role = |line: &str, name: &str| {
+        let said = project.run(line);
+        assert_code(&said, 0);
+        // Every namespace of the stack is its own, so there is one role for the whole cluster.
+        assert_eq!(said.out.matches("kind: ").count(), 1, "{}", said.out);
+        project.write("role.yaml", &said.out.replace(name, &lab.role())).unwrap();
+        lab.kubectl(&["apply", "-f", &project.path().join("role.yaml").to_string_lossy()]);
+    };
+    role("permissions", "formwork-apply");
+    let (_, kubeconfig) = lab.account_in_role(&project);
+    let account = format!("-var config_path={}", kubeconfig.display());
+    assert_code(&project.run(&format!("apply -auto-approve {account}")), 0);
+    assert_eq!(lab.owned().len(), OBJECTS);
+
+    role("permissions -read-only", "formwork-plan");
+    assert_code(&project.run(&format!("plan -detailed-exitcode {account}")), 0);
+    assert_says(
+        &project.run(&format!("apply -auto-approve -var has_gpus=false {account}")),
+        &["cannot patch resource \"resourcequotas\""],
+    );
+    role("permissions", "formwork-apply");
+    assert_code(&project.run(&format!("destroy -auto-approve {account}")), 0);
+    assert_eq!(lab.owned(), BTreeMap::new());
+}
+
+#[test]
 fn a_plan_without_changes_over_2_000_objects_takes_few_requests() {
     let Some(lab) = Lab::find("c") else { return };
     let configuration = format!(
