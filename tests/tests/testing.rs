@@ -1,4 +1,4 @@
-//! The `test` verb from outside: what is printed, the JSON stream, the JUnit file, exit codes, what is left; and the
+//! The `test` verb from outside: what is printed, the JSON stream, the `JUnit` file, exit codes, what is left; and the
 //! tests of everything in `modules` and `stacks`.
 
 use formwork_tests::{Finished, Project, project, repository};

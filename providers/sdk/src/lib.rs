@@ -67,7 +67,7 @@ pub trait Provider: Send + Sync {
             let written = kind.write_permissions.iter().filter(|_| !read_only && !one.is_data);
             words.extend(kind.read_permissions.iter().chain(written).map(|Permission(words)| words.as_str()));
         }
-        words.into_iter().map(|words| format!("{words}\n")).collect()
+        words.into_iter().flat_map(|words| [words, "\n"]).collect()
     }
 
     /// A provider-defined function.

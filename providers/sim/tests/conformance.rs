@@ -106,7 +106,7 @@ fn storage_samples(world: &std::path::Path) -> [Sample; 3] {
     [
         Sample::new("sim_secret", secret(1))
             .update(secret(2))
-            .imports_as(named("key"))
+            .imports_as(object([("name", "key".into()), ("value_wo_version", 1.into())]))
             .bad(named("Key!"), at("name"))
             .remove_outside(removal(world.to_owned())),
         Sample::new("sim_volume", volume(10))
@@ -193,7 +193,7 @@ fn sim(directory: PathBuf) -> Arc<dyn Provider> {
 async fn conforms() {
     let report = check(&[], &sim).await;
     assert!(report.is_conforming(), "{report}");
-    assert_eq!(report.checks.len(), 60);
+    assert_eq!(report.checks.len(), 70);
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ run "next" {}
 "#,
         expected: &[
             "early Error",
-            "  Unknown condition run: Condition expression could not be evaluated at this time. (output.id is a string, known only after apply)",
+            "  Unknown condition run: Condition expression could not be evaluated at this time. (output.id is a string)",
             "next Skip",
         ],
     },
@@ -318,7 +318,7 @@ run "plan" {
 "#,
         expected: &[
             "plan Error",
-            "  Unknown condition run: Condition expression could not be evaluated at this time. (output.id is a string, known only after apply)",
+            "  Unknown condition run: Condition expression could not be evaluated at this time. (output.id is a string)",
         ],
     },
     Case {
