@@ -243,6 +243,11 @@ fn modules_and_stacks_hold_what_their_tests_say() {
     for kind in ["modules", "stacks"] {
         let Ok(folders) = std::fs::read_dir(repository().join(kind)) else { panic!("{kind} is gone") };
         for folder in folders.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+            let validate =
+                Command::new(formwork_tests::program()).arg("validate").current_dir(&folder).output();
+            let Ok(validate) = validate else { panic!("the program is gone") };
+            let error = String::from_utf8_lossy(&validate.stderr);
+            assert!(validate.status.success(), "{}\n{error}", folder.display());
             let mut command = Command::new(formwork_tests::program());
             let output = command.arg("test").current_dir(&folder).env("NO_COLOR", "1").output();
             let Ok(output) = output else { panic!("the program is gone") };

@@ -5,7 +5,7 @@ use crate::environment::Environment;
 use crate::evaluate::{
     Evaluator, EvaluatorOptions, Expansion, Repetition, ResourceCell, RootVariables, RowRepetition, RowScope,
 };
-use crate::expand::Repeats;
+use crate::expand::{Repeats, expand};
 use crate::graph::{Graph, NodeId, NodeKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
@@ -295,6 +295,12 @@ fn validate_resource(
     }
     let is_sound = !found.has_errors();
     diagnostics.append(found);
+    let (expansion, repeats_wrongly) = expand(Repeats::of_resource(resource), &outside);
+    // Values of a block without instances are nobody's: a size of 0 beside a count of 0 is no mistake.
+    let is_empty = expansion.rows.is_empty() && expansion.undecided.is_none();
+    if is_empty && !repeats_wrongly.has_errors() {
+        return;
+    }
     if let Some(provider) = connections.provider(&provider_address.provider).filter(|_| is_sound) {
         let found = provider.validate_resource(&resource.type_name, &value);
         diagnostics.append(place(found, &resource.body));
