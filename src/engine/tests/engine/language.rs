@@ -240,3 +240,9 @@ fn conditions_are_looked_at_when_their_values_are_known() {
         assert_eq!(world.addresses(), *standing, "{size}");
     }
 }
+
+/// What a state says of the engine that wrote it, and what a module's constraint is held against, is one version.
+#[test]
+fn one_version_of_the_language_is_meant_everywhere() {
+    assert_eq!(formwork_lang::LANGUAGE_VERSION, formwork_state::LANGUAGE_VERSION);
+}
