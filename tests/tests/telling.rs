@@ -129,3 +129,38 @@ fn warnings_are_shown_by_their_summaries() {
     assert!(done.out.contains("- Value for undeclared variable"), "{}", done.out);
     assert!(done.out.contains("To see the full warning notes, run Formwork without -compact-warnings."));
 }
+
+#[test]
+fn findings_of_one_kind_are_shown_as_one() {
+    let block = |name: &str| {
+        format!(
+            "resource \"terraform_data\" \"{name}\" {{\n  lifecycle {{\n    ignore_changes = [\"input\"]\n  }}\n}}\n"
+        )
+    };
+    let root: String = ["a", "b", "c"].map(block).concat();
+    let project = project().file("main.tf", &root).build();
+    let summary = "Warning: Quoted references are deprecated";
+    for (line, times, more) in [
+        ("plan", 1, "(and 2 more similar warnings elsewhere)"),
+        ("plan -consolidate-warnings=false", 3, ""),
+        ("plan -consolidate-errors", 1, "(and 2 more similar warnings elsewhere)"),
+    ] {
+        let run = project.run(line);
+        assert_eq!(
+            (run.code, run.out.matches(summary).count()),
+            (0, times),
+            "{line}: {}{}",
+            run.out,
+            run.error
+        );
+        assert!(run.out.contains(more), "{line}: {}", run.out);
+    }
+    let wrong: String =
+        ["a", "b"].map(|name| format!("output \"{name}\" {{\n  value = var.none\n}}\n")).concat();
+    let project = formwork_tests::project().file("main.tf", &wrong).build();
+    for (line, times) in [("plan", 2), ("plan -consolidate-errors", 1)] {
+        let run = project.run(line);
+        let summary = "Error: Reference to undeclared input variable";
+        assert_eq!((run.code, run.error.matches(summary).count()), (1, times), "{line}: {}", run.error);
+    }
+}

@@ -11,7 +11,7 @@ use crate::render::plan_text::PlanText;
 use crate::render::schemas::Schemas;
 use crate::render::state_json::{ShownObject, ShownOutput, ShownState};
 use crate::screen::{Screen, Watcher};
-use crate::terminal::Terminal;
+use crate::terminal::{Consolidated, Terminal};
 use crate::variables;
 use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
@@ -77,7 +77,10 @@ impl Session {
         telling: &Telling,
         parallelism: usize,
     ) -> Result<Self, Failure> {
-        let terminal = terminal.with_compact_warnings(telling.compact_warnings);
+        let consolidated =
+            Consolidated { warnings: telling.consolidate_warnings, errors: telling.consolidate_errors };
+        let terminal =
+            terminal.with_compact_warnings(telling.compact_warnings).with_consolidated(consolidated);
         let screen = Screen::new(terminal, telling).map_err(|error| {
             let name = telling.json_into.as_deref().unwrap_or(Path::new("")).display();
             let detail = format!("{name}, which -json-into names, could not be written: {error}.");

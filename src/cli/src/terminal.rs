@@ -3,6 +3,7 @@
 use crate::render::layout::{DEFAULT_COLUMNS, Layout};
 use crate::render::palette::{Look, Palette};
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources, Style, render_text};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -17,6 +18,15 @@ pub(crate) struct Terminal {
     pub(crate) can_ask: bool,
     /// Whether warnings are shown by their summaries.
     compact_warnings: bool,
+    /// Of which findings those of one kind are shown as one.
+    consolidated: Consolidated,
+}
+
+/// Of which findings those of one kind are shown as one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Consolidated {
+    pub(crate) warnings: bool,
+    pub(crate) errors: bool,
 }
 
 impl Terminal {
@@ -31,6 +41,7 @@ impl Terminal {
             is_live: out && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             can_ask: input && io::stdin().is_terminal(),
             compact_warnings: false,
+            consolidated: Consolidated { warnings: true, errors: false },
         }
     }
 
@@ -40,12 +51,46 @@ impl Terminal {
         self
     }
 
+    /// The same with findings of one kind shown as one, or each.
+    pub(crate) const fn with_consolidated(mut self, consolidated: Consolidated) -> Self {
+        self.consolidated = consolidated;
+        self
+    }
+
+    /// The findings to show: of those that say the same the first, with how many more there are. Unlike in OpenTofu
+    /// those whose details differ are all shown: each says something that no other does.
+    fn consolidate(&self, diagnostics: &Diagnostics) -> Vec<Diagnostic> {
+        let mut shown: Vec<(Diagnostic, usize)> = Vec::new();
+        let mut places = HashMap::new();
+        for one in diagnostics {
+            let are_grouped =
+                if one.is_error() { self.consolidated.errors } else { self.consolidated.warnings };
+            let key = (one.severity, &one.summary, &one.detail);
+            let place =
+                (are_grouped && one.subject.is_some()).then(|| *places.entry(key).or_insert(shown.len()));
+            match place.and_then(|place| shown.get_mut(place)) {
+                Some((_, more)) => *more += 1,
+                None => shown.push((one.clone(), 0)),
+            }
+        }
+        let told = shown.into_iter().map(|(mut first, more)| {
+            let word = if first.is_error() { "error" } else { "warning" };
+            let _ = match more {
+                0 => Ok(()),
+                1 => write!(first.detail, "\n\n(and one more similar {word} elsewhere)"),
+                more => write!(first.detail, "\n\n(and {more} more similar {word}s elsewhere)"),
+            };
+            first
+        });
+        told.collect()
+    }
+
     /// Shows findings: errors on standard error, warnings on standard output.
     pub(crate) fn show(&self, diagnostics: &Diagnostics, sources: &Sources) {
         if self.compact_warnings && !diagnostics.is_empty() && !diagnostics.has_errors() {
             return print(&compact(diagnostics, sources, self.layout.palette));
         }
-        for diagnostic in diagnostics {
+        for diagnostic in &self.consolidate(diagnostics) {
             if diagnostic.is_error() {
                 print_error(&format!("{}\n", self.text_of(diagnostic, sources, self.error_palette)));
             } else {

@@ -137,6 +137,12 @@ pub(crate) struct Telling {
     /// Show warnings by their summaries alone, unless there are errors too.
     #[arg(long)]
     pub(crate) compact_warnings: bool,
+    /// Show warnings of one kind as one, with how many more there are.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) consolidate_warnings: bool,
+    /// Show errors of one kind as one, with how many more there are.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
+    pub(crate) consolidate_errors: bool,
     /// Leave out lines that only tell how far things are.
     #[arg(long)]
     pub(crate) concise: bool,

@@ -60,7 +60,7 @@ fn durations_are_read() {
 }
 
 const PLANNING: &str = "-destroy -refresh-only -refresh=false -replace=a.b -target=a.b -target-file=f -var a=1 \
-    -var-file=f -compact-warnings -input=false -json -json-into=f -lock=false -lock-timeout=1s -no-color \
+    -var-file=f -compact-warnings -consolidate-warnings=false -consolidate-errors -input=false -json -json-into=f -lock=false -lock-timeout=1s -no-color \
     -parallelism=3 -concise -show-sensitive -state=f -allow-deferral -invoke=x";
 const OLD_STATE: &str = "-state=f -state-out=f -backup=f";
 
