@@ -2,6 +2,8 @@
 
 use super::compute::{elements_by_content, guarded, scalar};
 use super::{Change, Diff, Matcher, Shape, Verdict};
+use formwork_lang::MemorySource;
+use formwork_lang::functions::{FunctionContext, lookup};
 use formwork_value::{Kind, Name, Number, Type, Value};
 use std::collections::BTreeMap;
 
@@ -80,6 +82,19 @@ pub(super) fn parse(text: &str) -> Option<Value> {
         return None;
     }
     serde_json::from_str::<serde_json::Value>(text).ok().map(value_of)
+}
+
+/// The value of a YAML text of several lines that is a mapping or a sequence. Scripts are texts, whatever YAML makes of
+/// them.
+pub(super) fn parse_yaml(text: &str) -> Option<Value> {
+    if !text.trim().contains('\n') || text.starts_with("#!") {
+        return None;
+    }
+    let function = lookup("yamldecode")?;
+    let files = MemorySource::default();
+    let context = FunctionContext { files: &files, module_directory: "", plan_timestamp: "" };
+    let value = (function.call)(&context, &[Value::string(text)]).ok()?;
+    matches!(form(Some(&value)), Form::Object | Form::Array).then_some(value)
 }
 
 /// A JSON tree as a value of objects and tuples.

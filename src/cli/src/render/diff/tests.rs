@@ -61,6 +61,24 @@ fn attributes_follow_the_layout_users_know() {
             "{\n      ~ a = <<-EOT\n            one\n          - two\n          + 2\n            three\n        EOT\n    }",
         ),
         (
+            "a mapping in YAML",
+            object([("a", "name: web\nsizes:\n  - 1\n  - 2\nkeep: true\n".into())]),
+            object([("a", "# said anew\nkeep: true\nname: api\nsizes: [1, 3]\n".into())]),
+            "{\n      ~ a = yamlencode(\n          ~ {\n              ~ name  = \"web\" -> \"api\"\n              ~ sizes = [\n                    1,\n                  - 2,\n                  + 3,\n                ]\n                # (1 unchanged attribute hidden)\n            }\n        )\n    }",
+        ),
+        (
+            "comments in YAML",
+            object([("a", "# one\nk: 1\n".into())]),
+            object([("a", "# two\nk: 1\n".into())]),
+            "{\n      ~ a = yamlencode( # whitespace or comment changes\n            {\n                k = 1\n            }\n        )\n    }",
+        ),
+        (
+            "a script is no YAML",
+            object([("a", "#!/bin/sh\nk: 1\n".into())]),
+            object([("a", "#!/bin/sh\nk: 2\n".into())]),
+            "{\n      ~ a = <<-EOT\n            #!/bin/sh\n          - k: 1\n          + k: 2\n        EOT\n    }",
+        ),
+        (
             "whitespace in JSON",
             object([("a", "{\"k\":1}".into())]),
             object([("a", "{ \"k\": 1 }".into())]),

@@ -22,6 +22,11 @@ pub(crate) struct Options {
     pub(crate) hide_symbols: bool,
 }
 
+/// What makes a JSON text of a value, and what of the text says nothing.
+const JSON: (&str, &str) = ("jsonencode", "whitespace");
+/// The same of YAML, whose comments say nothing either.
+const YAML: (&str, &str) = ("yamlencode", "whitespace or comment");
+
 impl Options {
     /// What children get: forcing replacement is never handed down by itself.
     pub(super) fn inner(self) -> Self {
@@ -157,7 +162,7 @@ impl Diff {
                 Verdict::Delete => (Some(&document), None),
                 _ => (Some(&document), Some(&document)),
             };
-            return self.json(out, before, after, indent, options);
+            return self.encoded(out, JSON, (before, after), indent, options);
         }
         match text {
             Some(text) if text.contains('\n') => {
@@ -186,9 +191,15 @@ impl Diff {
         let (left, right) = (text(before), text(after));
         let document = |text: &Option<Name>| text.as_ref().and_then(|text| document::parse(text));
         match (document(&left), document(&right)) {
-            (Some(left), Some(right)) => return self.json(out, Some(&left), Some(&right), indent, options),
+            (Some(left), Some(right)) => {
+                return self.encoded(out, JSON, (Some(&left), Some(&right)), indent, options);
+            }
             (None, None) => {}
             _ => return self.halves(out, before, after, indent, options),
+        }
+        let yaml = |text: &Option<Name>| text.as_ref().and_then(|text| document::parse_yaml(text));
+        if let (Some(left), Some(right)) = (yaml(&left), yaml(&right)) {
+            return self.encoded(out, YAML, (Some(&left), Some(&right)), indent, options);
         }
         let is_multiline = |text: &Option<Name>| text.as_ref().is_some_and(|text| text.contains('\n'));
         if is_multiline(&left) || is_multiline(&right) {
@@ -254,11 +265,12 @@ impl Diff {
         options.null_suffix(out, self.verdict);
     }
 
-    fn json(
+    /// A text as the call that would make it of a value.
+    fn encoded(
         &self,
         out: &mut String,
-        before: Option<&Value>,
-        after: Option<&Value>,
+        (function, immaterial): (&str, &str),
+        (before, after): (Option<&Value>, Option<&Value>),
         indent: usize,
         options: Options,
     ) {
@@ -272,15 +284,15 @@ impl Diff {
         let mut text = String::new();
         inner.write(&mut text, indent + 1, inner_options);
         let note = match (is_whitespace, self.replace) {
-            (false, _) => "",
-            (true, false) => " # whitespace changes",
-            (true, true) => " # whitespace changes force replacement",
+            (false, _) => String::new(),
+            (true, false) => format!(" # {immaterial} changes"),
+            (true, true) => format!(" # {immaterial} changes force replacement"),
         };
         let symbol =
             if self.verdict == Verdict::Update && !is_whitespace { Verdict::Update } else { Verdict::Same };
-        out.push_str("jsonencode(");
+        let _ = write!(out, "{function}(");
         if text.contains('\n') {
-            out.push_str(note);
+            out.push_str(&note);
             out.push('\n');
             options.line(out, indent + 1, symbol);
             out.push_str(&text);
