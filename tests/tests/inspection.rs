@@ -258,11 +258,7 @@ fn automation_is_told_less() {
     let hint = "To perform exactly these actions";
     assert!(project.run("plan -out=p").out.contains(hint));
     let run = project.finish(project.command("plan -out=p").env("TF_IN_AUTOMATION", "1"));
-    assert!(
-        run.code == 0 && run.out.contains("Saved the plan to: p") && !run.out.contains(hint),
-        "{}",
-        run.out
-    );
+    assert!(run.code == 0 && run.out.contains("Plan: 4 to add") && !run.out.contains(hint), "{}", run.out);
     let run = project.finish(project.command("plan").env("TF_ENCRYPTION", "x"));
     assert!(run.code == 1 && run.error.contains("TF_ENCRYPTION"), "{}", run.error);
     let run = project.finish(project.command("plan").env("TF_CLI_ARGS_plan", "-out=q -no-such"));

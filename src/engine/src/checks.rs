@@ -9,6 +9,7 @@ use crate::ordinal::ordinal;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Severity};
 use formwork_lang::Condition;
 use formwork_value::{Kind, MarkKind, Type, Value, convert};
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -113,6 +114,12 @@ impl Checks {
         let objects = (!objects.is_empty()).then(|| objects.into_values().collect());
         CheckResult { object_kind: kind, config_addr: graph.name(id), status, objects }
     }
+
+    fn failed_resources(&self, graph: &Graph) -> FxHashSet<NodeId> {
+        let is_failed = |status: CheckStatus| matches!(status, CheckStatus::Fail | CheckStatus::Error);
+        let failed = self.0.iter().filter(|(_, (status, _))| is_failed(*status)).map(|((node, _), _)| *node);
+        failed.filter(|node| matches!(graph.node(*node).kind, NodeKind::Resource(_))).collect()
+    }
 }
 
 fn unknown(object_addr: String) -> CheckedObject {
@@ -174,10 +181,30 @@ impl Evaluator<'_> {
         all_hold
     }
 
-    /// Looks at the assertions of every `check` block.
+    /// Whether a block reads a resource whose own conditions did not hold.
+    fn hangs_on_failed(&self, node: NodeId, failed: &FxHashSet<NodeId>) -> bool {
+        let mut seen = FxHashSet::default();
+        let mut waiting = vec![node];
+        while let Some(at) = waiting.pop() {
+            if failed.contains(&at) {
+                return true;
+            }
+            if seen.insert(at) {
+                waiting.extend(&self.graph.node(at).reads);
+            }
+        }
+        false
+    }
+
+    /// Looks at the assertions of every `check` block, but for those about a resource whose own conditions did not
+    /// hold: of them nothing is known.
     pub fn check_blocks(&self) {
+        let failed = self.checks.borrow().failed_resources(self.graph);
         for (node, kind) in (0..).map(NodeId).zip(self.graph.nodes.iter().map(|node| &node.kind)) {
             let NodeKind::Check(name) = kind else { continue };
+            if !failed.is_empty() && self.hangs_on_failed(node, &failed) {
+                continue;
+            }
             let module = self.graph.node(node).module;
             let Some(check) = self.graph.module(module).checks.get(name) else { continue };
             for row in 0..ordinal(self.row_count(module)) {

@@ -48,15 +48,16 @@ pub(super) fn run(
         }
         return Err(failure);
     }
-    let has_changes = has_work(&plan);
+    let has_changes = is_to_be_applied(&plan);
+    let says_what_next = has_changes && !ambient::is_automated();
+    if let Some(path) = &arguments.out {
+        save(&plan, &store.folded().state, path)
+            .map_err(|error| session.refused(unwritable(path, &error)))?;
+    }
     match &arguments.out {
-        Some(path) => {
-            save(&plan, &store.folded().state, path)
-                .map_err(|error| session.refused(unwritable(path, &error)))?;
-            say_saved(&session, path, has_changes);
-        }
-        None if has_changes && !ambient::is_automated() => say_unsaved(&session),
-        None => {}
+        Some(path) if says_what_next => say_saved(&session, path),
+        None if says_what_next => say_unsaved(&session),
+        _ => {}
     }
     approval::refuse(&session, &plan, refused)?;
     Ok(if arguments.detailed_exitcode && has_changes { Success::ChangesPresent } else { Success::Done })
@@ -127,9 +128,14 @@ pub(super) struct Manner {
     pub(super) summary: bool,
 }
 
-/// Whether applying would do anything.
-pub(super) fn has_work(plan: &Plan) -> bool {
+/// Whether there is something to apply, as far as whoever reads the plan is concerned.
+fn is_to_be_applied(plan: &Plan) -> bool {
     plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty())
+}
+
+/// Whether applying would do anything: that an object moved is written to the state too, though nobody is asked.
+pub(super) fn has_work(plan: &Plan) -> bool {
+    is_to_be_applied(plan) || (plan.mode == RunMode::RefreshOnly && !plan.moves.is_empty())
 }
 
 /// Plans and shows the plan and everything found; errors end it.
@@ -236,14 +242,10 @@ pub(super) fn unfinished() -> Diagnostic {
     .hint("Run apply without a plan file: it goes on with that run. Then plan again.")
 }
 
-fn say_saved(session: &Session, path: &Path, has_changes: bool) {
+fn say_saved(session: &Session, path: &Path) {
     let path = path.display();
     let rule = session.terminal.layout.rule();
-    session.screen.text(&if has_changes && !ambient::is_automated() {
-        format!("{rule}\nSaved the plan to: {path}\n\nTo perform exactly these actions, run the following command to apply:\n    formwork apply \"{path}\"\n")
-    } else {
-        format!("{rule}\nSaved the plan to: {path}\n")
-    });
+    session.screen.text(&format!("{rule}\nSaved the plan to: {path}\n\nTo perform exactly these actions, run the following command to apply:\n    formwork apply \"{path}\"\n"));
 }
 
 fn say_unsaved(session: &Session) {

@@ -125,8 +125,9 @@ impl PlanJson<'_> {
             .objects
             .iter()
             .filter(|object| object.deposed.is_none() && !changed.contains_key(&object.address));
-        // What a plan that was stopped would have left alone, nobody knows.
-        let kept = kept.filter(|_| !self.plan.errored);
+        // What a plan that was stopped would have left alone, nobody knows; one that only refreshes plans no object.
+        let plans_objects = !self.plan.errored && self.plan.mode != RunMode::RefreshOnly;
+        let kept = kept.filter(|_| plans_objects);
         let kept = kept.map(|object| ShownObject { depends_on: Vec::new(), ..object.clone() });
         let mut objects: Vec<ShownObject> = kept.collect();
         for change in

@@ -426,8 +426,9 @@ impl Planner<'_> {
             }
         }
         plan.stages = self.later_stages();
+        let drift = self.drifted();
         plan.changes = self.changes.into_inner();
-        plan.drift = self.drift.into_inner();
+        plan.drift = drift;
         plan.readings = self.readings.into_inner();
         plan.data = self.data_results.into_inner();
         plan.prior_configurations = self.prior_configurations.into_inner();

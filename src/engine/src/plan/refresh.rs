@@ -3,15 +3,16 @@
 use super::{Planner, provider};
 use crate::connections::error_diagnostic;
 use crate::event::Event;
-use crate::model::{Action, Change, StoredReading};
+use crate::model::{Action, Change, RunMode, StoredReading};
 use crate::objects::{PriorObject, decode_object, shown_id};
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Connection, ReadRequest, Reading, Request, Response};
-use formwork_state::{Mode, ObjectKey, ProviderConfigAddress};
+use formwork_state::{Address, Mode, ObjectKey, ProviderConfigAddress};
 use formwork_value::{Type, Value};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use indexmap::IndexMap;
+use rustc_hash::FxHashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -240,22 +241,45 @@ impl Planner<'_> {
 
     fn note_drift(&self, key: &ObjectKey, prior: &PriorObject, after: Value) {
         let action = if after.is_null() { Action::Delete } else { Action::Update };
-        self.drift.borrow_mut().push(Change {
-            address: key.address.clone(),
-            deposed: key.deposed.clone(),
-            previous_address: None,
-            provider: prior.object.provider.clone(),
-            action,
-            reason: None,
-            before: prior.marked(),
-            after,
-            replace_paths: Vec::new(),
-            causes: Vec::new(),
-            stage: 0,
-            private: Vec::new(),
-            importing: None,
-            generated: None,
-        });
+        self.drift.borrow_mut().push(drift(key, prior, action, after));
+    }
+
+    /// What differs from the state. A run that only refreshes has no changes to tell moves by, so they stand here.
+    pub(super) fn drifted(&self) -> Vec<Change> {
+        let mut found = self.drift.take();
+        if self.input.mode != RunMode::RefreshOnly {
+            return found;
+        }
+        let known: FxHashSet<Address> = found.iter().map(|change| change.address.clone()).collect();
+        let priors = self.priors.borrow();
+        let moved = self.origins.keys().filter(|to| !known.contains(*to));
+        found.extend(moved.filter_map(|to| {
+            let prior = priors.get(to)?;
+            Some(drift(&ObjectKey::current(to.clone()), prior, Action::NoOp, prior.marked()))
+        }));
+        for change in found.iter_mut().filter(|change| change.deposed.is_none()) {
+            change.previous_address = self.origins.get(&change.address).cloned();
+        }
+        found
+    }
+}
+
+fn drift(key: &ObjectKey, prior: &PriorObject, action: Action, after: Value) -> Change {
+    Change {
+        address: key.address.clone(),
+        deposed: key.deposed.clone(),
+        previous_address: None,
+        provider: prior.object.provider.clone(),
+        action,
+        reason: None,
+        before: prior.marked(),
+        after,
+        replace_paths: Vec::new(),
+        causes: Vec::new(),
+        stage: 0,
+        private: Vec::new(),
+        importing: None,
+        generated: None,
     }
 }
 
