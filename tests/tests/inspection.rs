@@ -290,10 +290,19 @@ fn rights_are_said_before_anybody_has_them() {
     sim        = { source = "formwork/sim" }
   }
 }
+data "sim_image" "this" {
+  name = "ubuntu-24.04"
+}
+resource "sim_machine" "first" {
+  name    = "first"
+  flavour = "small"
+  image   = data.sim_image.this.id
+  network = "network"
+}
 resource "sim_cluster" "main" {
   name          = "main"
   version       = "1.34"
-  control_plane = ["machine"]
+  control_plane = [sim_machine.first.id]
 }
 provider "kubernetes" {
   host  = sim_cluster.main.endpoint
