@@ -43,8 +43,7 @@ fn run(
     arguments: arguments::Arguments,
     terminal: terminal::Terminal,
 ) -> Result<failure::Success, failure::Failure> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    ambient::check(names)?;
+    ambient::check(|name| std::env::var_os(name).is_some())?;
     log::start()?;
     if let Some(folder) = &arguments.chdir {
         std::env::set_current_dir(folder).map_err(|error| {

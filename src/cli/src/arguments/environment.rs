@@ -15,13 +15,13 @@ pub(super) fn with_environment(
     mut arguments: Vec<OsString>,
     read: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<OsString>, String> {
-    let Some((verb, end)) = verb(command, &arguments) else { return Ok(arguments) };
+    let Some((verb, path, end)) = verb(command, &arguments) else { return Ok(arguments) };
     let mut added = Vec::new();
     let takes_input = verb.get_arguments().any(|argument| argument.get_id() == "input");
     if takes_input && read(INPUT).is_some_and(|text| matches!(text.as_str(), "0" | "false")) {
         added.push("--input=false".into());
     }
-    let name = verb.get_bin_name().unwrap_or_default().replace(['-', ' '], "_");
+    let name = path.replace(['-', ' '], "_");
     for variable in [format!("{FOR_ALL}_{name}"), FOR_ALL.to_owned()] {
         let Some(text) = read(&variable) else { continue };
         let words = shlex::split(&text).ok_or_else(|| {
@@ -35,29 +35,28 @@ pub(super) fn with_environment(
 
 /// The verb that the arguments name, with those above it.
 pub(super) fn path(command: &Command, arguments: &[OsString]) -> String {
-    verb(command, arguments).and_then(|(verb, _)| verb.get_bin_name().map(str::to_owned)).unwrap_or_default()
+    verb(command, arguments).map_or_else(String::new, |(_, path, _)| path)
 }
 
-/// The verb that the arguments name, with its path as its name, and the place behind it.
-fn verb(command: &Command, arguments: &[OsString]) -> Option<(Command, usize)> {
-    let mut found: Option<(Command, usize)> = None;
-    let mut path: Vec<String> = Vec::new();
+/// The verb that the arguments name, its path, and the place behind it.
+fn verb<'a>(command: &'a Command, arguments: &[OsString]) -> Option<(&'a Command, String, usize)> {
+    let mut found = command;
+    let mut path: Vec<&str> = Vec::new();
     let mut place = 1;
     while let Some(text) = arguments.get(place).and_then(|one| one.to_str()) {
         if text.starts_with('-') {
-            if found.is_some() {
+            if !path.is_empty() {
                 break;
             }
             place += if text == "--chdir" { 2 } else { 1 };
             continue;
         }
-        let within = found.as_ref().map_or(command, |(verb, _)| verb);
-        let Some(next) = within.find_subcommand(text) else { break };
-        path.push(next.get_name().to_owned());
-        found = Some((next.clone().bin_name(path.join(" ")), place + 1));
+        let Some(next) = found.find_subcommand(text) else { break };
+        path.push(next.get_name());
+        found = next;
         place += 1;
     }
-    found
+    (!path.is_empty()).then(|| (found, path.join(" "), place))
 }
 
 #[cfg(test)]

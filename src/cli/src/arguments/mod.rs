@@ -707,9 +707,10 @@ pub(crate) fn parse(
     let mut command = command();
     let given = environment::with_environment(&command, normalise(raw, true), environment)
         .map_err(|words| command.error(ErrorKind::ValueValidation, words))?;
-    let path = environment::path(&command, &given);
-    let matches =
-        command.try_get_matches_from_mut(given).map_err(|error| explained(&mut command, &path, error))?;
+    let matches = command.try_get_matches_from_mut(&given).map_err(|error| {
+        let path = environment::path(&command, &given);
+        explained(&mut command, &path, error)
+    })?;
     let mut arguments = Arguments::from_arg_matches(&matches)?;
     if let Some((_, verb)) = matches.subcommand() {
         arguments.variables = ordered_variables(verb);
