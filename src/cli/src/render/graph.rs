@@ -1,6 +1,5 @@
 //! A drawing as Graphviz, Mermaid or JSON.
 
-use formwork_engine::Action;
 use formwork_engine::drawing::{Drawing, Drawn, DrawnKind};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -121,7 +120,7 @@ pub(crate) fn json(drawing: &Drawing) -> String {
                 DrawnKind::Provider => ("provider", None),
                 DrawnKind::Value => ("value", None),
                 DrawnKind::Barrier => ("barrier", None),
-                DrawnKind::Act(action) => ("step", Some(word(action))),
+                DrawnKind::Act(action) => ("step", Some(action)),
             };
             let mut node = json!({ "id": drawn.name, "kind": kind });
             if let Some(module) = drawn.modules.last() {
@@ -136,16 +135,4 @@ pub(crate) fn json(drawing: &Drawing) -> String {
     let edge = |(from, to): &(usize, usize)| json!({ "from": drawing.boxes[*from].name, "to": drawing.boxes[*to].name });
     let edges: Vec<_> = drawing.arrows.iter().map(edge).collect();
     format!("{:#}\n", json!({ "format_version": "1.0", "nodes": nodes, "edges": edges }))
-}
-
-fn word(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Read => "read",
-        Action::Update => "update",
-        Action::Delete => "delete",
-        Action::Forget => "forget",
-        Action::DeleteThenCreate | Action::CreateThenDelete => "replace",
-        Action::NoOp => "no-op",
-    }
 }
