@@ -48,6 +48,7 @@ impl Parser<'_> {
     /// Items up to the end of the file or a closing brace, which is left.
     fn items(&mut self, body: &mut BodySyntax, is_nested: bool) {
         loop {
+            self.items_end = self.at;
             let token = self.peek();
             match token.kind {
                 TokenKind::Newline => {

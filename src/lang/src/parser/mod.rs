@@ -91,6 +91,8 @@ struct Parser<'a> {
     trusts_columns: bool,
     /// The token before which a missing brace was reported: of all blocks that are open there, one is said.
     unclosed_before: Option<u32>,
+    /// The token up to which items were read, those in blocks that are still open included.
+    items_end: usize,
     diagnostics: Diagnostics,
 }
 
@@ -111,6 +113,7 @@ impl<'a> Parser<'a> {
             is_unclosed: false,
             trusts_columns: false,
             unclosed_before: None,
+            items_end: 0,
             diagnostics,
         }
     }
@@ -295,10 +298,15 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips the rest of an item that began at a token: to the newline that ends it, or before the brace that ends
-    /// the body around it.
+    /// the body around it. Items in it that were read are not read again: what is nested would be read once more at
+    /// each level.
     fn recover(&mut self, start: usize) {
         self.ignores_newlines = false;
-        self.at = start;
+        if self.items_end <= start {
+            self.at = start;
+        } else if self.is_in_first_column(self.tokens[self.at]) {
+            return;
+        }
         let mut open: Vec<TokenKind> = Vec::new();
         loop {
             let token = self.tokens[self.at];

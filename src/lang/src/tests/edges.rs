@@ -103,6 +103,9 @@ fn cost_follows_length() {
     assert!(faults(&unread).len() <= 250);
     let deep = "a = {\n".repeat(20_000);
     assert!(faults(&deep).len() <= 250);
+    // Each level ends in a fault of its own that the lexer has reported.
+    let ill_ended = "b {\n".repeat(100) + &"} x \u{7}\n".repeat(100);
+    assert!(faults(&ill_ended).len() <= 250);
     let doubled = (0..40).fold("\"xxxxxxxxxxxxxxxx\"".to_owned(), |inner, _| {
         format!("[for x in [{inner}] : \"${{x}}${{x}}\"][0]")
     });
