@@ -12,6 +12,7 @@ pub use memory::MemoryBackend;
 
 use formwork_diagnostic::Diagnostic;
 use std::fmt;
+use std::time::Duration;
 
 /// The number of a lease; each lease of a place has a higher one than those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,14 +24,44 @@ impl Fence {
 }
 
 /// Who holds a lease, for others to read.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Holder {
+    /// What names this holding of the lease and no other: `force-unlock` takes it.
+    pub id: String,
     /// The process.
     pub pid: u32,
+    /// The machine that it runs on.
+    pub host: String,
+    /// Whose process it is.
+    pub user: String,
     /// What it does: `apply`.
     pub operation: String,
+    /// The command line, without values.
+    pub command: String,
     /// RFC 3339.
     pub since: String,
+}
+
+impl Holder {
+    /// The process, with whose and where it is as far as that is known: `process 7 of ada@host`.
+    pub fn who(&self) -> String {
+        match (self.user.as_str(), self.host.as_str()) {
+            ("", "") => format!("process {}", self.pid),
+            ("", host) => format!("process {} on {host}", self.pid),
+            (user, "") => format!("process {} of {user}", self.pid),
+            (user, host) => format!("process {} of {user}@{host}", self.pid),
+        }
+    }
+}
+
+/// A lease that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Who has it.
+    pub holder: Holder,
+    /// Whether its heartbeat is overdue: whoever asks for the lease next gets it.
+    pub is_overdue: bool,
 }
 
 /// What a place holds.
@@ -51,6 +82,8 @@ pub enum BackendError {
     Held(Option<Holder>),
     /// The lease is over: somebody else has one.
     Fenced,
+    /// The lease that was named is not the one that stands.
+    NotHeld(Option<Holder>),
     /// The entry is not the next one: somebody else wrote.
     OutOfSequence {
         /// The number that the next entry has.
@@ -70,13 +103,11 @@ impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Held(Some(holder)) => {
-                write!(
-                    f,
-                    "process {} holds the lock for {} since {}",
-                    holder.pid, holder.operation, holder.since
-                )
+                write!(f, "{} holds the lock for {} since {}", holder.who(), holder.operation, holder.since)
             }
             Self::Held(None) => f.write_str("another process holds the lock"),
+            Self::NotHeld(Some(holder)) => write!(f, "the lock that stands has the ID {:?}", holder.id),
+            Self::NotHeld(None) => f.write_str("nobody holds the lock"),
             Self::Fenced => f.write_str("the lock was lost to another process"),
             Self::OutOfSequence { expected, given } => {
                 write!(f, "another process wrote to the journal: entry {expected} comes next, not {given}")
@@ -101,11 +132,25 @@ pub trait Backend: Send + Sync {
     /// What people call it: a path, a URL.
     fn name(&self) -> String;
 
-    /// Takes the lease, waiting for it at most so long.
+    /// How long a lease lives without a heartbeat; none where it is the process's own and ends with it.
+    fn lease_duration(&self) -> Option<Duration>;
+
+    /// Takes the lease, waiting for it at most so long. One whose heartbeat is overdue is taken over: from then on the
+    /// place refuses its holder.
     fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, BackendError>;
+
+    /// The heartbeat: the lease lives for another [`Backend::lease_duration`]. [`BackendError::Fenced`] when somebody
+    /// else has one.
+    fn renew(&self, fence: Fence) -> Result<(), BackendError>;
 
     /// Gives a lease back; nothing happens when it is over already.
     fn release(&self, fence: Fence);
+
+    /// The lease that stands, whose-ever it is.
+    fn holding(&self) -> Result<Option<Holding>, BackendError>;
+
+    /// Ends the lease with this id, whose-ever it is: its holder is refused from then on.
+    fn break_lease(&self, id: &str) -> Result<(), BackendError>;
 
     /// What is there.
     fn load(&self) -> Result<Loaded, BackendError>;

@@ -66,12 +66,14 @@ impl Files for RealFiles {
     fn create(&self, path: &Path) -> io::Result<Box<dyn Appender>> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
+        make_folder(path)?;
         Ok(Box::new(RealAppender(private(options).open(path)?)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Appender>> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
+        make_folder(path)?;
         Ok(Box::new(RealAppender(private(options).open(path)?)))
     }
 
@@ -90,6 +92,11 @@ impl Files for RealFiles {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()
     }
+}
+
+/// The folder that a file is to stand in, which a setting may name before it is there.
+fn make_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)
 }
 
 #[cfg(unix)]

@@ -10,12 +10,14 @@ mod files;
 #[cfg(test)]
 mod fixtures;
 pub mod format_v4;
+mod heartbeat;
 pub mod journal;
 mod json_text;
 mod line;
 mod lock;
 pub mod model;
 pub mod simulated;
+pub mod storage;
 mod store;
 mod writer;
 

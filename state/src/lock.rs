@@ -80,6 +80,22 @@ fn next_fence(file: &mut File, holder: &Holder) -> io::Result<(Fence, String)> {
     Ok((fence, text))
 }
 
+/// Who holds the lock. A text without a holder is what a process left that was killed.
+pub(crate) fn holder(path: &Path, info: &Path) -> Result<Option<Holder>, BackendError> {
+    // Asked first, so that the lock is tried only where there was a holder: whoever takes it meanwhile would be refused.
+    let Some(holder) = read_holder(info) else { return Ok(None) };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(BackendError::Failed(format!("{}: {error}", path.display()))),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(holder)),
+        Err(TryLockError::Error(error)) => Err(BackendError::Failed(format!("{}: {error}", path.display()))),
+    }
+}
+
 fn read_holder(info: &Path) -> Option<Holder> {
     std::fs::read(info).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }

@@ -6,6 +6,7 @@
 use crate::backend::{Backend, BackendError, Fence, FileBackend, Holder, Loaded};
 use crate::files::Files;
 use crate::format_v4;
+use crate::heartbeat::Heartbeat;
 use crate::journal::{Folded, IllegalTransition, Record, fold};
 use crate::line::{self, Header};
 use crate::model::State;
@@ -13,6 +14,7 @@ use crate::writer::{Task, Ticket, Writer, unwritable};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, Ref, RefCell};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -66,10 +68,8 @@ pub struct Opening {
     pub lock: bool,
     /// How long to wait for the lease.
     pub lock_timeout_ms: u64,
-    /// What the holder does, for others to read: `apply`.
-    pub operation: String,
-    /// RFC 3339, for the lease's text.
-    pub time: String,
+    /// Who asks for it, for others to read.
+    pub holder: Holder,
     /// Our own version, written beside the language's.
     pub version: String,
     /// The lineage of a state that does not exist yet.
@@ -78,14 +78,29 @@ pub struct Opening {
     pub faults: Option<FaultHook>,
 }
 
-/// A lease, given back when dropped.
+/// A lease, kept alive until it is given back when dropped.
 struct Lease {
     backend: Arc<dyn Backend>,
     fence: Fence,
+    heartbeat: Option<Heartbeat>,
+}
+
+impl Lease {
+    fn take(backend: Arc<dyn Backend>, opening: &Opening) -> Result<Self, Diagnostic> {
+        if !opening.lock {
+            return Ok(Self { backend, fence: Fence::UNLOCKED, heartbeat: None });
+        }
+        let fence = backend.lease(&opening.holder, opening.lock_timeout_ms);
+        let fence = fence.map_err(|error| not_leased(&*backend, &error))?;
+        let heartbeat =
+            backend.lease_duration().map(|duration| Heartbeat::start(backend.clone(), fence, duration));
+        Ok(Self { backend, fence, heartbeat })
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        self.heartbeat = None;
         if self.fence != Fence::UNLOCKED {
             self.backend.release(self.fence);
         }
@@ -138,20 +153,14 @@ impl Store {
             skip_flush,
         } = options;
         let backend = FileBackend::new(path, files).with_faults(faults.clone()).without_flush(skip_flush);
-        let opening = Opening { lock, lock_timeout_ms, operation, time, version, new_lineage, faults };
+        let holder = Holder { pid: std::process::id(), operation, since: time, ..Holder::default() };
+        let opening = Opening { lock, lock_timeout_ms, holder, version, new_lineage, faults };
         Self::open_on(Arc::new(backend), opening)
     }
 
     /// Opens a state on any backend.
     pub fn open_on(backend: Arc<dyn Backend>, opening: Opening) -> Result<Self, Diagnostics> {
-        let fence = if opening.lock {
-            let holder =
-                Holder { pid: std::process::id(), operation: opening.operation, since: opening.time };
-            backend.lease(&holder, opening.lock_timeout_ms).map_err(|error| not_leased(&error))?
-        } else {
-            Fence::UNLOCKED
-        };
-        let lease = Lease { backend, fence };
+        let lease = Lease::take(backend, &opening)?;
         let name = lease.backend.name();
         let loaded = lease.backend.load().map_err(|error| unreadable(&name, error))?;
         let base = read_base(&name, &loaded, opening.new_lineage)?;
@@ -356,29 +365,39 @@ fn read_journal(
 
 /// The digest of a snapshot's bytes.
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-fn not_leased(error: &BackendError) -> Diagnostic {
+fn not_leased(backend: &dyn Backend, error: &BackendError) -> Diagnostic {
     match error {
         BackendError::Held(holder) => {
-            let detail = match holder {
+            let mut detail = match holder {
                 Some(holder) => format!(
-                    "Process {} holds the lock on this state for {} since {}.",
-                    holder.pid, holder.operation, holder.since
+                    "{} holds the lock on this state for {} since {}.",
+                    capitalised(&holder.who()),
+                    holder.operation,
+                    holder.since
                 ),
                 None => "Another process holds the lock on this state.".to_owned(),
             };
+            let id = holder.as_ref().map(|holder| holder.id.as_str()).filter(|id| !id.is_empty());
+            if let Some(id) = id.filter(|_| backend.lease_duration().is_some()) {
+                let _ = write!(detail, "\n\nLock Info:\n  ID:   {id}\n  Path: {}", backend.name());
+            }
             Diagnostic::error("state-locked", "Error acquiring the state lock", detail)
                 .hint("Wait for it to end, or use -lock-timeout=60s to wait here.")
         }
         other => Diagnostic::error("state-lock-failed", "State lock cannot be taken", format!("{other}."))
-            .hint("Check that the folder may be written, or use -lock=false where nobody else works on this state."),
+            .hint(format!("Check that {} may be reached and written, or use -lock=false where nobody else works on this state.", backend.name())),
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn unreadable(name: &str, error: BackendError) -> Diagnostic {

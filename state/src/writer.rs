@@ -63,6 +63,7 @@ pub(crate) fn unwritable(error: &BackendError) -> Diagnostic {
         BackendError::Fenced
         | BackendError::OutOfSequence { .. }
         | BackendError::Moved
+        | BackendError::NotHeld(_)
         | BackendError::Held(_) => {
             "Let the other process end, then run apply again: it goes on where the journal stops."
         }

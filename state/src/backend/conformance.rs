@@ -10,20 +10,43 @@ use std::sync::Arc;
 type Finding = Result<(), String>;
 
 /// Looks at one empty place through two handles, as two processes would have them. The first thing that is not as it
-/// must be comes back in words.
-pub fn check(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Finding {
+/// must be comes back in words. `lapse` waits until a lease without a heartbeat is over.
+pub fn check(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, lapse: &dyn Fn()) -> Finding {
     let fence = leases(first, second)?;
     journal(first, second, fence)?;
     snapshots(first, fence)?;
-    ended_leases(first, second, fence)
+    ended_leases(first, second, fence)?;
+    if first.lease_duration().is_some() {
+        overdue_leases(first, second, lapse)?;
+        broken_leases(first, second)?;
+    }
+    Ok(())
 }
 
 fn holder(operation: &str) -> Holder {
     Holder {
+        id: format!("id-of-{operation}"),
         pid: std::process::id(),
+        host: "host".to_owned(),
+        user: "ada".to_owned(),
         operation: operation.to_owned(),
+        command: format!("formwork {operation}"),
         since: "2026-01-02T03:04:05Z".to_owned(),
     }
+}
+
+/// Nothing may be written under a lease that is another's.
+fn refuses(backend: &Arc<dyn Backend>, stale: Fence, what: &str) -> Finding {
+    let late = entry("late")?;
+    for (outcome, act) in [
+        (backend.append(stale, 0, &late), "append"),
+        (backend.seal(stale), "seal"),
+        (backend.snapshot(stale, &digest(b"two"), b"late"), "snapshot"),
+        (backend.renew(stale), "heartbeat"),
+    ] {
+        must(matches!(outcome, Err(BackendError::Fenced)), &format!("{act} under {what} is refused"))?;
+    }
+    Ok(())
 }
 
 fn entry(text: &str) -> Result<Vec<u8>, String> {
@@ -49,7 +72,14 @@ fn leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Result<Fence, 
     let refused = second.lease(&holder("plan"), 20).err();
     let told = matches!(&refused, Some(BackendError::Held(Some(other))) if *other == holder("apply"));
     must(told, "a second lease is refused and told who holds the first")?;
+    let holding = done(second.holding(), "question who holds the lease")?;
+    must(
+        holding.is_some_and(|holding| holding.holder == self::holder("apply") && !holding.is_overdue),
+        "whoever asks is told who holds the lease",
+    )?;
+    done(first.renew(fence), "heartbeat")?;
     first.release(fence);
+    must(done(second.holding(), "question")?.is_none(), "a lease that was given back is nobody's")?;
     let next = done(second.lease(&holder("plan"), 0), "lease after release")?;
     must(next > fence, "the number of a lease rises")?;
     second.release(next);
@@ -106,22 +136,53 @@ fn ended_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, stale: Fenc
     first.release(stale);
     first.release(stale);
     let fence = done(second.lease(&holder("apply"), 0), "lease of a second holder")?;
-    let late = entry("late")?;
-    for (outcome, act) in [
-        (first.append(stale, 0, &late), "append"),
-        (first.seal(stale), "seal"),
-        (first.snapshot(stale, &digest(b"two"), b"late"), "snapshot"),
-    ] {
-        must(
-            matches!(outcome, Err(BackendError::Fenced)),
-            &format!("{act} under an ended lease is refused"),
-        )?;
-    }
+    refuses(first, stale, "an ended lease")?;
     first.release(stale);
     done(second.append(fence, 0, &entry("in time")?), "append of the second holder")?;
     let loaded = done(second.load(), "load")?;
     must(loaded.journal == entry("in time")?, "only the holder's entries stand")?;
     done(second.seal(fence), "seal of the second holder")?;
+    second.release(fence);
+    Ok(())
+}
+
+fn overdue_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, lapse: &dyn Fn()) -> Finding {
+    let stale = done(first.lease(&holder("apply"), 0), "lease")?;
+    done(first.append(stale, 0, &entry("before")?), "append")?;
+    lapse();
+    done(first.append(stale, 1, &entry("overdue")?), "append of an overdue lease that nobody took over")?;
+    done(first.renew(stale), "heartbeat of an overdue lease that nobody took over")?;
+    let refused = second.lease(&holder("plan"), 0).err();
+    must(matches!(refused, Some(BackendError::Held(_))), "a heartbeat keeps a lease alive")?;
+    lapse();
+    let holding = done(second.holding(), "question")?;
+    must(holding.is_some_and(|holding| holding.is_overdue), "whoever asks is told that a lease is overdue")?;
+    let fence = done(second.lease(&holder("plan"), 0), "lease that takes over")?;
+    must(fence > stale, "whoever takes over has a higher number")?;
+    let loaded = done(second.load(), "load")?;
+    let written = [entry("before")?, entry("overdue")?].concat();
+    must(loaded.journal == written && loaded.next_sequence == 2, "whoever takes over reads all that counts")?;
+    refuses(first, stale, "a lease that was taken over")?;
+    first.release(stale);
+    done(second.append(fence, 2, &entry("after")?), "append of whoever took over")?;
+    done(second.seal(fence), "seal of whoever took over")?;
+    second.release(fence);
+    Ok(())
+}
+
+fn broken_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Finding {
+    let early = second.break_lease("id-of-apply").err();
+    must(matches!(early, Some(BackendError::NotHeld(None))), "there is no lease to break")?;
+    let stale = done(first.lease(&holder("apply"), 0), "lease")?;
+    let wrong = second.break_lease("id-of-plan").err();
+    must(
+        matches!(&wrong, Some(BackendError::NotHeld(Some(other))) if *other == holder("apply")),
+        "only the lease that is named is broken",
+    )?;
+    done(second.break_lease("id-of-apply"), "break of a lease")?;
+    let fence = done(second.lease(&holder("plan"), 0), "lease after a broken one")?;
+    must(fence > stale, "the number after a broken lease is higher")?;
+    refuses(first, stale, "a broken lease")?;
     second.release(fence);
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! another name, flushed, renamed, and its folder flushed; a journal entry is flushed before it counts, and what was
 //! written of one that failed is cut off before the next.
 
-use super::{Backend, BackendError, Fence, Holder, Loaded};
+use super::{Backend, BackendError, Fence, Holder, Holding, Loaded};
 use crate::files::{Appender, Files};
 use crate::line;
 use crate::lock::Lock;
@@ -12,6 +12,7 @@ use crate::store::{FaultHook, FaultPoint, digest};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A state in files.
 pub struct FileBackend {
@@ -145,7 +146,13 @@ impl Backend for FileBackend {
         self.path.display().to_string()
     }
 
+    fn lease_duration(&self) -> Option<Duration> {
+        None
+    }
+
     fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, BackendError> {
+        // Where this fails, the lock says why.
+        let _ = std::fs::create_dir_all(self.folder());
         let lock = Lock::take(&self.beside(".lock"), &self.beside(".lock.info"), holder, timeout_ms)?;
         let fence = lock.fence();
         let mut open = self.open();
@@ -159,6 +166,21 @@ impl Backend for FileBackend {
         if open.lock.as_ref().is_some_and(|lock| lock.fence() == fence) {
             *open = Open::default();
         }
+    }
+
+    fn renew(&self, fence: Fence) -> Result<(), BackendError> {
+        self.checked(fence).map(drop)
+    }
+
+    fn holding(&self) -> Result<Option<Holding>, BackendError> {
+        let holder = crate::lock::holder(&self.beside(".lock"), &self.beside(".lock.info"))?;
+        Ok(holder.map(|holder| Holding { holder, is_overdue: false }))
+    }
+
+    fn break_lease(&self, _: &str) -> Result<(), BackendError> {
+        let reason =
+            "the lock on a state in a file is its holder's own, and goes with that process however it ends";
+        Err(BackendError::Failed(reason.to_owned()))
     }
 
     fn load(&self) -> Result<Loaded, BackendError> {

@@ -1,6 +1,6 @@
 //! A place in memory: what the store's tests run on, and the contract's shortest wording.
 
-use super::{Backend, BackendError, Fence, Holder, Loaded};
+use super::{Backend, BackendError, Fence, Holder, Holding, Loaded};
 use crate::store::digest;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ const RETRY: Duration = Duration::from_millis(5);
 struct Place {
     last_fence: u64,
     holder: Option<Holder>,
+    /// When the lease was taken or renewed last.
+    renewed: Option<Instant>,
     snapshot: Option<Vec<u8>>,
     journal: Vec<Vec<u8>>,
 }
@@ -21,15 +23,32 @@ impl Place {
         let is_held = self.holder.is_some() && fence == Fence(self.last_fence);
         if is_held || fence == Fence::UNLOCKED { Ok(()) } else { Err(BackendError::Fenced) }
     }
+
+    fn is_overdue(&self, duration: Duration) -> bool {
+        self.renewed.is_none_or(|moment| moment.elapsed() > duration)
+    }
 }
 
 /// A state kept in memory.
-#[derive(Default)]
-pub struct MemoryBackend(Mutex<Place>);
+pub struct MemoryBackend {
+    place: Mutex<Place>,
+    lease_duration: Duration,
+}
+
+impl Default for MemoryBackend {
+    fn default() -> Self {
+        Self { place: Mutex::default(), lease_duration: Duration::from_secs(30) }
+    }
+}
 
 impl MemoryBackend {
+    /// A place whose leases live so long without a heartbeat.
+    pub fn with_lease_duration(lease_duration: Duration) -> Self {
+        Self { lease_duration, ..Self::default() }
+    }
+
     fn place(&self) -> MutexGuard<'_, Place> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -38,12 +57,17 @@ impl Backend for MemoryBackend {
         "memory".to_owned()
     }
 
+    fn lease_duration(&self) -> Option<Duration> {
+        Some(self.lease_duration)
+    }
+
     fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, BackendError> {
         let deadline = Instant::now() + Duration::from_millis(timeout_ms);
         loop {
             let mut place = self.place();
-            if place.holder.is_none() {
+            if place.holder.is_none() || place.is_overdue(self.lease_duration) {
                 place.holder = Some(holder.clone());
+                place.renewed = Some(Instant::now());
                 place.last_fence += 1;
                 return Ok(Fence(place.last_fence));
             }
@@ -55,11 +79,33 @@ impl Backend for MemoryBackend {
         }
     }
 
+    fn renew(&self, fence: Fence) -> Result<(), BackendError> {
+        let mut place = self.place();
+        place.check(fence)?;
+        place.renewed = Some(Instant::now());
+        Ok(())
+    }
+
     fn release(&self, fence: Fence) {
         let mut place = self.place();
         if fence == Fence(place.last_fence) {
             place.holder = None;
         }
+    }
+
+    fn holding(&self) -> Result<Option<Holding>, BackendError> {
+        let place = self.place();
+        let is_overdue = place.is_overdue(self.lease_duration);
+        Ok(place.holder.clone().map(|holder| Holding { holder, is_overdue }))
+    }
+
+    fn break_lease(&self, id: &str) -> Result<(), BackendError> {
+        let mut place = self.place();
+        if place.holder.as_ref().is_none_or(|holder| holder.id != id) {
+            return Err(BackendError::NotHeld(place.holder.clone()));
+        }
+        place.holder = None;
+        Ok(())
     }
 
     fn load(&self) -> Result<Loaded, BackendError> {

@@ -1,9 +1,18 @@
 //! The backends against their contract, and the store on each.
 
 use crate::records::*;
-use formwork_state::backend::{Backend, Fence, FileBackend, Holder, Loaded, MemoryBackend, conformance};
+use formwork_state::backend::{
+    Backend, BackendError, Fence, FileBackend, Holder, Holding, Loaded, MemoryBackend, conformance,
+};
 use formwork_state::{Opening, RealFiles, Record, Store};
 use std::sync::Arc;
+use std::time::Duration;
+
+const LEASE: Duration = Duration::from_millis(300);
+
+fn lapse() {
+    std::thread::sleep(LEASE + Duration::from_millis(50));
+}
 
 /// Two handles on one place of its own; a folder goes with the last of them.
 struct Place {
@@ -16,7 +25,7 @@ struct Place {
 fn places() -> Vec<Place> {
     let folder = tempfile::tempdir().unwrap();
     let file = || Arc::new(FileBackend::new(folder.path().join("terraform.tfstate"), Arc::new(RealFiles)));
-    let memory = Arc::new(MemoryBackend::default());
+    let memory = Arc::new(MemoryBackend::with_lease_duration(LEASE));
     let (first, second): (Arc<dyn Backend>, Arc<dyn Backend>) = (file(), file());
     vec![
         Place { name: "memory", first: memory.clone(), second: memory, _folder: None },
@@ -27,7 +36,7 @@ fn places() -> Vec<Place> {
 #[test]
 fn each_backend_keeps_the_contract() {
     for Place { name, first, second, _folder } in places() {
-        conformance::check(&first, &second).unwrap_or_else(|finding| panic!("{name}: {finding}"));
+        conformance::check(&first, &second, &lapse).unwrap_or_else(|finding| panic!("{name}: {finding}"));
     }
 }
 
@@ -39,41 +48,39 @@ fn the_kit_finds_a_backend_that_lets_an_ended_lease_write() {
         fn name(&self) -> String {
             self.0.name()
         }
-        fn lease(
-            &self,
-            holder: &Holder,
-            timeout_ms: u64,
-        ) -> Result<Fence, formwork_state::backend::BackendError> {
+        fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, BackendError> {
             self.0.lease(holder, timeout_ms)
+        }
+        fn lease_duration(&self) -> Option<Duration> {
+            self.0.lease_duration()
+        }
+        fn renew(&self, fence: Fence) -> Result<(), BackendError> {
+            self.0.renew(fence)
+        }
+        fn holding(&self) -> Result<Option<Holding>, BackendError> {
+            self.0.holding()
+        }
+        fn break_lease(&self, id: &str) -> Result<(), BackendError> {
+            self.0.break_lease(id)
         }
         fn release(&self, fence: Fence) {
             self.0.release(fence);
         }
-        fn load(&self) -> Result<Loaded, formwork_state::backend::BackendError> {
+        fn load(&self) -> Result<Loaded, BackendError> {
             self.0.load()
         }
-        fn append(
-            &self,
-            _: Fence,
-            sequence: u64,
-            bytes: &[u8],
-        ) -> Result<(), formwork_state::backend::BackendError> {
+        fn append(&self, _: Fence, sequence: u64, bytes: &[u8]) -> Result<(), BackendError> {
             self.0.append(Fence::UNLOCKED, sequence, bytes)
         }
-        fn seal(&self, fence: Fence) -> Result<(), formwork_state::backend::BackendError> {
+        fn seal(&self, fence: Fence) -> Result<(), BackendError> {
             self.0.seal(fence)
         }
-        fn snapshot(
-            &self,
-            fence: Fence,
-            expected: &str,
-            bytes: &[u8],
-        ) -> Result<(), formwork_state::backend::BackendError> {
+        fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), BackendError> {
             self.0.snapshot(fence, expected, bytes)
         }
     }
     let careless: Arc<dyn Backend> = Arc::new(Careless(MemoryBackend::default()));
-    let finding = conformance::check(&careless, &careless).unwrap_err();
+    let finding = conformance::check(&careless, &careless, &lapse).unwrap_err();
     assert!(finding.contains("append under an ended lease"), "{finding}");
 }
 
@@ -81,8 +88,11 @@ fn opening() -> Opening {
     Opening {
         lock: true,
         lock_timeout_ms: 0,
-        operation: "apply".to_owned(),
-        time: "2026-01-02T03:04:05Z".to_owned(),
+        holder: Holder {
+            operation: "apply".to_owned(),
+            since: "2026-01-02T03:04:05Z".to_owned(),
+            ..Holder::default()
+        },
         version: "0.1.0".to_owned(),
         new_lineage: LINEAGE.to_owned(),
         faults: None,
@@ -151,5 +161,80 @@ fn files_are_their_owners_alone() {
     for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
         let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+/// A holder that stopped for longer than its lease, and goes on when somebody has taken over.
+#[test]
+fn a_lease_that_was_taken_over_recovers_the_journal_first() {
+    let memory = Arc::new(MemoryBackend::with_lease_duration(LEASE));
+    let stopped: Arc<dyn Backend> = Arc::new(Stopped(memory.clone()));
+    let backend: Arc<dyn Backend> = memory;
+    let stale = store(&stopped);
+    for record in [begin("r"), intent(0, "a"), accepted(0, "a")] {
+        stale.append(&record).wait().unwrap();
+    }
+    assert!(Store::open_on(backend.clone(), opening()).is_err(), "the lease is not overdue yet");
+    lapse();
+    let taken = store(&backend);
+    let open = taken.folded().run.as_ref().unwrap().open[&key(0)].accepted.clone();
+    assert_eq!(open.as_deref(), Some("id-0"), "what was in flight is known before anything is done");
+    let late = stale.append(&done(0, "a", Some(object("late")))).wait().unwrap_err();
+    assert!(late.detail.contains("the lock was lost"), "{}", late.detail);
+    assert!(stale.finish().is_err());
+    for record in [done(0, "a", Some(object("zero"))), Record::Finished { errored: false }] {
+        taken.append(&record).wait().unwrap();
+    }
+    taken.finish().unwrap();
+    assert_eq!(store(&backend).folded().state.len(), 1);
+}
+
+#[test]
+fn a_store_keeps_its_lease_alive() {
+    let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::with_lease_duration(LEASE));
+    let held = store(&backend);
+    lapse();
+    lapse();
+    assert!(Store::open_on(backend.clone(), opening()).is_err());
+    drop(held);
+    assert!(Store::open_on(backend, opening()).is_ok());
+}
+
+/// A place seen by a process whose heartbeat does not come.
+struct Stopped(Arc<MemoryBackend>);
+
+impl Backend for Stopped {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+    fn lease_duration(&self) -> Option<Duration> {
+        None
+    }
+    fn lease(&self, holder: &Holder, timeout_ms: u64) -> Result<Fence, BackendError> {
+        self.0.lease(holder, timeout_ms)
+    }
+    fn renew(&self, fence: Fence) -> Result<(), BackendError> {
+        self.0.renew(fence)
+    }
+    fn release(&self, fence: Fence) {
+        self.0.release(fence);
+    }
+    fn holding(&self) -> Result<Option<Holding>, BackendError> {
+        self.0.holding()
+    }
+    fn break_lease(&self, id: &str) -> Result<(), BackendError> {
+        self.0.break_lease(id)
+    }
+    fn load(&self) -> Result<Loaded, BackendError> {
+        self.0.load()
+    }
+    fn append(&self, fence: Fence, sequence: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        self.0.append(fence, sequence, bytes)
+    }
+    fn seal(&self, fence: Fence) -> Result<(), BackendError> {
+        self.0.seal(fence)
+    }
+    fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), BackendError> {
+        self.0.snapshot(fence, expected, bytes)
     }
 }

@@ -1,0 +1,273 @@
+//! What may be set of a kind of place, and what was.
+//!
+//! Invariant: a sensitive setting's value is in no finding.
+
+use super::{Kind, Storage};
+use crate::store::FaultHook;
+use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_value::{Type, Value, convert};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a setting holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingType {
+    /// A string.
+    Text,
+    /// true or false.
+    Boolean,
+    /// A number.
+    Number,
+    /// A list of strings.
+    Texts,
+    /// A map of strings.
+    Map,
+}
+
+impl SettingType {
+    fn value_type(self) -> Type {
+        match self {
+            Self::Text => Type::String,
+            Self::Boolean => Type::Bool,
+            Self::Number => Type::Number,
+            Self::Texts => Type::list(Type::String),
+            Self::Map => Type::map(Type::String),
+        }
+    }
+
+    /// As the language writes the type.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Boolean => "bool",
+            Self::Number => "number",
+            Self::Texts => "list of string",
+            Self::Map => "map of string",
+        }
+    }
+}
+
+/// One row of a kind's table.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The argument's name.
+    pub name: &'static str,
+    /// What it holds.
+    pub value_type: SettingType,
+    /// Whether it must be given, in the block or from the environment.
+    pub is_required: bool,
+    /// Whether its value is shown to nobody.
+    pub is_sensitive: bool,
+    /// Variables that give its value where the block does not; the first that is set counts.
+    pub environment: &'static [&'static str],
+    /// Its value where nothing gives one, as the environment would write it; empty: none.
+    pub default: &'static str,
+    /// What it says, in a sentence.
+    pub doc: &'static str,
+}
+
+impl Setting {
+    /// One that may be left out.
+    pub const fn of(value_type: SettingType, name: &'static str, doc: &'static str) -> Self {
+        Self { name, value_type, is_required: false, is_sensitive: false, environment: &[], default: "", doc }
+    }
+
+    /// A string.
+    pub const fn text(name: &'static str, doc: &'static str) -> Self {
+        Self::of(SettingType::Text, name, doc)
+    }
+
+    /// true or false; false where it is left out.
+    pub const fn flag(name: &'static str, doc: &'static str) -> Self {
+        Self::of(SettingType::Boolean, name, doc).or("false")
+    }
+
+    /// A number.
+    pub const fn number(name: &'static str, doc: &'static str) -> Self {
+        Self::of(SettingType::Number, name, doc)
+    }
+
+    /// Must be given.
+    #[must_use]
+    pub const fn required(self) -> Self {
+        Self { is_required: true, ..self }
+    }
+
+    /// Is shown to nobody.
+    #[must_use]
+    pub const fn sensitive(self) -> Self {
+        Self { is_sensitive: true, ..self }
+    }
+
+    /// May come from these variables.
+    #[must_use]
+    pub const fn from(self, environment: &'static [&'static str]) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// Its value where nothing gives one.
+    #[must_use]
+    pub const fn or(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+}
+
+/// How long a lease lives without a heartbeat, of every kind that has one.
+pub const LEASE_SECONDS: Setting = Setting::number(
+    "lease_seconds",
+    "How long a lease lives without a heartbeat: whoever asks then takes it over. Of Formwork alone; in a configuration that OpenTofu reads too, use the variable.",
+)
+.from(&["FORMWORK_LEASE_SECONDS"])
+.or("30");
+
+/// What a place may ask for besides its settings.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// A variable of the environment.
+    pub environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// For tests.
+    pub faults: Option<FaultHook>,
+}
+
+impl Surroundings {
+    /// Nothing but what is set.
+    pub fn none() -> Self {
+        Self { environment: Arc::new(|_| None), faults: None }
+    }
+}
+
+/// What is set of one place: of its kind's settings those that have a value, of the type that the table says.
+pub struct Settings {
+    values: BTreeMap<&'static str, Value>,
+    /// What it may ask for besides.
+    pub surroundings: Surroundings,
+}
+
+impl Settings {
+    /// A string.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.values.get(name)?.as_str().map(ToString::to_string)
+    }
+
+    /// true or false; false where nothing is set.
+    pub fn flag(&self, name: &str) -> bool {
+        self.values.get(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// A whole number.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.values.get(name)?.as_i64()
+    }
+
+    /// Strings.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let items = self.values.get(name).and_then(Value::items).unwrap_or_default();
+        items.iter().filter_map(Value::as_str).map(ToString::to_string).collect()
+    }
+
+    /// Strings by name.
+    pub fn map(&self, name: &str) -> BTreeMap<String, String> {
+        let entries = self.values.get(name).and_then(Value::entries).into_iter().flat_map(|map| map.iter());
+        entries.filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_string()))).collect()
+    }
+
+    /// A variable of the environment.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        (self.surroundings.environment)(name).filter(|text| !text.is_empty())
+    }
+
+    /// How long a lease lives without a heartbeat, where [`LEASE_SECONDS`] is one of the settings.
+    pub fn lease_duration(&self) -> Duration {
+        let seconds = self.number(LEASE_SECONDS.name).and_then(|number| u64::try_from(number).ok());
+        Duration::from_secs(seconds.unwrap_or(30).max(1))
+    }
+}
+
+impl Kind {
+    /// One as it is set: findings name the setting as their attribute.
+    ///
+    /// `given` is an object; what is null in it counts as left out.
+    pub fn storage(
+        &self,
+        given: &Value,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<dyn Storage>, Diagnostics> {
+        let settings = self.settings(given, surroundings)?;
+        Ok((self.configure)(&settings)?)
+    }
+
+    /// What is wrong with settings, the environment left aside; what is not known yet is passed over.
+    pub fn check(&self, given: &Value) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        for (name, value) in given.entries().into_iter().flat_map(|entries| entries.iter()) {
+            match self.settings.iter().find(|setting| setting.name == name.as_str()) {
+                None => found.push(self.unknown(name)),
+                Some(_) if !value.is_known() || value.is_null() => {}
+                Some(setting) => {
+                    if let Err(diagnostic) = setting.convert(value) {
+                        found.push(diagnostic);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn settings(&self, given: &Value, surroundings: &Surroundings) -> Result<Settings, Diagnostics> {
+        let mut found = self.check(given);
+        let mut settings = Settings { values: BTreeMap::new(), surroundings: surroundings.clone() };
+        for setting in self.settings {
+            let value = given.get(setting.name).filter(|value| value.is_known() && !value.is_null());
+            let variable = || setting.environment.iter().find_map(|name| settings.variable(name));
+            let default = || Some(setting.default.to_owned()).filter(|text| !text.is_empty());
+            let value = value.cloned().or_else(|| variable().or_else(default).map(Value::from));
+            match value.map(|value| setting.convert(&value)) {
+                Some(Ok(value)) => drop(settings.values.insert(setting.name, value)),
+                Some(Err(diagnostic)) => found.push(diagnostic),
+                None if setting.is_required => found.push(self.missing(setting)),
+                None => {}
+            }
+        }
+        // A value that the block gives is looked at twice.
+        found.sort_by_place();
+        if found.has_errors() { Err(found) } else { Ok(settings) }
+    }
+
+    fn unknown(&self, name: &str) -> Diagnostic {
+        let detail =
+            format!("An argument named \"{name}\" is not expected here, in backend \"{}\".", self.name);
+        let diagnostic =
+            Diagnostic::error("unsupported-backend-argument", "Unsupported argument", detail).attribute(name);
+        let names: Vec<&str> = self.settings.iter().map(|setting| setting.name).collect();
+        diagnostic.hint(format!("There are: {}.", names.join(", ")))
+    }
+
+    fn missing(&self, setting: &Setting) -> Diagnostic {
+        let detail = format!(
+            "The argument \"{}\" is required, but no definition was found, in backend \"{}\".",
+            setting.name, self.name
+        );
+        let diagnostic = Diagnostic::error("missing-backend-argument", "Missing required argument", detail);
+        let mut hint =
+            format!("Give it in the block, or with -backend-config={}=VALUE at init", setting.name);
+        if let Some(variable) = setting.environment.first() {
+            hint = format!("{hint}, or set {variable}");
+        }
+        diagnostic.attribute(setting.name).hint(format!("{hint}."))
+    }
+}
+
+impl Setting {
+    fn convert(&self, value: &Value) -> Result<Value, Diagnostic> {
+        convert(value, &self.value_type.value_type()).map_err(|_| {
+            let detail = format!(
+                "Inappropriate value for attribute \"{}\": {} required.",
+                self.name,
+                self.value_type.words()
+            );
+            Diagnostic::error("backend-argument", "Incorrect attribute value type", detail)
+                .attribute(self.name)
+        })
+    }
+}
