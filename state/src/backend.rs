@@ -79,11 +79,11 @@ pub struct Loaded {
 #[derive(Debug, Clone)]
 pub enum BackendError {
     /// Another process holds the lease, and did for as long as was waited.
-    Held(Option<Holder>),
+    Held(Option<Box<Holder>>),
     /// The lease is over: somebody else has one.
     Fenced,
     /// The lease that was named is not the one that stands.
-    NotHeld(Option<Holder>),
+    NotHeld(Option<Box<Holder>>),
     /// The entry is not the next one: somebody else wrote.
     OutOfSequence {
         /// The number that the next entry has.

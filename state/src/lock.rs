@@ -36,7 +36,9 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(RETRY),
-                Err(TryLockError::WouldBlock) => return Err(BackendError::Held(read_holder(info))),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(BackendError::Held(read_holder(info).map(Box::new)));
+                }
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }

@@ -70,7 +70,7 @@ fn leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Result<Fence, 
     let fence = done(first.lease(&holder("apply"), 0), "first lease")?;
     must(fence > Fence::UNLOCKED, "a lease has a number")?;
     let refused = second.lease(&holder("plan"), 20).err();
-    let told = matches!(&refused, Some(BackendError::Held(Some(other))) if *other == holder("apply"));
+    let told = matches!(&refused, Some(BackendError::Held(Some(other))) if **other == holder("apply"));
     must(told, "a second lease is refused and told who holds the first")?;
     let holding = done(second.holding(), "question who holds the lease")?;
     must(
@@ -176,7 +176,7 @@ fn broken_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>) -> Finding
     let stale = done(first.lease(&holder("apply"), 0), "lease")?;
     let wrong = second.break_lease("id-of-plan").err();
     must(
-        matches!(&wrong, Some(BackendError::NotHeld(Some(other))) if *other == holder("apply")),
+        matches!(&wrong, Some(BackendError::NotHeld(Some(other))) if **other == holder("apply")),
         "only the lease that is named is broken",
     )?;
     done(second.break_lease("id-of-apply"), "break of a lease")?;

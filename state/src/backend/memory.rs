@@ -72,7 +72,7 @@ impl Backend for MemoryBackend {
                 return Ok(Fence(place.last_fence));
             }
             if Instant::now() >= deadline {
-                return Err(BackendError::Held(place.holder.clone()));
+                return Err(BackendError::Held(place.holder.clone().map(Box::new)));
             }
             drop(place);
             std::thread::sleep(RETRY);
@@ -102,7 +102,7 @@ impl Backend for MemoryBackend {
     fn break_lease(&self, id: &str) -> Result<(), BackendError> {
         let mut place = self.place();
         if place.holder.as_ref().is_none_or(|holder| holder.id != id) {
-            return Err(BackendError::NotHeld(place.holder.clone()));
+            return Err(BackendError::NotHeld(place.holder.clone().map(Box::new)));
         }
         place.holder = None;
         Ok(())

@@ -121,11 +121,14 @@ pub const LEASE_SECONDS: Setting = Setting::number(
 .from(&["FORMWORK_LEASE_SECONDS"])
 .or("30");
 
+/// Gives the value of a variable.
+pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a place may ask for besides its settings.
 #[derive(Clone)]
 pub struct Surroundings {
     /// A variable of the environment.
-    pub environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub environment: Variables,
     /// For tests.
     pub faults: Option<FaultHook>,
 }

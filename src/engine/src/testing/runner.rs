@@ -15,7 +15,7 @@ use crate::variables::{self, Given, GivenVariable};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{Expression, Module, Target, TestFile, TestRun, check_assertions};
-use formwork_state::backend::MemoryBackend;
+use formwork_state::backend::{Holder, MemoryBackend};
 use formwork_state::{
     Address, BlockAddress, Folded, Key, Mode, ModuleInstance, ObjectKey, Opening, Selector, State, Store,
 };
@@ -249,8 +249,7 @@ impl<'a> FileRunner<'a> {
             let opening = Opening {
                 lock: false,
                 lock_timeout_ms: 0,
-                operation: "test".to_owned(),
-                time: self.environment.clock.now(),
+                holder: Holder::default(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 new_lineage: format!(
                     "{}-{}-{}",
