@@ -9,5 +9,6 @@ terraform {
 resource "sim_bucket" "this" {
   name       = var.name
   versioning = var.versioning
+  public     = var.public
   labels     = var.labels
 }

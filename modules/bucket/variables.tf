@@ -9,6 +9,12 @@ variable "versioning" {
   default     = true
 }
 
+variable "public" {
+  type        = bool
+  description = "Whether anybody may read it."
+  default     = false
+}
+
 variable "labels" {
   type        = map(string)
   description = "Words for people and tools."

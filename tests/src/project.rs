@@ -76,6 +76,27 @@ impl Project {
         std::fs::write(whole, text)
     }
 
+    /// Copies a folder of the repository to the same place in here, without what runs left in it.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn copy(&self, folder: &str) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(repository().join(folder))? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = format!("{folder}/{name}");
+            if entry.file_type()?.is_dir() && !name.starts_with('.') {
+                self.copy(&path)?;
+            } else if [".tf", ".hcl", ".md", ".rego", ".yml", "settings.json"]
+                .iter()
+                .any(|end| name.ends_with(end))
+            {
+                self.write(&path, &std::fs::read_to_string(entry.path())?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The text of a file; empty where there is none.
     pub fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.path().join(path)).unwrap_or_default()

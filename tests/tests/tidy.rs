@@ -190,7 +190,14 @@ fn no_place_of_a_machine_is_written_down() {
 
 #[test]
 fn every_verb_says_what_it_does() {
-    for verb in ["tests/run", "tests/corpus", "tests/bench/run", "tests/crash", "tests/lab/kubernetes"] {
+    for verb in [
+        "tests/run",
+        "tests/corpus",
+        "tests/bench/run",
+        "tests/crash",
+        "tests/lab/kubernetes",
+        "tests/lab/consumers",
+    ] {
         let done = std::process::Command::new(repository().join(verb)).arg("--help").output().unwrap();
         assert!(done.status.success(), "{verb} --help");
         assert!(done.stdout.len() > 80, "{verb} --help says too little");

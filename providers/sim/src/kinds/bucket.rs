@@ -35,6 +35,10 @@ impl Kind for Bucket {
                 "versioning",
                 Attribute::with_default(Type::Bool, false, "Whether older versions of objects are kept."),
             ),
+            (
+                "public",
+                Attribute::optional(Type::Bool, "Whether anybody may read it; nobody where it is left out."),
+            ),
             ("labels", Attribute::optional(Type::map(Type::String), "Words for people and tools.")),
             ("endpoint", Attribute::computed(Type::String, "Where it is reached.")),
         ]);
