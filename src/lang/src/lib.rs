@@ -50,8 +50,8 @@ pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
 pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
 pub use standalone::{
-    Names, VariableValues, decode_tfvars, parse_expression, parse_expression_in, parse_template,
-    parse_template_in, parse_tfvars,
+    Names, VariableValues, check_syntax, decode_tfvars, parse_expression, parse_expression_in,
+    parse_template, parse_template_in, parse_tfvars,
 };
 pub use suggest::nearest;
 pub use surroundings::Surroundings;

@@ -60,6 +60,11 @@ pub fn parse_template(text: &str, sources: &mut Sources) -> (Option<Expression>,
     (syntax.map(|syntax| compile(&syntax, &[])), diagnostics)
 }
 
+/// What is wrong with the syntax of a file of blocks, whatever it means.
+pub fn check_syntax(file: FileId, sources: &Sources) -> Diagnostics {
+    sources.get(file).map_or_else(Diagnostics::new, |source| parser::parse_file(file, source.text()).1)
+}
+
 /// Values of a variables file by name, each with the span of the name.
 pub type VariableValues = IndexMap<ArcStr, (Expression, Span)>;
 

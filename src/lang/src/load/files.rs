@@ -10,15 +10,16 @@ use crate::source::{SourceError, join_path};
 use crate::suggest;
 use crate::syntax::BodySyntax;
 use formwork_diagnostic::{Diagnostic, FileId, Span};
+use rustc_hash::FxHashSet;
 
 /// Endings of configuration files; one of the second kind takes the place of its namesake of the first.
 const ENDINGS: [(&str, &str); 2] = [(".tf", ".tofu"), (".tf.json", ".tofu.json")];
 
 impl Loader<'_> {
-    /// The syntax of every configuration file of a folder, overrides merged in.
-    pub(super) fn files(&mut self, directory: &str, called_at: Option<Span>) -> Vec<BodySyntax> {
-        let names = match self.source.list(directory) {
-            Ok(names) => names,
+    /// The configuration files of a folder: those that stand for themselves, and those that override.
+    pub(super) fn names(&mut self, directory: &str, called_at: Option<Span>) -> (Vec<String>, Vec<String>) {
+        match self.source.list(directory) {
+            Ok(names) => configuration_files(&names).into_iter().partition(|name| !is_override(name)),
             Err(error) => {
                 let detail = format!("The directory {directory} could not be read: {error}.");
                 let diagnostic = Diagnostic::error("module-directory", "Unreadable module directory", detail);
@@ -29,11 +30,17 @@ impl Loader<'_> {
                 diagnostic.hint = self.near_folder(directory);
                 self.diagnostics.push(diagnostic);
                 self.is_incomplete = true;
-                return Vec::new();
+                (Vec::new(), Vec::new())
             }
-        };
-        let (overriding, primary): (Vec<String>, Vec<String>) =
-            configuration_files(&names).into_iter().partition(|name| is_override(name));
+        }
+    }
+
+    /// The syntax of configuration files of a folder, overrides merged in.
+    pub(super) fn files(
+        &mut self,
+        directory: &str,
+        (primary, overriding): (Vec<String>, Vec<String>),
+    ) -> Vec<BodySyntax> {
         let mut bodies: Vec<BodySyntax> =
             primary.iter().filter_map(|name| self.file(&join_path(directory, name), &json::FILE)).collect();
         for name in &overriding {
@@ -119,8 +126,11 @@ pub(super) fn files_with(names: &[String], endings: &[(&'static str, &'static st
     let is_ignored = |name: &str| {
         name.starts_with('.') || name.ends_with('~') || name.starts_with('#') && name.ends_with('#')
     };
-    let is_shadowed = |name: &str, (plain, newer): (&str, &str)| {
-        name.strip_suffix(plain).is_some_and(|stem| names.contains(&format!("{stem}{newer}")))
+    let is_newer = |name: &&str| endings.iter().any(|(_, newer)| name.ends_with(newer));
+    let newer: FxHashSet<&str> = names.iter().map(String::as_str).filter(is_newer).collect();
+    let is_shadowed = |name: &str, (plain, ending): (&str, &str)| {
+        !newer.is_empty()
+            && name.strip_suffix(plain).is_some_and(|stem| newer.contains(format!("{stem}{ending}").as_str()))
     };
     let counts =
         |name: &&String| !is_ignored(name) && ending(name).is_some_and(|endings| !is_shadowed(name, endings));

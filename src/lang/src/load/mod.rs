@@ -37,9 +37,10 @@ use self::early::Outer;
 pub(crate) use self::resource::{META_ARGUMENTS, META_BLOCKS};
 #[cfg(test)]
 pub(crate) use self::settings::provider_arguments;
+use crate::json;
 use crate::lexer::is_identifier;
 use crate::module::{Module, ModuleCall};
-use crate::source::Source;
+use crate::source::{Source, join_path};
 use crate::suggest;
 use crate::syntax::{BlockSyntax, BodySyntax};
 use arcstr::ArcStr;
@@ -177,10 +178,12 @@ impl Loader<'_> {
         self.open.push(directory.to_owned());
         let consulted = self.consulted.get();
         let around = std::mem::take(&mut self.is_incomplete);
-        let bodies = self.folder(directory, called_at);
-        self.blocks(&bodies, &mut module, outer);
         if path.is_empty() {
+            self.root_blocks(directory, &mut module);
             self.backend_values(&mut module);
+        } else {
+            let bodies = self.folder(directory, called_at);
+            self.blocks(&bodies, &mut module, outer);
         }
         module.is_incomplete = std::mem::replace(&mut self.is_incomplete, around);
         self.open.pop();
@@ -201,36 +204,68 @@ impl Loader<'_> {
             self.is_incomplete |= *is_incomplete;
             return bodies.clone();
         }
-        let bodies: Rc<[BodySyntax]> = self.files(directory, called_at).into();
+        let names = self.names(directory, called_at);
+        let bodies: Rc<[BodySyntax]> = self.files(directory, names).into();
         self.read.insert(directory.to_owned(), (bodies.clone(), self.is_incomplete));
         bodies
     }
 
+    /// What stands in the root module's folder. Nobody asks for its syntax again, and it may be large: one file's is
+    /// there at a time, but for calls.
+    fn root_blocks(&mut self, directory: &str, module: &mut Module) {
+        let (primary, overriding) = self.names(directory, None);
+        if !overriding.is_empty() {
+            let bodies = self.files(directory, (primary, overriding));
+            return self.blocks(&bodies, module, None);
+        }
+        let mut calls = Vec::new();
+        for name in primary {
+            let Some(mut body) = self.file(&join_path(directory, &name), &json::FILE) else { continue };
+            self.stray_arguments(&body);
+            calls.extend(body.blocks.extract_if(.., |block| block.kind == "module"));
+            for block in body.blocks {
+                self.titled_block(&block, module, None);
+            }
+        }
+        for call in calls {
+            self.titled_block(&call, module, None);
+        }
+    }
+
     fn blocks(&mut self, bodies: &[BodySyntax], module: &mut Module, outer: Option<Outer<'_>>) {
         for body in bodies {
-            for attribute in &body.attributes {
-                let detail = format!("An argument named \"{}\" is not expected here.", attribute.name);
-                let mut diagnostic =
-                    Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
-                        .at(attribute.name_span);
-                diagnostic.hint = suggest::hint(&attribute.name, BLOCKS);
-                self.diagnostics.push(diagnostic);
-                // In a document it may have been meant to declare something.
-                let file = self.sources.get(attribute.name_span.file);
-                self.is_incomplete |= file.is_some_and(|file| {
-                    Path::new(file.name()).extension().is_some_and(|ending| ending == "json")
-                });
-            }
+            self.stray_arguments(body);
         }
         // A module's source may be written with variables and locals, wherever those are declared.
         let (calls, others): (Vec<&BlockSyntax>, Vec<&BlockSyntax>) =
             bodies.iter().flat_map(|body| &body.blocks).partition(|block| block.kind == "module");
         for block in others.into_iter().chain(calls) {
-            let start = self.diagnostics.len();
-            self.block(block, module, outer);
-            for diagnostic in self.diagnostics.iter_mut().skip(start) {
-                diagnostic.block.get_or_insert_with(|| block.title());
-            }
+            self.titled_block(block, module, outer);
+        }
+    }
+
+    /// Arguments beside the blocks of a file, where there are none.
+    fn stray_arguments(&mut self, body: &BodySyntax) {
+        for attribute in &body.attributes {
+            let detail = format!("An argument named \"{}\" is not expected here.", attribute.name);
+            let mut diagnostic = Diagnostic::error("unsupported-argument", "Unsupported argument", detail)
+                .at(attribute.name_span);
+            diagnostic.hint = suggest::hint(&attribute.name, BLOCKS);
+            self.diagnostics.push(diagnostic);
+            // In a document it may have been meant to declare something.
+            let file = self.sources.get(attribute.name_span.file);
+            self.is_incomplete |= file.is_some_and(|file| {
+                Path::new(file.name()).extension().is_some_and(|ending| ending == "json")
+            });
+        }
+    }
+
+    /// A block, whose findings name it.
+    fn titled_block(&mut self, block: &BlockSyntax, module: &mut Module, outer: Option<Outer<'_>>) {
+        let start = self.diagnostics.len();
+        self.block(block, module, outer);
+        for diagnostic in self.diagnostics.iter_mut().skip(start) {
+            diagnostic.block.get_or_insert_with(|| block.title());
         }
     }
 

@@ -184,18 +184,13 @@ impl Parser<'_> {
     fn attribute(&mut self, name: Token) -> Parsed<AttributeSyntax> {
         self.read();
         let value = self.expression()?;
-        Ok(AttributeSyntax {
-            name: ArcStr::from(self.text(name)),
-            name_span: self.span(name),
-            value,
-            json: None,
-        })
+        Ok(AttributeSyntax { name: self.name_of(name), name_span: self.span(name), value, json: None })
     }
 
-    fn unreadable(&self, name: Token) -> AttributeSyntax {
+    fn unreadable(&mut self, name: Token) -> AttributeSyntax {
         let span = self.span(name);
         let value = Expr { kind: ExprKind::Literal(Value::unknown(Type::Dynamic)), span };
-        AttributeSyntax { name: ArcStr::from(self.text(name)), name_span: span, value, json: None }
+        AttributeSyntax { name: self.name_of(name), name_span: span, value, json: None }
     }
 
     /// A block; where its body is faulty, what could be read of it stays.
@@ -211,13 +206,7 @@ impl Parser<'_> {
             into.is_incomplete |= self.peek().kind == TokenKind::End;
         }
         let kind_span = self.span(kind);
-        into.blocks.push(BlockSyntax {
-            kind: ArcStr::from(self.text(kind)),
-            kind_span,
-            labels,
-            body,
-            header,
-        });
+        into.blocks.push(BlockSyntax { kind: self.name_of(kind), kind_span, labels, body, header });
         result
     }
 
@@ -231,7 +220,7 @@ impl Parser<'_> {
                 TokenKind::OpenQuote => labels.push(self.quoted_label()?),
                 TokenKind::Identifier => {
                     self.read();
-                    labels.push((ArcStr::from(self.text(token)), self.span(token)));
+                    labels.push((self.name_of(token), self.span(token)));
                 }
                 TokenKind::Equal => {
                     return self.fail(

@@ -8,27 +8,25 @@ use arcstr::ArcStr;
 use formwork_diagnostic::Span;
 use formwork_value::{Number, Type, Value};
 
-/// Binary operators from the loosest to the tightest.
-fn operator(level: u8, kind: TokenKind) -> Option<BinaryOperator> {
-    Some(match (level, kind) {
-        (0, TokenKind::Or) => BinaryOperator::Or,
-        (1, TokenKind::And) => BinaryOperator::And,
-        (2, TokenKind::EqualEqual) => BinaryOperator::Equal,
-        (2, TokenKind::NotEqual) => BinaryOperator::NotEqual,
-        (3, TokenKind::Greater) => BinaryOperator::Greater,
-        (3, TokenKind::GreaterOrEqual) => BinaryOperator::GreaterOrEqual,
-        (3, TokenKind::Less) => BinaryOperator::Less,
-        (3, TokenKind::LessOrEqual) => BinaryOperator::LessOrEqual,
-        (4, TokenKind::Plus) => BinaryOperator::Add,
-        (4, TokenKind::Minus) => BinaryOperator::Subtract,
-        (5, TokenKind::Star) => BinaryOperator::Multiply,
-        (5, TokenKind::Slash) => BinaryOperator::Divide,
-        (5, TokenKind::Percent) => BinaryOperator::Remainder,
+/// A binary operator with its level, from 0, the loosest.
+fn operator(kind: TokenKind) -> Option<(u8, BinaryOperator)> {
+    Some(match kind {
+        TokenKind::Or => (0, BinaryOperator::Or),
+        TokenKind::And => (1, BinaryOperator::And),
+        TokenKind::EqualEqual => (2, BinaryOperator::Equal),
+        TokenKind::NotEqual => (2, BinaryOperator::NotEqual),
+        TokenKind::Greater => (3, BinaryOperator::Greater),
+        TokenKind::GreaterOrEqual => (3, BinaryOperator::GreaterOrEqual),
+        TokenKind::Less => (3, BinaryOperator::Less),
+        TokenKind::LessOrEqual => (3, BinaryOperator::LessOrEqual),
+        TokenKind::Plus => (4, BinaryOperator::Add),
+        TokenKind::Minus => (4, BinaryOperator::Subtract),
+        TokenKind::Star => (5, BinaryOperator::Multiply),
+        TokenKind::Slash => (5, BinaryOperator::Divide),
+        TokenKind::Percent => (5, BinaryOperator::Remainder),
         _ => return None,
     })
 }
-
-const TIGHTEST: u8 = 5;
 
 impl Parser<'_> {
     /// The whole text as one expression; newlines are nothing, as between parentheses.
@@ -78,12 +76,12 @@ impl Parser<'_> {
         Ok(Expr { kind, span: self.span_from(start) })
     }
 
-    fn binary(&mut self, level: u8) -> Parsed<Expr> {
-        if level > TIGHTEST {
-            return self.term_with_steps();
-        }
-        let mut left = self.binary(level + 1)?;
-        while let Some(operator) = operator(level, self.peek().kind) {
+    /// Terms with operators of this level and tighter ones between them.
+    fn binary(&mut self, loosest: u8) -> Parsed<Expr> {
+        let mut left = self.term_with_steps()?;
+        while let Some((level, operator)) = operator(self.peek().kind)
+            && level >= loosest
+        {
             let height = self.height;
             self.read();
             let right = self.binary(level + 1)?;
@@ -164,10 +162,7 @@ impl Parser<'_> {
         let name = self.read();
         let step = self.span_from(dot.start);
         let span = source.span.join(step);
-        Expr {
-            kind: ExprKind::Attribute { source: Box::new(source), name: ArcStr::from(self.text(name)), step },
-            span,
-        }
+        Expr { kind: ExprKind::Attribute { source: Box::new(source), name: self.name_of(name), step }, span }
     }
 
     fn legacy_index(&mut self, source: Expr, dot: Token) -> Parsed<Expr> {
@@ -309,13 +304,13 @@ impl Parser<'_> {
             "true" => ExprKind::Literal(Value::bool(true)),
             "false" => ExprKind::Literal(Value::bool(false)),
             "null" => ExprKind::Literal(Value::null(Type::Dynamic)),
-            name => ExprKind::Root(ArcStr::from(name)),
+            _ => ExprKind::Root(self.name_of(token)),
         };
         Ok(Expr { kind, span: self.span(token) })
     }
 
     fn call(&mut self, first: Token) -> Parsed<Expr> {
-        let mut name = self.text(first).to_owned();
+        let mut name = self.name_of(first);
         while self.take(TokenKind::DoubleColon).is_some() {
             let part = self.read();
             if part.kind != TokenKind::Identifier {
@@ -325,7 +320,7 @@ impl Parser<'_> {
                     "Function scope resolution symbol :: must be followed by a function name in this scope.",
                 );
             }
-            name = format!("{name}::{}", self.text(part));
+            name = ArcStr::from(format!("{name}::{}", self.text(part)));
         }
         let name_span = self.span_from(first.start);
         let open = self.read();
@@ -339,7 +334,7 @@ impl Parser<'_> {
         let open_span = self.span_from(first.start);
         let (arguments, expand) = self.with_newlines(true, |parser| parser.arguments(open_span))?;
         self.raise(self.height)?;
-        let call = CallExpr { name: ArcStr::from(name), name_span, open: open_span, arguments, expand };
+        let call = CallExpr { name, name_span, open: open_span, arguments, expand };
         Ok(Expr { kind: ExprKind::Call(Box::new(call)), span: self.span_from(first.start) })
     }
 
@@ -602,6 +597,6 @@ impl Parser<'_> {
             return self.fail(token, summary, detail());
         }
         self.read();
-        Ok(ArcStr::from(self.text(token)))
+        Ok(self.name_of(token))
     }
 }

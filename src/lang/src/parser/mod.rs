@@ -10,7 +10,9 @@ mod template;
 use crate::json::Places;
 use crate::lexer::{LexMode, Token, TokenKind, lex};
 use crate::syntax::{BodySyntax, Expr};
+use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, FileId, Span};
+use rustc_hash::FxHashMap;
 use std::cmp::Ordering;
 
 /// Levels of nesting that are followed before a text is refused.
@@ -93,6 +95,8 @@ struct Parser<'a> {
     unclosed_before: Option<u32>,
     /// The token up to which items were read, those in blocks that are still open included.
     items_end: usize,
+    /// The names of the text, each kept once.
+    names: FxHashMap<&'a str, ArcStr>,
     diagnostics: Diagnostics,
 }
 
@@ -114,6 +118,7 @@ impl<'a> Parser<'a> {
             trusts_columns: false,
             unclosed_before: None,
             items_end: 0,
+            names: FxHashMap::default(),
             diagnostics,
         }
     }
@@ -164,6 +169,11 @@ impl<'a> Parser<'a> {
 
     fn text(&self, token: Token) -> &'a str {
         &self.text[token.start as usize..token.end as usize]
+    }
+
+    fn name_of(&mut self, token: Token) -> ArcStr {
+        let text = self.text(token);
+        self.names.entry(text).or_insert_with(|| ArcStr::from(text)).clone()
     }
 
     fn span(&self, token: Token) -> Span {
