@@ -3,9 +3,11 @@
 //! Invariant: the only door is the command line; a test that reaches around it belongs beside the code.
 
 mod consumers;
+mod forge;
 mod lab;
 mod project;
 
 pub use consumers::consumer;
+pub use forge::{Ended, Forge, Github, Gitlab, Kill, Pipeline};
 pub use lab::{Lab, OtherLab};
 pub use project::{Finished, Project, program, project, repository};
