@@ -48,6 +48,11 @@ pub trait Storage: Send + Sync {
         Ok(())
     }
 
+    /// Puts a state away that was moved elsewhere, where it would be found again by mistake.
+    fn retire(&self, _workspace: &str) -> Result<(), BackendError> {
+        Ok(())
+    }
+
     /// Removes a workspace with its state, whose lease the caller holds.
     fn delete(&self, workspace: &str) -> Result<(), BackendError>;
 }

@@ -183,6 +183,11 @@ impl Store {
         self.folded.borrow()
     }
 
+    /// What people call the place.
+    pub fn name(&self) -> String {
+        self.lease.backend.name()
+    }
+
     /// Serial of the snapshot as it was read.
     pub fn base_serial(&self) -> u64 {
         self.base.serial
@@ -375,12 +380,12 @@ fn not_leased(backend: &dyn Backend, error: &BackendError) -> Diagnostic {
     match error {
         BackendError::Held(holder) => {
             let mut detail = match holder {
-                Some(holder) => format!(
-                    "{} holds the lock on this state for {} since {}.",
-                    capitalised(&holder.who()),
-                    holder.operation,
-                    holder.since
-                ),
+                Some(holder) => {
+                    // The system's own lock is on this machine alone.
+                    let is_here = backend.lease_duration().is_none();
+                    let who = if is_here { format!("Process {}", holder.pid) } else { capitalised(&holder.who()) };
+                    format!("{who} holds the lock on this state for {} since {}.", holder.operation, holder.since)
+                }
                 None => "Another process holds the lock on this state.".to_owned(),
             };
             let id = holder.as_ref().map(|holder| holder.id.as_str()).filter(|id| !id.is_empty());

@@ -9,7 +9,7 @@ mod remote_state;
 mod terraform_data;
 
 pub use functions::TfvarsReader;
-pub use remote_state::StateReader;
+pub use remote_state::{RemoteOutputs, StateReader};
 
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{
@@ -39,7 +39,7 @@ impl BuiltinProvider {
         Self {
             schema: Arc::new(schema),
             read_tfvars: functions::read_nothing,
-            read_state: remote_state::no_state,
+            read_state: remote_state::NO_STATES,
         }
     }
 
@@ -77,7 +77,7 @@ impl Provider for BuiltinProvider {
 
     fn validate_resource(&self, kind: &str, configuration: &Value) -> Diagnostics {
         if kind == remote_state::KIND {
-            return remote_state::validate(configuration);
+            return remote_state::validate(configuration, self.read_state);
         }
         if self.schema.resources.contains_key(kind) { Diagnostics::new() } else { unknown_kind(kind).into() }
     }

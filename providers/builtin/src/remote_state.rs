@@ -6,16 +6,24 @@
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{Attribute, Block, ErrorKind, KindSchema, ProviderError};
 use formwork_value::{Name, Path, Type, Value};
-use std::path::Path as FilePath;
 
 pub(crate) const KIND: &str = "terraform_remote_state";
 
-/// Gives the root outputs of the state in a file, marks on; none where there is no state.
-pub type StateReader = fn(&FilePath) -> Result<Option<Vec<(Name, Value)>>, String>;
+/// The name of a place, and the root outputs of the state in it, marks on; none where no state stands.
+pub type RemoteOutputs = (String, Option<Vec<(Name, Value)>>);
 
-pub(crate) fn no_state(_: &FilePath) -> Result<Option<Vec<(Name, Value)>>, String> {
-    Err("states cannot be read here".to_owned())
+/// What knows the places where states are kept. Each function is given a backend's name and its arguments as an object.
+#[derive(Debug, Clone, Copy)]
+pub struct StateReader {
+    /// What is wrong with them, where they are known: the path says which of the data source's arguments it is.
+    pub check: fn(&str, Option<&Value>) -> Result<(), ProviderError>,
+    /// Reads the state of a workspace.
+    pub read: fn(&str, &Value, &str) -> Result<RemoteOutputs, String>,
 }
+
+/// Reads nothing.
+pub(crate) const NO_STATES: StateReader =
+    StateReader { check: |_, _| Ok(()), read: |_, _, _| Err("states cannot be read here".to_owned()) };
 
 const EXAMPLE: &str = r#"data "terraform_remote_state" "network" {
   count   = fileexists("../network/terraform.tfstate") ? 1 : 0
@@ -31,22 +39,23 @@ output "network" {
 "#;
 
 const DEFAULT_WORKSPACE: &str = "default";
-const STATE_FILE: &str = "terraform.tfstate";
-const WORKSPACE_FOLDER: &str = "terraform.tfstate.d";
-/// Arguments of the local backend.
-const ARGUMENTS: [&str; 2] = ["path", "workspace_dir"];
-/// Backends whose states this data source cannot read.
-const OTHER_BACKENDS: [&str; 10] =
-    ["s3", "http", "pg", "kubernetes", "gcs", "azurerm", "consul", "cos", "oss", "remote"];
+/// The backend's name that older configurations have.
+const OLD_LOCAL: &str = "_local";
 
 pub(crate) fn schema() -> KindSchema {
     let block = Block::new([
-        ("backend", Attribute::required(Type::String, "Where the state is kept: `local`.")),
+        (
+            "backend",
+            Attribute::required(
+                Type::String,
+                "Where the state is kept: the name of a backend, `local` for a file.",
+            ),
+        ),
         (
             "config",
             Attribute::optional(
                 Type::Dynamic,
-                "The backend's arguments: `path` and `workspace_dir` of `local`.",
+                "The backend's arguments, as its block has them: `path` and `workspace_dir` of `local`.",
             ),
         ),
         ("workspace", Attribute::optional(Type::String, "The workspace; `default` where it is left out.")),
@@ -68,7 +77,7 @@ fn invalid(path: Path, detail: String) -> ProviderError {
 }
 
 /// What is wrong with a configuration that may hold unknowns.
-pub(crate) fn validate(configuration: &Value) -> Diagnostics {
+pub(crate) fn validate(configuration: &Value, reader: StateReader) -> Diagnostics {
     let mut found = Diagnostics::new();
     let mut refuse = |summary: &str, error: &ProviderError| {
         let mut diagnostic = Diagnostic::error("remote-state", summary, error.message.clone());
@@ -78,10 +87,7 @@ pub(crate) fn validate(configuration: &Value) -> Diagnostics {
             None => diagnostic,
         });
     };
-    if let Err(error) = check_backend(configuration) {
-        refuse("Invalid backend configuration", &error);
-    }
-    if let Err(error) = check_arguments(configuration) {
+    if let Err(error) = check(configuration, reader) {
         refuse("Invalid backend configuration", &error);
     }
     if configuration
@@ -98,70 +104,40 @@ fn is_known(value: &Value) -> bool {
     value.is_known() && !value.is_null()
 }
 
-fn check_backend(configuration: &Value) -> Result<(), ProviderError> {
-    match configuration.get("backend").and_then(Value::as_str).map(Name::as_str) {
-        None | Some("local" | "_local") => Ok(()),
-        Some(other) if OTHER_BACKENDS.contains(&other) => {
-            let detail = format!("States of the backend {other:?} cannot be read yet.");
-            Err(invalid(at("backend"), detail)
-                .hint("Use the local backend, or pass what is needed as a variable."))
-        }
-        Some(other) => Err(invalid(at("backend"), format!("There is no backend type named {other:?}."))
-            .hint("Use \"local\".")),
-    }
+fn backend(configuration: &Value) -> Option<&str> {
+    let name = configuration.get("backend").and_then(Value::as_str).map(Name::as_str);
+    name.map(|name| if name == OLD_LOCAL { "local" } else { name })
 }
 
-fn check_arguments(configuration: &Value) -> Result<(), ProviderError> {
-    let Some(config) = configuration.get("config").filter(|config| is_known(config)) else { return Ok(()) };
-    let Some(entries) = config.entries() else {
+fn check(configuration: &Value, reader: StateReader) -> Result<(), ProviderError> {
+    let config = configuration.get("config").filter(|config| is_known(config));
+    if config.is_some_and(|config| config.entries().is_none()) {
         return Err(invalid(at("config"), "The configuration must be an object value.".to_owned()));
-    };
-    for (name, value) in entries {
-        let path = at("config").attribute(name.clone());
-        let wrong = |what: &str| {
-            let detail = format!("The given configuration is not valid for backend \"local\": {what}.");
-            Err(invalid(path.clone(), detail))
-        };
-        if !ARGUMENTS.contains(&name.as_str()) {
-            return wrong(&format!("unsupported attribute {:?}", name.as_str()));
-        }
-        if is_known(value) && value.as_str().is_none() {
-            return wrong(&format!("attribute {:?} must be a string", name.as_str()));
-        }
     }
-    Ok(())
+    backend(configuration).map_or(Ok(()), |backend| (reader.check)(backend, config))
 }
 
 /// Reads one.
 pub(crate) fn read(configuration: &Value, reader: StateReader) -> Result<Value, ProviderError> {
-    check_backend(configuration)?;
-    check_arguments(configuration)?;
-    let argument = |name: &str| {
-        let given = configuration.get("config").and_then(|config| config.get(name)).and_then(Value::as_str);
-        given.map(ToString::to_string).filter(|text| !text.is_empty())
-    };
+    check(configuration, reader)?;
     let workspace = configuration.get("workspace").and_then(Value::as_str).map(ToString::to_string);
     let workspace = workspace.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned());
     if workspace.contains(['/', '\\']) || workspace == ".." {
         return Err(invalid(at("workspace"), format!("{workspace:?} is no name of a workspace.")));
     }
-    let path = if workspace == DEFAULT_WORKSPACE {
-        argument("path").unwrap_or_else(|| STATE_FILE.to_owned()).into()
-    } else {
-        let folder = argument("workspace_dir").unwrap_or_else(|| WORKSPACE_FOLDER.to_owned());
-        FilePath::new(&folder).join(&workspace).join(STATE_FILE)
-    };
-    let stored = reader(&path).map_err(|message| {
-        ProviderError::invalid(format!("error loading the remote state: {message}")).at(at("backend"))
-    })?;
+    let none = Value::object(Vec::new());
+    let config = configuration.get("config").filter(|config| is_known(config)).unwrap_or(&none);
+    let (place, stored) = (reader.read)(backend(configuration).unwrap_or_default(), config, &workspace)
+        .map_err(|message| {
+            ProviderError::invalid(format!("error loading the remote state: {message}")).at(at("backend"))
+        })?;
     let Some(stored) = stored else {
         let detail = format!(
-            "Unable to find remote state: no stored state was found for the given workspace in the given backend, at {}.",
-            path.display()
+            "Unable to find remote state: no stored state was found for the given workspace in the given backend, at {place}."
         );
         return Err(ProviderError::new(ErrorKind::NotFound, detail)
             .at(at("workspace"))
-            .hint("Apply the configuration that it belongs to first, or correct path and workspace."));
+            .hint("Apply the configuration that it belongs to first, or correct config and workspace."));
     };
     let defaults = configuration.get("defaults").and_then(Value::entries);
     let mut outputs: Vec<(Name, Value)> = defaults
@@ -196,41 +172,54 @@ mod tests {
         Value::object(entries.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
     }
 
-    fn path_as_output(path: &FilePath) -> Result<Option<Vec<(Name, Value)>>, String> {
-        let path = path.display().to_string();
-        if path == "damaged" {
-            return Err("it is damaged".to_owned());
-        }
-        Ok((!path.starts_with("none")).then(|| vec![("path".into(), path.as_str().into())]))
-    }
+    /// Takes two backends: `local` with a path, and one that takes anything.
+    const READER: StateReader = StateReader {
+        check: |backend, config| {
+            if !["local", "remote"].contains(&backend) {
+                return Err(invalid(at("backend"), "there is no such backend".to_owned()));
+            }
+            let names = config.and_then(Value::entries).into_iter().flat_map(|entries| entries.iter());
+            match names.map(|(name, _)| name).find(|name| backend == "local" && *name != "path") {
+                Some(name) => Err(invalid(at("config").attribute(name.clone()), "there is none".to_owned())),
+                None => Ok(()),
+            }
+        },
+        read: |backend, config, workspace| {
+            let path = config.get("path").and_then(Value::as_str).map_or("", Name::as_str);
+            if path == "damaged" {
+                return Err("it is damaged".to_owned());
+            }
+            let place = format!("{backend} {path} {workspace}");
+            let outputs = vec![("place".into(), place.as_str().into())];
+            Ok((place, (path != "none").then_some(outputs)))
+        },
+    };
 
     #[test]
     fn the_place_follows_from_backend_and_workspace() {
         let local = || ("backend", Value::from("local"));
         let path = |text: &str| ("config", object(&[("path", text)]));
+        let place = |text: &str| Ok(object(&[("place", text)]));
         for (given, expected) in [
-            (vec![local()], Ok(object(&[("path", "terraform.tfstate")]))),
-            (vec![local(), path("../a.tfstate")], Ok(object(&[("path", "../a.tfstate")]))),
+            (vec![local()], place("local  default")),
+            (vec![("backend", "_local".into())], place("local  default")),
+            (vec![local(), path("../a.tfstate")], place("local ../a.tfstate default")),
+            (vec![local(), path("x"), ("workspace", "dev".into())], place("local x dev")),
             (
-                vec![local(), path("x"), ("workspace", "dev".into())],
-                Ok(object(&[("path", "terraform.tfstate.d/dev/terraform.tfstate")])),
+                vec![("backend", "remote".into()), ("config", object(&[("bucket", "b"), ("path", "p")]))],
+                place("remote p default"),
             ),
             (
-                vec![local(), ("config", object(&[("workspace_dir", "w")])), ("workspace", "dev".into())],
-                Ok(object(&[("path", "w/dev/terraform.tfstate")])),
-            ),
-            (
-                vec![local(), ("defaults", object(&[("path", "unused"), ("more", "m")]))],
-                Ok(object(&[("more", "m"), ("path", "terraform.tfstate")])),
+                vec![local(), ("defaults", object(&[("place", "unused"), ("more", "m")]))],
+                Ok(object(&[("more", "m"), ("place", "local  default")])),
             ),
             (vec![local(), path("none")], Err(".workspace")),
             (vec![local(), path("damaged")], Err(".backend")),
             (vec![local(), ("workspace", "../up".into())], Err(".workspace")),
             (vec![local(), ("config", object(&[("bucket", "b")]))], Err(".config.bucket")),
-            (vec![("backend", "s3".into())], Err(".backend")),
             (vec![("backend", "floppy".into())], Err(".backend")),
         ] {
-            let found = read(&configuration(&given), path_as_output);
+            let found = read(&configuration(&given), READER);
             let found = found.map(|value| value.get("outputs").cloned().unwrap());
             let found = found.map_err(|error| error.path.map(|path| path.to_string()).unwrap_or_default());
             assert_eq!(found, expected.map_err(ToOwned::to_owned), "{given:?}");
@@ -242,9 +231,9 @@ mod tests {
         for (given, expected) in [
             (vec![("backend", Value::unknown(Type::String))], 0),
             (vec![("backend", "local".into()), ("config", "path".into())], 1),
-            (vec![("backend", "s3".into()), ("defaults", 1.into())], 2),
+            (vec![("backend", "floppy".into()), ("defaults", 1.into())], 2),
         ] {
-            assert_eq!(validate(&configuration(&given)).iter().count(), expected, "{given:?}");
+            assert_eq!(validate(&configuration(&given), READER).iter().count(), expected, "{given:?}");
         }
     }
 }

@@ -1,11 +1,8 @@
-//! The working directory as the language's source of files, and the state's place in it.
+//! The working directory as the language's source of files.
 
 use formwork_lang::{Source, SourceError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// The default state file.
-pub(crate) const STATE_FILE: &str = "terraform.tfstate";
 
 /// Files below a folder.
 pub(crate) struct Disk {

@@ -1,7 +1,7 @@
 //! The command line: arguments → options → one engine call → rendering → exit code.
 //!
-//! Invariant: nothing here decides anything about resources; [`registry`] alone names providers; [`failure`] alone
-//! ends the process.
+//! Invariant: nothing here decides anything about resources; [`registry`] alone names providers and backends;
+//! [`failure`] alone ends the process.
 
 mod ambient;
 mod arguments;
@@ -12,6 +12,7 @@ mod failure;
 mod fault;
 mod focus;
 mod log;
+mod place;
 mod processes;
 mod registry;
 mod remote_state;

@@ -25,6 +25,21 @@ fn running() -> MutexGuard<'static, BTreeSet<u32>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The name of this machine; empty where it has none.
+pub(crate) fn host() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    name
+}
+
+/// The name of whoever runs this process; empty where the environment does not say.
+pub(crate) fn user() -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    named.unwrap_or_default()
+}
+
 /// Runs processes as they are asked for.
 pub(crate) struct LocalProcesses;
 

@@ -1,9 +1,10 @@
-//! Every provider by its address: the one place that names them.
+//! Every provider by its address, every backend by its name: the one place that names them.
 
 use formwork_engine::ProviderSource;
-use formwork_provider_builtin::BuiltinProvider;
+use formwork_provider_builtin::{BuiltinProvider, StateReader};
 use formwork_sdk::Provider;
 use formwork_state::ProviderAddress;
+use formwork_state::storage::{Kind, LOCAL};
 use std::sync::Arc;
 
 type Make = fn() -> Arc<dyn Provider>;
@@ -14,7 +15,8 @@ pub(crate) struct Registry;
 const PROVIDERS: &[(&str, Make)] = &[
     ("terraform.io/builtin/terraform", || {
         let provider = BuiltinProvider::new().with_tfvars_reader(formwork_lang::decode_tfvars);
-        Arc::new(provider.with_state_reader(crate::remote_state::outputs))
+        let reader = StateReader { check: crate::remote_state::check, read: crate::remote_state::outputs };
+        Arc::new(provider.with_state_reader(reader))
     }),
     #[cfg(feature = "provider-sim")]
     ("formwork/sim", || Arc::new(misfortune(formwork_provider_sim::SimProvider::new(".")))),
@@ -33,6 +35,19 @@ const DOUBLES: &[(&str, Make)] = &[
     #[cfg(feature = "test-providers")]
     ("hashicorp/null", || Arc::new(formwork_test_providers::null())),
 ];
+
+/// The kinds of places where states are kept.
+const BACKENDS: &[&Kind] = &[&LOCAL];
+
+/// All kinds of places.
+pub(crate) fn backends() -> impl Iterator<Item = &'static Kind> {
+    BACKENDS.iter().copied()
+}
+
+/// The kind of place of a name.
+pub(crate) fn backend(name: &str) -> Option<&'static Kind> {
+    backends().find(|kind| kind.name == name)
+}
 
 fn all(table: &[(&str, Make)]) -> impl Iterator<Item = (ProviderAddress, Make)> {
     table.iter().filter_map(|(text, make)| Some((ProviderAddress::parse(text).ok()?, *make)))

@@ -2,9 +2,10 @@
 
 use crate::arguments::{Lock, Planning, Telling, VariableArgument};
 use crate::clock::{SystemClock, timestamp};
-use crate::disk::{Disk, STATE_FILE};
+use crate::disk::Disk;
 use crate::failure::{self, Failure};
 use crate::focus;
+use crate::place::{self, Place, Written};
 use crate::processes::{self, LocalProcesses};
 use crate::registry::Registry;
 use crate::render::plan_text::PlanText;
@@ -23,34 +24,28 @@ use formwork_engine::variables::MISSING_VARIABLE;
 use formwork_engine::why::Origins;
 use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
 use formwork_lang::{Source, normalise_path};
+use formwork_state::backend::{Backend, Holder};
 use formwork_state::format_v4::Dependencies;
-use formwork_state::{BlockAddress, RealFiles, Record, State, Status, Store, StoreOptions};
+use formwork_state::{BlockAddress, Opening, Record, State, Status, Store};
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 
-/// A `backend` block that asks for another place than the one there is: state in a place that nobody named would be
-/// worse than an error.
-fn unfollowed_backend(configuration: &Configuration) -> Option<Diagnostic> {
-    let backend = configuration.root.settings.backend.as_ref()?;
-    if backend.kind != "local" {
-        let detail = format!("There is no backend type named {:?}.", backend.kind.as_str());
-        let diagnostic = Diagnostic::error("unsupported-backend", "Unsupported backend type", detail);
-        return Some(diagnostic.at(backend.span).hint("Use backend \"local\", or leave the block out."));
-    }
-    let argument = backend.body.just_attributes().first()?;
-    let detail = format!(
-        "The local backend keeps its state in {STATE_FILE} of the working directory and takes no arguments yet."
-    );
-    let diagnostic = Diagnostic::error("unsupported-backend-argument", "Unsupported argument", detail);
-    Some(diagnostic.at(argument.name_span).hint("Leave it out, or choose the working directory with -chdir."))
-}
-
 fn contradicting(options: &str) -> Diagnostic {
     let detail = format!("{options} cannot be used together.");
     Diagnostic::error("contradicting-options", "Incompatible plan mode options", detail)
         .hint("Leave one of them out.")
+}
+
+/// What the configuration says of the place of its state.
+#[derive(Clone)]
+enum Asked {
+    /// Not read yet, or not wholly known.
+    NotRead,
+    /// This; nothing where it has no `backend` block.
+    Read(Option<Written>),
 }
 
 /// One command's surroundings.
@@ -63,6 +58,9 @@ pub(crate) struct Session {
     pub(crate) workspace: String,
     files: Arc<dyn Source>,
     watching: Once,
+    /// What the configuration says of the place of its state, once that was read.
+    written: RefCell<Asked>,
+    place: OnceCell<Place>,
 }
 
 impl Session {
@@ -107,6 +105,8 @@ impl Session {
             workspace: workspaces::current(),
             files: Arc::new(Disk::here()),
             watching: Once::new(),
+            written: RefCell::new(Asked::NotRead),
+            place: OnceCell::new(),
         }
     }
 
@@ -119,9 +119,76 @@ impl Session {
 
     fn settle_loaded(&self, configuration: &Configuration, mut found: Diagnostics) -> Result<(), Failure> {
         found.append(run::further_faults(&self.environment, configuration, &found));
-        found.extend(unfollowed_backend(configuration));
+        found.append(place::faults(configuration));
         found.sort_by_place();
-        self.settle(&found, &configuration.sources)
+        self.settle(&found, &configuration.sources)?;
+        self.know_place(configuration);
+        Ok(())
+    }
+
+    /// Remembers what a configuration says of the place of its state, unless part of it is not known yet.
+    fn know_place(&self, configuration: &Configuration) {
+        let written = configuration.root.settings.backend.as_ref().map(place::written).transpose();
+        *self.written.borrow_mut() = written.map_or(Asked::NotRead, Asked::Read);
+    }
+
+    /// What the configuration says of the place of its state. It is read for that alone where no command did: what is
+    /// wrong elsewhere in it says nothing about the state.
+    fn written(&self) -> Result<Option<Written>, Failure> {
+        let known = self.written.borrow().clone();
+        match known {
+            Asked::Read(written) => Ok(written),
+            Asked::NotRead => self.asked_for(&[]),
+        }
+    }
+
+    /// What the configuration says of the place of its state, with these values for its variables.
+    pub(crate) fn asked_for(&self, arguments: &[VariableArgument]) -> Result<Option<Written>, Failure> {
+        let (mut configuration, _) = run::load(&self.files);
+        if configuration.root.uses_variables && configuration.root.settings.backend.is_some() {
+            let (given, _) = variables::gather(&mut configuration, std::env::vars(), arguments)?;
+            run::decide_variables(&mut configuration, &given);
+            configuration = run::load_with(&self.files, Some(&configuration.variables)).0;
+        }
+        self.settle(&place::faults(&configuration), &configuration.sources)?;
+        let written = configuration.root.settings.backend.as_ref().map(place::written).transpose();
+        let written = written.map_err(|diagnostic| {
+            self.screen.know_sources(&configuration.sources);
+            self.refused(diagnostic)
+        })?;
+        *self.written.borrow_mut() = Asked::Read(written.clone());
+        Ok(written)
+    }
+
+    /// The place of the state.
+    pub(crate) fn place(&self) -> Result<&Place, Failure> {
+        if let Some(place) = self.place.get() {
+            return Ok(place);
+        }
+        let written = self.written()?;
+        let place = place::current(written.as_ref()).map_err(|found| self.refused(found))?;
+        Ok(self.place.get_or_init(|| place))
+    }
+
+    /// All workspaces, the default one first.
+    pub(crate) fn workspaces(&self) -> Result<Vec<String>, Failure> {
+        let place = self.place()?;
+        place::workspaces_of(&*place.storage).map_err(|diagnostic| self.refused(diagnostic))
+    }
+
+    /// Where the state of a workspace is.
+    pub(crate) fn backend(&self, workspace: &str) -> Result<Arc<dyn Backend>, Failure> {
+        self.backend_on(self.place()?, workspace)
+    }
+
+    fn backend_on(&self, place: &Place, workspace: &str) -> Result<Arc<dyn Backend>, Failure> {
+        if !workspaces::is_valid(workspace) {
+            return Err(self.refused(crate::command::workspace::invalid(workspace)));
+        }
+        place
+            .storage
+            .backend(workspace)
+            .map_err(|error| self.refused(place::unanswered(&*place.storage, &error.to_string())))
     }
 
     /// The configuration with its variables decided.
@@ -222,34 +289,47 @@ impl Session {
 
     /// Opens the state of a workspace.
     pub(crate) fn store_of(&self, workspace: &str, operation: &str, lock: &Lock) -> Result<Store, Failure> {
-        if !workspaces::is_valid(workspace) {
-            return Err(self.refused(crate::command::workspace::invalid(workspace)));
-        }
-        let path = workspaces::state_path(workspace);
-        if let Some(folder) = path.parent() {
-            // Where this fails, the lock beside the state says why.
-            let _ = std::fs::create_dir_all(folder);
-        }
-        let options = StoreOptions {
-            path,
+        self.store_on(self.place()?, workspace, operation, lock)
+    }
+
+    /// Opens the state of a workspace in a place.
+    pub(crate) fn store_on(
+        &self,
+        place: &Place,
+        workspace: &str,
+        operation: &str,
+        lock: &Lock,
+    ) -> Result<Store, Failure> {
+        let backend = self.backend_on(place, workspace)?;
+        let opening = Opening {
             lock: lock.lock,
             lock_timeout_ms: lock.lock_timeout,
-            operation: operation.to_owned(),
-            time: self.environment.clock.now(),
+            holder: self.holder(operation),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             new_lineage: uuid::Uuid::new_v4().to_string(),
-            files: Arc::new(RealFiles),
             faults: crate::fault::hook(),
-            skip_flush: false,
         };
-        Store::open(options).map_err(|diagnostics| self.refused(diagnostics))
+        Store::open_on(backend, opening).map_err(|diagnostics| self.refused(diagnostics))
+    }
+
+    /// This process as whoever finds the state locked is told of it.
+    fn holder(&self, operation: &str) -> Holder {
+        Holder {
+            id: uuid::Uuid::new_v4().to_string(),
+            pid: std::process::id(),
+            host: processes::host(),
+            user: processes::user(),
+            operation: operation.to_owned(),
+            command: crate::arguments::without_values(std::env::args()),
+            since: self.environment.clock.now(),
+        }
     }
 
     /// The snapshot of the current workspace, when there is one that can be read.
     pub(crate) fn stored_state(&self) -> Option<State> {
-        let path = workspaces::state_path(&self.workspace);
-        let bytes = std::fs::read(&path).ok()?;
-        Some(formwork_state::format_v4::read(&path.to_string_lossy(), &bytes).ok()?.state)
+        let backend = self.backend(&self.workspace).ok()?;
+        let bytes = backend.load().ok()?.snapshot?;
+        Some(formwork_state::format_v4::read(&backend.name(), &bytes).ok()?.state)
     }
 
     /// Appends records that change the state alone, each durable before the next, and writes the state.

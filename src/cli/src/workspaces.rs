@@ -1,15 +1,11 @@
-//! Workspaces of the local backend: several states of one configuration, each in a folder of its own.
+//! Workspaces: several states of one configuration, and which of them is meant.
 //!
 //! `TF_WORKSPACE` names one for this process; else the data folder (`TF_DATA_DIR`, or `.terraform`) remembers it.
 
-use crate::disk::STATE_FILE;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The workspace that is always there.
-pub(crate) const DEFAULT: &str = "default";
-/// Where the states of the others are.
-const FOLDER: &str = "terraform.tfstate.d";
+pub(crate) use formwork_state::storage::DEFAULT_WORKSPACE as DEFAULT;
 /// The variable that names a workspace for one process.
 pub(crate) const VARIABLE: &str = "TF_WORKSPACE";
 
@@ -44,29 +40,6 @@ pub(crate) fn data_folder() -> PathBuf {
 pub(crate) fn choose(name: &str) -> io::Result<()> {
     std::fs::create_dir_all(data_folder())?;
     std::fs::write(choice_path(), name)
-}
-
-/// The state's path in a workspace.
-pub(crate) fn state_path(name: &str) -> PathBuf {
-    if name == DEFAULT { STATE_FILE.into() } else { folder(name).join(STATE_FILE) }
-}
-
-/// The folder of a workspace's state.
-pub(crate) fn folder(name: &str) -> PathBuf {
-    Path::new(FOLDER).join(name)
-}
-
-/// All workspaces, the default one first.
-pub(crate) fn all() -> Vec<String> {
-    let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.path().is_dir());
-    let mut names: Vec<String> = folders
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name != DEFAULT && is_valid(name))
-        .collect();
-    names.sort();
-    names.insert(0, DEFAULT.to_owned());
-    names
 }
 
 /// Whether a name can stand in a path and in a URL as it is.

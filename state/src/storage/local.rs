@@ -79,7 +79,57 @@ impl Storage for LocalStorage {
         Ok(std::fs::create_dir_all(self.folder.join(workspace))?)
     }
 
+    fn retire(&self, workspace: &str) -> Result<(), BackendError> {
+        let path = self.path(workspace);
+        let mut kept = path.clone().into_os_string();
+        kept.push(".backup");
+        Ok(std::fs::rename(path, kept)?)
+    }
+
     fn delete(&self, workspace: &str) -> Result<(), BackendError> {
         Ok(std::fs::remove_dir_all(self.folder.join(workspace))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LOCAL;
+    use crate::storage::Surroundings;
+    use formwork_value::Value;
+
+    fn object(entries: &[(&str, &str)]) -> Value {
+        Value::object(entries.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+    }
+
+    #[test]
+    fn the_place_follows_from_settings_and_workspace() {
+        let path = |text: &'static str| ("path", text);
+        for (settings, workspace, expected) in [
+            (vec![], "default", Some("terraform.tfstate")),
+            (vec![path("../a.tfstate")], "default", Some("../a.tfstate")),
+            (vec![path("x")], "dev", Some("terraform.tfstate.d/dev/terraform.tfstate")),
+            (vec![("workspace_dir", "w")], "dev", Some("w/dev/terraform.tfstate")),
+            (vec![], "../up", None),
+            (vec![], "..", None),
+            (vec![], "", None),
+        ] {
+            let storage = LOCAL.storage(&object(&settings), &Surroundings::none()).ok().unwrap();
+            let found = storage.backend(workspace).ok().map(|backend| backend.name());
+            assert_eq!(found.as_deref(), expected, "{settings:?} {workspace:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_settings_names_the_setting() {
+        for (settings, expected) in [
+            (object(&[("path", "a")]), None),
+            (object(&[("pth", "a")]), Some("pth")),
+            (Value::object(vec![("path".into(), Value::tuple(vec![]))]), Some("path")),
+            (Value::object(vec![("path".into(), Value::null(formwork_value::Type::Dynamic))]), None),
+        ] {
+            let found = LOCAL.storage(&settings, &Surroundings::none()).err();
+            let names: Vec<_> = found.iter().flatten().map(|one| one.attribute.as_deref()).collect();
+            assert_eq!(names, expected.map(Some).into_iter().collect::<Vec<_>>(), "{settings:?}");
+        }
     }
 }

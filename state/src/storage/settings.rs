@@ -63,6 +63,8 @@ pub struct Setting {
     pub environment: &'static [&'static str],
     /// Its value where nothing gives one, as the environment would write it; empty: none.
     pub default: &'static str,
+    /// Whether the same kind has it in OpenTofu.
+    pub is_everywhere: bool,
     /// What it says, in a sentence.
     pub doc: &'static str,
 }
@@ -70,7 +72,16 @@ pub struct Setting {
 impl Setting {
     /// One that may be left out.
     pub const fn of(value_type: SettingType, name: &'static str, doc: &'static str) -> Self {
-        Self { name, value_type, is_required: false, is_sensitive: false, environment: &[], default: "", doc }
+        Self {
+            name,
+            value_type,
+            is_required: false,
+            is_sensitive: false,
+            environment: &[],
+            default: "",
+            is_everywhere: true,
+            doc,
+        }
     }
 
     /// A string.
@@ -106,6 +117,12 @@ impl Setting {
         Self { environment, ..self }
     }
 
+    /// Is of Formwork alone.
+    #[must_use]
+    pub const fn ours(self) -> Self {
+        Self { is_everywhere: false, ..self }
+    }
+
     /// Its value where nothing gives one.
     #[must_use]
     pub const fn or(self, default: &'static str) -> Self {
@@ -116,8 +133,9 @@ impl Setting {
 /// How long a lease lives without a heartbeat, of every kind that has one.
 pub const LEASE_SECONDS: Setting = Setting::number(
     "lease_seconds",
-    "How long a lease lives without a heartbeat: whoever asks then takes it over. Of Formwork alone; in a configuration that OpenTofu reads too, use the variable.",
+    "How long a lease lives without a heartbeat: whoever asks then takes it over.",
 )
+.ours()
 .from(&["FORMWORK_LEASE_SECONDS"])
 .or("30");
 

@@ -7,6 +7,7 @@ mod environment;
 mod inspection;
 mod language;
 mod normalise;
+mod place;
 mod refused;
 mod testing;
 
@@ -15,6 +16,7 @@ pub(crate) use inspection::{
 };
 pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers, ProvidersVerb};
 use normalise::normalise;
+pub(crate) use place::{ForceUnlock, Init, Locking, LockingVerb, without_values};
 pub(crate) use testing::Test;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -91,6 +93,8 @@ pub(crate) enum Verb {
     Why(Why),
     /// List, choose, make and remove workspaces.
     Workspace(Workspace),
+    /// Look at the state's lock.
+    Lock(Locking),
     /// Release a state's lock that a process left behind.
     ForceUnlock(ForceUnlock),
     /// Take an object that stands already into the state.
@@ -253,42 +257,6 @@ pub(crate) enum Refusal {
     DataLoss,
     /// What runs is disrupted.
     Disruption,
-}
-
-/// `init`
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
-pub(crate) struct Init {
-    /// Look for newer versions of modules and providers; what is built in or local is always as it stands.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
-    upgrade: bool,
-    /// Look for modules.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
-    get: bool,
-    /// Look at the place of the state.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
-    backend: bool,
-    /// Take the place of the state as it is configured, whatever it was.
-    #[arg(long)]
-    reconfigure: bool,
-    /// How the lock file is treated; there is none where every provider is built in.
-    #[arg(long, value_name = "MODE", value_parser = ["readonly"])]
-    lockfile: Option<String>,
-    /// Where test files are.
-    #[arg(long, value_name = "FOLDER", default_value = "tests")]
-    test_directory: PathBuf,
-    /// Values for variables.
-    #[command(flatten)]
-    variables: Variables,
-    /// The lock of the state.
-    #[command(flatten)]
-    lock: Lock,
-    /// Asking the user.
-    #[command(flatten)]
-    pub(crate) input: Input,
-    /// How things are shown.
-    #[command(flatten)]
-    pub(crate) view: View,
 }
 
 /// `validate`
@@ -580,17 +548,6 @@ pub(crate) struct WorkspaceDelete {
     /// Its name.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-}
-
-/// `force-unlock`
-#[derive(Debug, Args)]
-pub(crate) struct ForceUnlock {
-    /// Do not ask for confirmation.
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// The lock's id.
-    #[arg(value_name = "LOCK_ID")]
-    pub(crate) id: String,
 }
 
 /// `state list`

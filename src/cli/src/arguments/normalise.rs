@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 17] = [
+const TAKES_VALUE: [&str; 18] = [
+    "backend-config",
     "filter",
     "junit-xml",
     "test-directory",

@@ -31,7 +31,7 @@ const BELOW: &[(&str, &str)] = &[
     ("providers mirror", "Every provider is built in, so there is nothing to copy yet."),
     (
         "state migrate",
-        "State is kept in one file beside the configuration: `state pull` and `state push` move it.",
+        "Name the new place in the backend block: `init -migrate-state` takes the state along.",
     ),
 ];
 
@@ -50,7 +50,6 @@ const OPTIONS: &[(&str, &str)] = &[
         "The state is written whole under another name and then renamed, and a journal stands beside it until then: leave -backup out, and copy the file where you want to keep one.",
     ),
     ("backup-out", "The state is written whole under another name and then renamed: leave -backup-out out."),
-    ("backend-config", "State is kept in one file beside the configuration, which takes no arguments yet."),
     ("from-module", "Copy the module's folder yourself, and init there."),
     ("plugin-dir", "Every provider is built in, so none is looked for."),
     ("get-plugins", "Removed from Terraform long ago: leave it out."),
@@ -68,14 +67,6 @@ const OPTIONS: &[(&str, &str)] = &[
     ("platform", "Every provider is built in, so there is nothing to fetch for another platform."),
     ("fs-mirror", "Every provider is built in, so none is looked for."),
     ("net-mirror", "Every provider is built in, so none is looked for."),
-    (
-        "migrate-state",
-        "State is kept in one file beside the configuration: `state pull` and `state push` move it.",
-    ),
-    (
-        "force-copy",
-        "State is kept in one file beside the configuration: `state pull` and `state push` move it.",
-    ),
     ("state-key", "Every module of a test has a state of its own by itself."),
 ];
 

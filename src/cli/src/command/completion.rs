@@ -5,7 +5,6 @@ use crate::disk::Disk;
 use crate::failure::Success;
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
-use crate::workspaces;
 use clap::{Arg, Command};
 use formwork_engine::run;
 use formwork_lang::{Mode, Module, Source};
@@ -101,11 +100,15 @@ fn values(argument: &Arg, verb: &Command, terminal: Terminal) -> BTreeSet<String
     let name = argument.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
     match (name, verb.get_name()) {
         ("ADDRESS" | "SOURCE" | "DESTINATION", _) => addresses(terminal),
-        ("NAME", "select" | "delete") => workspaces::all().into_iter().collect(),
+        ("NAME", "select" | "delete") => workspaces(terminal),
         ("NAME", "output") => outputs(terminal),
         ("TYPE", "docs") => super::docs::names(),
         _ => listed,
     }
+}
+
+fn workspaces(terminal: Terminal) -> BTreeSet<String> {
+    Session::new(terminal).workspaces().unwrap_or_default().into_iter().collect()
 }
 
 /// Blocks of the configuration, and instances in the state.

@@ -80,11 +80,11 @@ pub(super) fn run(
 fn state(session: &Session, store: &Store, report: &mut Report) {
     let folded = store.folded();
     let count = folded.state.objects().count();
-    let place = crate::workspaces::state_path(&session.workspace);
+    let place = store.name();
     let words = if folded.state.serial == 0 && count == 0 {
-        format!("{}: none yet", place.display())
+        format!("{place}: none yet")
     } else {
-        format!("{}: serial {}, {count} objects", place.display(), folded.state.serial)
+        format!("{place}: serial {}, {count} objects", folded.state.serial)
     };
     report.good("state", &format!("workspace {}, {words}", session.workspace));
     report.good("lock", "free: it was taken and is given back");

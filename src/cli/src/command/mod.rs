@@ -13,6 +13,7 @@ mod get;
 mod graph;
 mod import;
 mod init;
+mod lock;
 mod metadata;
 mod output;
 mod permissions;
@@ -53,11 +54,12 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         Verb::State(state) => (state::view(state), state::may_ask(state)),
         Verb::Metadata(_)
         | Verb::Workspace(_)
-        | Verb::ForceUnlock(_)
+        | Verb::Lock(_)
         | Verb::Docs(_)
         | Verb::Completion(_)
         | Verb::Complete(_)
         | Verb::Version(_) => (None, false),
+        Verb::ForceUnlock(_) => (None, true),
         Verb::Doctor(doctor) => (Some(&doctor.view), false),
         Verb::Permissions(arguments) => (Some(&arguments.view), false),
         Verb::Import(import) => (Some(&import.view), import.input.input),
@@ -71,7 +73,7 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
 pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, Failure> {
     let variables = arguments.variables;
     match arguments.verb {
-        Verb::Init(_) => init::run(terminal),
+        Verb::Init(init) => init::run(&init, &variables, terminal),
         Verb::Validate(validate) => validate::run(&validate, terminal),
         Verb::Format(format) => format::run(&format),
         Verb::Console(console) => console::run(&console, &variables, terminal),
@@ -88,7 +90,8 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::State(state) => state::run(&state, terminal),
         Verb::Why(why) => why::run(&why, &variables, terminal),
         Verb::Workspace(workspace) => workspace::run(&workspace, terminal),
-        Verb::ForceUnlock(unlock) => Err(force_unlock::run(&unlock, terminal)),
+        Verb::ForceUnlock(unlock) => force_unlock::run(&unlock, terminal),
+        Verb::Lock(locking) => lock::run(&locking, terminal),
         Verb::Import(arguments) => import::run(&arguments, &variables, terminal),
         Verb::Refresh(arguments) => refresh::run(arguments, &variables, terminal),
         Verb::Taint(arguments) => taint::run(taint::Verb::Taint, &arguments, terminal),

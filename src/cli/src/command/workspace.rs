@@ -8,12 +8,14 @@ use crate::workspaces::{self, DEFAULT, VARIABLE};
 use formwork_diagnostic::Diagnostic;
 use formwork_state::format_v4;
 use std::fmt::Write as _;
-use std::io;
+
+/// How a workspace that is only chosen is made, where there is none.
+const UNHURRIED: Lock = Lock { lock: true, lock_timeout: 0 };
 
 pub(super) fn run(arguments: &Workspace, terminal: Terminal) -> Result<Success, Failure> {
     let session = Session::new(terminal);
     let text = match &arguments.verb {
-        WorkspaceVerb::List => list(),
+        WorkspaceVerb::List => list(&session)?,
         WorkspaceVerb::Show => format!("{}\n", workspaces::current()),
         WorkspaceVerb::New(new) => make(&session, new)?,
         WorkspaceVerb::Select(select) => choose(&session, select)?,
@@ -28,29 +30,32 @@ pub(super) fn run(arguments: &Workspace, terminal: Terminal) -> Result<Success, 
     Ok(Success::Done)
 }
 
-fn list() -> String {
+fn list(session: &Session) -> Result<String, Failure> {
     let current = workspaces::current();
-    let mut text = workspaces::all().iter().fold(String::new(), |mut text, name| {
+    let mut text = session.workspaces()?.iter().fold(String::new(), |mut text, name| {
         let _ = writeln!(text, "{} {name}", if *name == current { "*" } else { " " });
         text
     });
     text.push('\n');
-    text
+    Ok(text)
 }
 
 fn make(session: &Session, arguments: &WorkspaceNew) -> Result<String, Failure> {
     let name = &arguments.name;
     check(session, name)?;
-    if workspaces::all().contains(name) {
+    if session.workspaces()?.contains(name) {
         let detail = format!("There is a workspace {name:?} already.");
         return Err(session.refused(
             Diagnostic::error("workspace-exists", "Workspace already exists", detail)
                 .hint("Choose it with workspace select, or take another name."),
         ));
     }
-    begin(session, name)?;
-    if let Some(path) = &arguments.state {
-        fill(session, name, path, &arguments.lock)?;
+    match &arguments.state {
+        Some(path) => {
+            begin(session, name)?;
+            fill(session, name, path, &arguments.lock)?;
+        }
+        None => begin_empty(session, name, &arguments.lock)?,
     }
     Ok(format!(
         "Created and switched to workspace \"{name}\"!\n\nYou're now on a new, empty workspace. Workspaces isolate their state,\nso if you run \"formwork plan\" Formwork will not see any existing state\nfor this configuration.\n"
@@ -58,9 +63,20 @@ fn make(session: &Session, arguments: &WorkspaceNew) -> Result<String, Failure> 
 }
 
 fn begin(session: &Session, name: &str) -> Result<(), Failure> {
-    std::fs::create_dir_all(workspaces::folder(name))
-        .and_then(|()| workspaces::choose(name))
-        .map_err(|error| unwritable(session, &error))
+    let storage = &session.place()?.storage;
+    storage.create(name).map_err(|error| unwritable(session, &error.to_string()))?;
+    workspaces::choose(name).map_err(|error| unwritable(session, &error.to_string()))
+}
+
+/// One without a state, or with an empty one where the place knows workspaces by their states alone.
+fn begin_empty(session: &Session, name: &str, lock: &Lock) -> Result<(), Failure> {
+    begin(session, name)?;
+    if session.workspaces()?.iter().any(|one| one == name) {
+        return Ok(());
+    }
+    let store = session.store_of(name, "workspace new", lock)?;
+    let empty = store.folded().state.clone();
+    store.replace(&empty, false).map_err(|diagnostics| session.refused(diagnostics))
 }
 
 /// A copy of another state to begin with.
@@ -80,17 +96,18 @@ fn fill(session: &Session, name: &str, path: &std::path::Path, lock: &Lock) -> R
 fn choose(session: &Session, arguments: &WorkspaceSelect) -> Result<String, Failure> {
     let name = &arguments.name;
     check(session, name)?;
-    let is_there = workspaces::all().contains(name);
+    let all = session.workspaces()?;
+    let is_there = all.contains(name);
     if !is_there && !arguments.or_create {
-        return Err(session.refused(missing(name)));
+        return Err(session.refused(missing(name, &all)));
     }
     if is_there {
         if workspaces::current() == *name {
             return Ok(String::new());
         }
-        workspaces::choose(name).map_err(|error| unwritable(session, &error))?;
+        workspaces::choose(name).map_err(|error| unwritable(session, &error.to_string()))?;
     } else {
-        begin(session, name)?;
+        begin_empty(session, name, &UNHURRIED)?;
     }
     Ok(format!("Switched to workspace \"{name}\".\n"))
 }
@@ -103,8 +120,9 @@ fn remove(session: &Session, arguments: &WorkspaceDelete) -> Result<String, Fail
     if name == DEFAULT {
         return Err(refuse("The default workspace always stands.".to_owned(), "Name another one."));
     }
-    if !workspaces::all().contains(name) {
-        return Err(session.refused(missing(name)));
+    let all = session.workspaces()?;
+    if !all.contains(name) {
+        return Err(session.refused(missing(name, &all)));
     }
     if workspaces::current() == *name {
         return Err(refuse(
@@ -120,7 +138,8 @@ fn remove(session: &Session, arguments: &WorkspaceDelete) -> Result<String, Fail
             "Destroy them first, or use -force: then they stay where they are and nobody tracks them any more.",
         ));
     }
-    std::fs::remove_dir_all(workspaces::folder(name)).map_err(|error| unwritable(session, &error))?;
+    let deleted = session.place()?.storage.delete(name);
+    deleted.map_err(|error| unwritable(session, &error.to_string()))?;
     let warning =
         if is_empty { "" } else { "WARNING: its objects may still exist, and are not tracked any more.\n" };
     Ok(format!("Deleted workspace \"{name}\"!\n{warning}"))
@@ -147,8 +166,7 @@ pub(crate) fn invalid(name: &str) -> Diagnostic {
         .hint("Use letters, digits, and the characters - _ . ~ only.")
 }
 
-fn missing(name: &str) -> Diagnostic {
-    let all = workspaces::all();
+fn missing(name: &str, all: &[String]) -> Diagnostic {
     let close = formwork_lang::nearest(name, all.iter().map(String::as_str));
     let diagnostic = Diagnostic::error(
         "no-such-workspace",
@@ -161,7 +179,7 @@ fn missing(name: &str) -> Diagnostic {
     }
 }
 
-fn unwritable(session: &Session, error: &io::Error) -> Failure {
+fn unwritable(session: &Session, error: &str) -> Failure {
     session.refused(
         Diagnostic::error("workspace-unwritable", "Workspace cannot be written", format!("{error}."))
             .hint("Check that this user may write into the working directory and its data folder."),
