@@ -14,6 +14,7 @@ mod default_plan;
 mod error;
 mod protocol;
 mod schema;
+pub mod values;
 
 pub use default_plan::{default_plan, mark_computed_unknown};
 pub use error::{ErrorKind, Outcome, ProviderError};

@@ -268,10 +268,15 @@ impl Checking<'_> {
     async fn import(&self) -> Outcome {
         let driver = self.open().await?;
         let (object, configuration) = self.create(&driver).await?;
-        let Some(id) = object.get("id").and_then(Value::as_str).cloned() else {
+        let own = || object.get("id").and_then(Value::as_str).map(ToString::to_string);
+        let Some(id) = self.sample.import_id.map(|id| id(&object)).or_else(own) else {
             self.delete(&driver, &object).await?;
             return Ok(Verdict::NotMade("the kind has no id"));
         };
+        if driver.schema.import_id.is_empty() && driver.import(&id).await.is_err() {
+            self.delete(&driver, &object).await?;
+            return Ok(Verdict::NotMade("the kind cannot be imported"));
+        }
         let configuration = match &self.sample.imports_as {
             Some(configuration) => driver.complete(configuration)?,
             None => configuration,

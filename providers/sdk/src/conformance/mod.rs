@@ -35,6 +35,7 @@ pub struct Sample {
     updates: Vec<Value>,
     bad: Vec<(Value, Path)>,
     imports_as: Option<Value>,
+    import_id: Option<fn(&Value) -> String>,
     change_outside: Option<OutsideHook>,
     remove_outside: Option<OutsideHook>,
     is_only_a_value: bool,
@@ -50,6 +51,7 @@ impl Sample {
             updates: Vec::new(),
             bad: Vec::new(),
             imports_as: None,
+            import_id: None,
             change_outside: None,
             remove_outside: None,
             is_only_a_value: false,
@@ -81,6 +83,13 @@ impl Sample {
     #[must_use]
     pub fn imports_as(mut self, configuration: Value) -> Self {
         self.imports_as = Some(configuration);
+        self
+    }
+
+    /// What an import takes, where it is not the object's `id`.
+    #[must_use]
+    pub fn imports_by(mut self, id: fn(&Value) -> String) -> Self {
+        self.import_id = Some(id);
         self
     }
 
