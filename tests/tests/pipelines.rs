@@ -13,6 +13,10 @@ fn configuration(forge: &Forge, machines: usize) -> String {
     let kept = forge.path().display();
     format!(
         r#"terraform {{
+  backend "local" {{
+    path = "{kept}/state/platform.tfstate"
+  }}
+
   required_providers {{
     sim = {{ source = "formwork/sim" }}
   }}
@@ -103,13 +107,9 @@ fn change_outside(forge: &Forge) {
 
 /// From a pull request to a platform whose drift is told, with one apply killed on the way.
 fn lives<F: Pipeline + std::ops::Deref<Target = Forge>>(forge: &F) {
-    let state = forge.path().join("state");
-    std::fs::create_dir(&state).unwrap();
-    forge.commit(&[("platform/.terraform/environment", "production")]);
-    std::os::unix::fs::symlink(&state, forge.path().join("work/platform/terraform.tfstate.d")).unwrap();
-
     // A pull request that does not plan, then one that does, then one that is changed once more.
     let broken = forge.commit(&[("platform/main.tf", "resource \"sim_machine\" \"node\" {}\n")]);
+    std::fs::create_dir(forge.path().join("state")).unwrap();
     let ended = forge.plan(&broken);
     assert_eq!(ended.code, 1, "{}", ended.text);
     assert!(forge.comments()[0].contains(" failed: see [the "), "{:?}", forge.comments());

@@ -148,6 +148,7 @@ fn registry_alone_names_providers() {
         "formwork_provider_builtin",
         "formwork_provider_sim",
         "formwork_provider_kubernetes",
+        "formwork_provider_random",
         "formwork_test_providers",
     ];
     for path in files("rs").iter().filter(|path| local(path).starts_with("src/")) {

@@ -22,6 +22,8 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("formwork/sim", || Arc::new(misfortune(formwork_provider_sim::SimProvider::new(".")))),
     #[cfg(feature = "provider-kubernetes")]
     ("formwork/kubernetes", || Arc::new(formwork_provider_kubernetes::Kubernetes::new())),
+    #[cfg(feature = "provider-random")]
+    ("formwork/random", || Arc::new(formwork_provider_random::random())),
 ];
 
 /// Doubles of other providers: found by their addresses, and offered to nobody.
