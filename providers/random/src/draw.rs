@@ -1,4 +1,4 @@
-//! Drawing from a seed: ChaCha20's stream, without bias.
+//! Drawing from a seed: `ChaCha20`'s stream, without bias.
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
@@ -11,12 +11,12 @@ pub(crate) struct Draw(ChaCha20Rng);
 impl Draw {
     /// From a seed that nobody can guess.
     pub(crate) fn new(seed: &Seed) -> Self {
-        Self(ChaCha20Rng::from_seed(*seed))
+        Self(ChaCha20Rng::from_seed(seed.bytes))
     }
 
     /// From a text that the configuration gives, else from the seed.
     pub(crate) fn from_text(text: Option<&str>, seed: &Seed) -> Self {
-        text.map_or_else(|| Self::new(seed), |text| Self::new(&Sha256::digest(text).into()))
+        text.map_or_else(|| Self::new(seed), |text| Self(ChaCha20Rng::from_seed(Sha256::digest(text).into())))
     }
 
     /// Bytes.
@@ -59,11 +59,11 @@ impl Draw {
 
 #[cfg(test)]
 mod tests {
-    use super::Draw;
+    use super::{Draw, Seed};
 
     #[test]
     fn every_number_comes_up_about_as_often() {
-        let mut draw = Draw::new(&[7; 32]);
+        let mut draw = Draw::new(&Seed { bytes: [7; 32], seconds: 0 });
         let mut counts = [0_u32; 6];
         for _ in 0..6000 {
             counts[usize::try_from(draw.up_to(5)).unwrap_or_default()] += 1;
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn every_order_comes_up_about_as_often() {
-        let mut draw = Draw::new(&[7; 32]);
+        let mut draw = Draw::new(&Seed { bytes: [7; 32], seconds: 0 });
         let mut firsts = [0_u32; 4];
         for _ in 0..4000 {
             let mut items = [0, 1, 2, 3];
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_greatest_range_has_no_edge() {
-        let mut draw = Draw::new(&[7; 32]);
+        let mut draw = Draw::new(&Seed { bytes: [7; 32], seconds: 0 });
         let halves: Vec<bool> = (0..64).map(|_| draw.up_to(u64::MAX) > u64::MAX / 2).collect();
         assert!(halves.contains(&true) && halves.contains(&false));
     }

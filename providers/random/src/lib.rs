@@ -10,5 +10,6 @@ use formwork_sdk::values::ValueProvider;
 
 /// The provider.
 pub fn random() -> ValueProvider {
-    ValueProvider::new("formwork/random", kinds::resources(), Vec::new(), kinds::ephemeral())
+    // Nothing that is drawn here depends on when.
+    ValueProvider::new("formwork/random", || 0, kinds::resources(), Vec::new(), kinds::ephemeral())
 }

@@ -54,7 +54,7 @@ impl ValueKind for Id {
     fn make(&self, planned: &Value, seed: &Seed) -> Result<Value, ProviderError> {
         let length = whole_number(planned, "byte_length").and_then(|length| usize::try_from(length).ok());
         let bytes = Draw::new(seed).bytes(length.unwrap_or_default());
-        Ok(fill(planned, &forms(&bytes, text(planned, "prefix").map_or("", |prefix| prefix.as_str()))))
+        Ok(fill(planned, &forms(&bytes, text(planned, "prefix").unwrap_or_default())))
     }
 
     fn import(&self, id: &str) -> Result<Value, ProviderError> {

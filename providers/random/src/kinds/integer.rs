@@ -57,7 +57,7 @@ impl ValueKind for Integer {
         if min > max {
             return Err(ProviderError::invalid(format!("max, {max}, is less than min, {min}")));
         }
-        let mut draw = Draw::from_text(text(planned, "seed").map(|seed| seed.as_str()), seed);
+        let mut draw = Draw::from_text(text(planned, "seed"), seed);
         let result = min.wrapping_add_unsigned(draw.up_to(max.abs_diff(min)));
         Ok(fill(planned, &[("result", result.into()), ("id", result.to_string().into())]))
     }

@@ -2,7 +2,7 @@
 
 use super::{schema, text};
 use crate::draw::Draw;
-use formwork_sdk::values::{Findings, Seed, ValueKind, ValueSource, fill, new_seed, object};
+use formwork_sdk::values::{Findings, Seed, ValueKind, ValueSource, fill, object};
 use formwork_sdk::{Attribute, Block, KindSchema, PlanRequest, Planned, ProviderError};
 use formwork_value::{Type, Value};
 
@@ -94,7 +94,7 @@ impl ValueKind for Password {
     }
 
     fn import(&self, id: &str) -> Result<Value, ProviderError> {
-        let hash = hash(id, &mut Draw::new(&new_seed()?))?;
+        let hash = hash(id, &mut Draw::new(&Seed::draw(0)?))?;
         Ok(text::imported(&self.schema(), id, &[("bcrypt_hash", hash.into()), ("id", "none".into())]))
     }
 }
@@ -114,14 +114,14 @@ impl ValueSource for EphemeralPassword {
         text::validate(configuration, found);
     }
 
-    fn read(&self, configuration: &Value) -> Result<Value, ProviderError> {
+    fn read(&self, configuration: &Value, seed: &Seed) -> Result<Value, ProviderError> {
         let schema = self.schema();
         let given = |name: &str| configuration.get(name).filter(|value| !value.is_null()).cloned();
         let arguments = schema.block.attributes.iter().filter_map(|(name, attribute)| {
             given(name).or_else(|| attribute.default.clone()).map(|value| (name.as_str(), value))
         });
         let arguments = object(&schema, &arguments.collect::<Vec<_>>());
-        let made = made(&arguments, &new_seed()?)?;
+        let made = made(&arguments, seed)?;
         let values = arguments.entries().into_iter().flat_map(|entries| entries.iter());
         let mut values: Vec<(&str, Value)> = values
             .map(|(name, value)| (name.as_str(), value.clone()))

@@ -71,8 +71,7 @@ impl ValueKind for Pet {
     fn make(&self, planned: &Value, seed: &Seed) -> Result<Value, ProviderError> {
         let mut draw = Draw::new(seed);
         let length = whole_number(planned, "length").unwrap_or(2);
-        let mut words: Vec<&str> =
-            text(planned, "prefix").map(|prefix| prefix.as_str()).into_iter().collect();
+        let mut words: Vec<&str> = text(planned, "prefix").into_iter().collect();
         for left in (1..=length).rev() {
             let list = match left {
                 1 => NAMES,
@@ -81,7 +80,7 @@ impl ValueKind for Pet {
             };
             words.extend(draw.pick(&list.split_whitespace().collect::<Vec<_>>()));
         }
-        let separator = text(planned, "separator").map_or("-", |separator| separator.as_str());
+        let separator = text(planned, "separator").unwrap_or("-");
         Ok(fill(planned, &[("id", words.join(separator).into())]))
     }
 }

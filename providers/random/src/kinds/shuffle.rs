@@ -47,10 +47,10 @@ impl ValueKind for Shuffle {
     }
 
     fn make(&self, planned: &Value, seed: &Seed) -> Result<Value, ProviderError> {
-        let input: Vec<Value> = texts(planned, "input").map(|text| Value::string(text.clone())).collect();
+        let input: Vec<Value> = texts(planned, "input").map(Value::from).collect();
         let wanted = whole_number(planned, "result_count").and_then(|count| usize::try_from(count).ok());
         let wanted = if input.is_empty() { 0 } else { wanted.unwrap_or(input.len()) };
-        let mut draw = Draw::from_text(text(planned, "seed").map(|seed| seed.as_str()), seed);
+        let mut draw = Draw::from_text(text(planned, "seed"), seed);
         let mut result = Vec::with_capacity(wanted);
         while result.len() < wanted {
             let mut round = input.clone();

@@ -84,7 +84,7 @@ pub(super) fn draw(arguments: &Value, draw: &mut Draw) -> Result<String, Provide
     let mut all: Vec<char> = Vec::new();
     for (name, least, letters) in CLASSES {
         let own = text(arguments, "override_special").filter(|_| name == "special");
-        let letters: Vec<char> = own.map_or(letters, |own| own.as_str()).chars().collect();
+        let letters: Vec<char> = own.unwrap_or(letters).chars().collect();
         let least = whole_number(arguments, least).and_then(|least| usize::try_from(least).ok());
         for _ in 0..least.unwrap_or_default() {
             out.extend(draw.pick(&letters));

@@ -27,7 +27,7 @@ impl Findings {
     /// Refuses a text that is none of the known ones.
     pub fn check_choice(&mut self, object: &Value, attribute: &str, known: &[&str]) {
         let Some(text) = text(object, attribute) else { return };
-        if !known.contains(&text.as_str()) {
+        if !known.contains(&text) {
             self.refuse(attribute, format!("{text:?} is none of {}: give one of them.", known.join(", ")));
         }
     }
@@ -48,8 +48,8 @@ pub fn given<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 /// An attribute's text where it is given and known.
-pub fn text<'a>(object: &'a Value, name: &str) -> Option<&'a Name> {
-    given(object, name).and_then(Value::as_str)
+pub fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    given(object, name).and_then(Value::as_str).map(Name::as_str)
 }
 
 /// An attribute's whole number where it is given, known and one.
@@ -63,6 +63,11 @@ pub fn truth(object: &Value, name: &str) -> Option<bool> {
 }
 
 /// The texts of an attribute's list or set where it is given; unknown ones are left out.
-pub fn texts<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = &'a Name> {
-    given(object, name).and_then(Value::items).unwrap_or(&[]).iter().filter_map(Value::as_str)
+pub fn texts<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
+    given(object, name)
+        .and_then(Value::items)
+        .unwrap_or(&[])
+        .iter()
+        .filter_map(Value::as_str)
+        .map(Name::as_str)
 }

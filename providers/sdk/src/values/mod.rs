@@ -21,7 +21,40 @@ use futures::stream::{self, StreamExt as _};
 use std::sync::Arc;
 
 /// What an object is drawn from.
-pub type Seed = [u8; 32];
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed {
+    /// What nobody can guess.
+    pub bytes: [u8; BYTES],
+    /// When it was drawn, in seconds since 1970.
+    pub seconds: i64,
+}
+
+const BYTES: usize = 32;
+
+/// The time, in seconds since 1970: passed in by whoever has a clock.
+pub type Clock = fn() -> i64;
+
+impl Seed {
+    /// A seed of this moment.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn draw(seconds: i64) -> Result<Self, ProviderError> {
+        let mut bytes = [0; BYTES];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| ProviderError::bug(format!("the system gives no randomness: {error}")))?;
+        Ok(Self { bytes, seconds })
+    }
+
+    fn to_private(self) -> Vec<u8> {
+        [self.bytes.as_slice(), &self.seconds.to_be_bytes()].concat()
+    }
+
+    fn from_private(private: &[u8]) -> Option<Self> {
+        let (bytes, seconds) = private.split_first_chunk::<BYTES>()?;
+        Some(Self { bytes: *bytes, seconds: i64::from_be_bytes(seconds.try_into().ok()?) })
+    }
+}
 
 /// A resource kind whose objects live in the state alone.
 pub trait ValueKind: Send + Sync {
@@ -63,17 +96,18 @@ pub trait ValueSource: Send + Sync {
     /// What is wrong with a configuration that may hold unknowns.
     fn validate(&self, _configuration: &Value, _found: &mut Findings) {}
 
-    /// The object for a configuration that is wholly known.
+    /// The object for a configuration that is wholly known; a seed for what is drawn.
     ///
     /// # Errors
     /// When there is none.
-    fn read(&self, configuration: &Value) -> Result<Value, ProviderError>;
+    fn read(&self, configuration: &Value, seed: &Seed) -> Result<Value, ProviderError>;
 }
 
 /// A provider of such kinds.
 #[derive(Clone)]
 pub struct ValueProvider {
     address: &'static str,
+    clock: Clock,
     schema: Arc<ProviderSchema>,
     kinds: Arc<Kinds>,
 }
@@ -88,6 +122,7 @@ impl ValueProvider {
     /// A provider without configuration, of resources, data sources and ephemeral resources.
     pub fn new(
         address: &'static str,
+        clock: Clock,
         resources: Vec<Box<dyn ValueKind>>,
         data_sources: Vec<Box<dyn ValueSource>>,
         ephemeral: Vec<Box<dyn ValueSource>>,
@@ -104,6 +139,7 @@ impl ValueProvider {
         Self {
             address,
             schema: Arc::new(schema),
+            clock,
             kinds: Arc::new(Kinds { resources, data_sources, ephemeral }),
         }
     }
@@ -145,7 +181,7 @@ impl ValueProvider {
         }
         planned.private = Vec::new();
         if request.prior.is_null() {
-            planned.private = new_seed()?.to_vec();
+            planned.private = Seed::draw((self.clock)())?.to_private();
         }
         Ok(Box::new(planned))
     }
@@ -160,8 +196,8 @@ impl ValueProvider {
             Operation::Delete => Value::null(self.kind_schema(&request.kind)?.block.implied_type()),
             Operation::Update => request.planned.clone(),
             Operation::Create => {
-                let seed = Seed::try_from(request.private.as_slice())
-                    .map_err(|_| ProviderError::bug("the plan of what is to be made has no seed"))?;
+                let seed = Seed::from_private(&request.private)
+                    .ok_or_else(|| ProviderError::bug("the plan of what is to be made has no seed"))?;
                 kind.make(&request.planned, &seed)?
             }
         };
@@ -180,7 +216,9 @@ impl ValueProvider {
         configuration: &Value,
     ) -> Result<Value, ProviderError> {
         let source = sources.iter().find(|one| one.name() == kind);
-        source.ok_or_else(|| unknown_kind(self.address, kind))?.read(configuration)
+        source
+            .ok_or_else(|| unknown_kind(self.address, kind))?
+            .read(configuration, &Seed::draw((self.clock)())?)
     }
 
     fn answer(&self, request: Request) -> Response {
@@ -228,17 +266,6 @@ impl Connection for ValueProvider {
 
 fn unknown_kind(address: &str, kind: &str) -> ProviderError {
     ProviderError::invalid(format!("the provider {address} does not support resource type {kind:?}"))
-}
-
-/// A seed that nobody can guess.
-///
-/// # Errors
-/// When the system gives no randomness.
-pub fn new_seed() -> Result<Seed, ProviderError> {
-    let mut seed = Seed::default();
-    getrandom::fill(&mut seed)
-        .map_err(|error| ProviderError::bug(format!("the system gives no randomness: {error}")))?;
-    Ok(seed)
 }
 
 /// The object with values for attributes that the plan leaves unknown.
