@@ -71,6 +71,9 @@ pub struct Object {
     /// Whether a replacement is created before this object goes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub create_before_destroy: bool,
+    /// Whether the object is forgotten where it would be destroyed, also once its block is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_destroy: bool,
     /// Keys of the file that this program does not know.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Extra,
@@ -91,6 +94,7 @@ impl Default for Object {
             provider_edges: Vec::new(),
             dependencies: Vec::new(),
             create_before_destroy: false,
+            skip_destroy: false,
             extra: Extra::new(),
         }
     }
@@ -120,6 +124,7 @@ impl Object {
             && self.provider_edges == other.provider_edges
             && self.dependencies == other.dependencies
             && self.create_before_destroy == other.create_before_destroy
+            && self.skip_destroy == other.skip_destroy
             && self.extra == other.extra
     }
 }

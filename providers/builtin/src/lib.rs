@@ -132,6 +132,10 @@ impl BuiltinConnection {
                 let read = |one: &Value| remote_state::read(one, self.read_state);
                 Response::Data(configurations.iter().map(read).collect())
             }
+            Request::MoveFrom { kind, source: (_, from), stored, .. } => {
+                let moved = self.check(&kind).and_then(|()| terraform_data::move_from(&from, &stored));
+                Response::Upgraded(moved)
+            }
             _ => Response::Unsupported,
         }
     }

@@ -7,11 +7,14 @@ use formwork_sdk::{
     Applied, ApplyRequest, Attribute, Block, ImportedObject, KindSchema, Operation, PlanRequest, Planned,
     Progress, ProviderError, Recovery,
 };
-use formwork_value::{Name, Path, Refinements, Type, Value};
+use formwork_value::{Name, Path, Refinements, Type, Value, decode};
 use std::sync::OnceLock;
 use uuid::Uuid;
 
 pub(crate) const KIND: &str = "terraform_data";
+
+/// The kind that older configurations have in its place.
+const NULL_RESOURCE: &str = "null_resource";
 
 const EXAMPLE: &str = r#"variable "release" {
   default = "v1"
@@ -126,6 +129,25 @@ pub(crate) fn import(id: &str) -> ImportedObject {
         object: object(Value::string(id), null(), null(), null()),
         private: Vec::new(),
     }
+}
+
+/// A `null_resource` becomes one: its triggers are what replaces it.
+pub(crate) fn move_from(source: &str, stored: &str) -> Result<Value, ProviderError> {
+    if source != NULL_RESOURCE {
+        return Err(ProviderError::invalid(format!(
+            "unsupported move: {source} -> {KIND}; only move from {NULL_RESOURCE} to {KIND} is supported"
+        )));
+    }
+    let stored_type = Type::object([("id", Type::String), ("triggers", Type::map(Type::String))]);
+    let stored = decode(stored, &stored_type).map_err(|error| {
+        ProviderError::invalid(format!("the stored {NULL_RESOURCE} cannot be read: {error}"))
+    })?;
+    let null = || Value::null(Type::Dynamic);
+    let triggers = stored.get("triggers").and_then(Value::entries);
+    let triggers = triggers.map(|entries| {
+        Value::object(entries.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+    });
+    Ok(object(attribute(&stored, "id"), null(), null(), triggers.unwrap_or_else(null)))
 }
 
 fn attribute(object: &Value, name: &str) -> Value {

@@ -76,7 +76,16 @@ impl SimConnection {
 
     fn answer_admitted(&self, request: Request) -> Response {
         match request {
-            Request::Upgrade { kind, stored, .. } => Response::Upgraded(upgrade(&kind, &stored)),
+            Request::Upgrade { kind, version, stored } => {
+                Response::Upgraded(upgrade(&kind, version, &stored))
+            }
+            Request::MoveFrom { kind, source: (_, from), version, stored } => match subject(&kind) {
+                Ok(found) if found.kind.takes_over(&from) => {
+                    Response::Upgraded(upgrade(&kind, version, &stored))
+                }
+                Ok(_) => Response::Unsupported,
+                Err(error) => Response::Upgraded(Err(error)),
+            },
             Request::Read { kind, objects } => {
                 let readings = self.read(&kind, objects.iter().map(|object| &object.prior));
                 Response::Read(stream::iter(readings.into_iter().enumerate()).boxed())
@@ -113,7 +122,6 @@ impl SimConnection {
             }
             Request::RenewEphemeral { private, .. } => Response::Renewed(self.tokens().renew(&private)),
             Request::CloseEphemeral { private, .. } => Response::Renewed(self.tokens().close(&private)),
-            Request::MoveFrom { .. } => Response::Unsupported,
         }
     }
 
@@ -563,12 +571,15 @@ fn fits(object: &Object, filter: &Value) -> bool {
         .all(|(name, value)| object.attributes.get(name) == Some(value))
 }
 
-fn upgrade(kind: &str, stored: &str) -> Result<Value, ProviderError> {
-    let object_type = kinds::object_type(kind).ok_or_else(|| {
-        ProviderError::invalid(format!("the provider formwork/sim has no resource type {kind:?}"))
-    })?;
-    decode(stored, object_type)
-        .map_err(|error| ProviderError::invalid(format!("the stored {kind} cannot be read: {error}")))
+fn upgrade(kind: &str, version: u64, stored: &str) -> Result<Value, ProviderError> {
+    let Subject { kind, schema } = subject(kind)?;
+    let unreadable =
+        |error: String| ProviderError::invalid(format!("the stored {} cannot be read: {error}", kind.name()));
+    let mut attributes: kinds::Attributes =
+        serde_json::from_str(stored).map_err(|error| unreadable(error.to_string()))?;
+    kind.upgrade(version, &mut attributes);
+    let text = serde_json::Value::Object(attributes).to_string();
+    decode(&text, &schema.block.implied_type()).map_err(|error| unreadable(error.to_string()))
 }
 
 fn generate(kind: &str, object: &Value) -> Result<Value, ProviderError> {

@@ -29,7 +29,7 @@ pub struct Attention {
 
 /// What deserves attention in a change of a kind.
 pub fn attention(change: &Change, schema: &KindSchema) -> Vec<Attention> {
-    let is_removed = change.action == Action::Delete || change.action.is_replace();
+    let is_removed = change.action.is_destroying();
     let is_touched = is_removed || change.action == Action::Update;
     let mut found = Vec::new();
     let mut add = |risk, words| {

@@ -162,7 +162,7 @@ fn verb(action: Action) -> &'static str {
         Action::Delete => "destroy",
         Action::Read => "read",
         Action::Forget => "forget",
-        Action::DeleteThenCreate | Action::CreateThenDelete => "replace",
+        Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => "replace",
         Action::NoOp => "keep",
     }
 }

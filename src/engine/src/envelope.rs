@@ -158,7 +158,11 @@ fn touches_state(change: &Change) -> bool {
         Action::NoOp | Action::Create | Action::Read => false,
         // What is adopted in this very plan is not in the state yet; what removes or replaces it still has to be named.
         Action::Update => change.importing.is_none(),
-        Action::Delete | Action::DeleteThenCreate | Action::CreateThenDelete | Action::Forget => true,
+        Action::Delete
+        | Action::DeleteThenCreate
+        | Action::CreateThenDelete
+        | Action::Forget
+        | Action::ForgetThenCreate => true,
     }
 }
 
@@ -179,6 +183,7 @@ fn participle(action: Action) -> &'static str {
         Action::DeleteThenCreate => "destroyed and created again",
         Action::CreateThenDelete => "created again and then destroyed",
         Action::Forget => "forgotten",
+        Action::ForgetThenCreate => "forgotten and created again",
     }
 }
 
@@ -192,6 +197,7 @@ fn noun(action: Action) -> &'static str {
         Action::DeleteThenCreate => "replace (delete first)",
         Action::CreateThenDelete => "replace (create first)",
         Action::Forget => "forget",
+        Action::ForgetThenCreate => "replace (forget first)",
     }
 }
 

@@ -162,6 +162,11 @@ impl Graph {
         &self.module(node.module).resources[index]
     }
 
+    /// Whether objects of a resource node are forgotten where they would be destroyed.
+    pub fn skips_destroy(&self, id: NodeId) -> bool {
+        self.resource(id).lifecycle.destroy == Some(false)
+    }
+
     /// The provider block of a provider node; none for one that is implied.
     pub fn provider_block(&self, id: NodeId) -> Option<&ProviderBlock> {
         let node = self.node(id);

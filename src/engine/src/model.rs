@@ -8,10 +8,11 @@ use crate::focus::Focus;
 use arcstr::ArcStr;
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::Target;
-use formwork_state::{Address, BlockAddress, DeposedKey, ObjectKey, ProviderConfigAddress};
+use formwork_state::{Address, BlockAddress, DeposedKey, Object, ObjectKey, ProviderConfigAddress};
 use formwork_value::{Path, Value};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What kind of run it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -46,12 +47,19 @@ pub enum Action {
     CreateThenDelete,
     /// It leaves the state and stays where it is.
     Forget,
+    /// It leaves the state and stays where it is, then another is made.
+    ForgetThenCreate,
 }
 
 impl Action {
-    /// Whether it is one of the two replacements.
+    /// Whether another object takes the place of the one that stands.
     pub fn is_replace(self) -> bool {
-        matches!(self, Self::DeleteThenCreate | Self::CreateThenDelete)
+        matches!(self, Self::DeleteThenCreate | Self::CreateThenDelete | Self::ForgetThenCreate)
+    }
+
+    /// Whether it removes what stands.
+    pub fn is_destroying(self) -> bool {
+        matches!(self, Self::Delete | Self::DeleteThenCreate | Self::CreateThenDelete)
     }
 }
 
@@ -81,6 +89,12 @@ pub enum ActionReason {
     DeleteBecauseNoModule,
     /// The target of a move is not in the configuration.
     DeleteBecauseNoMoveTarget,
+    /// `lifecycle.enabled` is false.
+    DeleteBecauseEnabledFalse,
+    /// `lifecycle.destroy` is false.
+    ForgotBecauseLifecycleDestroyInConfig,
+    /// `lifecycle.destroy` was false when the object was last planned, and its block is gone.
+    ForgotBecauseLifecycleDestroyInState,
     /// The data source's configuration is not known yet.
     ReadBecauseConfigUnknown,
     /// Something the data source depends on changes.
@@ -272,6 +286,9 @@ pub struct PlannedVariable {
     pub is_default: bool,
 }
 
+/// Objects as the state is to hold them; none where an object goes.
+pub type Rewrites = Vec<(ObjectKey, Option<Arc<Object>>)>;
+
 /// A whole plan.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -323,6 +340,9 @@ pub struct Plan {
     pub focus: Focus,
     /// Objects that take another address, in the order in which that is possible.
     pub moves: Vec<Move>,
+    /// What the state is to hold before anything is done, where it differs: objects by today's schema, those that a
+    /// move gives another type, those whose block's life cycle is another by now. None where an object moved away.
+    pub rewrites: Rewrites,
     /// The configurations under which objects of the state are read and removed, by address.
     pub prior_configurations: Vec<(ProviderConfigAddress, Value)>,
 }
@@ -388,6 +408,10 @@ impl Plan {
                 Action::DeleteThenCreate | Action::CreateThenDelete => {
                     summary.add += 1;
                     summary.destroy += 1;
+                }
+                Action::ForgetThenCreate => {
+                    summary.add += 1;
+                    summary.forget += 1;
                 }
             }
         }

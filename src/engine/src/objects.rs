@@ -42,8 +42,14 @@ pub fn decode_object(object: &Arc<Object>, kind: &Rc<Kind>) -> Result<PriorObjec
             object.schema_version, kind.schema.version
         ));
     }
-    let value = json::decode(object.attributes.get(), &kind.value_type)
-        .map_err(|error| format!("Its attributes do not fit the schema of {}: {error}.", kind.name))?;
+    let text = object.attributes.get();
+    let value = json::decode(text, &kind.value_type).or_else(|error| {
+        // What the schema has no more is left out, as long as its version is the same.
+        let kept = without_removed(text, &kind.value_type);
+        kept.and_then(|kept| json::decode(&kept, &kind.value_type).ok()).ok_or(error)
+    });
+    let value =
+        value.map_err(|error| format!("Its attributes do not fit the schema of {}: {error}.", kind.name))?;
     let marks = object.sensitive_paths.iter().map(|path| (path.clone(), Marks::sensitive())).collect();
     Ok(PriorObject {
         object: object.clone(),
@@ -53,6 +59,41 @@ pub fn decode_object(object: &Arc<Object>, kind: &Rc<Kind>) -> Result<PriorObjec
         private: object.private.clone().unwrap_or_default(),
         is_refreshed: false,
     })
+}
+
+/// Stored attributes without those that their schema does not have.
+fn without_removed(text: &str, value_type: &Type) -> Option<String> {
+    let mut attributes: serde_json::Value = serde_json::from_str(text).ok()?;
+    strip(&mut attributes, value_type);
+    Some(attributes.to_string())
+}
+
+/// Takes out what a type does not have. Where the type is open, nothing is too much.
+fn strip(attributes: &mut serde_json::Value, value_type: &Type) {
+    match (attributes, value_type) {
+        (serde_json::Value::Array(items), Type::List(element) | Type::Set(element)) => {
+            for item in items {
+                strip(item, element);
+            }
+        }
+        (serde_json::Value::Object(entries), Type::Map(element)) => {
+            for item in entries.values_mut() {
+                strip(item, element);
+            }
+        }
+        (serde_json::Value::Object(entries), Type::Object(object)) => {
+            let known = object.attributes();
+            let type_of = |name: &str| known.iter().find(|(known, _)| known == name).map(|(_, one)| one);
+            entries.retain(|name, item| {
+                let found = type_of(name);
+                if let Some(one) = found {
+                    strip(item, one);
+                }
+                found.is_some()
+            });
+        }
+        _ => {}
+    }
 }
 
 /// What an object is stored with besides its value.
@@ -69,6 +110,8 @@ pub struct StoredParts {
     pub provider_edges: Vec<Edge>,
     /// Whether its replacement is made first.
     pub create_before_destroy: bool,
+    /// Whether it is forgotten where it would be destroyed.
+    pub skip_destroy: bool,
 }
 
 impl StoredParts {
@@ -81,6 +124,7 @@ impl StoredParts {
             edges: Vec::new(),
             provider_edges: Vec::new(),
             create_before_destroy: false,
+            skip_destroy: false,
         }
     }
 }
@@ -102,6 +146,7 @@ pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<O
         edges: parts.edges,
         provider_edges: parts.provider_edges,
         create_before_destroy: parts.create_before_destroy,
+        skip_destroy: parts.skip_destroy,
         ..Object::default()
     })
 }
@@ -149,7 +194,13 @@ pub fn encode_configurations(
 }
 
 /// The state with objects under the addresses that a plan has them under.
-fn moved(plan: &Plan, state: State) -> State {
+fn moved(plan: &Plan, mut state: State) -> State {
+    for (key, object) in &plan.rewrites {
+        match object {
+            Some(object) => state.insert(key.clone(), object.clone()),
+            None => drop(state.remove(key)),
+        }
+    }
     let moves: Vec<_> = plan.moves.iter().map(|one| (one.from.clone(), one.to.clone())).collect();
     let records = formwork_state::edit::move_instances(&state, &moves);
     let mut folded = Folded { state, run: None, is_changed: false };

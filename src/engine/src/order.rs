@@ -82,6 +82,10 @@ impl Order<'_, '_> {
                 Action::Read => (Some(self.push(Work::Read { change }, Vec::new())), None),
                 Action::Delete => (None, Some(self.push(Work::Delete { change }, Vec::new()))),
                 Action::Forget => (None, Some(self.push(Work::Forget { change }, Vec::new()))),
+                Action::ForgetThenCreate => {
+                    let unmake = self.push(Work::Forget { change }, Vec::new());
+                    (Some(self.push(Work::Create { change }, vec![unmake])), Some(unmake))
+                }
                 Action::DeleteThenCreate => {
                     let unmake = self.push(Work::Delete { change }, Vec::new());
                     (Some(self.push(Work::Create { change }, vec![unmake])), Some(unmake))
@@ -172,7 +176,9 @@ impl Order<'_, '_> {
         for (change, unmake) in self.unmake.clone().into_iter().enumerate() {
             let Some(unmake) = unmake else { continue };
             let address = &changes[change].address;
-            let keeps_updates = changes[change].action != Action::DeleteThenCreate;
+            let is_in_place =
+                matches!(changes[change].action, Action::DeleteThenCreate | Action::ForgetThenCreate);
+            let keeps_updates = !is_in_place;
             let mut after = releases.of_object(self, address, keeps_updates);
             after.retain(|id| *id != unmake && Some(*id) != self.make[change]);
             self.steps[unmake as usize].after.extend(after);

@@ -10,6 +10,10 @@ use serde_json::value::RawValue;
 
 /// A call, and what its object is stored with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is stored under its own name, and none rules out another"
+)]
 pub struct Recipe {
     /// Resource kind.
     pub kind: String,
@@ -37,6 +41,9 @@ pub struct Recipe {
     pub provider_edges: Vec<Edge>,
     /// Whether its replacement is made first.
     pub create_before_destroy: bool,
+    /// Whether it is forgotten where it would be destroyed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_destroy: bool,
     /// Whether something in the configuration is never stored: it is null here, and evaluated again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub evaluates_again: bool,

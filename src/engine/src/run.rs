@@ -182,6 +182,7 @@ pub fn only_imports(mut plan: Plan) -> Plan {
     let imported: FxHashSet<_> = plan.changes.iter().map(|change| change.address.clone()).collect();
     plan.readings.retain(|reading| imported.contains(&reading.key.address));
     plan.moves.clear();
+    plan.rewrites.clear();
     plan.steps.clear();
     plan.stages.clear();
     plan.outputs.clear();
@@ -450,12 +451,18 @@ async fn begin(
         plan: Arc::from(raw),
     };
     store.append(&record).await?;
-    move_objects(store, plan).await?;
-    import_objects(store, plan, connections).await?;
+    settle(store, plan, connections).await?;
     let configurations = crate::objects::encode_configurations(&plan.prior_configurations, connections);
     if !configurations.is_empty() {
         store.append(&Record::Providers { targets: IndexMap::new(), configurations }).await?;
     }
+    Ok(())
+}
+
+/// Makes the state what the plan was made from. Doing it again before the first act changes nothing.
+async fn settle(store: &Store, plan: &Plan, connections: &Connections) -> Result<(), Diagnostic> {
+    move_objects(store, plan).await?;
+    import_objects(store, plan, connections).await?;
     let readings = crate::objects::readings_record(plan, &store.folded().state, connections);
     if let Some(record) = readings {
         store.append(&record).await?;
@@ -463,10 +470,15 @@ async fn begin(
     Ok(())
 }
 
-/// Gives objects the addresses that the plan has them under.
+/// Gives objects the addresses and the form that the plan has them under. Objects that take another form are written
+/// in one record with all that move: half of it would be a state that nobody can read.
 async fn move_objects(store: &Store, plan: &Plan) -> Result<(), Diagnostic> {
     let moves: Vec<_> = plan.moves.iter().map(|one| (one.from.clone(), one.to.clone())).collect();
-    let records = formwork_state::edit::move_instances(&store.folded().state, &moves);
+    let mut records = formwork_state::edit::move_instances(&store.folded().state, &moves);
+    if !plan.rewrites.is_empty() {
+        records.retain(|record| matches!(record, Record::NodeEdges { .. }));
+        records.insert(0, Record::Refreshed { objects: plan.rewrites.clone() });
+    }
     for record in records {
         store.append(&record).await?;
     }
@@ -499,8 +511,7 @@ async fn begin_again(store: &Store, plan: &Plan, connections: &Connections) -> R
     if has_begun {
         return Ok(());
     }
-    move_objects(store, plan).await?;
-    import_objects(store, plan, connections).await
+    settle(store, plan, connections).await
 }
 
 /// Ends the run, unless acts are still in flight: those wait for the next one.

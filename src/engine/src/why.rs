@@ -258,7 +258,7 @@ pub const fn past(action: Action) -> &'static str {
         Action::Create => "created",
         Action::Update => "updated",
         Action::Delete => "destroyed",
-        Action::DeleteThenCreate | Action::CreateThenDelete => "replaced",
+        Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => "replaced",
         Action::Read => "read",
         Action::Forget => "forgotten",
     }

@@ -3,7 +3,7 @@
 //! Whatever is wrong becomes one diagnostic with line and column. What serde quotes of the content is left out of it,
 //! since it may be secret.
 
-use super::{VERSION, ours};
+use super::{VERSION, flat, ours};
 use crate::Name;
 use crate::address::{
     BlockAddress, DeposedKey, Key, Mode, ModuleInstance, ObjectKey, ProviderAddress, ProviderConfigAddress,
@@ -15,9 +15,10 @@ use formwork_diagnostic::Diagnostic;
 use formwork_value::{Path, json};
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -359,10 +360,7 @@ impl<'de> Visitor<'de> for InstanceSeed<'_> {
                     found.schema_version = whole(&map.next_value::<Box<RawValue>>()?, "schema_version")?;
                 }
                 "attributes" => found.attributes = unless_null(map.next_value()?),
-                "attributes_flat" => {
-                    map.next_value::<IgnoredAny>()?;
-                    found.is_flat = true;
-                }
+                "attributes_flat" => found.flat = map.next_value()?,
                 "sensitive_attributes" => {
                     found.sensitive_paths = read_paths(&map.next_value::<Box<RawValue>>()?)?;
                 }
@@ -375,6 +373,7 @@ impl<'de> Visitor<'de> for InstanceSeed<'_> {
                 "private" => found.private = read_private(map.next_value()?)?,
                 "dependencies" => found.dependencies = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "create_before_destroy" => found.create_before_destroy = map.next_value()?,
+                "skip_destroy" => found.skip_destroy = map.next_value()?,
                 ours::KEY => found.ours = map.next_value()?,
                 _ => drop(found.extra.insert(key.0.into_owned(), map.next_value()?)),
             }
@@ -391,27 +390,25 @@ struct InstanceFields {
     status: Status,
     schema_version: u64,
     attributes: Option<Arc<RawValue>>,
-    is_flat: bool,
+    flat: Option<BTreeMap<String, String>>,
     sensitive_paths: Vec<Path>,
     identity: Option<Arc<RawValue>>,
     identity_schema_version: Option<u64>,
     private: Option<Vec<u8>>,
     dependencies: Vec<String>,
     create_before_destroy: bool,
+    skip_destroy: bool,
     ours: ours::Instance,
     extra: Extra,
 }
 
 impl InstanceFields {
     fn finish<E: Error>(self) -> Result<Instance, E> {
-        let attributes = match self.attributes {
-            Some(attributes) => attributes,
-            None if self.is_flat => {
-                return Err(E::custom(format!(
-                    "an instance has flat attributes, so its last writer {OLDER}"
-                )));
-            }
-            None => RawValue::from_string("{}".into()).map_err(E::custom)?.into(),
+        let attributes = if let Some(attributes) = self.attributes {
+            attributes
+        } else {
+            let text = flat::unfolded(&self.flat.unwrap_or_default()).to_string();
+            RawValue::from_string(text).map_err(E::custom)?.into()
         };
         // Our edges say more than the dependencies that were written along for others.
         let has_edges = !self.ours.edges.is_empty() || !self.ours.provider_edges.is_empty();
@@ -428,6 +425,7 @@ impl InstanceFields {
             provider_edges: self.ours.provider_edges,
             dependencies: if has_edges { Vec::new() } else { self.dependencies },
             create_before_destroy: self.create_before_destroy,
+            skip_destroy: self.skip_destroy,
             extra: self.extra,
         };
         Ok(Instance { key: self.key, deposed: self.deposed, provider: self.provider, object })

@@ -96,7 +96,7 @@ fn what_is_read_is_understood() {
         (first.identity.as_ref().unwrap().get(), first.identity_schema_version),
         ("{\"id\": 1}", Some(3))
     );
-    assert!(first.create_before_destroy && first.extra["skip_destroy"] == json!(true));
+    assert!(first.create_before_destroy && first.skip_destroy);
     assert!(state.object(&key("module.a[\"k\"].t.n[0] (deposed 1a2b3c4d)")).is_some());
     let root: BlockAddress = "t.n".parse().unwrap();
     let other = state.current(&root.instance(Key::Text("a \"quoted\" ${key}".into()))).unwrap();
@@ -202,7 +202,7 @@ fn damage_has_a_place_and_no_secret() {
         (resource("{\"deposed\":\"1234\"}"), "eight hexadecimal digits"),
         (resource("{\"private\":\"hunter2!\"}"), "private bytes are no base64"),
         (resource("{\"sensitive_attributes\":[1]}"), "no list of paths"),
-        (resource("{\"attributes_flat\":{\"a\":\"hunter2\"}}"), "flat attributes"),
+        (resource("{\"attributes_flat\":{\"a\":[\"hunter2\"]}}"), "invalid type: sequence"),
         (resource(twice), "t.n appears twice"),
     ];
     for (text, expected) in cases {

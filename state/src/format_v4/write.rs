@@ -155,6 +155,9 @@ fn write_instance(
     if object.create_before_destroy {
         instance.truth("create_before_destroy");
     }
+    if object.skip_destroy {
+        instance.truth("skip_destroy");
+    }
     if names_provider {
         instance.text("instance_provider", &object.provider.to_string());
     }

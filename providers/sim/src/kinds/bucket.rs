@@ -75,6 +75,11 @@ impl Kind for Bucket {
         Ok(fill(planned, &[("id", id.into()), ("endpoint", endpoint.into())]))
     }
 
+    /// The type that the kind was called before it had its name.
+    fn takes_over(&self, type_name: &str) -> bool {
+        type_name == "sim_object_store"
+    }
+
     fn steps(
         &self,
         operation: Operation,

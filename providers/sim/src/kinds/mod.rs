@@ -29,6 +29,9 @@ use std::sync::LazyLock;
 /// Lists of machines' ids in a cluster.
 pub(crate) const MEMBERS: [&str; 2] = [cluster::CONTROL_PLANE, cluster::WORKERS];
 
+/// Stored attributes, not decoded.
+pub(crate) type Attributes = serde_json::Map<String, serde_json::Value>;
+
 /// What sets one kind apart.
 pub(crate) trait Kind: Send + Sync {
     /// The type name.
@@ -78,6 +81,14 @@ pub(crate) trait Kind: Send + Sync {
 
     /// What each step of an operation is called; it takes as many polls.
     fn steps(&self, operation: Operation, prior: Option<&Value>, planned: &Value) -> &'static [&'static str];
+
+    /// Brings stored attributes of an older version to those of today.
+    fn upgrade(&self, _version: u64, _attributes: &mut Attributes) {}
+
+    /// Whether objects of another type are taken over, as they are stored.
+    fn takes_over(&self, _type_name: &str) -> bool {
+        false
+    }
 
     /// The object as a read shows it while it is being made or changed.
     fn shown(&self, object: &Object) -> Value {

@@ -1,6 +1,6 @@
 //! `sim_secret`: keeps a value that it is told and never gives back. Its name is unique.
 
-use super::Kind;
+use super::{Attributes, Kind};
 use crate::chance::digits;
 use crate::finding::{Findings, check_name, fill, text, with_attribute};
 use crate::settings::Settings;
@@ -14,6 +14,8 @@ use formwork_value::{Type, Value};
 const VALUE: &str = "value_wo";
 const VERSION: &str = "value_wo_version";
 const FINGERPRINT: &str = "fingerprint";
+/// What [`VERSION`] was called in the first version of the schema, where it was a text.
+const FORMER_VERSION: &str = "revision";
 
 const EXAMPLE: &str = r#"terraform {
   required_providers {
@@ -53,6 +55,7 @@ impl Kind for Secret {
         schema.recovery = Recovery::NaturalKey;
         schema.example = EXAMPLE;
         schema.import_id = "The secret's id.";
+        schema.version = 1;
         schema
     }
 
@@ -91,6 +94,12 @@ impl Kind for Secret {
         planned: &Value,
     ) -> Result<Value, ProviderError> {
         Ok(without_value(&fill(planned, &[(FINGERPRINT, fingerprint(planned))])))
+    }
+
+    fn upgrade(&self, version: u64, attributes: &mut Attributes) {
+        if let Some(revision) = attributes.remove(FORMER_VERSION).filter(|_| version == 0) {
+            attributes.insert(VERSION.to_owned(), revision);
+        }
     }
 
     fn steps(

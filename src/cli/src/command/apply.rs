@@ -132,7 +132,8 @@ fn fresh(
         return Ok(Ready::Nothing(plan.mode, store));
     }
     approval::refuse(session, &plan, &arguments.planning.refuse)?;
-    approval::require(session, plan.mode, arguments.auto_approve)?;
+    let is_asked = planning::is_to_be_applied(&plan);
+    approval::require(session, plan.mode, arguments.auto_approve || !is_asked)?;
     Ok(Ready::Perform(Box::new(plan), store))
 }
 

@@ -129,13 +129,15 @@ pub(super) struct Manner {
 }
 
 /// Whether there is something to apply, as far as whoever reads the plan is concerned.
-fn is_to_be_applied(plan: &Plan) -> bool {
+pub(super) fn is_to_be_applied(plan: &Plan) -> bool {
     plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty())
 }
 
-/// Whether applying would do anything: that an object moved is written to the state too, though nobody is asked.
+/// Whether applying would do anything: that an object moved, or has another form, is written to the state too, though
+/// nobody is asked.
 pub(super) fn has_work(plan: &Plan) -> bool {
-    is_to_be_applied(plan) || (plan.mode == RunMode::RefreshOnly && !plan.moves.is_empty())
+    let is_only_moved = plan.mode == RunMode::RefreshOnly && !plan.moves.is_empty();
+    is_to_be_applied(plan) || is_only_moved || !plan.rewrites.is_empty()
 }
 
 /// Plans and shows the plan and everything found; errors end it.

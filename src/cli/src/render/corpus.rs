@@ -169,6 +169,7 @@ impl Case {
             data: Vec::new(),
             focus: formwork_engine::focus::Focus::default(),
             moves: Vec::new(),
+            rewrites: Vec::new(),
             prior_configurations: Vec::new(),
             ephemeral_variables: Vec::new(),
         }
@@ -341,6 +342,7 @@ fn action(actions: &[&str]) -> Action {
         ["delete", "create"] => Action::DeleteThenCreate,
         ["create", "delete"] => Action::CreateThenDelete,
         ["forget"] => Action::Forget,
+        ["forget", "create"] => Action::ForgetThenCreate,
         _ => Action::NoOp,
     }
 }

@@ -95,7 +95,7 @@ fn word(action: Action) -> &'static str {
         Action::Read => "read",
         Action::Update => "update",
         Action::Delete => "delete",
-        Action::DeleteThenCreate | Action::CreateThenDelete => "replace",
+        Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => "replace",
         Action::Forget => "remove",
     }
 }
@@ -112,6 +112,9 @@ pub(crate) fn reason(reason: ActionReason) -> &'static str {
         ActionReason::DeleteBecauseNoResourceConfig | ActionReason::DeleteBecauseNoMoveTarget => {
             "delete_because_no_resource_config"
         }
+        ActionReason::DeleteBecauseEnabledFalse => "delete_because_enabled_false",
+        ActionReason::ForgotBecauseLifecycleDestroyInConfig => "forgot_because_lifecycle_destroy_in_config",
+        ActionReason::ForgotBecauseLifecycleDestroyInState => "forgot_because_lifecycle_destroy_in_state",
         ActionReason::DeleteBecauseWrongRepetition => "delete_because_wrong_repetition",
         ActionReason::DeleteBecauseCountIndex => "delete_because_count_index",
         ActionReason::DeleteBecauseEachKey => "delete_because_each_key",

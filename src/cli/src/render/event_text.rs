@@ -8,7 +8,9 @@ use formwork_state::ObjectKey;
 /// What is being done, at the start of a line.
 pub(crate) fn doing(action: Action) -> &'static str {
     match action {
-        Action::Create | Action::DeleteThenCreate | Action::CreateThenDelete => "Creating",
+        Action::Create | Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => {
+            "Creating"
+        }
         Action::Update | Action::NoOp => "Modifying",
         Action::Delete => "Destroying",
         Action::Read => "Reading",
@@ -19,7 +21,9 @@ pub(crate) fn doing(action: Action) -> &'static str {
 /// What was done.
 pub(crate) fn done(action: Action) -> &'static str {
     match action {
-        Action::Create | Action::DeleteThenCreate | Action::CreateThenDelete => "Creation complete",
+        Action::Create | Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => {
+            "Creation complete"
+        }
         Action::Update | Action::NoOp => "Modifications complete",
         Action::Delete => "Destruction complete",
         Action::Read => "Read complete",
@@ -30,7 +34,9 @@ pub(crate) fn done(action: Action) -> &'static str {
 /// What it is called.
 pub(crate) fn noun(action: Action) -> &'static str {
     match action {
-        Action::Create | Action::DeleteThenCreate | Action::CreateThenDelete => "Creation",
+        Action::Create | Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => {
+            "Creation"
+        }
         Action::Update | Action::NoOp => "Modifications",
         Action::Delete => "Destruction",
         Action::Read => "Read",

@@ -37,7 +37,7 @@ fn column(action: Action) -> Option<usize> {
         Action::NoOp | Action::Read => return None,
         Action::Create => 0,
         Action::Update => 1,
-        Action::DeleteThenCreate | Action::CreateThenDelete => 2,
+        Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => 2,
         Action::Delete => 3,
         Action::Forget => 4,
     })

@@ -26,6 +26,7 @@ pub(crate) fn symbol(action: Action, palette: Palette) -> String {
         Action::CreateThenDelete => format!("{}/{}", paint(Look::Green, "+"), paint(Look::Red, "-")),
         Action::Read => format!(" {}", paint(Look::Cyan, "<=")),
         Action::Forget => format!("  {}", paint(Look::Red, ".")),
+        Action::ForgetThenCreate => format!("  {}/{}", paint(Look::Red, "."), paint(Look::Green, "+")),
     }
 }
 
@@ -36,7 +37,7 @@ pub(crate) fn word(action: Action) -> &'static str {
         Action::Create => "create",
         Action::Update => "update",
         Action::Delete => "destroy",
-        Action::DeleteThenCreate | Action::CreateThenDelete => "replace",
+        Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => "replace",
         Action::Read => "read",
         Action::Forget => "forget",
     }
@@ -55,7 +56,6 @@ pub(crate) fn comment(change: &Change, cause: Cause, palette: Palette) -> String
         None => change.address.to_string(),
     };
     let bold = palette.paint(Look::Bold, format!("  # {name}"));
-    let replaced = || palette.paint(Look::BoldRed, "replaced");
     let mut is_move_said = false;
     let _ = match change.action {
         Action::Create => write!(out, "{bold} will be created"),
@@ -69,18 +69,9 @@ pub(crate) fn comment(change: &Change, cause: Cause, palette: Palette) -> String
             "{bold} will be removed from the Formwork state {}",
             palette.paint(Look::BoldRed, "but will not be destroyed")
         ),
-        Action::DeleteThenCreate | Action::CreateThenDelete => match change.reason {
-            Some(ActionReason::ReplaceBecauseTainted) => {
-                write!(out, "{bold} is tainted, so it must be {}", replaced())
-            }
-            Some(ActionReason::ReplaceByRequest) => {
-                write!(out, "{bold} will be {}, as requested", replaced())
-            }
-            Some(ActionReason::ReplaceByTriggers) => {
-                write!(out, "{bold} will be {} due to changes in replace_triggered_by", replaced())
-            }
-            _ => write!(out, "{bold} must be {}", replaced()),
-        },
+        Action::DeleteThenCreate | Action::CreateThenDelete | Action::ForgetThenCreate => {
+            replacement(&mut out, change, &bold, palette)
+        }
         Action::NoOp => match &change.previous_address {
             Some(previous) if *previous != change.address => {
                 is_move_said = true;
@@ -90,7 +81,13 @@ pub(crate) fn comment(change: &Change, cause: Cause, palette: Palette) -> String
             _ => write!(out, "{bold} will be imported"),
         },
     };
-    reason(&mut out, change);
+    reason(&mut out, change, palette);
+    let is_older_kept = change.action == Action::ForgetThenCreate;
+    if is_older_kept {
+        let not = palette.paint(Look::Yellow, "older instance will not be destroyed");
+        let why = palette.paint(Look::Bold, "lifecycle.destroy = false");
+        let _ = write!(out, " - {not} ({why})");
+    }
     if change.deposed.is_some() && matches!(change.action, Action::Delete | Action::Forget) {
         out.push_str("\n  # (left over from a partially-failed replacement of this instance)");
     }
@@ -102,13 +99,32 @@ pub(crate) fn comment(change: &Change, cause: Cause, palette: Palette) -> String
     out
 }
 
+fn replacement(
+    out: &mut String,
+    change: &Change,
+    bold: &dyn std::fmt::Display,
+    palette: Palette,
+) -> std::fmt::Result {
+    let replaced = palette.paint(Look::BoldRed, "replaced");
+    match change.reason {
+        Some(ActionReason::ReplaceBecauseTainted) => {
+            write!(out, "{bold} is tainted, so it must be {replaced}")
+        }
+        Some(ActionReason::ReplaceByRequest) => write!(out, "{bold} will be {replaced}, as requested"),
+        Some(ActionReason::ReplaceByTriggers) => {
+            write!(out, "{bold} will be {replaced} due to changes in replace_triggered_by")
+        }
+        _ => write!(out, "{bold} must be {replaced}"),
+    }
+}
+
 fn imported(out: &mut String, change: &Change, palette: Palette) {
     let Some(id) = &change.importing else { return };
     if change.generated.is_some() {
         out.push_str("  # (config will be generated)\n");
     }
     let _ = writeln!(out, "  # (imported from \"{id}\")");
-    if change.action.is_replace() {
+    if change.action.is_replace() && change.action.is_destroying() {
         let _ = writeln!(
             out,
             "  # {}",
@@ -117,7 +133,10 @@ fn imported(out: &mut String, change: &Change, palette: Palette) {
     }
 }
 
-fn reason(out: &mut String, change: &Change) {
+fn reason(out: &mut String, change: &Change, palette: Palette) {
+    if change.action == Action::Forget {
+        return forgotten(out, change, palette);
+    }
     let address = &change.address;
     let key = match address.key() {
         Key::None => String::new(),
@@ -160,10 +179,28 @@ fn reason(out: &mut String, change: &Change) {
         ActionReason::DeleteBecauseCountIndex => {
             write!(out, "\n  # (because index {key} is out of range for count)")
         }
+        ActionReason::DeleteBecauseEnabledFalse => write!(out, "\n  # (because enabled is false)"),
         ActionReason::DeleteBecauseEachKey => write!(out, "\n  # (because key {key} is not in for_each map)"),
         ActionReason::ReplaceBecauseTainted
         | ActionReason::ReplaceByRequest
         | ActionReason::ReplaceBecauseCannotUpdate
-        | ActionReason::ReplaceByTriggers => Ok(()),
+        | ActionReason::ReplaceByTriggers
+        | ActionReason::ForgotBecauseLifecycleDestroyInConfig
+        | ActionReason::ForgotBecauseLifecycleDestroyInState => Ok(()),
+    };
+}
+
+/// Why an object is forgotten, where its block says so or said so. The blanks are those of OpenTofu.
+fn forgotten(out: &mut String, change: &Change, palette: Palette) {
+    let setting = palette.paint(Look::Bold, "lifecycle.destroy = false");
+    let _ = match change.reason {
+        Some(ActionReason::ForgotBecauseLifecycleDestroyInState) => write!(
+            out,
+            " \n (because {setting} was configured before this resource was removed from the configuration)"
+        ),
+        Some(ActionReason::ForgotBecauseLifecycleDestroyInConfig) => {
+            write!(out, " \n (because {setting} is set in the configuration)")
+        }
+        _ => Ok(()),
     };
 }

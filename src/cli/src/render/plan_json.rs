@@ -173,6 +173,7 @@ pub(crate) fn actions(action: Action) -> &'static [&'static str] {
         Action::DeleteThenCreate => &["delete", "create"],
         Action::CreateThenDelete => &["create", "delete"],
         Action::Forget => &["forget"],
+        Action::ForgetThenCreate => &["forget", "create"],
     }
 }
 

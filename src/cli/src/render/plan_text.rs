@@ -149,10 +149,15 @@ impl PlanText<'_> {
             (Action::DeleteThenCreate, "destroy and then create replacement"),
             (Action::CreateThenDelete, "create replacement and then destroy"),
             (Action::Read, "read (data resources)"),
+            (Action::ForgetThenCreate, "forget and then create replacement"),
             (Action::Forget, "forget"),
         ] {
             if changes.iter().any(|change| change.action == action) {
-                let _ = writeln!(out, "{} {words}", plan_header::symbol(action, self.layout.palette));
+                let symbol = plan_header::symbol(action, self.layout.palette);
+                // This one is wider than its column, and stands without the margin here.
+                let is_wide = action == Action::ForgetThenCreate;
+                let symbol = if is_wide { symbol.trim_start() } else { &symbol };
+                let _ = writeln!(out, "{symbol} {words}");
             }
         }
     }

@@ -447,6 +447,7 @@ fn encode_act(
         edges: act.recipe.edges.clone(),
         provider_edges: act.recipe.provider_edges.clone(),
         create_before_destroy: act.recipe.create_before_destroy,
+        skip_destroy: act.recipe.skip_destroy,
     };
     encode_object(&marked(act, &value.unknown_as_null()), &act.kind, parts)
 }

@@ -211,6 +211,7 @@ impl Applier<'_> {
                 edges,
                 provider_edges,
                 create_before_destroy: node.is_some_and(|node| self.create_before_destroy.contains(&node)),
+                skip_destroy: node.is_some_and(|node| self.graph.skips_destroy(node)),
                 ..Object::clone(&stored)
             };
             objects.push((key, Some(Arc::new(object))));

@@ -13,7 +13,7 @@ use crate::recipe::{Packed, Recipe, paths_json, private_text};
 use crate::schema::Kind;
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Connection, Operation, PlanRequest, Planned, Request, Response};
-use formwork_state::{Edge, Object, ObjectKey, ProviderConfigAddress, Record, Status};
+use formwork_state::{Edge, Object, ObjectKey, ProviderConfigAddress, Record};
 use formwork_value::{MarkKind, Marks, Path, Value};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -142,6 +142,7 @@ impl Applier<'_> {
             edges: Vec::new(),
             provider_edges: Vec::new(),
             create_before_destroy: object.create_before_destroy,
+            skip_destroy: object.skip_destroy,
             deposed: None,
         };
         let mut act = self.act(step, change, key, Operation::Delete, connection, kind, recipe)?;
@@ -502,6 +503,7 @@ impl Applier<'_> {
             edges: inputs.edges.clone(),
             provider_edges: inputs.provider_edges.clone(),
             create_before_destroy: node.is_some_and(|node| self.create_before_destroy.contains(&node)),
+            skip_destroy: node.is_some_and(|node| self.graph.skips_destroy(node)),
             deposed,
         })
     }
@@ -598,12 +600,9 @@ fn inconsistent(address: &str, path: &str) -> Diagnostic {
 
 fn encode_data(value: &Value, change: &Change, inputs: &Inputs) -> Result<Object, String> {
     let parts = StoredParts {
-        status: Status::Ready,
-        private: Vec::new(),
-        provider: change.provider.clone(),
         edges: inputs.edges.clone(),
         provider_edges: inputs.provider_edges.clone(),
-        create_before_destroy: false,
+        ..StoredParts::of_data(change.provider.clone())
     };
     encode_object(value, &inputs.kind, parts)
 }

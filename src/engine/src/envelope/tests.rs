@@ -54,6 +54,7 @@ fn later(changes: Vec<Change>) -> Plan {
         data: Vec::new(),
         focus: crate::focus::Focus::default(),
         moves: Vec::new(),
+        rewrites: Vec::new(),
         prior_configurations: Vec::new(),
     }
 }

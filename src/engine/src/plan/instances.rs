@@ -17,7 +17,7 @@ use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::IgnoreChanges;
 use formwork_sdk::{Connection, Deferred, PlanRequest, Planned, ProviderError, Request, Response};
-use formwork_state::{Address, BlockAddress, ObjectKey};
+use formwork_state::{Address, BlockAddress, Object, ObjectKey};
 use formwork_value::{Marks, Path, Value};
 use futures::StreamExt;
 use std::rc::Rc;
@@ -401,6 +401,7 @@ impl Planner<'_> {
         let mut has_deferred = false;
         for ((key, _), row) in block.expansion.rows.iter().zip(block.rows.iter()) {
             let decided = self.decide_row(block, row);
+            self.note_life_cycle(block.node, row);
             has_deferred |= decided.is_deferred;
             keys.push(key.clone());
             values.push(decided.value);
@@ -422,6 +423,23 @@ impl Planner<'_> {
         }
         self.rows.borrow_mut().insert((block.node, block.row), planned_rows.into());
         self.check_postconditions(block);
+    }
+
+    /// What the block says of the end of its objects holds for those that stand too, also once the block is gone.
+    fn note_life_cycle(&self, node: NodeId, row: &Row) {
+        let is_planned = matches!(row.outcome, Outcome::Asked(Some(_)));
+        let Some(prior) = row.prior.as_ref().filter(|_| is_planned) else { return };
+        let create_before_destroy = self.create_before_destroy.contains(&node);
+        let skip_destroy = self.graph.skips_destroy(node);
+        let stored = (prior.object.create_before_destroy, prior.object.skip_destroy);
+        if stored == (create_before_destroy, skip_destroy)
+            || self.imported.borrow().contains_key(&row.address)
+        {
+            return;
+        }
+        let object = Object { create_before_destroy, skip_destroy, ..Object::clone(&prior.object) };
+        let key = ObjectKey::current(row.address.clone());
+        self.rewrites.borrow_mut().push((key, Some(Arc::new(object))));
     }
 
     fn decide_row(&self, block: &BlockWork, row: &Row) -> Decided {
@@ -471,12 +489,13 @@ impl Planner<'_> {
             let is_triggered = row.forced == Some(ActionReason::ReplaceByTriggers);
             return (Action::Create, row.forced.filter(|_| is_triggered));
         };
-        let replace =
-            if self.create_before_destroy.contains(&block.node) || prior.object.create_before_destroy {
-                Action::CreateThenDelete
-            } else {
-                Action::DeleteThenCreate
-            };
+        let replace = if self.graph.skips_destroy(block.node) {
+            Action::ForgetThenCreate
+        } else if self.create_before_destroy.contains(&block.node) || prior.object.create_before_destroy {
+            Action::CreateThenDelete
+        } else {
+            Action::DeleteThenCreate
+        };
         if prior.object.status == formwork_state::Status::Tainted {
             return (replace, Some(ActionReason::ReplaceBecauseTainted));
         }
@@ -523,13 +542,10 @@ impl Planner<'_> {
     }
 
     fn check_prevent_destroy(&self, block: &BlockWork, row: &Row, action: Action) {
-        if !action.is_replace() {
+        if !action.is_destroying() {
             return;
         }
         let resource = self.graph.resource(block.node);
-        if resource.lifecycle.destroy == Some(false) {
-            self.report(never_destroyed(&row.address, resource.span));
-        }
         let Some(expression) = &resource.lifecycle.prevent_destroy else { return };
         if self.is_true(expression, block, &row.repetition) {
             self.report(super::orphans::prevented(&row.address, expression.span()));
@@ -606,16 +622,6 @@ pub(crate) fn add_static_reads(
     }
     reads.sort_unstable();
     reads.dedup();
-}
-
-fn never_destroyed(address: &Address, span: formwork_diagnostic::Span) -> Diagnostic {
-    let detail = format!(
-        "Resource {address} has lifecycle.destroy set to false, and the plan calls for this resource to be replaced, which would destroy it."
-    );
-    Diagnostic::error("never-destroyed", "Instance cannot be replaced", detail)
-        .at(span)
-        .about(address.to_string())
-        .hint("Change the configuration so that the object can stay, or forget it with a removed block and make another.")
 }
 
 struct Decided {

@@ -1,12 +1,14 @@
 //! From configuration, variables, state and fresh readings to a plan.
 //!
-//! A resource's life passes through here in this order: [`kinds`] finds its schema, [`refresh`] reads what is live,
+//! A resource's life passes through here in this order: [`kinds`] finds its schema, [`convert`] brings what is stored
+//! to it, [`refresh`] reads what is live,
 //! [`instances`] evaluates each instance and asks its provider for the planned value, [`data`] reads data sources,
 //! [`deferral`] puts off what a later stage plans, [`orphans`] finds what is no longer in the configuration,
 //! [`crate::order`] turns all changes into steps.
 //!
 //! Invariant: nothing is changed, neither in a target nor in the state.
 
+mod convert;
 mod data;
 mod deferral;
 mod ephemeral;
@@ -43,7 +45,7 @@ use crate::focus::Focus;
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{
     Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RelevantAttribute,
-    RunMode, StoredReading,
+    Rewrites, RunMode, StoredReading,
 };
 use crate::objects::PriorObject;
 use crate::order;
@@ -138,6 +140,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) readings: RefCell<Vec<StoredReading>>,
     pub(crate) prior_configurations: RefCell<Vec<(ProviderConfigAddress, Value)>>,
     pub(crate) ended: RefCell<FxHashSet<ObjectKey>>,
+    pub(crate) rewrites: RefCell<Rewrites>,
     pub(crate) data_results: RefCell<Vec<DataResult>>,
     pub(crate) prior_connections: RefCell<IndexMap<ProviderConfigAddress, Arc<dyn Connection>>>,
     pub(crate) unreachable: RefCell<FxHashSet<ProviderConfigAddress>>,
@@ -175,59 +178,89 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
     if diagnostics.has_errors() {
         return Planning { plan: empty_plan(input, true), diagnostics };
     }
-    let options = evaluator_options(input, environment);
-    let priors = Priors::default();
     let (moved, found) = moves::moved(&graph, input.state, input.open_run);
     diagnostics.append(found);
     if diagnostics.has_errors() {
         return Planning { plan: empty_plan(input, true), diagnostics };
     }
+    let origins = moved.as_ref().map(|moved| moved.origins.clone()).unwrap_or_default();
     let state = moved.as_ref().map_or(input.state, |moved| &moved.state);
-    let reach = Reach::of(&input.focus, &graph, state, input.mode);
-    let standing = priors.clone();
-    let is_partial = input.mode != RunMode::Normal || !reach.is_everything();
-    let source = Box::new(|node: NodeId, module: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
-        if is_partial {
-            provider::standing_cell(&graph, connections, state, &standing, node, module)
-        } else {
-            ResourceCell::undecided()
-        }
-    });
-    let planner = Planner {
-        environment: environment.clone(),
-        input,
-        graph: &graph,
-        evaluator: Evaluator::new(&graph, options, source),
-        connections,
-        ephemerals: Ephemerals::default(),
-        state,
-        removed: removed::removed_blocks(&graph),
-        imported: RefCell::default(),
-        origins: moved.as_ref().map(|moved| moved.origins.clone()).unwrap_or_default(),
-        priors: priors.clone(),
-        reach,
-        deposed: RefCell::default(),
-        readings: RefCell::default(),
-        prior_configurations: RefCell::default(),
-        ended: RefCell::default(),
-        data_results: RefCell::default(),
-        prior_connections: RefCell::default(),
-        unreachable: RefCell::default(),
-        refused_targets: RefCell::default(),
-        providers: RefCell::default(),
-        deferred_nodes: RefCell::default(),
-        rows: RefCell::default(),
-        changes: RefCell::default(),
-        drift: RefCell::default(),
-        envelope: RefCell::default(),
-        standing: RefCell::default(),
-        awaits: RefCell::default(),
-        diagnostics: RefCell::new(diagnostics),
-        create_before_destroy: crate::order::spread_create_before_destroy(&graph),
-    };
+    let ground = Ground { environment, input, graph: &graph, connections, origins };
+    let (converted, found) = convert::converted(&ground, state).await;
+    diagnostics.append(found);
+    if diagnostics.has_errors() {
+        return Planning { plan: empty_plan(input, true), diagnostics };
+    }
+    let state = converted.as_ref().map_or(state, |converted| &converted.state);
+    let planner = ground.planner(state, diagnostics);
     let mut planning = planner.run().await;
-    planning.plan.moves = moved.map_or_else(Vec::new, |moved| moved.moves);
+    planning.plan.moves = moved.as_ref().map_or_else(Vec::new, |moved| moved.moves.clone());
+    let is_moved_with_notes = moved.is_some() && !planning.plan.rewrites.is_empty();
+    if converted.is_some() || is_moved_with_notes {
+        let noted = std::mem::take(&mut planning.plan.rewrites);
+        planning.plan.rewrites = convert::difference(input.state, state, noted);
+    }
     planning
+}
+
+/// What planning begins with, before it is known what stands.
+struct Ground<'a> {
+    environment: &'a Environment,
+    input: &'a PlanInput<'a>,
+    graph: &'a Graph,
+    connections: &'a Connections,
+    origins: FxHashMap<Address, Address>,
+}
+
+impl<'a> Ground<'a> {
+    /// A planner over what stands.
+    fn planner(&'a self, state: &'a State, diagnostics: Diagnostics) -> Planner<'a> {
+        let Self { environment, input, graph, connections, origins } = self;
+        let priors = Priors::default();
+        let reach = Reach::of(&input.focus, graph, state, input.mode);
+        let standing = priors.clone();
+        let is_partial = input.mode != RunMode::Normal || !reach.is_everything();
+        let source = Box::new(move |node: NodeId, module: &ModuleInstance, _: &dyn Fn() -> Rc<Expansion>| {
+            if is_partial {
+                provider::standing_cell(graph, connections, state, &standing, node, module)
+            } else {
+                ResourceCell::undecided()
+            }
+        });
+        Planner {
+            environment: (*environment).clone(),
+            input,
+            graph,
+            evaluator: Evaluator::new(graph, evaluator_options(input, environment), source),
+            connections,
+            ephemerals: Ephemerals::default(),
+            state,
+            removed: removed::removed_blocks(graph),
+            imported: RefCell::default(),
+            origins: origins.clone(),
+            priors,
+            reach,
+            deposed: RefCell::default(),
+            readings: RefCell::default(),
+            prior_configurations: RefCell::default(),
+            ended: RefCell::default(),
+            rewrites: RefCell::default(),
+            data_results: RefCell::default(),
+            prior_connections: RefCell::default(),
+            unreachable: RefCell::default(),
+            refused_targets: RefCell::default(),
+            providers: RefCell::default(),
+            deferred_nodes: RefCell::default(),
+            rows: RefCell::default(),
+            changes: RefCell::default(),
+            drift: RefCell::default(),
+            envelope: RefCell::default(),
+            standing: RefCell::default(),
+            awaits: RefCell::default(),
+            diagnostics: RefCell::new(diagnostics),
+            create_before_destroy: crate::order::spread_create_before_destroy(graph),
+        }
+    }
 }
 
 fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
@@ -259,6 +292,7 @@ fn empty_plan(input: &PlanInput<'_>, errored: bool) -> Plan {
         data: Vec::new(),
         focus: input.focus.clone(),
         moves: Vec::new(),
+        rewrites: Vec::new(),
         prior_configurations: Vec::new(),
     }
 }
@@ -431,6 +465,7 @@ impl Planner<'_> {
         plan.drift = drift;
         plan.readings = self.readings.into_inner();
         plan.data = self.data_results.into_inner();
+        plan.rewrites = self.rewrites.into_inner();
         plan.prior_configurations = self.prior_configurations.into_inner();
         let diagnostics = self.diagnostics.into_inner();
         plan.errored = diagnostics.has_errors();

@@ -35,24 +35,49 @@ impl Planner<'_> {
         }
         orphans.sort_by(|left, right| left.0.cmp(&right.0));
         for (key, prior, reason) in orphans {
-            let is_given_up = self.unreachable.borrow().contains(&prior.object.provider);
-            if is_given_up || self.is_forgotten(&key.address) {
-                self.push_removal(&key, &prior, Action::Forget, None, prior.private.clone());
-            } else {
-                if key.deposed.is_none() {
-                    self.check_prevented(&key.address);
+            match self.removal_of(&key.address, &prior, reason) {
+                (Action::Forget, why) => {
+                    let is_given_up = self.unreachable.borrow().contains(&prior.object.provider);
+                    if !is_given_up && (reason.is_some() || key.deposed.is_some()) {
+                        self.report(no_longer_managed(&key.address));
+                    }
+                    self.push_removal(&key, &prior, Action::Forget, why, prior.private.clone());
                 }
-                self.plan_removal(&key, &prior, reason).await;
+                (_, why) => {
+                    if key.deposed.is_none() {
+                        self.check_prevented(&key.address);
+                    }
+                    self.plan_removal(&key, &prior, why).await;
+                }
             }
         }
     }
 
-    /// Whether an object that goes stays where it is: its block says so, or a `removed` block does.
-    fn is_forgotten(&self, address: &Address) -> bool {
-        match node_of(self.graph, address) {
-            Some(node) => self.graph.resource(node).lifecycle.destroy == Some(false),
-            None => self.removed.iter().any(|removed| removed.covers(address) && !removed.destroy),
+    /// Whether an object that goes is destroyed or forgotten, and why. A `removed` block is what was said last; else
+    /// its block says it, or said it when the object was planned last.
+    fn removal_of(
+        &self,
+        address: &Address,
+        prior: &PriorObject,
+        reason: Option<ActionReason>,
+    ) -> (Action, Option<ActionReason>) {
+        if self.unreachable.borrow().contains(&prior.object.provider) {
+            return (Action::Forget, None);
         }
+        let node = node_of(self.graph, address);
+        let removed = self.removed.iter().find(|removed| node.is_none() && removed.covers(address));
+        if let Some(removed) = removed {
+            return (if removed.destroy { Action::Delete } else { Action::Forget }, reason);
+        }
+        if node.is_some_and(|node| self.graph.skips_destroy(node)) {
+            return (Action::Forget, Some(ActionReason::ForgotBecauseLifecycleDestroyInConfig));
+        }
+        // The block of an object that stands says what holds by now.
+        let is_remembered = node.is_none() || self.input.mode != RunMode::Destroy;
+        if is_remembered && prior.object.skip_destroy {
+            return (Action::Forget, Some(ActionReason::ForgotBecauseLifecycleDestroyInState));
+        }
+        (Action::Delete, reason)
     }
 
     /// Why an object is not wanted; none when it is.
@@ -81,6 +106,9 @@ impl Planner<'_> {
         let cell = self.evaluator.resource(node, row);
         if cell.is_undecided || cell.place(address.key()).is_some() {
             return None;
+        }
+        if self.graph.resource(node).lifecycle.enabled.is_some() && address.key().is_none() {
+            return Some(ActionReason::DeleteBecauseEnabledFalse);
         }
         Some(key_reason(cell.repetition, address.key()))
     }
@@ -193,6 +221,14 @@ fn key_reason(repetition: Repetition, key: &Key) -> ActionReason {
         (Repetition::ForEach, Key::Text(_)) => ActionReason::DeleteBecauseEachKey,
         _ => ActionReason::DeleteBecauseWrongRepetition,
     }
+}
+
+fn no_longer_managed(address: &Address) -> Diagnostic {
+    let detail = format!(
+        "After this plan is applied, the resource {address} will not be managed anymore by Formwork.\n\nIn case you want to manage the resource again, you will have to import it."
+    );
+    Diagnostic::warning("removed-from-state", "Resource will be removed from the state", detail)
+        .about(address.to_string())
 }
 
 /// Says that `prevent_destroy` forbids the plan.

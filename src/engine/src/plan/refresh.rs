@@ -297,7 +297,7 @@ fn unknown_kind(key: &ObjectKey, provider: &ProviderConfigAddress, planner: &Pla
     crate::connections::missing_provider(&provider.provider, &planner.environment).about(key.to_string())
 }
 
-fn no_configuration(address: &ProviderConfigAddress) -> Diagnostic {
+pub(super) fn no_configuration(address: &ProviderConfigAddress) -> Diagnostic {
     Diagnostic::error(
         "provider-configuration-missing",
         "Provider configuration not present",

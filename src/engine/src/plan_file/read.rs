@@ -8,7 +8,7 @@ use crate::checks::CheckResult;
 use crate::focus::Focus;
 use crate::model::{
     Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable,
-    RelevantAttribute, RunMode, Stage, Step, StoredReading,
+    RelevantAttribute, Rewrites, RunMode, Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
 use base64::Engine;
@@ -62,6 +62,8 @@ struct PlanForm<'a> {
     focus: Focus,
     #[serde(default)]
     moves: Vec<Move>,
+    #[serde(default)]
+    rewrites: Rewrites,
     steps: Vec<Step>,
     stages: Vec<Stage>,
     targets: Vec<(String, formwork_sdk::Target)>,
@@ -160,6 +162,7 @@ fn plan(raw: &RawValue) -> serde_json::Result<Plan> {
         })?,
         focus: form.focus,
         moves: form.moves,
+        rewrites: form.rewrites,
         steps: form.steps,
         stages: form.stages,
         targets: form.targets.into_iter().collect(),

@@ -42,6 +42,7 @@ fn empty() -> Plan {
         data: Vec::new(),
         focus: crate::focus::Focus::default(),
         moves: Vec::new(),
+        rewrites: Vec::new(),
         prior_configurations: Vec::new(),
     }
 }

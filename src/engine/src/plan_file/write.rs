@@ -13,11 +13,12 @@ use arcstr::ArcStr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use formwork_diagnostic::Diagnostics;
-use formwork_state::{Address, DeposedKey, ObjectKey, ProviderConfigAddress};
+use formwork_state::{Address, DeposedKey, Object, ObjectKey, ProviderConfigAddress};
 use formwork_value::{MarkKind, Value};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Writes the plan itself.
 pub(super) fn write_plan(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
@@ -59,6 +60,8 @@ struct PlanForm<
     focus: &'a Focus,
     #[serde(skip_serializing_if = "<[Move]>::is_empty")]
     moves: &'a [Move],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rewrites: &'a [(ObjectKey, Option<Arc<Object>>)],
     steps: &'a [Step],
     stages: &'a [Stage],
     targets: Vec<(&'a String, &'a formwork_sdk::Target)>,
@@ -139,6 +142,7 @@ fn form<'a>(plan: &'a Plan, types: &'a WrittenTypes) -> impl Serialize + 'a {
         ),
         focus: &plan.focus,
         moves: &plan.moves,
+        rewrites: &plan.rewrites,
         steps: &plan.steps,
         stages: &plan.stages,
         targets: plan.targets.iter().collect(),

@@ -11,5 +11,6 @@ mod quickstart;
 mod recovery;
 mod spine;
 mod stages;
+mod stored;
 mod testing;
 mod world;

@@ -33,6 +33,8 @@ pub(crate) fn moved(
         return (None, diagnostics);
     }
     let mut wanted = declared(&statements, state, &mut diagnostics);
+    // Nobody could give an object another type where no block of that type stands.
+    wanted.retain(|(from, to)| !type_change(from, to) || node_of(graph, to).is_some());
     wanted.extend(implied(graph, state, &wanted));
     let is_open =
         |address: &Address| open_run.is_some_and(|run| run.in_flight().any(|key| key.address == *address));
@@ -94,6 +96,11 @@ fn follow<'a>(statements: &'a [Statement], from: &Address) -> Result<Option<Addr
         at = Some(to);
     }
     last.map_or(Ok(at), Err)
+}
+
+/// Whether an object that moves gets another type.
+pub(super) fn type_change(from: &Address, to: &Address) -> bool {
+    from.type_name() != to.type_name()
 }
 
 fn circle(statement: &Statement) -> Diagnostic {

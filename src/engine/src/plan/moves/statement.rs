@@ -191,17 +191,6 @@ fn fault(statement: &Statement, others: &[Statement], graph: &Graph) -> Option<D
         );
         return error("Invalid move", detail, "Name two modules, or two resources.");
     }
-    let type_of = |end: &Endpoint| end.resource.as_ref().map(|(mode, name, ..)| (*mode, name.clone()));
-    if type_of(from) != type_of(to) {
-        let detail = format!(
-            "{from} and {to} are not of one type, and no provider here takes over an object of another type."
-        );
-        return error(
-            "Resource type mismatch",
-            detail,
-            "Import the object at its new address, and forget it at the old one with a removed block.",
-        );
-    }
     if statement.is_whole() && from.is_declared(graph, prefix) {
         let detail = format!("{from} is said to have moved to {to}, but it is still in the configuration.");
         return error("Moved object still exists", detail, "Take its block away, or the moved block.");

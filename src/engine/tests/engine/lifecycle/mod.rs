@@ -47,6 +47,7 @@ fn line(change: &Change) -> String {
         Action::DeleteThenCreate => "replace",
         Action::CreateThenDelete => "replace first",
         Action::Forget => "forget",
+        Action::ForgetThenCreate => "forget and create",
     };
     let mut line = format!("{action} {}", change.address);
     if let Some(reason) = change.reason {
@@ -311,7 +312,7 @@ resource "terraform_data" "c" { input = module.m != null ? "on" : "off" }
                     "",
                     &[
                         "delete module.m.terraform_data.x (delete because no module)",
-                        "delete terraform_data.a (delete because wrong repetition)",
+                        "delete terraform_data.a (delete because enabled false)",
                         "update terraform_data.b",
                         "update terraform_data.c",
                     ],
@@ -356,9 +357,9 @@ removed {
                     "",
                     &[
                         "delete terraform_data.b (delete because no resource config)",
-                        "forget module.m.terraform_data.x",
-                        "forget terraform_data.a[0]",
-                        "forget terraform_data.a[1]",
+                        "forget module.m.terraform_data.x (delete because no module)",
+                        "forget terraform_data.a[0] (delete because no resource config)",
+                        "forget terraform_data.a[1] (delete because no resource config)",
                     ],
                 ),
             ],
@@ -375,17 +376,42 @@ removed {
                 (
                     "resource \"terraform_data\" \"a\" {\n  count = 1\n  lifecycle { destroy = false }\n}",
                     "",
-                    &["forget terraform_data.a[1]"],
+                    &["forget terraform_data.a[1] (forgot because lifecycle destroy in config)"],
                 ),
                 (
                     "resource \"terraform_data\" \"a\" {\n  count = 1\n  triggers_replace = 1\n  lifecycle { destroy = false }\n}",
                     "",
-                    &["error: Instance cannot be replaced"],
+                    &["forget and create terraform_data.a[0] (replace because cannot update)"],
                 ),
                 (
-                    "resource \"terraform_data\" \"a\" {\n  count = 1\n  lifecycle { destroy = false }\n}",
+                    "resource \"terraform_data\" \"a\" {\n  count = 1\n  triggers_replace = 1\n  lifecycle { destroy = false }\n}",
                     "-destroy",
-                    &["forget terraform_data.a[0]"],
+                    &["forget terraform_data.a[0] (forgot because lifecycle destroy in config)"],
+                ),
+            ],
+        },
+        Case {
+            name: "destroy = false is remembered",
+            files: &[],
+            steps: &[
+                (
+                    "resource \"terraform_data\" \"a\" {}\nresource \"terraform_data\" \"b\" {\n  lifecycle { destroy = false }\n}\nresource \"terraform_data\" \"c\" {\n  lifecycle { destroy = false }\n}",
+                    "",
+                    &["create terraform_data.a", "create terraform_data.b", "create terraform_data.c"],
+                ),
+                (
+                    "resource \"terraform_data\" \"a\" {\n  lifecycle { destroy = false }\n}\nresource \"terraform_data\" \"b\" {\n  lifecycle { destroy = true }\n}\nresource \"terraform_data\" \"c\" {\n  lifecycle { destroy = false }\n}",
+                    "",
+                    &[],
+                ),
+                (
+                    "removed {\n  from = terraform_data.c\n  lifecycle { destroy = true }\n}",
+                    "",
+                    &[
+                        "delete terraform_data.b (delete because no resource config)",
+                        "delete terraform_data.c (delete because no resource config)",
+                        "forget terraform_data.a (forgot because lifecycle destroy in state)",
+                    ],
                 ),
             ],
         },

@@ -235,11 +235,6 @@ moved {
                     &["error: Cyclic dependency in move statements"],
                 ),
                 (
-                    "moved {\n  from = terraform_data.a\n  to = sim_volume.a\n}",
-                    "",
-                    &["error: Resource type mismatch"],
-                ),
-                (
                     "moved {\n  from = terraform_data.a\n  to = terraform_data.a\n}",
                     "",
                     &["error: Redundant move statement"],
@@ -248,6 +243,12 @@ moved {
                     "moved {\n  from = terraform_data.a\n  to = terraform_data.b\n}",
                     "",
                     &["delete terraform_data.b (delete because no move target) from terraform_data.a"],
+                ),
+                ("resource \"terraform_data\" \"a\" {}", "", &["create terraform_data.a"]),
+                (
+                    "moved {\n  from = terraform_data.a\n  to = sim_volume.a\n}",
+                    "",
+                    &["delete terraform_data.a (delete because no resource config)"],
                 ),
             ],
         },

@@ -1,0 +1,205 @@
+//! Objects that are stored in another form than today's: by an older schema, flat, of another type.
+
+use crate::world::{World, text};
+use formwork_engine::{Action, RunMode};
+use serde_json::{Value, json};
+
+const SECRET: &str = r#"
+terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+resource "sim_secret" "a" {
+  name             = "database"
+  value_wo         = "x"
+  value_wo_version = 1
+}
+"#;
+
+/// Changes the first resource of a state file by hand.
+fn edit(world: &World, change: impl FnOnce(&mut Value)) {
+    let path = world.folder.path().join("terraform.tfstate");
+    let mut state: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut state["resources"][0]);
+    std::fs::write(&path, state.to_string()).unwrap();
+}
+
+fn first(world: &World) -> Value {
+    let mut found = Value::Null;
+    edit(world, |resource| found = resource.clone());
+    found
+}
+
+/// One stored form: what is done to the resource, and what planning over it says; nothing when it is fine.
+type Form = (&'static str, fn(&mut Value), &'static str);
+
+const FORMS: [Form; 5] = [
+    (
+        "an older version",
+        |resource| {
+            let instance = &mut resource["instances"][0];
+            instance["schema_version"] = json!(0);
+            instance["attributes"]["revision"] = json!("1");
+            instance["attributes"].as_object_mut().unwrap().remove("value_wo_version");
+        },
+        "",
+    ),
+    (
+        "flat",
+        |resource| {
+            let instance = resource["instances"][0].as_object_mut().unwrap();
+            let attributes = instance.remove("attributes").unwrap();
+            instance.insert("schema_version".to_owned(), json!(0));
+            let (id, fingerprint) = (&attributes["id"], &attributes["fingerprint"]);
+            let flat = json!({"id": id, "name": "database", "revision": "1", "fingerprint": fingerprint});
+            instance.insert("attributes_flat".to_owned(), flat);
+        },
+        "",
+    ),
+    (
+        "an attribute that is gone",
+        |resource| resource["instances"][0]["attributes"]["colour"] = json!({"deep": [1]}),
+        "",
+    ),
+    (
+        "a newer version",
+        |resource| resource["instances"][0]["schema_version"] = json!(7),
+        "Resource instance managed by newer provider version",
+    ),
+    (
+        "an older version that does not fit",
+        |resource| {
+            let instance = &mut resource["instances"][0];
+            instance["schema_version"] = json!(0);
+            instance["attributes"]["revision"] = json!(["1"]);
+        },
+        "Upgrading a stored object failed",
+    ),
+];
+
+#[test]
+fn stored_forms() {
+    for (name, change, expected) in FORMS {
+        let mut world = World::new(SECRET);
+        world.apply();
+        let before = first(&world);
+        edit(&world, change);
+        let plan = match world.plan_mode(RunMode::Normal) {
+            Ok(plan) => plan,
+            Err(found) => {
+                assert!(!expected.is_empty() && found.contains(expected), "{name}: {found}");
+                continue;
+            }
+        };
+        assert!(expected.is_empty(), "{name}");
+        assert!(!plan.has_changes() && plan.drift.is_empty(), "{name}");
+        if !plan.rewrites.is_empty() {
+            world.apply_plan(&plan);
+            assert_eq!(first(&world)["instances"], before["instances"], "{name}");
+            assert!(world.plan().rewrites.is_empty(), "{name}");
+        }
+        world.destroy();
+        assert!(world.addresses().is_empty(), "{name}");
+    }
+}
+
+/// An object of another type: its type, provider and attributes; the configuration it moves into; and what is planned.
+type Move = (&'static str, &'static str, fn(&Value) -> Value, &'static str, Result<Action, &'static str>);
+
+fn null_resource(_: &Value) -> Value {
+    json!({"id": "5577006791947779410", "triggers": {"a": "b"}})
+}
+
+const MOVES: [Move; 6] = [
+    (
+        "null_resource",
+        "hashicorp/null",
+        null_resource,
+        "resource \"terraform_data\" \"a\" {\n  triggers_replace = { a = \"b\" }\n}",
+        Ok(Action::NoOp),
+    ),
+    (
+        "null_resource",
+        "hashicorp/null",
+        null_resource,
+        "resource \"terraform_data\" \"a\" {\n  triggers_replace = { a = \"c\" }\n}",
+        Ok(Action::DeleteThenCreate),
+    ),
+    (
+        "random_id",
+        "hashicorp/random",
+        |_| json!({"id": "x"}),
+        "resource \"terraform_data\" \"a\" {}",
+        Err(
+            "unsupported move: random_id -> terraform_data; only move from null_resource to terraform_data is supported",
+        ),
+    ),
+    (
+        "null_resource",
+        "hashicorp/null",
+        |_| json!({"id": [1]}),
+        "resource \"terraform_data\" \"a\" {}",
+        Err("the stored null_resource cannot be read"),
+    ),
+    (
+        "sim_object_store",
+        "formwork/sim",
+        Value::clone,
+        "resource \"sim_bucket\" \"a\" {\n  name = \"datasets\"\n}",
+        Ok(Action::NoOp),
+    ),
+    (
+        "null_resource",
+        "hashicorp/null",
+        null_resource,
+        "resource \"sim_bucket\" \"a\" {\n  name = \"datasets\"\n}",
+        Err("Unable to Move Resource State"),
+    ),
+];
+
+#[test]
+fn moves_across_types() {
+    const HEAD: &str =
+        "terraform {\n  required_providers {\n    sim = { source = \"formwork/sim\" }\n  }\n}\n";
+    for (type_name, provider, attributes, block, expected) in MOVES {
+        let mut world = World::new(&format!(
+            "{HEAD}resource \"sim_bucket\" \"a\" {{\n  name = \"datasets\"\n}}\nresource \"terraform_data\" \"reader\" {{ input = sim_bucket.a.name }}\n"
+        ));
+        world.apply();
+        edit(&world, |resource| {
+            let source = format!("provider[\"registry.opentofu.org/{provider}\"]");
+            if !provider.starts_with("formwork/") {
+                resource["provider"] = json!(source);
+            }
+            resource["type"] = json!(type_name);
+            let instance = &mut resource["instances"][0];
+            instance["attributes"] = attributes(&instance["attributes"].clone());
+        });
+        let target = block.split('"').nth(1).unwrap();
+        world.main(&format!(
+            "{HEAD}{block}\nresource \"terraform_data\" \"reader\" {{ input = \"datasets\" }}\nmoved {{\n  from = {type_name}.a\n  to   = {target}.a\n}}\n"
+        ));
+        let plan = match (world.plan_mode(RunMode::Normal), expected) {
+            (Err(found), Err(words)) => {
+                assert!(found.contains(words), "{type_name}: {found}");
+                continue;
+            }
+            (Ok(plan), Ok(action)) => {
+                let changes: Vec<_> =
+                    plan.changes.iter().map(|change| (change.address.to_string(), change.action)).collect();
+                assert_eq!(changes, [(format!("{target}.a"), action)], "{type_name}");
+                plan
+            }
+            (Ok(_), Err(words)) => panic!("{type_name}: planned, though {words}"),
+            (Err(found), Ok(_)) => panic!("{type_name}: {found}"),
+        };
+        let previous = plan.changes[0].previous_address.as_ref().map(ToString::to_string);
+        assert_eq!(previous, Some(format!("{type_name}.a")));
+        let outcome = world.apply_plan(&plan);
+        assert!(!outcome.diagnostics.has_errors(), "{}", text(&outcome.diagnostics, &outcome.sources));
+        assert_eq!(world.addresses(), [format!("{target}.a"), "terraform_data.reader".to_owned()]);
+        let again = world.plan();
+        assert!(!again.has_changes() && again.rewrites.is_empty(), "{type_name}");
+    }
+}
