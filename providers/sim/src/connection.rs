@@ -165,6 +165,15 @@ impl SimConnection {
         }
     }
 
+    fn require_room(&self, world: &World) -> Result<(), ProviderError> {
+        if self.settings.changes_at_once.is_none_or(|most| world.busy() < most) {
+            return Ok(());
+        }
+        let mut error = ProviderError::new(ErrorKind::Throttled, "too many objects are being changed");
+        error.retry_after_ms = Some(self.settings.latency_ms);
+        Err(error)
+    }
+
     fn list(&self, kind: &str, filter: &Value, page: Option<&str>) -> Result<ListPage, ProviderError> {
         let found = subject(kind)?;
         let mut site = self.site();
@@ -298,6 +307,7 @@ impl SimConnection {
             }
             return Err(taken(&existing));
         }
+        self.require_room(world)?;
         let id = kind.id(world, &request.planned, &self.settings, token);
         let planned = with_write_only(schema, &request.planned, &request.configuration);
         let attributes = kind.create(world, &self.settings, &planned, &id)?;
@@ -334,6 +344,7 @@ impl SimConnection {
         if object.phase != Phase::Ready {
             return Err(busy(&object));
         }
+        self.require_room(world)?;
         let steps_left = count(kind.steps(Operation::Update, Some(&object.attributes), &request.planned));
         let planned = with_write_only(found.schema, &request.planned, &request.configuration);
         object.attributes = kind.update(world, &self.settings, &object, &planned)?;
@@ -357,6 +368,7 @@ impl SimConnection {
         if steps_left == 0 {
             return remove(world, found, &object, request);
         }
+        self.require_room(world)?;
         object.phase = Phase::Deleting(steps_left);
         world.put(object.clone(), None).map_err(|error| interrupted(&error))?;
         Ok(self.progress(world, kind, request, &object))

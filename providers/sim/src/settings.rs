@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) latency_ms: u64,
     pub(crate) eventual_reads: u32,
     pub(crate) throttle_percent: u32,
+    pub(crate) changes_at_once: Option<u64>,
     pub(crate) lost_reply_percent: u32,
     pub(crate) crash: Option<Crash>,
 }
@@ -97,6 +98,13 @@ pub(crate) fn schema() -> Block {
             Attribute::optional(Type::Number, "Of a hundred calls so many are refused for now; 0."),
         ),
         (
+            "changes_at_once",
+            Attribute::optional(
+                Type::Number,
+                "While so many objects are being made, changed or deleted, more are refused for now; no limit.",
+            ),
+        ),
+        (
             "lost_reply_percent",
             Attribute::optional(Type::Number, "Of a hundred effects so many lose their reply; 0."),
         ),
@@ -112,6 +120,7 @@ pub(crate) fn validate(configuration: &Value) -> Findings {
     check_number(&mut found, configuration, "latency_ms", 0, 3_600_000);
     check_number(&mut found, configuration, "eventual_reads", 0, 100);
     check_number(&mut found, configuration, "throttle_percent", 0, PERCENT_MAX);
+    check_number(&mut found, configuration, "changes_at_once", 1, 1_000_000);
     check_number(&mut found, configuration, "lost_reply_percent", 0, PERCENT_MAX);
     check_number(&mut found, configuration, "crash_at_call", 1, i64::MAX);
     check_choice(&mut found, configuration, "crash_point", "crash point", &CRASH_POINTS);
@@ -153,6 +162,7 @@ impl Settings {
             latency_ms: number("latency_ms").unwrap_or(0),
             eventual_reads: small("eventual_reads"),
             throttle_percent: faults.throttle_percent.unwrap_or_else(|| small("throttle_percent")),
+            changes_at_once: number("changes_at_once"),
             lost_reply_percent: faults.lost_reply_percent.unwrap_or_else(|| small("lost_reply_percent")),
             crash: faults.crash.or_else(|| {
                 let call = number("crash_at_call")?;

@@ -139,6 +139,8 @@ pub struct World {
     members: HashMap<String, String>,
     gpus: i64,
     volume_gb: i64,
+    /// How many objects are doing something.
+    busy: u64,
     /// So many reads of this process still miss the object.
     hidden: HashMap<String, u32>,
 }
@@ -186,6 +188,7 @@ impl World {
             members: HashMap::new(),
             gpus: 0,
             volume_gb: 0,
+            busy: 0,
             hidden: HashMap::new(),
         }
     }
@@ -340,6 +343,7 @@ impl World {
         self.by_kind.entry(object.kind.clone()).or_default().insert(object.id.clone());
         self.by_name.insert(key(&object.kind, &object.name), object.id.clone());
         self.by_token.insert(key(&object.kind, &object.token), object.id.clone());
+        self.busy += u64::from(object.phase != Phase::Ready);
         self.gpus += whole_number(&object.attributes, "gpu_count").unwrap_or(0);
         self.volume_gb += whole_number(&object.attributes, "size_gb").unwrap_or(0);
         if let Some((network, address)) = kinds::place_in_network(&object) {
@@ -362,6 +366,7 @@ impl World {
                 index.remove(&key);
             }
         }
+        self.busy -= u64::from(object.phase != Phase::Ready);
         self.gpus -= whole_number(&object.attributes, "gpu_count").unwrap_or(0);
         self.volume_gb -= whole_number(&object.attributes, "size_gb").unwrap_or(0);
         if let Some((network, address)) = kinds::place_in_network(&object)
@@ -396,6 +401,11 @@ impl World {
 
     pub(crate) fn addresses(&self, network: &str) -> Option<&BTreeSet<u32>> {
         self.addresses.get(network)
+    }
+
+    /// How many objects are being made, changed or deleted.
+    pub(crate) fn busy(&self) -> u64 {
+        self.busy
     }
 
     pub(crate) fn gpus(&self) -> i64 {

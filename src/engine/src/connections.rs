@@ -2,6 +2,7 @@
 
 use crate::environment::{Environment, ProviderSource};
 use crate::event::Event;
+use crate::pace::{Pace, pause_ms};
 use crate::schema::Kind;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
@@ -10,16 +11,13 @@ use formwork_state::{Address, Mode, ProviderAddress, ProviderConfigAddress};
 use formwork_value::Value;
 use indexmap::IndexMap;
 use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// How often a request that may well pass is sent again before its error is shown.
-const RETRIES_AT_MOST: u32 = 6;
-/// The first pause before a retry; each next one doubles, and a jitter of its half is taken off.
-const RETRY_PAUSE_MS: u64 = 200;
-
 type KindKey = (ProviderAddress, Mode, ArcStr);
+/// A connection, kept so that nothing else stands in its place, and its pace.
+type Paced = (Arc<dyn Connection>, Rc<Pace>);
 type Connected = (ProviderAddress, Value, Arc<dyn Connection>);
 
 /// All schemas and connections of a run.
@@ -29,6 +27,10 @@ pub struct Connections {
     kinds: RefCell<FxHashMap<KindKey, Option<Rc<Kind>>>>,
     connected: RefCell<Vec<Connected>>,
     targets: RefCell<IndexMap<String, Target>>,
+    /// By where the connection stands in memory, which it does for as long as it is kept here.
+    paces: RefCell<FxHashMap<usize, Paced>>,
+    /// Requests so far, so that no two of them wait alike.
+    requests: Cell<u64>,
 }
 
 #[derive(Clone)]
@@ -46,7 +48,28 @@ impl Connections {
             kinds: RefCell::default(),
             connected: RefCell::default(),
             targets: RefCell::default(),
+            paces: RefCell::default(),
+            requests: Cell::new(0),
         }
+    }
+
+    /// How many requests a connection is given at once.
+    pub(crate) fn pace(&self, connection: &Arc<dyn Connection>) -> Rc<Pace> {
+        let place = Arc::as_ptr(connection).cast::<()>() as usize;
+        let mut paces = self.paces.borrow_mut();
+        let most = self.environment.parallelism;
+        let kept = paces.entry(place).or_insert_with(|| (connection.clone(), Rc::new(Pace::new(most))));
+        kept.1.clone()
+    }
+
+    /// How many acts wait until their connection is given more.
+    pub(crate) fn waiting(&self) -> usize {
+        self.paces.borrow().values().map(|(_, pace)| pace.waiting()).sum()
+    }
+
+    /// A number that no other request has.
+    pub(crate) fn next_request(&self) -> u64 {
+        self.requests.replace(self.requests.get() + 1)
     }
 
     fn entry(&self, address: &ProviderAddress) -> Option<ProviderEntry> {
@@ -181,13 +204,28 @@ impl Connections {
 
     /// Sends a request that changes nothing, again while its error may well pass.
     pub async fn ask(&self, connection: &Arc<dyn Connection>, request: Request) -> Response {
+        // What is open only as long as something else runs must not wait for it.
+        let is_free = matches!(
+            request,
+            Request::OpenEphemeral { .. } | Request::RenewEphemeral { .. } | Request::CloseEphemeral { .. }
+        );
+        let pace = (!is_free).then(|| self.pace(connection));
+        let number = self.next_request();
         let mut attempt = 0;
         loop {
+            let admission = match &pace {
+                Some(pace) => Some(pace.enter(&self.environment).await),
+                None => None,
+            };
             let response = connection.call(request.clone()).await;
-            let Some(pause_ms) = retry_pause_ms(response_error(&response), attempt) else { return response };
-            if self.environment.is_interrupted() {
-                return response;
+            let error = response_error(&response);
+            if let Some(admission) = admission {
+                admission.note(error, &self.environment);
             }
+            let pause_ms = error.and_then(|error| pause_ms(error, attempt, number));
+            let Some(pause_ms) = pause_ms.filter(|_| !self.environment.is_interrupted()) else {
+                return response;
+            };
             self.environment.clock.sleep(pause_ms).await;
             attempt += 1;
         }
@@ -208,15 +246,6 @@ fn response_error(response: &Response) -> Option<&ProviderError> {
         }
         _ => None,
     }
-}
-
-/// How long to wait before the next try; none when the error will not pass or was met too often.
-pub fn retry_pause_ms(error: Option<&ProviderError>, attempt: u32) -> Option<u64> {
-    let error = error.filter(|error| error.is_retryable() && attempt < RETRIES_AT_MOST)?;
-    let base = RETRY_PAUSE_MS << attempt;
-    // The message's length spreads retries of different objects apart without a source of randomness.
-    let jitter = (error.message.len() as u64 * 37 + u64::from(attempt) * 101) % (base / 2).max(1);
-    Some(error.retry_after_ms.unwrap_or(base).max(base / 2) - jitter.min(base / 2))
 }
 
 /// Says that there is no such provider, and which of ours it may mean.

@@ -28,6 +28,7 @@ pub mod model;
 pub mod objects;
 pub mod order;
 mod ordinal;
+mod pace;
 pub mod permissions;
 pub mod plan;
 pub mod plan_file;

@@ -1,10 +1,11 @@
 //! From an act to its recorded outcome: intent, call, waits, retries, and what to do when a reply is lost.
 
 use super::{Applier, StepEnd};
-use crate::connections::{error_diagnostic, retry_pause_ms};
+use crate::connections::error_diagnostic;
 use crate::event::Event;
 use crate::model::Action;
 use crate::objects::{StoredParts, encode_object, shown_id};
+use crate::pace::pause_ms;
 use crate::proposed::completion_faults;
 use crate::recipe::Recipe;
 use crate::schema::Kind;
@@ -78,12 +79,13 @@ impl Applier<'_> {
 
     pub(super) async fn drive(&self, act: &Act, start: Start) -> StepEnd {
         let mut next = start;
+        let pace = self.connections.pace(&act.connection);
+        let number = self.connections.next_request();
+        // Held as long as the target has something to do: what it works on counts, too.
+        let mut admission = Some(pace.enter(&self.environment).await);
         if matches!(next, Start::Begin) {
-            if self.record_intent(act).await.is_err() {
-                return StepEnd::Failed;
-            }
-            if !act.is_announced {
-                self.announce(&act.key, act.action, act.id.clone());
+            if let Err(end) = self.begin(act).await {
+                return end;
             }
             next = Start::Call;
         }
@@ -92,8 +94,15 @@ impl Applier<'_> {
         let mut attempt = 0;
         loop {
             let was_call = matches!(next, Start::Call);
-            match self.send(act, &next).await {
-                Ok(Progress::Done(applied)) => return self.finish_act(act, *applied).await,
+            let sent = self.send(act, &next).await;
+            if let Some(admission) = &admission {
+                admission.note(sent.as_ref().err(), &self.environment);
+            }
+            match sent {
+                Ok(Progress::Done(applied)) => {
+                    drop(admission);
+                    return self.finish_act(act, *applied).await;
+                }
                 Ok(Progress::NotFound) => next = Start::Call,
                 Ok(Progress::Waiting { id, cursor, ask_again_after_ms, words }) => {
                     if self.record_wait(act, &id, &cursor, &mut is_accepted).await.is_err() {
@@ -106,8 +115,8 @@ impl Applier<'_> {
                     next = Start::Poll { id, cursor };
                 }
                 Err(error) => {
-                    let pause_ms =
-                        retry_pause_ms(Some(&error), attempt).filter(|_| !self.environment.is_interrupted());
+                    let pause_ms = pause_ms(&error, attempt, number);
+                    let pause_ms = pause_ms.filter(|_| !self.environment.is_interrupted());
                     attempt += 1;
                     match (&error.outcome, pause_ms) {
                         (Outcome::Unknown, _) if act.kind.schema.recovery == Recovery::Ask => {
@@ -119,7 +128,15 @@ impl Applier<'_> {
                             next = after_lost_reply(act, &next);
                         }
                         (Outcome::Unknown, None) => return self.leave_open(act, &error),
-                        (Outcome::NotDone, Some(pause_ms)) => self.environment.clock.sleep(pause_ms).await,
+                        (Outcome::NotDone, Some(pause_ms)) => {
+                            // Meanwhile another may go on in its place.
+                            drop(admission.take());
+                            self.environment.clock.sleep(pause_ms).await;
+                            admission = Some(pace.enter(&self.environment).await);
+                            if self.environment.is_interrupted() {
+                                return self.fail_act(act, &error).await;
+                            }
+                        }
                         (Outcome::NotDone, None) if !was_call && is_outcome_unknown && !is_accepted => {
                             return self.leave_open(act, &error);
                         }
@@ -128,6 +145,18 @@ impl Applier<'_> {
                 }
             }
         }
+    }
+
+    /// Records that an act begins, and tells of it.
+    async fn begin(&self, act: &Act) -> Result<(), StepEnd> {
+        if self.environment.is_interrupted() {
+            return Err(StepEnd::Stopped);
+        }
+        self.record_intent(act).await.map_err(|()| StepEnd::Failed)?;
+        if !act.is_announced {
+            self.announce(&act.key, act.action, act.id.clone());
+        }
+        Ok(())
     }
 
     /// Tells that an act begins. What is not made yet has no id, though its name may be known.

@@ -32,6 +32,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+/// So many times as many acts as may run at once are begun at most, those counted that wait for their target.
+const PARKED_AT_MOST: usize = 8;
+
 /// What to apply.
 pub struct ApplyInput<'a> {
     /// The plan.
@@ -210,7 +213,9 @@ impl Applier<'_> {
         let mut running = FuturesUnordered::new();
         let limit = self.environment.parallelism.max(1);
         loop {
-            while running.len() < limit
+            // Acts that wait for a target that has enough to do take no place from those of others.
+            while running.len() - self.connections.waiting().min(running.len()) < limit
+                && running.len() < limit * PARKED_AT_MOST
                 && let Some(id) = ready.pop_front()
             {
                 let step = &steps[id as usize];

@@ -5,8 +5,9 @@ use crate::connections::error_diagnostic;
 use crate::event::Event;
 use crate::model::{Action, Change, RunMode, StoredReading};
 use crate::objects::{PriorObject, decode_object, shown_id};
+use crate::pace::pause_ms;
 use formwork_diagnostic::Diagnostic;
-use formwork_sdk::{Connection, ReadRequest, Reading, Request, Response};
+use formwork_sdk::{Connection, ProviderError, ReadRequest, Reading, Request, Response};
 use formwork_state::{Address, Mode, ObjectKey, ProviderConfigAddress};
 use formwork_value::{Type, Value};
 use futures::StreamExt;
@@ -166,32 +167,63 @@ impl Planner<'_> {
                 .observer
                 .observe(Event::RefreshStart { key: key.clone(), id: shown_id(&prior.marked()) });
         }
-        let requests = objects
-            .iter()
-            .map(|(_, prior)| ReadRequest { prior: prior.value.clone(), private: prior.private.clone() });
-        let request = Request::Read { kind, objects: requests.collect() };
-        let Response::Read(mut readings) = self.connections.ask(&connection, request).await else {
-            for (key, prior) in objects {
-                self.keep(key, prior);
+        let mut left: Vec<usize> = (0..objects.len()).collect();
+        let number = self.connections.next_request();
+        let mut attempt = 0;
+        while !left.is_empty() {
+            let Some(refused) = self.read_once(&connection, &kind, &objects, &left).await else {
+                for at in left {
+                    self.keep(objects[at].0.clone(), objects[at].1.clone());
+                }
+                return;
+            };
+            // The longest pause that one of them asks for is right for all.
+            let pause = |(_, error): &(usize, ProviderError)| pause_ms(error, attempt, number);
+            let pause_ms = refused.iter().filter_map(pause).max();
+            let is_over = pause_ms.is_none() || self.environment.is_interrupted();
+            left = refused.iter().map(|(at, _)| *at).collect();
+            if is_over {
+                for (at, error) in refused {
+                    let (key, prior) = &objects[at];
+                    self.take_reading(key, prior, Reading::Failed(error));
+                }
+                return;
             }
-            return;
+            self.environment.clock.sleep(pause_ms.unwrap_or_default()).await;
+            attempt += 1;
+        }
+    }
+
+    /// Reads some objects of a batch; gives back those whose error may well pass. None where nothing is read at all.
+    async fn read_once(
+        &self,
+        connection: &Arc<dyn Connection>,
+        kind: &str,
+        objects: &[(ObjectKey, Rc<PriorObject>)],
+        wanted: &[usize],
+    ) -> Option<Vec<(usize, ProviderError)>> {
+        let requests = wanted.iter().map(|at| {
+            let (_, prior) = &objects[*at];
+            ReadRequest { prior: prior.value.clone(), private: prior.private.clone() }
+        });
+        let request = Request::Read { kind: kind.to_owned(), objects: requests.collect() };
+        let Response::Read(mut readings) = self.connections.ask(connection, request).await else {
+            return None;
         };
-        let mut answered = vec![false; objects.len()];
+        let mut answered = vec![false; wanted.len()];
+        let mut refused = Vec::new();
         while let Some((index, reading)) = readings.next().await {
-            let Some((key, prior)) = objects.get(index) else { continue };
+            let Some(at) = wanted.get(index).copied() else { continue };
             answered[index] = true;
-            self.take_reading(key, prior, reading);
+            match reading {
+                Reading::Failed(error) if error.is_retryable() => refused.push((at, error)),
+                reading => self.take_reading(&objects[at].0, &objects[at].1, reading),
+            }
         }
-        for ((key, _), _) in objects.iter().zip(answered).filter(|(_, answered)| !answered) {
-            self.report(
-                Diagnostic::error(
-                    "read-unanswered",
-                    "Provider did not answer",
-                    "The provider ended its answer without saying whether this object is there.",
-                )
-                .about(key.to_string()),
-            );
+        for (at, _) in wanted.iter().zip(answered).filter(|(_, answered)| !answered) {
+            self.report(unanswered(&objects[*at].0));
         }
+        Some(refused)
     }
 
     fn take_reading(&self, key: &ObjectKey, prior: &Rc<PriorObject>, reading: Reading) {
@@ -262,6 +294,11 @@ impl Planner<'_> {
         }
         found
     }
+}
+
+fn unanswered(key: &ObjectKey) -> Diagnostic {
+    let detail = "The provider ended its answer without saying whether this object is there.";
+    Diagnostic::error("read-unanswered", "Provider did not answer", detail).about(key.to_string())
 }
 
 fn drift(key: &ObjectKey, prior: &PriorObject, action: Action, after: Value) -> Change {

@@ -6,6 +6,7 @@ mod ephemeral;
 mod fuzz;
 mod language;
 mod lifecycle;
+mod pace;
 mod provisioners;
 mod quickstart;
 mod recovery;

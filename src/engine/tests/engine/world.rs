@@ -11,7 +11,7 @@ use formwork_engine::{
 use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
-use formwork_sdk::{Connection, Provider, Request};
+use formwork_sdk::{Connection, ErrorKind, Provider, Request, Response};
 use formwork_state::{FaultHook, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
 use formwork_value::Value;
 use futures::future::BoxFuture;
@@ -57,15 +57,17 @@ impl Processes for Shell {
     }
 }
 
-/// Sends every call on with another token than the engine's.
+/// Sends every call on, with another token than the engine's where there is a salt, and counts what is refused for now.
 struct Salted {
     inner: Arc<dyn Provider>,
     salt: &'static str,
+    throttled: Arc<AtomicU64>,
 }
 
 struct SaltedConnection {
     inner: Arc<dyn Connection>,
     salt: &'static str,
+    throttled: Arc<AtomicU64>,
 }
 
 impl Provider for Salted {
@@ -73,10 +75,19 @@ impl Provider for Salted {
         self.inner.schema()
     }
 
+    fn validate_configuration(&self, configuration: &Value) -> Diagnostics {
+        self.inner.validate_configuration(configuration)
+    }
+
+    fn validate_resource(&self, kind: &str, configuration: &Value) -> Diagnostics {
+        self.inner.validate_resource(kind, configuration)
+    }
+
     fn configure(&self, configuration: Value) -> BoxFuture<'_, Result<Arc<dyn Connection>, Diagnostics>> {
         Box::pin(async move {
             let inner = self.inner.configure(configuration).await?;
-            Ok(Arc::new(SaltedConnection { inner, salt: self.salt }) as Arc<dyn Connection>)
+            let throttled = self.throttled.clone();
+            Ok(Arc::new(SaltedConnection { inner, salt: self.salt, throttled }) as Arc<dyn Connection>)
         })
     }
 }
@@ -86,13 +97,21 @@ impl Connection for SaltedConnection {
         self.inner.target()
     }
 
-    fn call(&self, mut request: Request) -> BoxFuture<'_, formwork_sdk::Response> {
+    fn call(&self, mut request: Request) -> BoxFuture<'_, Response> {
         match &mut request {
             Request::Apply(apply) | Request::Find(apply) => apply.token.0.push_str(self.salt),
             Request::Poll(wait) => wait.apply.token.0.push_str(self.salt),
             _ => {}
         }
-        self.inner.call(request)
+        Box::pin(async move {
+            let response = self.inner.call(request).await;
+            if let Response::Progress(Err(error)) = &response
+                && error.kind == ErrorKind::Throttled
+            {
+                self.throttled.fetch_add(1, Ordering::SeqCst);
+            }
+            response
+        })
     }
 }
 
@@ -149,6 +168,9 @@ pub(crate) struct World {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) given: IndexMap<ArcStr, GivenVariable>,
     pub(crate) hook: Option<FaultHook>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How often a target said that it was too many.
+    pub(crate) throttled: Arc<AtomicU64>,
     pub(crate) token_salt: Option<&'static str>,
     pub(crate) told: Arc<Told>,
     runs: u32,
@@ -162,6 +184,8 @@ impl World {
             files,
             given: IndexMap::new(),
             hook: None,
+            clock: Arc::new(JumpingClock::default()),
+            throttled: Arc::default(),
             token_salt: None,
             told: Arc::default(),
             runs: 0,
@@ -182,13 +206,11 @@ impl World {
     pub(crate) fn environment(&self) -> Environment {
         let sim: Arc<dyn Provider> =
             Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default()));
-        let sim = match self.token_salt {
-            Some(salt) => Arc::new(Salted { inner: sim, salt }),
-            None => sim,
-        };
+        let salt = self.token_salt.unwrap_or_default();
+        let sim = Arc::new(Salted { inner: sim, salt, throttled: self.throttled.clone() });
         Environment {
             providers: Arc::new(Providers { builtin: Arc::new(BuiltinProvider::new()), sim }),
-            clock: Arc::new(JumpingClock::default()),
+            clock: self.clock.clone(),
             processes: Arc::new(Shell(self.folder.path().to_owned())),
             observer: self.told.clone(),
             parallelism: 10,
