@@ -206,6 +206,15 @@ impl Connection for KubernetesConnection {
                         Err(error) => Err(error),
                     })
                 }
+                Request::ImportByIdentity { kind, identity } if kind == MANIFEST => {
+                    Response::Imported(match self.kind(&kind) {
+                        Ok(schema) => {
+                            let imported = manifest::import_identified(session, schema, &identity).await;
+                            imported.map(|object| vec![object])
+                        }
+                        Err(error) => Err(error),
+                    })
+                }
                 Request::ReadData { kind, configurations } if kind == RESOURCE => {
                     Response::Data(resource::read(session, &configurations).await)
                 }

@@ -407,10 +407,30 @@ pub(crate) async fn import(
     schema: &KindSchema,
     id: &str,
 ) -> Result<ImportedObject, ProviderError> {
-    let mut identity = Identity::parse_import_id(id).map_err(|message| {
+    let identity = Identity::parse_import_id(id).map_err(|message| {
         ProviderError::invalid(format!("The import id {id:?} cannot be read: {message}."))
             .hint("Write it as \"apiVersion=apps/v1,kind=Deployment,namespace=NAMESPACE,name=NAME\".")
     })?;
+    import_one(session, schema, identity).await
+}
+
+/// Imports one object by what tells it apart.
+pub(crate) async fn import_identified(
+    session: &Session,
+    schema: &KindSchema,
+    identity: &Value,
+) -> Result<ImportedObject, ProviderError> {
+    let text = |name: &str| identity.get(name).and_then(Value::as_str).map(ToString::to_string);
+    let need = |name: &str| text(name).ok_or_else(|| ProviderError::invalid(format!("{name} is missing")));
+    let (api_version, kind, name) = (need("api_version")?, need("kind")?, need("name")?);
+    import_one(session, schema, Identity { api_version, kind, namespace: text("namespace"), name }).await
+}
+
+async fn import_one(
+    session: &Session,
+    schema: &KindSchema,
+    mut identity: Identity,
+) -> Result<ImportedObject, ProviderError> {
     let kind = session.need_kind(&identity.api_version, &identity.kind).await?;
     if kind.is_namespaced && identity.namespace.is_none() {
         identity.namespace = Some("default".to_owned());

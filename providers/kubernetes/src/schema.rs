@@ -1,7 +1,8 @@
 //! The one table of what this provider offers.
 
 use formwork_sdk::{
-    Attribute, Block, KindSchema, NestedBlock, Nesting, Permission, ProviderSchema, Recovery,
+    Attribute, Block, IdentityAttribute, IdentitySchema, KindSchema, NestedBlock, Nesting, Permission,
+    ProviderSchema, Recovery,
 };
 use formwork_value::Type;
 use indexmap::IndexMap;
@@ -243,7 +244,22 @@ fn manifest_kind() -> KindSchema {
     let mut kind = object_kind(block, "One object of any kind, by server-side apply.");
     kind.example = MANIFEST_EXAMPLE;
     kind.import_id = "`apiVersion=apps/v1,kind=Deployment,namespace=NAMESPACE,name=NAME`.";
+    kind.identity = Some(manifest_identity());
     kind
+}
+
+/// The names of upstream's.
+fn manifest_identity() -> IdentitySchema {
+    let (required, optional) = (IdentityAttribute::required, IdentityAttribute::optional);
+    IdentitySchema::new(
+        1,
+        [
+            ("api_version", required(&["object", "apiVersion"], "The API that the object is of.")),
+            ("kind", required(&["object", "kind"], "Its kind.")),
+            ("namespace", optional(&["object", "metadata", "namespace"], "Its namespace, if it is in one.")),
+            ("name", required(&["object", "metadata", "name"], "Its name.")),
+        ],
+    )
 }
 
 fn manifests_kind() -> KindSchema {

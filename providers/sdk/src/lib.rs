@@ -24,8 +24,8 @@ pub use protocol::{
     WaitRequest,
 };
 pub use schema::{
-    Attribute, Block, Change, Disruption, FunctionSchema, KindSchema, NestedBlock, Nesting, Permission,
-    Presence, ProviderSchema, Recovery,
+    Attribute, Block, Change, Disruption, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema,
+    NestedBlock, Nesting, Permission, Presence, ProviderSchema, Recovery,
 };
 
 use formwork_diagnostic::Diagnostics;

@@ -83,6 +83,13 @@ pub enum Request {
         /// As the kind documents it.
         id: String,
     },
+    /// Imports by identity.
+    ImportByIdentity {
+        /// Resource kind.
+        kind: String,
+        /// An object of the kind's identity, wholly known.
+        identity: Value,
+    },
     /// Reads data sources of one kind.
     ReadData {
         /// Data source kind.
@@ -318,7 +325,7 @@ pub enum Response {
     Planned(Result<Box<Planned>, ProviderError>),
     /// To [`Request::Apply`], [`Request::Poll`] and [`Request::Find`].
     Progress(Result<Progress, ProviderError>),
-    /// To [`Request::Import`].
+    /// To [`Request::Import`] and [`Request::ImportByIdentity`].
     Imported(Result<Vec<ImportedObject>, ProviderError>),
     /// To [`Request::ReadData`]: one result a configuration, in order.
     Data(Vec<Result<Value, ProviderError>>),

@@ -26,6 +26,8 @@ pub struct KindSchema {
     pub version: u64,
     /// Arguments and attributes.
     pub block: Block,
+    /// What tells its objects apart beside their ids; none where only ids do.
+    pub identity: Option<IdentitySchema>,
     /// One line of documentation.
     pub doc: &'static str,
     /// A whole configuration that uses it, for whoever reads its documentation.
@@ -56,6 +58,7 @@ impl KindSchema {
         Self {
             version: 0,
             block,
+            identity: None,
             doc,
             example: "",
             import_id: "",
@@ -68,6 +71,71 @@ impl KindSchema {
             can_list: false,
             time_limit_ms: 20 * 60 * 1000,
         }
+    }
+}
+
+/// What tells objects of a kind apart, whatever their ids look like: an import may name it, and the state keeps it.
+#[derive(Debug, Clone)]
+pub struct IdentitySchema {
+    /// Version of the stored form.
+    pub version: u64,
+    /// Its attributes by name.
+    pub attributes: IndexMap<ArcStr, IdentityAttribute>,
+}
+
+/// One attribute of an identity.
+#[derive(Debug, Clone)]
+pub struct IdentityAttribute {
+    /// Its type.
+    pub value_type: Type,
+    /// Whether an import must give it.
+    pub is_required: bool,
+    /// Where an object has it: attributes from the object's root.
+    pub source: &'static [&'static str],
+    /// One line of documentation.
+    pub doc: &'static str,
+}
+
+impl IdentityAttribute {
+    /// A text that an import must give.
+    pub fn required(source: &'static [&'static str], doc: &'static str) -> Self {
+        Self { value_type: Type::String, is_required: true, source, doc }
+    }
+
+    /// A text that an import may give.
+    pub fn optional(source: &'static [&'static str], doc: &'static str) -> Self {
+        Self { is_required: false, ..Self::required(source, doc) }
+    }
+
+    fn of(&self, object: &Value) -> Value {
+        let found = self.source.iter().try_fold(object, |at, name| at.get(name));
+        let found = found.filter(|found| !found.is_null() && found.is_known());
+        found.cloned().unwrap_or_else(|| Value::null(self.value_type.clone()))
+    }
+}
+
+impl IdentitySchema {
+    /// An identity of attributes.
+    pub fn new<N: Into<ArcStr>>(
+        version: u64,
+        attributes: impl IntoIterator<Item = (N, IdentityAttribute)>,
+    ) -> Self {
+        let attributes = attributes.into_iter().map(|(name, attribute)| (name.into(), attribute));
+        Self { version, attributes: attributes.collect() }
+    }
+
+    /// The type of its values.
+    pub fn object_type(&self) -> Type {
+        Type::object(self.attributes.iter().map(|(name, one)| (name.clone(), one.value_type.clone())))
+    }
+
+    /// The identity of an object (marks off); none while something required of it is not known.
+    pub fn of(&self, object: &Value) -> Option<Value> {
+        let parts = self.attributes.iter().map(|(name, one)| {
+            let value = one.of(object);
+            (!one.is_required || !value.is_null()).then(|| (name.clone(), value))
+        });
+        parts.collect::<Option<_>>().map(Value::object)
     }
 }
 

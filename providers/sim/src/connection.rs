@@ -102,6 +102,10 @@ impl SimConnection {
                 Err(error) => Response::Progress(Err(error)),
             },
             Request::Import { kind, id } => Response::Imported(self.import(&kind, &id).map(|one| vec![one])),
+            Request::ImportByIdentity { kind, identity } => {
+                let id = id_of(&identity).unwrap_or_default();
+                Response::Imported(self.import(&kind, id).map(|one| vec![one]))
+            }
             Request::ReadData { kind, configurations } => {
                 Response::Data(configurations.iter().map(|one| self.read_data(&kind, one)).collect())
             }
@@ -524,7 +528,7 @@ fn denied(request: &Request) -> Response {
         Request::List { .. } => Response::Listed(Err(error)),
         Request::Plan(_) => Response::Planned(Err(error)),
         Request::Apply(_) | Request::Poll(_) | Request::Find(_) => Response::Progress(Err(error)),
-        Request::Import { .. } => Response::Imported(Err(error)),
+        Request::Import { .. } | Request::ImportByIdentity { .. } => Response::Imported(Err(error)),
         Request::ReadData { configurations, .. } => {
             Response::Data(configurations.iter().map(|_| Err(error.clone())).collect())
         }

@@ -399,6 +399,10 @@ impl Session {
                 is_tainted: object.status == Status::Tainted,
                 schema_version: object.schema_version,
                 provider: object.provider.provider.clone(),
+                identity: object.identity.as_ref().and_then(|identity| {
+                    let version = object.identity_schema_version.unwrap_or_default();
+                    Some((serde_json::from_str(identity.get()).ok()?, version))
+                }),
                 value,
                 depends_on: known
                     .entry(address.block().in_configuration())
@@ -440,6 +444,7 @@ impl Session {
                 provider: data.provider.provider.clone(),
                 value: data.value.clone(),
                 depends_on: Vec::new(),
+                identity: None,
             }
         }));
         shown.checks.clear();

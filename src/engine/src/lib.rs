@@ -47,4 +47,6 @@ pub mod why;
 
 pub use environment::{Clock, Environment, Lines, LocalCommand, Processes, ProviderSource};
 pub use event::{EphemeralAct, Event, Observer, Silent};
-pub use model::{Action, ActionReason, Change, OutputChange, Plan, RunMode, Stage, Step, Summary, Work};
+pub use model::{
+    Action, ActionReason, Change, Importing, OutputChange, Plan, RunMode, Stage, Step, Summary, Work,
+};

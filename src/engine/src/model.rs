@@ -116,6 +116,16 @@ pub struct Cause {
     pub forces_replacement: bool,
 }
 
+/// How an object that is adopted was found.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Importing {
+    /// By its id.
+    Id(String),
+    /// By its identity: an object.
+    Identity(serde_json::Value),
+}
+
 /// What is to happen to one object, with both values for the screen.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -143,8 +153,8 @@ pub struct Change {
     pub stage: u32,
     /// The provider's private bytes for the apply.
     pub private: Vec<u8>,
-    /// The import id, when the object is adopted in this plan.
-    pub importing: Option<String>,
+    /// How it was found, when the object is adopted in this plan.
+    pub importing: Option<Importing>,
     /// The block that was written for it, where the configuration had none.
     pub generated: Option<String>,
 }

@@ -134,6 +134,7 @@ pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<O
     let (plain, marks) = value.unmark_deep();
     let plain = kind.without_write_only(&plain);
     let text = json::encode(&plain, &kind.value_type).map_err(|error| error.to_string())?;
+    let (identity, identity_schema_version) = encode_identity(&plain, kind);
     let sensitive_paths =
         marks.into_iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path).collect();
     Ok(Object {
@@ -141,6 +142,8 @@ pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<O
         schema_version: kind.schema.version,
         attributes: raw(text)?,
         sensitive_paths,
+        identity,
+        identity_schema_version,
         private: (!parts.private.is_empty()).then_some(parts.private),
         provider: parts.provider,
         edges: parts.edges,
@@ -149,6 +152,15 @@ pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<O
         skip_destroy: parts.skip_destroy,
         ..Object::default()
     })
+}
+
+/// The identity that an object (marks off) is stored with, and the version of its schema.
+pub fn encode_identity(value: &Value, kind: &Kind) -> (Option<Arc<RawValue>>, Option<u64>) {
+    let encoded = kind.schema.identity.as_ref().and_then(|schema| {
+        let text = json::encode(&schema.of(value)?, &schema.object_type()).ok()?;
+        Some((raw(text).ok()?, schema.version))
+    });
+    encoded.unzip()
 }
 
 /// JSON text as it is.
@@ -238,7 +250,11 @@ pub fn readings_record(plan: &Plan, state: &State, connections: &Connections) ->
                     connections.kind(&stored.provider.provider, address.mode(), address.type_name())?;
                 let text = json::encode(&kind.without_write_only(value), &kind.value_type).ok()?;
                 let private = (!reading.private.is_empty()).then(|| reading.private.clone());
-                Some(Arc::new(Object { attributes: raw(text).ok()?, private, ..(**stored).clone() }))
+                let mut object = Object { attributes: raw(text).ok()?, private, ..(**stored).clone() };
+                if kind.schema.identity.is_some() {
+                    (object.identity, object.identity_schema_version) = encode_identity(value, &kind);
+                }
+                Some(Arc::new(object))
             }
         };
         objects.push((reading.key.clone(), object));

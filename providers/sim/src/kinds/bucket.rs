@@ -4,7 +4,9 @@ use super::Kind;
 use crate::finding::{Findings, check_name, fill, text};
 use crate::settings::Settings;
 use crate::world::World;
-use formwork_sdk::{Attribute, Block, KindSchema, Operation, ProviderError, Recovery};
+use formwork_sdk::{
+    Attribute, Block, IdentityAttribute, IdentitySchema, KindSchema, Operation, ProviderError, Recovery,
+};
 use formwork_value::{Type, Value};
 
 const EXAMPLE: &str = r#"terraform {
@@ -45,6 +47,8 @@ impl Kind for Bucket {
         let mut schema = KindSchema::new(block, "A store of objects by key.");
         schema.example = EXAMPLE;
         schema.import_id = "The bucket's id.";
+        schema.identity =
+            Some(IdentitySchema::new(1, [("id", IdentityAttribute::required(&["id"], "The bucket's id."))]));
         schema.recovery = Recovery::NaturalKey;
         schema.holds_data = true;
         schema

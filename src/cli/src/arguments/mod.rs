@@ -401,7 +401,7 @@ pub(crate) enum StateVerb {
     Rm(StateRemove),
     /// Print the state.
     Pull,
-    /// Show the identities that hosted providers gave their objects.
+    /// Show the identities of objects whose kinds have any.
     Identities(StateIdentities),
     /// Put a state in place of the one that stands.
     Push(StatePush),

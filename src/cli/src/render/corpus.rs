@@ -294,6 +294,7 @@ fn collect_objects(module: &Json, schemas: &Schemas, objects: &mut Vec<ShownObje
             schema_version: json["schema_version"].as_u64().unwrap_or(0),
             value: value(json.get("values"), None, json.get("sensitive_values"), &declared),
             depends_on: Vec::new(),
+            identity: None,
             address,
             provider,
         });

@@ -133,6 +133,15 @@ fn life(out: &mut String, kind: &KindSchema) {
     let _ = writeln!(out, "- A create, update or delete may take {} minutes.", kind.time_limit_ms / 60_000);
     let import = if kind.import_id.is_empty() { "it cannot be imported." } else { kind.import_id };
     let _ = writeln!(out, "- Import id: {import}");
+    if let Some(identity) = &kind.identity {
+        let names: Vec<String> = identity
+            .attributes
+            .iter()
+            .map(|(name, one)| format!("`{name}`{}", if one.is_required { "" } else { " (optional)" }))
+            .collect();
+        let _ =
+            writeln!(out, "- Identity, which an import may name in place of an id: {}.", names.join(", "));
+    }
 }
 
 fn permissions(out: &mut String, title: &str, list: &[Permission]) {

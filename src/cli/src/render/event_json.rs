@@ -185,8 +185,8 @@ fn change(change: &Change, kind: &'static str) -> Message {
     if let Some(why) = change.reason {
         body["reason"] = json!(reason(why));
     }
-    if let Some(id) = &change.importing {
-        body["importing"] = json!({"id": id});
+    if let Some(importing) = &change.importing {
+        body["importing"] = json!(importing);
     }
     if let Some(block) = &change.generated {
         body["generated_config"] = json!(block);

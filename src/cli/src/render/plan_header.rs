@@ -1,7 +1,7 @@
 //! What stands above an object in a plan: its symbol, what will happen to it, and why.
 
 use super::palette::{Look, Palette};
-use formwork_engine::{Action, ActionReason, Change};
+use formwork_engine::{Action, ActionReason, Change, Importing};
 use formwork_state::Key;
 use std::fmt::Write as _;
 
@@ -119,11 +119,17 @@ fn replacement(
 }
 
 fn imported(out: &mut String, change: &Change, palette: Palette) {
-    let Some(id) = &change.importing else { return };
+    let Some(importing) = &change.importing else { return };
     if change.generated.is_some() {
         out.push_str("  # (config will be generated)\n");
     }
-    let _ = writeln!(out, "  # (imported from \"{id}\")");
+    let _ = match importing {
+        Importing::Id(id) => writeln!(out, "  # (imported from \"{id}\")"),
+        Importing::Identity(identity) => {
+            let text = format!("{identity:#}").replace('\n', "\n  # ");
+            writeln!(out, "  # imported using resource identity: {text}")
+        }
+    };
     if change.action.is_replace() && change.action.is_destroying() {
         let _ = writeln!(
             out,

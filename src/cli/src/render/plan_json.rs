@@ -56,7 +56,10 @@ impl PlanJson<'_> {
             }
         };
         put("variables", self.variables());
-        put("resource_drift", in_order(plan.drift.iter().map(|one| (order(one), change(one))).collect()));
+        put(
+            "resource_drift",
+            in_order(plan.drift.iter().map(|one| (order(one), self.change(one))).collect()),
+        );
         put("resource_changes", self.changes());
         put("deferred_changes", plan.stages.iter().flat_map(deferred).collect());
         put("output_changes", output_changes(&plan.outputs));
@@ -78,7 +81,8 @@ impl PlanJson<'_> {
     /// Every change, and between them every managed object that stays as it is.
     fn changes(&self) -> Json {
         let plan = self.plan;
-        let mut all: Vec<(Place, Json)> = plan.changes.iter().map(|one| (order(one), change(one))).collect();
+        let mut all: Vec<(Place, Json)> =
+            plan.changes.iter().map(|one| (order(one), self.change(one))).collect();
         if plan.mode == RunMode::Normal && !plan.errored {
             let changed: HashSet<&Address> =
                 plan.changes.iter().flat_map(|one| [one.prior_address(), &one.address]).collect();
@@ -128,7 +132,8 @@ impl PlanJson<'_> {
         // What a plan that was stopped would have left alone, nobody knows; one that only refreshes plans no object.
         let plans_objects = !self.plan.errored && self.plan.mode != RunMode::RefreshOnly;
         let kept = kept.filter(|_| plans_objects);
-        let kept = kept.map(|object| ShownObject { depends_on: Vec::new(), ..object.clone() });
+        let kept =
+            kept.map(|object| ShownObject { depends_on: Vec::new(), identity: None, ..object.clone() });
         let mut objects: Vec<ShownObject> = kept.collect();
         for change in
             self.plan.changes.iter().filter(|change| change.deposed.is_none() && !change.after.is_null())
@@ -146,6 +151,24 @@ impl PlanJson<'_> {
         ShownState { objects, outputs: outputs.collect(), checks: Vec::new() }
     }
 
+    /// A change, with the identities of its object where its kind has any.
+    fn change(&self, one: &Change) -> Json {
+        let mut out = change(one);
+        let provider = &one.provider.provider;
+        let identities = self.schemas.with(provider, &one.address, |kind| {
+            let schema = kind?.identity.as_ref()?;
+            Some([&one.before, &one.after].map(|side| known(&schema.of(&side.unmark_deep().0)?)))
+        });
+        for (name, identity) in
+            ["before_identity", "after_identity"].iter().zip(identities.into_iter().flatten())
+        {
+            if let Some(identity) = identity {
+                out["change"][*name] = identity;
+            }
+        }
+        out
+    }
+
     fn planned_object(&self, change: &Change) -> ShownObject {
         let provider = &change.provider.provider;
         ShownObject {
@@ -158,6 +181,7 @@ impl PlanJson<'_> {
             provider: provider.clone(),
             value: change.after.clone(),
             depends_on: Vec::new(),
+            identity: None,
         }
     }
 }
@@ -214,8 +238,8 @@ fn change(change: &Change) -> Json {
     if !change.replace_paths.is_empty() {
         inner["replace_paths"] = change.replace_paths.iter().map(path).collect();
     }
-    if let Some(id) = &change.importing {
-        inner["importing"] = json!({"id": id});
+    if let Some(importing) = &change.importing {
+        inner["importing"] = json!(importing);
     }
     if let Some(block) = &change.generated {
         inner["generated_config"] = json!(block);

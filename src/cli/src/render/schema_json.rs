@@ -1,7 +1,8 @@
 //! Provider schemas as JSON, in the form of `providers schema -json`.
 
 use formwork_sdk::{
-    Attribute, Block, FunctionSchema, KindSchema, NestedBlock, Nesting, Presence, ProviderSchema,
+    Attribute, Block, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema, NestedBlock, Nesting,
+    Presence, ProviderSchema,
 };
 use formwork_value::{Type, type_to_json};
 use serde_json::{Map, Value as Json, json};
@@ -13,18 +14,32 @@ pub(crate) fn provider(schema: &ProviderSchema) -> Json {
     };
     let functions: Map<String, Json> =
         schema.functions.iter().map(|(name, one)| (name.to_string(), function(one))).collect();
+    let identities = schema
+        .resources
+        .iter()
+        .filter_map(|(name, kind)| Some((name.to_string(), identity(kind.identity.as_ref()?))));
     let mut document = json!({ "provider": { "version": 0, "block": block(&schema.configuration, "") } });
     for (name, section) in [
         ("resource_schemas", kinds(&schema.resources)),
         ("data_source_schemas", kinds(&schema.data_sources)),
         ("ephemeral_resource_schemas", kinds(&schema.ephemeral_resources)),
         ("functions", functions),
+        ("resource_identity_schemas", identities.collect()),
     ] {
         if !section.is_empty() {
             document[name] = Json::Object(section);
         }
     }
     document
+}
+
+fn identity(schema: &IdentitySchema) -> Json {
+    let attribute = |one: &IdentityAttribute| {
+        let word = if one.is_required { "required_for_import" } else { "optional_for_import" };
+        json!({ "type": of_type(&one.value_type), "description": one.doc, word: true })
+    };
+    let attributes = schema.attributes.iter().map(|(name, one)| (name.to_string(), attribute(one)));
+    json!({ "version": schema.version, "attributes": attributes.collect::<Map<_, _>>() })
 }
 
 fn kind(kind: &KindSchema) -> Json {

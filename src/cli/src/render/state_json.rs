@@ -23,6 +23,8 @@ pub(crate) struct ShownObject {
     pub(crate) value: Value,
     /// Blocks it depends on.
     pub(crate) depends_on: Vec<String>,
+    /// What tells it apart, and the version of that.
+    pub(crate) identity: Option<(Json, u64)>,
 }
 
 /// One root output to be shown.
@@ -157,6 +159,10 @@ fn object(object: &ShownObject) -> Json {
     out["sensitive_values"] = sensitive(&object.value);
     if !object.depends_on.is_empty() {
         out["depends_on"] = json!(object.depends_on);
+    }
+    if let Some((identity, version)) = &object.identity {
+        out["identity_schema_version"] = json!(version);
+        out["identity"] = identity.clone();
     }
     if object.is_tainted {
         out["tainted"] = json!(true);

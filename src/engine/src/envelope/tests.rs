@@ -146,7 +146,7 @@ fn what_is_adopted_may_be_changed_but_not_removed_unnamed() {
     let stage = stage(&[Action::Update, Action::Delete], None, &[]);
     for (action, sentences) in [(Action::Update, 0), (Action::Delete, 1)] {
         let mut adopted = change("sim_object.a", action);
-        adopted.importing = Some("id-1".to_owned());
+        adopted.importing = Some(crate::model::Importing::Id("id-1".to_owned()));
         assert_eq!(outside(&stage, &later(vec![adopted]), &State::default()).len(), sentences, "{action:?}");
     }
 }

@@ -8,7 +8,7 @@ use super::{Ground, Planner, provider};
 use crate::connections::{Connections, error_diagnostic};
 use crate::graph::Graph;
 use crate::model::Rewrites;
-use crate::objects::raw;
+use crate::objects::{encode_identity, raw};
 use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{Connection, Request, Response};
@@ -191,13 +191,13 @@ fn in_form_of_today(one: &Pending, value: &Value) -> Result<Object, Box<Diagnost
         Box::new(Diagnostic::error("invalid-conversion", summary, detail).about(one.key.to_string()))
     })?;
     let stored = Object::clone(&one.object);
-    let is_moved = one.origin.is_some();
+    let (identity, identity_schema_version) = encode_identity(value, kind);
     Ok(Object {
         attributes,
         schema_version: kind.schema.version,
         provider: one.provider.clone(),
-        identity: stored.identity.filter(|_| !is_moved),
-        identity_schema_version: stored.identity_schema_version.filter(|_| !is_moved),
+        identity,
+        identity_schema_version,
         ..stored
     })
 }

@@ -44,8 +44,8 @@ use crate::evaluate::{Evaluator, EvaluatorOptions, Expansion, ResourceCell, Root
 use crate::focus::Focus;
 use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
 use crate::model::{
-    Action, Change, DataResult, EnvelopeEntry, OutputChange, Plan, PlannedVariable, RelevantAttribute,
-    Rewrites, RunMode, StoredReading,
+    Action, Change, DataResult, EnvelopeEntry, Importing, OutputChange, Plan, PlannedVariable,
+    RelevantAttribute, Rewrites, RunMode, StoredReading,
 };
 use crate::objects::PriorObject;
 use crate::order;
@@ -133,7 +133,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) state: &'a State,
     pub(crate) origins: FxHashMap<Address, Address>,
     pub(crate) removed: Vec<removed::Removed>,
-    pub(crate) imported: RefCell<FxHashMap<Address, String>>,
+    pub(crate) imported: RefCell<FxHashMap<Address, Importing>>,
     pub(crate) priors: Priors,
     pub(crate) reach: Reach,
     pub(crate) deposed: RefCell<Vec<(ObjectKey, Rc<PriorObject>)>>,

@@ -7,7 +7,7 @@ use super::value::{ReadPath, ReadTypes};
 use crate::checks::CheckResult;
 use crate::focus::Focus;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable,
+    Action, ActionReason, Cause, Change, DataResult, Importing, Move, OutputChange, Plan, PlannedVariable,
     RelevantAttribute, Rewrites, RunMode, Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
@@ -125,7 +125,7 @@ struct ChangeForm<'a> {
     #[serde(default, borrow)]
     private: Option<&'a str>,
     #[serde(default)]
-    importing: Option<String>,
+    importing: Option<Importing>,
     #[serde(default)]
     generated: Option<String>,
 }

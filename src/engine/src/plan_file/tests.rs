@@ -169,7 +169,7 @@ fn replaced() -> Change {
     replaced.causes = vec![cause];
     replaced.stage = 1;
     replaced.private = vec![0, 255, 1];
-    replaced.importing = Some("id-1".to_owned());
+    replaced.importing = Some(crate::model::Importing::Id("id-1".to_owned()));
     replaced.generated = Some("resource \"a\" \"b\" {\n}\n".to_owned());
     replaced
 }

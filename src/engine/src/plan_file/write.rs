@@ -6,7 +6,7 @@ use super::value::{WritePath, WriteValue, WrittenTypes, withheld};
 use crate::checks::CheckResult;
 use crate::focus::Focus;
 use crate::model::{
-    Action, ActionReason, Cause, Change, DataResult, Move, OutputChange, Plan, PlannedVariable,
+    Action, ActionReason, Cause, Change, DataResult, Importing, Move, OutputChange, Plan, PlannedVariable,
     RelevantAttribute, RunMode, Stage, Step, StoredReading,
 };
 use arcstr::ArcStr;
@@ -223,7 +223,7 @@ struct ChangeForm<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     private: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    importing: Option<&'a str>,
+    importing: Option<&'a Importing>,
     #[serde(skip_serializing_if = "Option::is_none")]
     generated: Option<&'a str>,
 }
@@ -242,7 +242,7 @@ fn change_form<'a>(change: &'a Change, types: &'a WrittenTypes) -> ChangeForm<'a
         causes: &change.causes,
         stage: change.stage,
         private: private(&change.private),
-        importing: change.importing.as_deref(),
+        importing: change.importing.as_ref(),
         generated: change.generated.as_deref(),
     }
 }

@@ -271,9 +271,11 @@ impl Double {
             Request::ReadData { kind, configurations } => {
                 Response::Data(configurations.iter().map(|one| self.data(&kind, one)).collect())
             }
-            Request::Import { .. } => Response::Imported(Err(ProviderError::invalid(
-                "Objects of a mocked or overridden provider cannot be imported: there is nothing to take over.",
-            ))),
+            Request::Import { .. } | Request::ImportByIdentity { .. } => {
+                Response::Imported(Err(ProviderError::invalid(
+                    "Objects of a mocked or overridden provider cannot be imported: there is nothing to take over.",
+                )))
+            }
             _ => Response::Unsupported,
         }
     }

@@ -1,7 +1,7 @@
 //! Objects that are stored in another form than today's: by an older schema, flat, of another type.
 
 use crate::world::{World, text};
-use formwork_engine::{Action, RunMode};
+use formwork_engine::{Action, Importing, RunMode};
 use serde_json::{Value, json};
 
 const SECRET: &str = r#"
@@ -201,5 +201,61 @@ fn moves_across_types() {
         assert_eq!(world.addresses(), [format!("{target}.a"), "terraform_data.reader".to_owned()]);
         let again = world.plan();
         assert!(!again.has_changes() && again.rewrites.is_empty(), "{type_name}");
+    }
+}
+
+const BUCKET: &str = r#"
+terraform {
+  required_providers {
+    sim = { source = "formwork/sim" }
+  }
+}
+"#;
+
+#[test]
+fn an_object_is_imported_by_its_identity() {
+    let mut world =
+        World::new(&format!("{BUCKET}resource \"sim_bucket\" \"a\" {{\n  name = \"datasets\"\n}}\n"));
+    world.apply();
+    let identity = first(&world)["instances"][0]["identity"].clone();
+    let id = first(&world)["instances"][0]["attributes"]["id"].clone();
+    assert_eq!(identity, json!({ "id": id }));
+    world
+        .main(&format!("{BUCKET}removed {{\n  from = sim_bucket.a\n  lifecycle {{ destroy = false }}\n}}\n"));
+    world.apply();
+    world.main(&format!(
+        "{BUCKET}resource \"sim_bucket\" \"b\" {{\n  for_each = toset([\"x\"])\n  name = \"datasets\"\n}}\nimport {{\n  for_each = {{ x = {id} }}\n  to = sim_bucket.b[each.key]\n  identity = {{ id = each.value }}\n}}\n"
+    ));
+    let plan = world.plan();
+    assert_eq!(plan.changes[0].importing, Some(Importing::Identity(identity.clone())));
+    assert_eq!((plan.changes.len(), plan.changes[0].action), (1, Action::NoOp));
+    world.apply_plan(&plan);
+    let instance = &first(&world)["instances"][0];
+    assert_eq!((&instance["identity"], &instance["identity_schema_version"]), (&identity, &json!(1)));
+    assert!(!world.plan().has_changes());
+}
+
+#[test]
+fn identities_that_find_nothing() {
+    let cases = [
+        ("sim_bucket", "identity = {}", "The identity of sim_bucket needs the attribute \"id\""),
+        ("sim_bucket", "identity = { id = null }", "needs the attribute \"id\""),
+        ("sim_bucket", "identity = { id = \"x\", colour = \"y\" }", "has no attribute \"colour\""),
+        ("sim_bucket", "identity = \"x\"", "needs the attribute \"id\""),
+        ("sim_bucket", "identity = { id = [1] }", "does not fit"),
+        ("sim_bucket", "identity = { id = sensitive(\"x\") }", "sensitive"),
+        ("sim_bucket", "identity = { id = terraform_data.b.id }", "known only after apply"),
+        ("sim_bucket", "identity = { id = \"none\" }", "there is no sim_bucket with the id \"none\""),
+        ("sim_volume", "identity = { id = \"x\" }", "no identity beside their ids"),
+        ("sim_bucket", "id = \"x\"\n  provider = sim.other", "Invalid import provider argument"),
+    ];
+    for (type_name, by, expected) in cases {
+        let block =
+            if type_name == "sim_bucket" { "name = \"datasets\"" } else { "name = \"v\"\n  size_gb = 1" };
+        let world = World::new(&format!(
+            "{BUCKET}provider \"sim\" {{}}\nprovider \"sim\" {{\n  alias = \"other\"\n}}\nresource \"terraform_data\" \"b\" {{}}\nresource \"{type_name}\" \"a\" {{\n  {block}\n}}\nimport {{\n  to = {type_name}.a\n  {by}\n}}\n"
+        ));
+        let found = world.plan_mode(RunMode::Normal).err().unwrap_or_default();
+        assert!(found.contains(expected), "{by}: {found}");
     }
 }

@@ -8,7 +8,7 @@ mod moves;
 
 use crate::world::{World, block, expected_objects, text};
 use formwork_engine::run::{self, PlanOptions};
-use formwork_engine::{Action, Change, Plan, RunMode};
+use formwork_engine::{Action, Change, Importing, Plan, RunMode};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -54,8 +54,10 @@ fn line(change: &Change) -> String {
         let name = serde_json::to_value(reason).unwrap();
         let _ = write!(line, " ({})", name.as_str().unwrap().replace('_', " "));
     }
-    if let Some(id) = &change.importing {
-        let _ = write!(line, " as {id}");
+    match &change.importing {
+        Some(Importing::Id(id)) => drop(write!(line, " as {id}")),
+        Some(Importing::Identity(identity)) => drop(write!(line, " as {identity}")),
+        None => {}
     }
     if let Some(previous) = &change.previous_address {
         let _ = write!(line, " from {previous}");
