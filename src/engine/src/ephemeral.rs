@@ -14,13 +14,19 @@ use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Body, Mode, Output};
 use formwork_sdk::{Connection, ProviderError, Request, Response};
 use formwork_state::{Address, BlockAddress, ObjectKey};
-use formwork_value::{MarkKind, Marks, Path, Value};
+use formwork_value::{Mark, MarkKind, Marks, Path, Value};
 use futures::future::{Either, LocalBoxFuture, select};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// What `terraform.applying` answers: a plan and its apply see it otherwise, so nothing of it may be stored.
+pub(crate) fn applying(is_applying: bool) -> Value {
+    let mark = Mark::new(MarkKind::Ephemeral, "terraform.applying");
+    Value::bool(is_applying).with_marks(&Marks::one(mark))
+}
 
 /// One ephemeral resource that is open.
 struct Opened {

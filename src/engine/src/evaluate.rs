@@ -765,7 +765,7 @@ impl Scope for RowScope<'_, '_> {
             Subject::PathRoot => Some(Value::from(".")),
             Subject::PathCwd => Some(Value::string(self.evaluator.files.absolute("."))),
             Subject::Workspace => Some(Value::string(self.evaluator.workspace.as_str())),
-            Subject::Applying => Some(Value::bool(self.evaluator.is_applying.get())),
+            Subject::Applying => Some(crate::ephemeral::applying(self.evaluator.is_applying.get())),
         };
         found.ok_or_else(|| out_of_place(query))
     }

@@ -219,6 +219,11 @@ fn where_they_would_be_stored_they_are_refused_with_their_place() {
             "Ephemeral value used in non-ephemeral context",
             "main.tf line 14",
         ),
+        (
+            "resource \"terraform_data\" \"b\" {\n  input = terraform.applying\n}\n",
+            "Ephemeral value used in non-ephemeral context",
+            "main.tf line 14",
+        ),
         ("output \"o\" {\n  value = var.in\n}\n", "Output does not allow ephemeral value", "main.tf line 14"),
         (
             "module \"m\" {\n  source = \"./m\"\n  in     = var.in\n}\n",
