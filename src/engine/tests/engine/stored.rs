@@ -1,8 +1,12 @@
 //! Objects that are stored in another form than today's: by an older schema, flat, of another type.
 
+use crate::quickstart::copy;
 use crate::world::{World, text};
+use formwork_engine::run;
 use formwork_engine::{Action, Importing, RunMode};
+use formwork_state::FaultPoint;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 const SECRET: &str = r#"
 terraform {
@@ -257,5 +261,57 @@ fn identities_that_find_nothing() {
         ));
         let found = world.plan_mode(RunMode::Normal).err().unwrap_or_default();
         assert!(found.contains(expected), "{by}: {found}");
+    }
+}
+
+/// A null resource in the state, and a configuration in which it is something else by now and to be replaced.
+fn half_moved() -> World {
+    let mut world = World::new(
+        "resource \"terraform_data\" \"a\" {}\nresource \"terraform_data\" \"reader\" { input = terraform_data.a.id }\n",
+    );
+    world.apply();
+    edit(&world, |resource| {
+        resource["type"] = json!("null_resource");
+        resource["provider"] = json!("provider[\"registry.opentofu.org/hashicorp/null\"]");
+        resource["instances"][0]["attributes"] = null_resource(&Value::Null);
+    });
+    world.main("resource \"terraform_data\" \"a\" {\n  triggers_replace = { a = \"c\" }\n}\nresource \"terraform_data\" \"reader\" { input = terraform_data.a.id }\nmoved {\n  from = null_resource.a\n  to   = terraform_data.a\n}\n");
+    world
+}
+
+/// Wherever a run is cut off, the next one finds an object that it can read, and comes to the same end.
+#[test]
+fn a_crash_leaves_no_half_of_a_new_form() {
+    for (at, kind) in [
+        (FaultPoint::AfterFlush, "begin"),
+        (FaultPoint::BeforeFlush, "refreshed"),
+        (FaultPoint::AfterFlush, "refreshed"),
+        (FaultPoint::AfterFlush, "intent"),
+        (FaultPoint::AfterFlush, "done"),
+    ] {
+        for is_approved_again in [true, false] {
+            let mut first = half_moved();
+            let images: Arc<Mutex<Vec<tempfile::TempDir>>> = Arc::default();
+            let (kept, folder) = (images.clone(), first.folder.path().to_owned());
+            first.hook = Some(Arc::new(move |point: FaultPoint, found: &str| {
+                if point == at && found == kind {
+                    let image = tempfile::tempdir().unwrap();
+                    copy(&folder, image.path());
+                    kept.lock().unwrap().push(image);
+                }
+            }));
+            first.apply();
+            let mut world = World::new("");
+            world.files.clone_from(&first.files);
+            world.folder = images.lock().unwrap().swap_remove(0);
+            let open = run::open_plan(&world.folded()).unwrap().unwrap();
+            let outcome = if is_approved_again { world.apply_plan(&open) } else { world.recover(&open) };
+            let found = text(&outcome.diagnostics, &outcome.sources);
+            assert!(!outcome.diagnostics.has_errors(), "{kind}: {found}");
+            world.apply();
+            assert_eq!(world.addresses(), ["terraform_data.a", "terraform_data.reader"], "{kind}");
+            let again = world.plan();
+            assert!(!again.has_changes() && again.rewrites.is_empty(), "{kind}");
+        }
     }
 }
