@@ -8,6 +8,6 @@ mod lab;
 mod project;
 
 pub use consumers::consumer;
-pub use forge::{Ended, Forge, Github, Gitlab, Kill, Pipeline};
+pub use forge::{Ended, Forge, Github, Gitlab, Kill, Pipeline, Store};
 pub use lab::{Lab, OtherLab};
 pub use project::{Finished, Project, program, project, repository};

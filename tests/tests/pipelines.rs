@@ -1,7 +1,7 @@
 //! The documents in `docs/ci`: what others' programs say of them, and what the shell of their jobs does to a platform.
 #![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
-use formwork_tests::{Ended, Forge, Github, Gitlab, Kill, Pipeline, consumer, project, repository};
+use formwork_tests::{Ended, Forge, Github, Gitlab, Kill, Pipeline, Store, consumer, project, repository};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,12 +10,10 @@ use std::process::Command;
 const MACHINES: usize = 8;
 
 fn configuration(forge: &Forge, machines: usize) -> String {
-    let kept = forge.path().display();
+    let (kept, backend) = (forge.path().display(), forge.backend());
     format!(
         r#"terraform {{
-  backend "local" {{
-    path = "{kept}/state/platform.tfstate"
-  }}
+  {backend}
 
   required_providers {{
     sim = {{ source = "formwork/sim" }}
@@ -109,7 +107,6 @@ fn change_outside(forge: &Forge) {
 fn lives<F: Pipeline + std::ops::Deref<Target = Forge>>(forge: &F) {
     // A pull request that does not plan, then one that does, then one that is changed once more.
     let broken = forge.commit(&[("platform/main.tf", "resource \"sim_machine\" \"node\" {}\n")]);
-    std::fs::create_dir(forge.path().join("state")).unwrap();
     let ended = forge.plan(&broken);
     assert_eq!(ended.code, 1, "{}", ended.text);
     assert!(forge.comments()[0].contains(" failed: see [the "), "{:?}", forge.comments());
@@ -165,12 +162,48 @@ fn lives<F: Pipeline + std::ops::Deref<Target = Forge>>(forge: &F) {
 
 #[test]
 fn a_platform_lives_on_github() {
-    lives(&Github::start());
+    lives(&Github::start(Store::File));
 }
 
 #[test]
 fn a_platform_lives_on_gitlab() {
-    lives(&Gitlab::start());
+    lives(&Gitlab::start(Store::File));
+}
+
+/// A schema of the lab's database with its tables, and a role that can only read them.
+fn database() -> Option<Store> {
+    let Ok(writer) = std::env::var("FORMWORK_LAB_POSTGRESQL") else {
+        let is_needed = std::env::var_os("FORMWORK_LAB").is_some_and(|lab| lab == "postgresql");
+        assert!(!is_needed, "FORMWORK_LAB=postgresql, but no lab: eval \"$(tests/lab/postgresql env)\"");
+        return None;
+    };
+    let name = format!("pipelines_{}", std::process::id());
+    let settled = project()
+        .file(
+            "main.tf",
+            &format!("terraform {{\n  backend \"pg\" {{\n    schema_name = \"{name}\"\n  }}\n}}\n"),
+        )
+        .build();
+    for line in ["init", "plan"] {
+        let ended = settled.finish(settled.command(line).env("PG_CONN_STR", &writer));
+        assert_eq!(ended.code, 0, "{line}: {}{}", ended.out, ended.error);
+    }
+    let grants = format!(
+        "CREATE ROLE {name} LOGIN; GRANT USAGE ON SCHEMA {name} TO {name}; \
+         GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {name};"
+    );
+    let output =
+        Command::new("psql").args([&writer, "-q", "-v", "ON_ERROR_STOP=1", "-c", &grants]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let reader = writer.replace("postgres://postgres@", &format!("postgres://{name}@"));
+    assert_ne!(reader, writer);
+    Some(Store::Postgresql { schema: name, reader, writer })
+}
+
+#[test]
+fn a_platform_lives_on_github_with_its_state_in_a_database() {
+    let Some(store) = database() else { return };
+    lives(&Github::start(store));
 }
 
 fn documents(folder: &str) -> Vec<PathBuf> {

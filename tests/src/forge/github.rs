@@ -2,7 +2,7 @@
 
 use super::job::{Ended, Kill, bash};
 use super::server::Server;
-use super::{Forge, Pipeline, digest, document};
+use super::{Forge, Pipeline, Store, digest, document};
 use crate::program;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -28,8 +28,8 @@ struct Run<'a> {
 
 impl Github {
     /// A forge with an empty repository.
-    pub fn start() -> Self {
-        let forge = Forge::new();
+    pub fn start(store: Store) -> Self {
+        let forge = Forge::new(store);
         for (name, text) in [("comments.json", "[]"), ("pulls.json", "{}")] {
             std::fs::write(forge.path().join(name), text).unwrap();
         }
@@ -43,10 +43,12 @@ impl Github {
         let workflow = document(&format!("github/{file}"));
         let folder = self.forge.checkout(commit);
         let temp = folder.join("temp").display().to_string();
+        let environment = workflow["jobs"][job]["environment"].as_str().expect("an environment");
+        let connection = self.forge.connection(environment);
         let secrets = [
             ("KUBECONFIG_TEXT", "apiVersion: v1\n"),
             ("PLAN_PASSPHRASE", "correct horse"),
-            ("PG_CONN_STR", ""),
+            ("PG_CONN_STR", connection.as_str()),
         ];
         let variables = [
             ("FORMWORK_URL", format!("file://{}", program().display())),

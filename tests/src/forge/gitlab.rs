@@ -2,7 +2,7 @@
 
 use super::job::{Ended, Kill, bash};
 use super::server::Server;
-use super::{Forge, Pipeline, document};
+use super::{Forge, Pipeline, Store, document};
 use crate::program;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ pub struct Gitlab {
 
 impl Gitlab {
     /// A forge with an empty repository.
-    pub fn start() -> Self {
-        let forge = Forge::new();
+    pub fn start(store: Store) -> Self {
+        let forge = Forge::new(store);
         // The image that jobs run in has the program.
         std::os::unix::fs::symlink(program(), forge.path().join("bin/formwork")).unwrap();
         Self { forge, server: Server::start() }
@@ -52,6 +52,10 @@ impl Gitlab {
             ("NOTES_TOKEN".to_owned(), text("notes-token")),
             ("NOTES_USER".to_owned(), text("formwork")),
             ("PLAN_PASSPHRASE".to_owned(), text("correct horse")),
+            (
+                "PG_CONN_STR".to_owned(),
+                self.forge.connection(file[job]["environment"]["name"].as_str().expect("an environment")),
+            ),
             ("PUSHGATEWAY_URL".to_owned(), self.server.url()),
         ]);
         for (name, value) in file["variables"].as_object().into_iter().flatten() {

@@ -22,6 +22,23 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Forge {
     folder: TempDir,
+    store: Store,
+}
+
+/// Where a platform's state outlives its jobs.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A file beside the forge.
+    File,
+    /// A schema of a database.
+    Postgresql {
+        /// The schema.
+        schema: String,
+        /// How jobs that only read connect.
+        reader: String,
+        /// How jobs that write connect.
+        writer: String,
+    },
 }
 
 /// The jobs of the documents, on one forge or another.
@@ -46,9 +63,9 @@ pub trait Pipeline {
 
 impl Forge {
     /// A forge with an empty repository.
-    fn new() -> Self {
-        let forge = Self { folder: tempfile::tempdir().expect("a folder for the forge") };
-        for folder in ["artifacts", "bin", "jobs", "work"] {
+    fn new(store: Store) -> Self {
+        let forge = Self { folder: tempfile::tempdir().expect("a folder for the forge"), store };
+        for folder in ["artifacts", "bin", "jobs", "state", "work"] {
             std::fs::create_dir(forge.path().join(folder)).unwrap();
         }
         forge.git(&["init", "--quiet", "--initial-branch=main", "."]);
@@ -58,6 +75,29 @@ impl Forge {
     /// Where everything is kept.
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The `backend` block of the platform's configuration. Where a place takes over from jobs that died, it does soon.
+    pub fn backend(&self) -> String {
+        match &self.store {
+            Store::File => format!(
+                "backend \"local\" {{\n    path = \"{}/state/platform.tfstate\"\n  }}",
+                self.path().display()
+            ),
+            Store::Postgresql { schema, .. } => {
+                format!("backend \"pg\" {{\n    schema_name   = \"{schema}\"\n    lease_seconds = 5\n  }}")
+            }
+        }
+    }
+
+    /// What the platform team keeps as `PG_CONN_STR` of an environment.
+    fn connection(&self, environment: &str) -> String {
+        match (&self.store, environment) {
+            (Store::File, "plan" | "production") => String::new(),
+            (Store::Postgresql { reader, .. }, "plan") => reader.clone(),
+            (Store::Postgresql { writer, .. }, "production") => writer.clone(),
+            _ => panic!("there is no environment {environment:?}"),
+        }
     }
 
     fn git(&self, arguments: &[&str]) -> String {
