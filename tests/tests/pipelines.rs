@@ -170,6 +170,13 @@ fn a_platform_lives_on_gitlab() {
     lives(&Gitlab::start(Store::File));
 }
 
+#[track_caller]
+fn sql(connection: &str, text: &str) {
+    let arguments = [connection, "-q", "-v", "ON_ERROR_STOP=1", "-c", text];
+    let output = Command::new("psql").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// A schema of the lab's database with its tables, and a role that can only read them.
 fn database() -> Option<Store> {
     let Ok(writer) = std::env::var("FORMWORK_LAB_POSTGRESQL") else {
@@ -192,9 +199,7 @@ fn database() -> Option<Store> {
         "CREATE ROLE {name} LOGIN; GRANT USAGE ON SCHEMA {name} TO {name}; \
          GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {name};"
     );
-    let output =
-        Command::new("psql").args([&writer, "-q", "-v", "ON_ERROR_STOP=1", "-c", &grants]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    sql(&writer, &grants);
     let reader = writer.replace("postgres://postgres@", &format!("postgres://{name}@"));
     assert_ne!(reader, writer);
     Some(Store::Postgresql { schema: name, reader, writer })
@@ -203,7 +208,9 @@ fn database() -> Option<Store> {
 #[test]
 fn a_platform_lives_on_github_with_its_state_in_a_database() {
     let Some(store) = database() else { return };
-    lives(&Github::start(store));
+    lives(&Github::start(store.clone()));
+    let Store::Postgresql { schema, writer, .. } = store else { return };
+    sql(&writer, &format!("DROP SCHEMA {schema} CASCADE; DROP ROLE {schema};"));
 }
 
 fn documents(folder: &str) -> Vec<PathBuf> {
