@@ -29,11 +29,6 @@ const TABLE: &[Row] = &[
         },
     },
     Row {
-        construct: "provider_meta blocks",
-        meaning: "no provider here takes them",
-        places: |module| module.settings.provider_meta.iter().map(|one| one.span).collect(),
-    },
-    Row {
         construct: "encryption blocks",
         meaning: "without them, state and plan files would be kept in clear text",
         places: |module| module.settings.encryption.iter().map(|one| one.span).collect(),

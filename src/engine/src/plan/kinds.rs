@@ -9,7 +9,7 @@ use crate::expand::{Repeats, expand};
 use crate::graph::{Graph, NodeId, NodeKind};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_lang::{Condition, IgnoreChanges, MemorySource, Module, Query, Scope, Source};
+use formwork_lang::{Condition, IgnoreChanges, MemorySource, Module, ProviderMeta, Query, Scope, Source};
 use formwork_state::{Mode, ModuleInstance};
 use formwork_value::{Mark, MarkKind, Marks, PathStep, Type, Value};
 use rustc_hash::FxHashSet;
@@ -70,9 +70,28 @@ pub(crate) fn check_kinds(
         }
         if let NodeKind::Resource(_) = node.kind {
             check_kind(graph, id, connections, &address.provider, &mut diagnostics);
+            diagnostics.extend(misplaced_meta(graph, id, &address.provider));
         }
     }
     diagnostics
+}
+
+/// What a module says to a provider with each of its requests: none here takes that.
+fn misplaced_meta(
+    graph: &Graph,
+    id: NodeId,
+    provider: &formwork_state::ProviderAddress,
+) -> Option<Diagnostic> {
+    let (module, resource) = (graph.module(graph.node(id).module), graph.resource(id));
+    let is_its = |one: &&ProviderMeta| crate::graph::provider_address(module, &one.provider) == *provider;
+    let meta = module.settings.provider_meta.iter().find(is_its)?;
+    let summary = format!("Provider {provider} doesn't support provider_meta");
+    let detail = format!(
+        "The resource {}.{} belongs to a provider that doesn't support provider_meta blocks",
+        resource.type_name, resource.name
+    );
+    let diagnostic = Diagnostic::error("provider-meta", summary, detail).at(meta.span);
+    Some(diagnostic.hint("Take the provider_meta block away."))
 }
 
 fn check_kind(

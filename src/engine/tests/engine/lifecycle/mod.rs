@@ -322,6 +322,24 @@ resource "terraform_data" "c" { input = module.m != null ? "on" : "off" }
             ],
         },
     ];
+    what_no_provider_takes_is_refused_where_it_matters: [
+        Case {
+            name: "provider_meta",
+            files: &[],
+            steps: &[
+                (
+                    "terraform {\n  provider_meta \"terraform\" {\n    x = 1\n  }\n}\nresource \"terraform_data\" \"a\" {}",
+                    "",
+                    &["error: Provider terraform.io/builtin/terraform doesn't support provider_meta"],
+                ),
+                (
+                    "terraform {\n  provider_meta \"sim\" {\n    x = 1\n  }\n}\nresource \"terraform_data\" \"a\" {}",
+                    "",
+                    &["create terraform_data.a"],
+                ),
+            ],
+        },
+    ];
     objects_are_forgotten: [
         Case {
             name: "removed",
