@@ -11,6 +11,10 @@ use formwork_lang::{MemorySource, check_syntax, load};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The shortest time that something takes, and what it says.
 fn least(runs: usize, work: impl Fn() -> Diagnostics) -> (Duration, Diagnostics) {
     let mut best = (Duration::MAX, Diagnostics::new());

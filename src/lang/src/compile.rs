@@ -252,6 +252,11 @@ impl Compiler {
             ExprKind::For(for_expr) => NodeKind::For(Box::new(self.for_node(for_expr))),
             ExprKind::Call(call) => self.call(call),
             ExprKind::Template(parts) => {
+                if let [Expr { kind: ExprKind::Literal(value), span: start }] = parts.as_slice()
+                    && value.as_str().is_some()
+                {
+                    return Node { kind: NodeKind::Constant(value.clone()), span, start: *start };
+                }
                 NodeKind::Template(parts.iter().map(|part| self.node(part)).collect())
             }
             ExprKind::Join(list) => NodeKind::Join(self.boxed(list)),
@@ -316,7 +321,7 @@ impl Compiler {
         let mut output = None;
         let has_instances = matches!(subject, Subject::Resource { .. } | Subject::Module(_));
         if has_instances && let Some(Step::Index { key: index, step, .. }) = steps.get(taken) {
-            key = Some((self.node(index), *step));
+            key = Some(Box::new((self.node(index), *step)));
             taken += 1;
         }
         if matches!(subject, Subject::Module(_))

@@ -75,7 +75,7 @@ pub(crate) struct ReferenceNode {
     /// Of the part that the question takes: parentheses around it left out.
     pub(crate) span: Span,
     /// For resources and modules that are indexed directly.
-    pub(crate) key: Option<(Node, Span)>,
+    pub(crate) key: Option<Box<(Node, Span)>>,
     /// For modules.
     pub(crate) output: Option<ArcStr>,
 }
@@ -141,7 +141,7 @@ impl Node {
     pub(crate) fn children(&self) -> Vec<&Self> {
         match &self.kind {
             NodeKind::Constant(_) | NodeKind::Local { .. } | NodeKind::Invalid(_) => Vec::new(),
-            NodeKind::Reference(reference) => reference.key.iter().map(|(key, _)| key).collect(),
+            NodeKind::Reference(reference) => reference.key.iter().map(|key| &key.0).collect(),
             // What stands inside is evaluated many times over; one value would mislead.
             NodeKind::For(for_node) => vec![&for_node.collection],
             NodeKind::Splat { source, .. } | NodeKind::Attribute { source, .. } => vec![source],

@@ -77,7 +77,8 @@ const BYTES_A_PART: usize = 64;
 /// Entries of a map or object: sorted by name, no name twice.
 pub struct Entries {
     items: Vec<(Name, Value)>,
-    index: OnceLock<HashMap<Name, u32, FxBuildHasher>>,
+    /// Few collections are large enough to have one.
+    index: OnceLock<Box<HashMap<Name, u32, FxBuildHasher>>>,
 }
 
 /// Above so many entries a look-up makes a hash index first.
@@ -121,7 +122,9 @@ impl Entries {
                     clippy::cast_possible_truncation,
                     reason = "no collection has four thousand million entries"
                 )]
-                self.items.iter().enumerate().map(|(at, (name, _))| (name.clone(), at as u32)).collect()
+                Box::new(
+                    self.items.iter().enumerate().map(|(at, (name, _))| (name.clone(), at as u32)).collect(),
+                )
             });
             *index.get(name)? as usize
         } else {

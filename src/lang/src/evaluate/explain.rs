@@ -61,7 +61,7 @@ impl Evaluator<'_> {
             NodeKind::Reference(reference) => {
                 let mut text = super::subject_text(&reference.subject);
                 let mut key = None;
-                if let Some((node, _)) = &reference.key {
+                if let Some((node, _)) = reference.key.as_deref() {
                     let NodeKind::Constant(value) = &node.kind else { return None };
                     text = format!("{text}[{value}]");
                     key = Some(value);

@@ -71,6 +71,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) template_count: u32,
     /// Above zero while something is evaluated for its type or its faults alone, with values that are not real.
     probing: u32,
+    /// Where a template is joined, kept for the next; empty while one is at it.
+    text: String,
 }
 
 /// Deeper values are refused: everything that walks a value goes as deep as it.
@@ -97,6 +99,7 @@ impl<'a> Evaluator<'a> {
             template_depth,
             template_count: 0,
             probing: 0,
+            text: String::new(),
         }
     }
 
@@ -177,7 +180,7 @@ impl<'a> Evaluator<'a> {
         let ReferenceNode { subject, span, key, output } = reference;
         let output = output.as_deref();
         let query = Query { subject, key: None, output, span: *span, key_span: None };
-        let Some((key_node, key_span)) = key else { return self.resolve(&query) };
+        let Some((key_node, key_span)) = key.as_deref() else { return self.resolve(&query) };
         let key = self.value(key_node);
         let (bare, marks) = key.unmark();
         if !bare.is_null()

@@ -5,6 +5,7 @@ use crate::functions::argument::TEXT_MAXIMUM;
 use crate::node::Node;
 use formwork_diagnostic::Diagnostic;
 use formwork_value::{Marks, Refinements, Type, Value, convert};
+use std::fmt::Write as _;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Bytes of a known beginning that are kept of an unknown string.
@@ -14,7 +15,14 @@ const SUMMARY: &str = "Invalid template interpolation value";
 
 impl Evaluator<'_> {
     pub(super) fn template(&mut self, node: &Node, parts: &[Node]) -> Value {
-        let mut text = String::new();
+        let mut text = std::mem::take(&mut self.text);
+        let value = self.joined_parts(node, parts, &mut text);
+        text.clear();
+        self.text = text;
+        value
+    }
+
+    fn joined_parts(&mut self, node: &Node, parts: &[Node], text: &mut String) -> Value {
         let mut marks = Marks::NONE;
         let mut is_known = true;
         let start = self.diagnostics.len();
@@ -30,6 +38,12 @@ impl Evaluator<'_> {
             marks = marks.union(&part_marks);
             if !value.is_known() {
                 is_known = false;
+                continue;
+            }
+            if let (true, Some(number)) = (text.len() < TEXT_MAXIMUM, value.as_number()) {
+                if is_known {
+                    let _ = write!(text, "{number}");
+                }
                 continue;
             }
             match convert(&value, &Type::String) {
@@ -54,7 +68,7 @@ impl Evaluator<'_> {
             }
         }
         if is_known {
-            return Value::string(text).with_marks(&marks);
+            return Value::string(text.as_str()).with_marks(&marks);
         }
         if self.has_errors_since(start) || text.is_empty() {
             return unknown_not_null(Type::String).with_marks(&marks);
@@ -64,7 +78,7 @@ impl Evaluator<'_> {
             length -= 1;
         }
         text.truncate(length);
-        let prefix = safe_prefix(&text);
+        let prefix = safe_prefix(text);
         if prefix.is_empty() {
             return unknown_not_null(Type::String).with_marks(&marks);
         }

@@ -8,11 +8,13 @@ use crate::syntax::{Expr, ExprKind, ForExpr};
 use arcstr::ArcStr;
 use formwork_diagnostic::Span;
 use formwork_value::Value;
+use std::borrow::Cow;
+use std::slice::SliceIndex;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// What a template is made of, before directives become a tree.
-enum Part {
-    Text { text: String, span: Span },
+enum Part<'a> {
+    Text { text: Cow<'a, str>, span: Span },
     Interpolation { expression: Expr },
     If { condition: Expr, span: Span },
     Else { span: Span },
@@ -21,16 +23,32 @@ enum Part {
     EndFor { span: Span },
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// A quoted string or a heredoc.
     pub(super) fn quoted_template(&mut self) -> Parsed<Expr> {
         let open = self.read();
         let close =
             if open.kind == TokenKind::OpenQuote { TokenKind::CloseQuote } else { TokenKind::CloseHeredoc };
+        if let Some(literal) = self.plain_string(open) {
+            return Ok(literal);
+        }
         let is_dedented = self.text(open).starts_with("<<-");
         let mut template = self.template(close, is_dedented)?;
         template.span = self.span_from(open.start);
         Ok(template)
+    }
+
+    /// A string that is one text and nothing else, as most are.
+    fn plain_string(&mut self, open: Token) -> Option<Expr> {
+        let [text, close, ..] = self.tokens[self.at..] else { return None };
+        if (text.kind, close.kind) != (TokenKind::QuotedText, TokenKind::CloseQuote) {
+            return None;
+        }
+        self.read();
+        self.read();
+        self.height = 1;
+        let literal = literal(self.unescape(text), self.span(text));
+        Some(Expr { kind: ExprKind::Template(vec![literal]), span: self.span_from(open.start) })
     }
 
     /// Parts up to a closing token, as one expression.
@@ -53,20 +71,20 @@ impl Parser<'_> {
             return Ok(Expr { kind: ExprKind::Wrapped(Box::new(expression)), span });
         }
         let end = self.span_of_bytes(self.last_end, self.last_end);
+        let mut nodes = Vec::with_capacity(parts.len());
         let mut parts = parts.into_iter();
-        let mut nodes = Vec::new();
         while let Some(part) = parts.next() {
             nodes.push(self.part(part, &mut parts, end)?);
         }
         if nodes.is_empty() {
-            nodes.push(text(String::new(), span));
+            nodes.push(literal(Cow::Borrowed(""), span));
         }
         Ok(Expr { kind: ExprKind::Template(nodes), span })
     }
 
-    fn parts(&mut self, close: TokenKind) -> Parsed<Vec<Part>> {
+    fn parts(&mut self, close: TokenKind) -> Parsed<Vec<Part<'a>>> {
         let start = self.peek();
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts: Vec<Part<'a>> = Vec::new();
         let mut strips_next = false;
         let mut height = 0;
         loop {
@@ -79,7 +97,8 @@ impl Parser<'_> {
                 TokenKind::QuotedText | TokenKind::PlainText => {
                     let mut text = self.unescape(token);
                     if strips_next {
-                        text.drain(..text.len() - text.trim_start_matches(is_space).len());
+                        let blanks = text.len() - text.trim_start_matches(is_space).len();
+                        keep(&mut text, blanks..);
                     }
                     strips_next = false;
                     parts.push(Part::Text { text, span: self.span(token) });
@@ -88,7 +107,8 @@ impl Parser<'_> {
                     if self.text(token).ends_with('~')
                         && let Some(Part::Text { text, .. }) = parts.last_mut()
                     {
-                        text.truncate(text.trim_end_matches(is_space).len());
+                        let length = text.trim_end_matches(is_space).len();
+                        keep(text, ..length);
                     }
                     self.height = 0;
                     let part = self.with_newlines(true, |parser| parser.sequence(token, close))?;
@@ -116,7 +136,7 @@ impl Parser<'_> {
     }
 
     /// What stands between `${` or `%{` and `}`.
-    fn sequence(&mut self, open: Token, close: TokenKind) -> Parsed<Part> {
+    fn sequence(&mut self, open: Token, close: TokenKind) -> Parsed<Part<'a>> {
         if open.kind == TokenKind::Interpolation {
             let expression = self.expression()?;
             self.end_of_interpolation(open, close)?;
@@ -204,9 +224,9 @@ impl Parser<'_> {
     }
 
     /// One part as a node; a directive takes all parts up to its end.
-    fn part(&mut self, part: Part, rest: &mut std::vec::IntoIter<Part>, end: Span) -> Parsed<Expr> {
+    fn part(&mut self, part: Part<'a>, rest: &mut std::vec::IntoIter<Part<'a>>, end: Span) -> Parsed<Expr> {
         self.nested(|parser| match part {
-            Part::Text { text: literal, span } => Ok(text(literal, span)),
+            Part::Text { text, span } => Ok(literal(text, span)),
             Part::Interpolation { expression } => Ok(expression),
             Part::If { condition, span } => parser.if_directive(condition, span, rest, end),
             Part::For { key_name, value_name, collection, span } => {
@@ -238,7 +258,7 @@ impl Parser<'_> {
         &mut self,
         condition: Expr,
         span: Span,
-        rest: &mut std::vec::IntoIter<Part>,
+        rest: &mut std::vec::IntoIter<Part<'a>>,
         end: Span,
     ) -> Parsed<Expr> {
         let (truthy, mut close) = self.directive_content(rest, end, "if", span)?;
@@ -263,11 +283,11 @@ impl Parser<'_> {
     /// Nodes up to a part that ends or divides a directive.
     fn directive_content(
         &mut self,
-        rest: &mut std::vec::IntoIter<Part>,
+        rest: &mut std::vec::IntoIter<Part<'a>>,
         end: Span,
         name: &str,
         open: Span,
-    ) -> Parsed<(Vec<Expr>, Part)> {
+    ) -> Parsed<(Vec<Expr>, Part<'a>)> {
         let mut nodes = Vec::new();
         loop {
             match rest.next() {
@@ -285,7 +305,7 @@ impl Parser<'_> {
         }
     }
 
-    fn unexpected<T>(&mut self, part: &Part, detail: &str) -> Parsed<T> {
+    fn unexpected<T>(&mut self, part: &Part<'_>, detail: &str) -> Parsed<T> {
         let (name, span) = match part {
             Part::Else { span } => ("else", *span),
             Part::EndIf { span } => ("endif", *span),
@@ -300,9 +320,12 @@ impl Parser<'_> {
     }
 
     /// A token's text with escape sequences resolved; faulty ones are reported and left out.
-    pub(super) fn unescape(&mut self, token: Token) -> String {
+    pub(super) fn unescape(&mut self, token: Token) -> Cow<'a, str> {
         let is_quoted = token.kind == TokenKind::QuotedText;
         let source = self.text(token);
+        if memchr::memchr3(b'\\', b'$', b'%', source.as_bytes()).is_none() {
+            return Cow::Borrowed(source);
+        }
         let mut out = String::with_capacity(source.len());
         let mut rest = source;
         while let Some(at) = rest.find(['\\', '$', '%']) {
@@ -321,7 +344,7 @@ impl Parser<'_> {
             rest = &rest[escape..];
         }
         out.push_str(rest);
-        out
+        Cow::Owned(out)
     }
 
     /// Resolves the escape at the start of a text; gives its length.
@@ -384,25 +407,33 @@ fn is_space(character: char) -> bool {
     character.is_whitespace()
 }
 
-fn text(text: String, span: Span) -> Expr {
-    Expr { kind: ExprKind::Literal(Value::string(text)), span }
+fn literal(text: Cow<'_, str>, span: Span) -> Expr {
+    Expr { kind: ExprKind::Literal(Value::string(&*text)), span }
+}
+
+/// Leaves a part of a text.
+fn keep<'a>(text: &mut Cow<'a, str>, range: impl SliceIndex<str, Output = str>) {
+    *text = match std::mem::take(text) {
+        Cow::Borrowed(whole) => Cow::Borrowed(&whole[range]),
+        Cow::Owned(whole) => Cow::Owned(whole[range].to_owned()),
+    };
 }
 
 /// What stands between a directive and its end; `empty` is the place of nothing.
 fn content(nodes: Vec<Expr>, empty: Span) -> Expr {
-    let nodes = if nodes.is_empty() { vec![text(String::new(), empty)] } else { nodes };
+    let nodes = if nodes.is_empty() { vec![literal(Cow::Borrowed(""), empty)] } else { nodes };
     let span = nodes.iter().skip(1).fold(nodes[0].span, |span, node| span.join(node.span));
     Expr { kind: ExprKind::Template(nodes), span }
 }
 
 /// Takes from each line the blanks that all lines begin with; blank lines do not count. A line that begins with a
 /// sequence has none.
-fn dedent(parts: &mut [Part]) {
+fn dedent(parts: &mut [Part<'_>]) {
     let mut least = usize::MAX;
     let mut adjust: Vec<usize> = Vec::new();
     let mut line_start = true;
     for (at, part) in parts.iter().enumerate() {
-        let literal = if let Part::Text { text, .. } = part { Some(text.as_str()) } else { None };
+        let literal = if let Part::Text { text, .. } = part { Some(text.as_ref()) } else { None };
         if line_start {
             line_start = false;
             least = least.min(match literal {
@@ -412,7 +443,7 @@ fn dedent(parts: &mut [Part]) {
                         usize::MAX
                     } else {
                         adjust.push(at);
-                        text[..text.len() - trimmed.len()].graphemes(true).count()
+                        cluster_count(&text[..text.len() - trimmed.len()])
                     }
                 }
                 None => 0,
@@ -424,20 +455,37 @@ fn dedent(parts: &mut [Part]) {
     }
     for at in adjust {
         if let Part::Text { text, .. } = &mut parts[at] {
-            let cut = text.grapheme_indices(true).nth(least).map_or(text.len(), |(cut, _)| cut);
-            text.drain(..cut);
+            let cut = cluster_start(text, least);
+            keep(text, cut..);
         }
     }
 }
 
+/// Whether each byte is a grapheme cluster of its own.
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() && !text.contains('\r')
+}
+
+fn cluster_count(text: &str) -> usize {
+    if is_plain(text) { text.len() } else { text.graphemes(true).count() }
+}
+
+/// Where the cluster of a number begins.
+fn cluster_start(text: &str, number: usize) -> usize {
+    if is_plain(text) {
+        return number.min(text.len());
+    }
+    text.grapheme_indices(true).nth(number).map_or(text.len(), |(start, _)| start)
+}
+
 /// Joins neighbouring texts.
-fn meld(parts: Vec<Part>) -> Vec<Part> {
-    let mut out: Vec<Part> = Vec::with_capacity(parts.len());
+fn meld(parts: Vec<Part<'_>>) -> Vec<Part<'_>> {
+    let mut out: Vec<Part<'_>> = Vec::with_capacity(parts.len());
     for part in parts {
         if let (Part::Text { text, span }, Some(Part::Text { text: before, span: before_span })) =
             (&part, out.last_mut())
         {
-            before.push_str(text);
+            before.to_mut().push_str(text);
             *before_span = before_span.join(*span);
         } else {
             out.push(part);
