@@ -16,6 +16,8 @@ mod json_text;
 mod line;
 mod lock;
 pub mod model;
+#[cfg(feature = "network")]
+pub mod network;
 pub mod simulated;
 pub mod storage;
 mod store;

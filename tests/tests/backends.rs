@@ -160,3 +160,273 @@ fn a_lock_is_shown_with_what_is_in_flight() {
     assert!(!shown.contains("hunter2"), "{shown}");
     said(&project, &[("lock show", 0, &["nobody holds it", "terraform_data.slow"])]);
 }
+
+/// A place that more than one machine reaches: a block that names it, and what its client needs in the environment.
+struct Remote {
+    name: &'static str,
+    block: String,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// The places whose labs are up, each for this test alone.
+fn remotes(mark: &str) -> Vec<Remote> {
+    let mark = format!("{mark}_{}", std::process::id());
+    let mut found = Vec::new();
+    if let Some(url) = lab("postgresql", "FORMWORK_LAB_POSTGRESQL") {
+        let block = block(&format!("\"pg\" {{\n    schema_name = \"{mark}\"\n  }}"));
+        found.push(Remote { name: "pg", block, environment: vec![("PG_CONN_STR", url)] });
+    }
+    found
+}
+
+/// What a lab's `env` printed, or nothing where none is up and none is asked for.
+fn lab(name: &str, variable: &str) -> Option<String> {
+    let found = std::env::var(variable).ok();
+    let is_needed = std::env::var("FORMWORK_LAB").is_ok_and(|lab| lab.split(',').any(|one| one == name));
+    assert!(
+        found.is_some() || !is_needed,
+        "FORMWORK_LAB={name}, but no lab: eval \"$(tests/lab/{name} env)\""
+    );
+    if found.is_none() {
+        println!("not run: needs tests/lab/{name}");
+    }
+    found
+}
+
+impl Remote {
+    fn project(&self, main: &str) -> Project {
+        project().file("main.tf", main).file("backend.tf", &self.block).build()
+    }
+
+    fn command(&self, project: &Project, line: &str) -> std::process::Command {
+        let mut command = project.command(line);
+        command
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
+            .env("FORMWORK_LEASE_SECONDS", "2");
+        command
+    }
+
+    #[track_caller]
+    fn said(&self, project: &Project, steps: &[(&str, i32, &[&str])]) {
+        for (line, code, parts) in steps {
+            let finished = project.finish(&mut self.command(project, line));
+            let said = format!("{}{}", finished.out, finished.error).replace("\n│ ", " ");
+            assert_eq!(finished.code, *code, "{}: {line}: {said}", self.name);
+            for part in *parts {
+                assert!(said.contains(part), "{}: {line}: no {part:?} in {said}", self.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_state_in_a_remote_place_lives_as_one_in_a_file() {
+    for remote in remotes("life") {
+        let project = remote.project(MAIN);
+        project.write("backend.tf", "").unwrap();
+        remote.said(&project, &[("apply -auto-approve", 0, &["1 added"])]);
+        project.write("backend.tf", &remote.block).unwrap();
+        remote.said(
+            &project,
+            &[
+                ("plan", 1, &["Backend initialization required"]),
+                ("init -force-copy", 0, &["Successfully configured the backend"]),
+                ("plan -detailed-exitcode", 0, &["No changes"]),
+                ("plan -out=p -destroy", 0, &["1 to destroy"]),
+                ("apply p", 0, &["1 destroyed"]),
+                ("apply p", 1, &["Saved plan is stale"]),
+                ("apply -auto-approve", 0, &["1 added"]),
+                ("state list", 0, &["terraform_data.a"]),
+                ("lock show", 0, &["nobody holds it", "none is open"]),
+                ("force-unlock -force nobody", 1, &["nobody holds the lock"]),
+            ],
+        );
+        assert!(project.read("terraform.tfstate").is_empty(), "the state is in the other place");
+        let other = remote.project(MAIN);
+        remote.said(
+            &other,
+            &[
+                ("init", 0, &["Successfully configured"]),
+                ("output -raw region", 0, &["east"]),
+                ("plan -detailed-exitcode", 0, &["No changes"]),
+            ],
+        );
+        let left: Vec<_> =
+            std::fs::read_dir(other.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 3, "{}: only the two files and the data folder: {left:?}", remote.name);
+    }
+}
+
+#[test]
+fn workspaces_are_kept_in_a_remote_place() {
+    for remote in remotes("spaces").into_iter().filter(|remote| remote.name != "http") {
+        let project = remote.project(MAIN);
+        remote.said(
+            &project,
+            &[
+                ("init", 0, &[]),
+                ("workspace new dev", 0, &["Created and switched"]),
+                ("apply -auto-approve", 0, &["1 added"]),
+                ("workspace list", 0, &["  default\n* dev\n"]),
+                ("workspace select default", 0, &[]),
+                ("plan -detailed-exitcode", 2, &["1 to add"]),
+                ("workspace delete dev", 1, &["is not empty"]),
+                ("workspace delete -force dev", 0, &["Deleted workspace"]),
+                ("workspace list", 0, &["* default\n"]),
+            ],
+        );
+    }
+}
+
+const SLOW: &str = "resource \"terraform_data\" \"slow\" {\n  for_each = toset([\"a\", \"b\", \"c\", \"d\", \"e\", \"f\"])\n  provisioner \"local-exec\" {\n    command = \"echo ${each.key} >> made; sleep 0.4\"\n  }\n}\n";
+
+/// Starts an apply and waits until it has finished so many objects.
+fn begin(remote: &Remote, project: &Project, finished: usize) -> std::process::Child {
+    use std::io::BufRead as _;
+    let mut command = remote.command(project, "apply -auto-approve -parallelism=1");
+    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let seen = lines.by_ref().filter(|line| line.contains("Creation complete")).take(finished).count();
+    assert_eq!(seen, finished, "{}", remote.name);
+    std::thread::spawn(move || lines.for_each(drop));
+    child
+}
+
+/// The rest of a run that was killed is done by another folder, which knows of it only what the place says.
+#[test]
+fn another_machine_goes_on_with_a_run_that_was_killed() {
+    for remote in remotes("killed").into_iter().filter(|remote| remote.name != "http") {
+        let project = remote.project(SLOW);
+        remote.said(&project, &[("init", 0, &[])]);
+        let mut child = begin(&remote, &project, 3);
+        // By now the next one is in flight.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let other = remote.project(SLOW);
+        remote.said(
+            &other,
+            &[
+                ("init", 0, &[]),
+                ("lock show", 0, &["Lock:       held", "Operation: apply", "terraform_data.slow["]),
+                ("plan -lock=false", 0, &[]),
+                ("apply -auto-approve -lock-timeout=30s", 0, &["Apply complete!"]),
+                ("plan -detailed-exitcode", 0, &["No changes"]),
+                ("lock show", 0, &["nobody holds it", "none is open"]),
+            ],
+        );
+        let made = format!("{}{}", project.read("made"), other.read("made"));
+        let count = made.lines().count();
+        assert!((6..=7).contains(&count), "{}: only the one in flight is run again: {made}", remote.name);
+    }
+}
+
+fn signal(child: &std::process::Child, name: &str) {
+    let done = std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(done.success());
+}
+
+/// A process that stops for longer than its lease and then goes on: the store refuses it.
+#[test]
+fn a_holder_that_slept_past_its_lease_writes_nothing_more() {
+    for remote in remotes("stopped").into_iter().filter(|remote| remote.name != "http") {
+        let project = remote.project(SLOW);
+        remote.said(&project, &[("init", 0, &[])]);
+        let child = begin(&remote, &project, 1);
+        signal(&child, "-STOP");
+        remote.said(
+            &project,
+            &[
+                ("apply -auto-approve", 1, &["Error acquiring the state lock", "ID:"]),
+                ("apply -auto-approve -lock-timeout=30s", 0, &["Apply complete!"]),
+            ],
+        );
+        signal(&child, "-CONT");
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).replace("\n│ ", " ");
+        assert_eq!(output.status.code(), Some(1), "{}: {error}", remote.name);
+        assert!(error.contains("the lock was lost to another process"), "{}: {error}", remote.name);
+        remote.said(
+            &project,
+            &[
+                ("plan -detailed-exitcode", 0, &["No changes"]),
+                ("lock show", 0, &["nobody holds it", "none is open"]),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_lock_that_is_broken_is_its_holders_no_more() {
+    for remote in remotes("broken").into_iter().filter(|remote| remote.name != "http") {
+        let project = remote.project(SLOW);
+        remote.said(&project, &[("init", 0, &[])]);
+        let mut child = begin(&remote, &project, 1);
+        // Not through the project, which redacts the id.
+        let raw = remote.command(&project, "lock show").output().unwrap();
+        let raw = String::from_utf8_lossy(&raw.stdout).into_owned();
+        let id = raw.lines().find_map(|line| line.trim().strip_prefix("ID:")).unwrap().trim().to_owned();
+        remote.said(
+            &project,
+            &[
+                ("force-unlock -force wrong", 1, &["Failed to unlock state"]),
+                (&format!("force-unlock -force {id}"), 0, &["successfully unlocked"]),
+            ],
+        );
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{}", remote.name);
+        remote.said(&project, &[("apply -auto-approve", 0, &["Apply complete!"])]);
+    }
+}
+
+#[test]
+fn of_many_applies_at_once_one_holds_the_state() {
+    for remote in remotes("many") {
+        let main = "resource \"terraform_data\" \"a\" {\n  provisioner \"local-exec\" {\n    command = \"echo made >> made\"\n  }\n}\n";
+        let project = remote.project(main);
+        remote.said(&project, &[("init", 0, &[])]);
+        let start = |line: &str| {
+            let mut command = remote.command(&project, line);
+            command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+            command.stderr(std::process::Stdio::piped()).spawn().unwrap()
+        };
+        let refusing = (0..6).map(|_| ("apply -auto-approve", false));
+        let waiting = (0..6).map(|_| ("apply -auto-approve -lock-timeout=120s", true));
+        let children: Vec<_> = refusing.chain(waiting).map(|(line, waits)| (start(line), waits)).collect();
+        let mut finished = 0;
+        for (child, waits) in children {
+            let output = child.wait_with_output().unwrap();
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.status.success() {
+                finished += 1;
+            } else {
+                assert!(
+                    !waits && error.contains("Error acquiring the state lock"),
+                    "{}: {error}",
+                    remote.name
+                );
+            }
+        }
+        assert!(finished >= 6, "{}: {finished}", remote.name);
+        assert_eq!(project.read("made").lines().count(), 1, "{}: made once", remote.name);
+    }
+}
+
+#[test]
+fn outputs_are_read_from_a_remote_place() {
+    for remote in remotes("outputs") {
+        let project = remote.project(MAIN);
+        remote.said(&project, &[("init", 0, &[]), ("apply -auto-approve", 0, &["1 added"])]);
+        let inner = remote.block.replace("terraform {\n  backend ", "").replace(" {", "\n  config = {");
+        let inner = inner.trim_end().trim_end_matches('}').trim_end();
+        let reader = format!(
+            "data \"terraform_remote_state\" \"other\" {{\n  backend = {inner}\n}}\noutput \"all\" {{\n  value = data.terraform_remote_state.other.outputs.region\n}}\n"
+        );
+        let other = project_of(&reader);
+        remote.said(&other, &[("apply -auto-approve", 0, &["all = \"east\""])]);
+    }
+}
+
+fn project_of(main: &str) -> Project {
+    project().file("main.tf", main).build()
+}

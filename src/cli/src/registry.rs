@@ -39,7 +39,11 @@ const DOUBLES: &[(&str, Make)] = &[
 ];
 
 /// The kinds of places where states are kept.
-const BACKENDS: &[&Kind] = &[&LOCAL];
+const BACKENDS: &[&Kind] = &[
+    &LOCAL,
+    #[cfg(feature = "backend-pg")]
+    &formwork_backend_pg::PG,
+];
 
 /// All kinds of places.
 pub(crate) fn backends() -> impl Iterator<Item = &'static Kind> {

@@ -181,7 +181,8 @@ impl Session {
         self.backend_on(self.place()?, workspace)
     }
 
-    fn backend_on(&self, place: &Place, workspace: &str) -> Result<Arc<dyn Backend>, Failure> {
+    /// Where the state of a workspace is in a place.
+    pub(crate) fn backend_on(&self, place: &Place, workspace: &str) -> Result<Arc<dyn Backend>, Failure> {
         if !workspaces::is_valid(workspace) {
             return Err(self.refused(crate::command::workspace::invalid(workspace)));
         }

@@ -80,7 +80,11 @@ pub(crate) fn without_values(words: impl Iterator<Item = String>) -> String {
     const HAVE_VALUES: [&str; 2] = ["var", "backend-config"];
     let mut shown = Vec::new();
     let mut is_value = false;
-    for word in words.take(MOST_WORDS) {
+    for (at, word) in words.take(MOST_WORDS).enumerate() {
+        if at == 0 {
+            shown.push(word.rsplit(['/', '\\']).next().unwrap_or_default().to_owned());
+            continue;
+        }
         let name = word.trim_start_matches('-');
         let option =
             HAVE_VALUES.iter().find(|one| name.strip_prefix(**one).is_some_and(|rest| rest.starts_with('=')));
@@ -111,7 +115,7 @@ mod tests {
     #[test]
     fn no_value_of_a_variable_is_shown() {
         for (line, expected) in [
-            ("formwork apply -auto-approve", "formwork apply -auto-approve"),
+            ("/a/formwork apply -auto-approve", "formwork apply -auto-approve"),
             ("formwork plan -var a=hunter2 -out=p", "formwork plan -var a=... -out=p"),
             ("formwork plan --var=a=hunter2 -var-file=f", "formwork plan -var=a=... -var-file=f"),
             ("formwork init -backend-config=conn_str=hunter2", "formwork init -backend-config=conn_str=..."),

@@ -31,12 +31,17 @@ impl Move<'_> {
     pub(crate) fn perform(&self, session: &Session) -> Result<bool, Failure> {
         let mut pairs = Vec::new();
         for workspace in self.workspaces(session)? {
+            // Asked first, so that no lock is left where no state ever was.
+            let place = session.backend_on(self.from, &workspace)?;
+            let loaded = place.load().map_err(|error| {
+                session.refused(super::unanswered(&*self.from.storage, &error.to_string()))
+            })?;
+            if loaded.snapshot.is_none() && loaded.journal.is_empty() {
+                continue;
+            }
             let from = session.store_on(self.from, &workspace, "init", self.lock)?;
             if from.folded().run.is_some() {
                 return Err(session.refused(unfinished(&workspace)));
-            }
-            if from.base_digest().is_empty() && from.folded().state.is_empty() {
-                continue;
             }
             let to = session.store_on(self.to, &workspace, "init", self.lock)?;
             if to.folded().run.is_some() {

@@ -1,0 +1,338 @@
+//! Reaching the database: its address, and TLS as its `sslmode` asks.
+
+use formwork_diagnostic::Diagnostic;
+use formwork_state::backend::BackendError;
+use formwork_state::storage::Settings;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How long a database may take to answer a first request.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How the server's certificate is looked at: the words of `sslmode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// No TLS.
+    Nothing,
+    /// Whatever the server shows.
+    Anything,
+    /// A chain to a known root, and the name.
+    Whole,
+}
+
+/// Where the database is and how it is reached.
+pub(crate) struct Connecting {
+    /// Host and database, for people; no secret is in it.
+    pub(crate) name: String,
+    config: Config,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+fn invalid(detail: String) -> Diagnostic {
+    Diagnostic::error("backend-argument", "Invalid connection string", detail)
+        .attribute("conn_str")
+        .hint("Write a URL: postgres://user@host:5432/database?sslmode=verify-full.")
+}
+
+impl Connecting {
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Diagnostic> {
+        let (text, options) = without_tls_options(&settings.text("conn_str").unwrap_or_default());
+        // What is wrong is told without the text: there may be a password in it.
+        let mut config = Config::from_str(&text).map_err(|error| invalid(reason(&error)))?;
+        fill(&mut config, settings)?;
+        let option = |name: &str, variable: &str| {
+            let written = options.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+            written.or_else(|| settings.variable(variable))
+        };
+        let roots = option("sslrootcert", "PGSSLROOTCERT");
+        let mode = option("sslmode", "PGSSLMODE").unwrap_or_else(|| "require".to_owned());
+        let trust = match mode.as_str() {
+            "disable" => Trust::Nothing,
+            // As libpq: with a root to hold it against, the certificate is looked at.
+            "require" if roots.is_none() => Trust::Anything,
+            "allow" | "prefer" => Trust::Anything,
+            "require" | "verify-ca" | "verify-full" => Trust::Whole,
+            other => return Err(invalid(format!("There is no sslmode {other:?}."))),
+        };
+        config.ssl_mode(match mode.as_str() {
+            "disable" => SslMode::Disable,
+            "allow" | "prefer" => SslMode::Prefer,
+            _ => SslMode::Require,
+        });
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("formwork");
+        Ok(Self { name: name(&config), tls: tls(trust, roots.as_deref())?, config })
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Client, BackendError> {
+        let failed = |error| crate::schema::failed(&error);
+        match &self.tls {
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+            Some(tls) => {
+                let (client, connection) = self.config.connect(Tls(tls.clone())).await.map_err(failed)?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+        }
+    }
+}
+
+fn reason(error: &tokio_postgres::Error) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    format!("{}.", cause.unwrap_or_else(|| error.to_string()))
+}
+
+/// What a connection string says of TLS, which the client knows other words for, apart from the rest.
+fn without_tls_options(text: &str) -> (String, Vec<(String, String)>) {
+    let is_ours = |name: &str| matches!(name, "sslmode" | "sslrootcert" | "sslcert" | "sslkey");
+    let mut found = Vec::new();
+    let mut keep = |part: &str| match part.split_once('=') {
+        Some((name, value)) if is_ours(name.trim()) => {
+            found.push((name.trim().to_owned(), value.trim_matches('\'').to_owned()));
+            false
+        }
+        _ => true,
+    };
+    let rest = if let Some((address, query)) = text.split_once('?').filter(|_| text.contains("://")) {
+        let kept: Vec<&str> = query.split('&').filter(|part| keep(part)).collect();
+        if kept.is_empty() { address.to_owned() } else { format!("{address}?{}", kept.join("&")) }
+    } else if text.contains("://") {
+        text.to_owned()
+    } else {
+        text.split_whitespace().filter(|part| keep(part)).collect::<Vec<_>>().join(" ")
+    };
+    (rest, found)
+}
+
+/// What the string leaves out comes from the environment, as for every client of PostgreSQL.
+fn fill(config: &mut Config, settings: &Settings) -> Result<(), Diagnostic> {
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        config.host(settings.variable("PGHOST").unwrap_or_else(|| "localhost".to_owned()));
+    }
+    if config.get_ports().is_empty()
+        && let Some(port) = settings.variable("PGPORT")
+    {
+        config.port(port.parse().map_err(|_| invalid(format!("PGPORT is no port: {port:?}.")))?);
+    }
+    if config.get_user().is_none() {
+        let user = ["PGUSER", "USER"].iter().find_map(|name| settings.variable(name));
+        config.user(user.unwrap_or_else(|| "postgres".to_owned()));
+    }
+    if config.get_password().is_none()
+        && let Some(password) = settings.variable("PGPASSWORD")
+    {
+        config.password(password);
+    }
+    if config.get_dbname().is_none()
+        && let Some(name) = settings.variable("PGDATABASE")
+    {
+        config.dbname(name);
+    }
+    Ok(())
+}
+
+fn name(config: &Config) -> String {
+    let host = config.get_hosts().first().map_or_else(String::new, |host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let port = config.get_ports().first().map_or_else(String::new, |port| format!(":{port}"));
+    let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or_default();
+    format!("postgres://{host}{port}/{database}")
+}
+
+fn tls(trust: Trust, roots: Option<&str>) -> Result<Option<Arc<ClientConfig>>, Diagnostic> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = || {
+        let builder =
+            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        builder.map_err(|error| invalid(format!("{error}.")))
+    };
+    Ok(match trust {
+        Trust::Nothing => None,
+        Trust::Anything => {
+            let verifier = Arc::new(Unverified(provider.clone()));
+            let builder = builder()?.dangerous().with_custom_certificate_verifier(verifier);
+            Some(Arc::new(builder.with_no_client_auth()))
+        }
+        Trust::Whole => {
+            Some(Arc::new(builder()?.with_root_certificates(known(roots)?).with_no_client_auth()))
+        }
+    })
+}
+
+fn known(path: Option<&str>) -> Result<RootCertStore, Diagnostic> {
+    let mut store = RootCertStore::empty();
+    match path {
+        Some(path) => {
+            let wrong = |error: String| invalid(format!("sslrootcert names {path}: {error}."));
+            let found = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+            for certificate in found {
+                let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+                store.add(certificate).map_err(|error| wrong(error.to_string()))?;
+            }
+        }
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    Ok(store)
+}
+
+/// Encrypts, and looks at no certificate: what `sslmode=require` means to every client of PostgreSQL.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// TLS for the client, made of what is in the tree already.
+#[derive(Clone)]
+struct Tls(Arc<ClientConfig>);
+
+impl<S> MakeTlsConnect<S> for Tls
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = Stream<S>;
+    type TlsConnect = Handshake;
+    type Error = std::io::Error;
+
+    fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, std::io::Error> {
+        let name = ServerName::try_from(domain.to_owned()).map_err(std::io::Error::other)?;
+        Ok(Handshake { connector: TlsConnector::from(self.0.clone()), name })
+    }
+}
+
+struct Handshake {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl<S> TlsConnect<S> for Handshake
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = Stream<S>;
+    type Error = std::io::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream<S>, std::io::Error>> + Send>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        Box::pin(async move { self.connector.connect(self.name, stream).await.map(Stream) })
+    }
+}
+
+struct Stream<S>(TlsStream<S>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> tokio_postgres::tls::TlsStream for Stream<S> {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_tls_options;
+
+    #[test]
+    fn what_is_said_of_tls_is_taken_out() {
+        for (text, rest, options) in [
+            ("postgres://a@b/c", "postgres://a@b/c", vec![]),
+            ("postgres://a@b/c?sslmode=disable", "postgres://a@b/c", vec![("sslmode", "disable")]),
+            (
+                "postgres://a@b/c?connect_timeout=3&sslrootcert=/r.pem&sslmode=verify-full",
+                "postgres://a@b/c?connect_timeout=3",
+                vec![("sslrootcert", "/r.pem"), ("sslmode", "verify-full")],
+            ),
+            ("host=b sslmode=disable user=a", "host=b user=a", vec![("sslmode", "disable")]),
+            ("", "", vec![]),
+        ] {
+            let (found, taken) = without_tls_options(text);
+            assert_eq!(found, rest);
+            let taken: Vec<(&str, &str)> =
+                taken.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(taken, options, "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Waiting for a network from a thread that may block, whatever runs around it.
+//!
+//! Invariant: a backend's call never starts a runtime inside another.
+
+use crate::backend::BackendError;
+use std::future::Future;
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// A runtime that belongs to one place.
+pub struct Network(Option<Runtime>);
+
+impl Network {
+    /// One thread, which does nothing while nobody waits.
+    pub fn new() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Waits for what a place answers. A thread of its own waits, since the caller's may drive another runtime.
+    pub fn wait<T: Send>(
+        &self,
+        work: impl Future<Output = Result<T, BackendError>> + Send,
+    ) -> Result<T, BackendError> {
+        let ended = || BackendError::Failed("the connection's thread ended".to_owned());
+        let handle = self.0.as_ref().map(Runtime::handle).cloned().ok_or_else(ended)?;
+        let wait =
+            |handle: Handle| std::thread::scope(|scope| scope.spawn(move || handle.block_on(work)).join());
+        wait(handle).unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // Dropped where another runtime runs, it may not wait for its thread.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Lets time pass between two questions.
+pub async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
