@@ -132,7 +132,12 @@ pub trait Backend: Send + Sync {
     /// What people call it: a path, a URL.
     fn name(&self) -> String;
 
-    /// How long a lease lives without a heartbeat; none where it is the process's own and ends with it.
+    /// Whether the lock is the operating system's own: of this machine alone, and gone with its process.
+    fn is_on_this_machine(&self) -> bool {
+        false
+    }
+
+    /// How long a lease lives without a heartbeat; none where it lives until it is given back.
     fn lease_duration(&self) -> Option<Duration>;
 
     /// Takes the lease, waiting for it at most so long. One whose heartbeat is overdue is taken over: from then on the

@@ -2,6 +2,10 @@
 //!
 //! Invariant: a backend's call never starts a runtime inside another.
 
+#[cfg(feature = "http")]
+pub mod http;
+pub mod tls;
+
 use crate::backend::BackendError;
 use std::future::Future;
 use std::time::Duration;

@@ -10,7 +10,7 @@ pub use local::LOCAL;
 pub use settings::{LEASE_SECONDS, Setting, SettingType, Settings, Surroundings, Variables};
 
 use crate::backend::{Backend, BackendError};
-use formwork_diagnostic::Diagnostic;
+use formwork_diagnostic::{Diagnostic, Diagnostics};
 use std::sync::Arc;
 
 /// The workspace that is always there.
@@ -36,6 +36,11 @@ pub struct Kind {
 pub trait Storage: Send + Sync {
     /// What people call it; no secret is in it.
     fn name(&self) -> String;
+
+    /// What whoever writes there should know.
+    fn warnings(&self) -> Diagnostics {
+        Diagnostics::new()
+    }
 
     /// The state of a workspace, whether there is one or not. Asks nobody.
     fn backend(&self, workspace: &str) -> Result<Arc<dyn Backend>, BackendError>;

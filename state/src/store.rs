@@ -382,14 +382,14 @@ fn not_leased(backend: &dyn Backend, error: &BackendError) -> Diagnostic {
             let mut detail = match holder {
                 Some(holder) => {
                     // The system's own lock is on this machine alone.
-                    let is_here = backend.lease_duration().is_none();
+                    let is_here = backend.is_on_this_machine();
                     let who = if is_here { format!("Process {}", holder.pid) } else { capitalised(&holder.who()) };
                     format!("{who} holds the lock on this state for {} since {}.", holder.operation, holder.since)
                 }
                 None => "Another process holds the lock on this state.".to_owned(),
             };
             let id = holder.as_ref().map(|holder| holder.id.as_str()).filter(|id| !id.is_empty());
-            if let Some(id) = id.filter(|_| backend.lease_duration().is_some()) {
+            if let Some(id) = id.filter(|_| !backend.is_on_this_machine()) {
                 let _ = write!(detail, "\n\nLock Info:\n  ID:   {id}\n  Path: {}", backend.name());
             }
             Diagnostic::error("state-locked", "Error acquiring the state lock", detail)

@@ -2,6 +2,9 @@
 //! where the configuration does not say.
 
 use formwork_tests::{Project, project};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 
 const MAIN: &str = "resource \"terraform_data\" \"a\" {\n  input = \"east\"\n}\noutput \"region\" {\n  value = terraform_data.a.output\n}\n";
 
@@ -176,6 +179,11 @@ fn remotes(mark: &str) -> Vec<Remote> {
         let block = block(&format!("\"pg\" {{\n    schema_name = \"{mark}\"\n  }}"));
         found.push(Remote { name: "pg", block, environment: vec![("PG_CONN_STR", url)] });
     }
+    let address = state_server();
+    let text = format!(
+        "\"http\" {{\n    address = \"{address}\"\n    lock_address = \"{address}\"\n    unlock_address = \"{address}\"\n  }}"
+    );
+    found.push(Remote { name: "http", block: block(&text), environment: Vec::new() });
     found
 }
 
@@ -282,11 +290,10 @@ const SLOW: &str = "resource \"terraform_data\" \"slow\" {\n  for_each = toset([
 
 /// Starts an apply and waits until it has finished so many objects.
 fn begin(remote: &Remote, project: &Project, finished: usize) -> std::process::Child {
-    use std::io::BufRead as _;
     let mut command = remote.command(project, "apply -auto-approve -parallelism=1");
     command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
     let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let seen = lines.by_ref().filter(|line| line.contains("Creation complete")).take(finished).count();
     assert_eq!(seen, finished, "{}", remote.name);
     std::thread::spawn(move || lines.for_each(drop));
@@ -429,4 +436,81 @@ fn outputs_are_read_from_a_remote_place() {
 
 fn project_of(main: &str) -> Project {
     project().file("main.tf", main).build()
+}
+
+/// A server that keeps one state and one lock, whatever the path, as the simplest there are.
+fn state_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    let kept: Arc<Mutex<[Option<Vec<u8>>; 2]>> = Arc::default();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let kept = kept.clone();
+            std::thread::spawn(move || while answer(&stream, &kept).is_some() {});
+        }
+    });
+    address
+}
+
+fn answer(mut stream: &TcpStream, kept: &Mutex<[Option<Vec<u8>>; 2]>) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim().split_once(':') else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut kept = kept.lock().ok()?;
+    let [state, lock] = &mut *kept;
+    let (status, body) = match line.split(' ').next()? {
+        "GET" => state.clone().map_or((404, Vec::new()), |state| (200, state)),
+        "POST" => {
+            *state = Some(body);
+            (200, Vec::new())
+        }
+        "LOCK" if lock.is_some() => (423, lock.clone().unwrap_or_default()),
+        "LOCK" => {
+            *lock = Some(body);
+            (200, Vec::new())
+        }
+        "UNLOCK" => {
+            *lock = None;
+            (200, Vec::new())
+        }
+        _ => (405, Vec::new()),
+    };
+    let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body].concat()).ok()
+}
+
+/// A run over HTTP that was killed is gone on with by the machine that has its journal, and that is said before.
+#[test]
+fn a_journal_on_this_machine_is_gone_on_with_here() {
+    for remote in remotes("here").into_iter().filter(|remote| remote.name == "http") {
+        let project = remote.project(SLOW);
+        remote.said(&project, &[("init", 0, &[])]);
+        let mut child = begin(&remote, &project, 3);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let raw = remote.command(&project, "lock show").output().unwrap();
+        let raw = String::from_utf8_lossy(&raw.stdout).into_owned();
+        let id = raw.lines().find_map(|line| line.trim().strip_prefix("ID:")).unwrap().trim().to_owned();
+        remote.said(
+            &project,
+            &[
+                ("apply -auto-approve", 1, &["Error acquiring the state lock"]),
+                (&format!("force-unlock -force {id}"), 0, &["successfully unlocked"]),
+                ("apply -auto-approve", 0, &["Only this machine can recover", "Apply complete!"]),
+                ("plan -detailed-exitcode", 0, &["No changes"]),
+            ],
+        );
+        assert!((6..=7).contains(&project.read("made").lines().count()));
+    }
 }

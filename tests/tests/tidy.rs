@@ -149,6 +149,7 @@ fn banned_calls_stand_where_they_may() {
 fn registry_alone_names_providers_and_backends() {
     let registry = "src/cli/src/registry.rs";
     let crates = [
+        "formwork_backend_http",
         "formwork_backend_pg",
         "formwork_provider_builtin",
         "formwork_provider_sim",

@@ -41,6 +41,8 @@ const DOUBLES: &[(&str, Make)] = &[
 /// The kinds of places where states are kept.
 const BACKENDS: &[&Kind] = &[
     &LOCAL,
+    #[cfg(feature = "backend-http")]
+    &formwork_backend_http::HTTP,
     #[cfg(feature = "backend-pg")]
     &formwork_backend_pg::PG,
 ];

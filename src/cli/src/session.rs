@@ -33,6 +33,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 
+/// Operations that may be cut off in the middle and then have to be gone on with.
+const MAKE_A_JOURNAL: [&str; 1] = ["apply"];
+
 fn contradicting(options: &str) -> Diagnostic {
     let detail = format!("{options} cannot be used together.");
     Diagnostic::error("contradicting-options", "Incompatible plan mode options", detail)
@@ -302,6 +305,9 @@ impl Session {
         lock: &Lock,
     ) -> Result<Store, Failure> {
         let backend = self.backend_on(place, workspace)?;
+        if MAKE_A_JOURNAL.contains(&operation) {
+            self.screen.show(&place.storage.warnings());
+        }
         let opening = Opening {
             lock: lock.lock,
             lock_timeout_ms: lock.lock_timeout,

@@ -146,6 +146,10 @@ impl Backend for FileBackend {
         self.path.display().to_string()
     }
 
+    fn is_on_this_machine(&self) -> bool {
+        true
+    }
+
     fn lease_duration(&self) -> Option<Duration> {
         None
     }

@@ -12,7 +12,7 @@ const QUESTION: &str = "Do you really want to force-unlock?\n  Formwork will rem
 pub(super) fn run(arguments: &ForceUnlock, terminal: Terminal) -> Result<Success, Failure> {
     let session = Session::new(terminal);
     let backend = session.backend(&session.workspace)?;
-    if backend.lease_duration().is_none() {
+    if backend.is_on_this_machine() {
         let detail = format!(
             "The lock {:?} on a state in a local file is held by a living process and goes with it, however it ends.",
             arguments.id

@@ -2,12 +2,10 @@
 
 use formwork_diagnostic::Diagnostic;
 use formwork_state::backend::BackendError;
+use formwork_state::network::tls::{self, Trust};
 use formwork_state::storage::Settings;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::future::Future;
 use std::pin::Pin;
 use std::str::FromStr as _;
@@ -23,17 +21,6 @@ use tokio_rustls::client::TlsStream;
 
 /// How long a database may take to answer a first request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How the server's certificate is looked at: the words of `sslmode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// No TLS.
-    Nothing,
-    /// Whatever the server shows.
-    Anything,
-    /// A chain to a known root, and the name.
-    Whole,
-}
 
 /// Where the database is and how it is reached.
 pub(crate) struct Connecting {
@@ -62,11 +49,11 @@ impl Connecting {
         let roots = option("sslrootcert", "PGSSLROOTCERT");
         let mode = option("sslmode", "PGSSLMODE").unwrap_or_else(|| "require".to_owned());
         let trust = match mode.as_str() {
-            "disable" => Trust::Nothing,
+            "disable" => None,
             // As libpq: with a root to hold it against, the certificate is looked at.
-            "require" if roots.is_none() => Trust::Anything,
-            "allow" | "prefer" => Trust::Anything,
-            "require" | "verify-ca" | "verify-full" => Trust::Whole,
+            "require" if roots.is_none() => Some(Trust::Anything),
+            "allow" | "prefer" => Some(Trust::Anything),
+            "require" | "verify-ca" | "verify-full" => Some(Trust::Whole),
             other => return Err(invalid(format!("There is no sslmode {other:?}."))),
         };
         config.ssl_mode(match mode.as_str() {
@@ -75,7 +62,7 @@ impl Connecting {
             _ => SslMode::Require,
         });
         config.connect_timeout(CONNECT_TIMEOUT).application_name("formwork");
-        Ok(Self { name: name(&config), tls: tls(trust, roots.as_deref())?, config })
+        Ok(Self { name: name(&config), tls: made(trust, roots.as_deref())?, config })
     }
 
     pub(crate) async fn connect(&self) -> Result<Client, BackendError> {
@@ -160,83 +147,11 @@ fn name(config: &Config) -> String {
     format!("postgres://{host}{port}/{database}")
 }
 
-fn tls(trust: Trust, roots: Option<&str>) -> Result<Option<Arc<ClientConfig>>, Diagnostic> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = || {
-        let builder =
-            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
-        builder.map_err(|error| invalid(format!("{error}.")))
-    };
-    Ok(match trust {
-        Trust::Nothing => None,
-        Trust::Anything => {
-            let verifier = Arc::new(Unverified(provider.clone()));
-            let builder = builder()?.dangerous().with_custom_certificate_verifier(verifier);
-            Some(Arc::new(builder.with_no_client_auth()))
-        }
-        Trust::Whole => {
-            Some(Arc::new(builder()?.with_root_certificates(known(roots)?).with_no_client_auth()))
-        }
-    })
-}
-
-fn known(path: Option<&str>) -> Result<RootCertStore, Diagnostic> {
-    let mut store = RootCertStore::empty();
-    match path {
-        Some(path) => {
-            let wrong = |error: String| invalid(format!("sslrootcert names {path}: {error}."));
-            let found = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-            for certificate in found {
-                let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-                store.add(certificate).map_err(|error| wrong(error.to_string()))?;
-            }
-        }
-        None => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    Ok(store)
-}
-
-/// Encrypts, and looks at no certificate: what `sslmode=require` means to every client of PostgreSQL.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+fn made(trust: Option<Trust>, path: Option<&str>) -> Result<Option<Arc<ClientConfig>>, Diagnostic> {
+    let Some(trust) = trust else { return Ok(None) };
+    let wrong = |error: String| invalid(format!("sslrootcert: {error}."));
+    let roots = path.map(std::fs::read).transpose().map_err(|error| wrong(error.to_string()))?;
+    tls::client(trust, roots.as_deref(), None).map(Some).map_err(wrong)
 }
 
 /// TLS for the client, made of what is in the tree already.

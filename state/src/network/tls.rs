@@ -1,0 +1,104 @@
+//! What TLS is made of, for every place behind a network.
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use std::sync::Arc;
+
+/// How a server's certificate is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Whatever the server shows.
+    Anything,
+    /// A chain to a known root, and the name.
+    Whole,
+}
+
+/// Who one is to the other side, in PEM.
+pub struct Identity<'a> {
+    /// The certificates, one's own first.
+    pub certificates: &'a str,
+    /// The key of the first.
+    pub key: &'a str,
+}
+
+/// A client's settings. Roots are in PEM; the system's where none are given.
+pub fn client(
+    trust: Trust,
+    roots: Option<&[u8]>,
+    identity: Option<&Identity<'_>>,
+) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone());
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let builder = match trust {
+        Trust::Anything => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+        }
+        Trust::Whole => builder.with_root_certificates(known(roots)?),
+    };
+    let Some(identity) = identity else { return Ok(Arc::new(builder.with_no_client_auth())) };
+    let certificates = CertificateDer::pem_slice_iter(identity.certificates.as_bytes());
+    let certificates = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|error| error.to_string())?;
+    builder.with_client_auth_cert(certificates, key).map(Arc::new).map_err(|error| error.to_string())
+}
+
+fn known(roots: Option<&[u8]>) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    match roots {
+        Some(text) => {
+            for certificate in CertificateDer::pem_slice_iter(text) {
+                let certificate = certificate.map_err(|error| error.to_string())?;
+                store.add(certificate).map_err(|error| error.to_string())?;
+            }
+        }
+        None => {
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    Ok(store)
+}
+
+/// Encrypts, and looks at no certificate.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
