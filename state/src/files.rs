@@ -90,7 +90,11 @@ impl Files for RealFiles {
 
     fn flush_folder(&self, folder: &Path) -> io::Result<()> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder)?.sync_all()
+        match File::open(folder) {
+            // Nothing was made or removed in a folder that is not there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            folder => folder?.sync_all(),
+        }
     }
 }
 

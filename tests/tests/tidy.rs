@@ -151,6 +151,7 @@ fn registry_alone_names_providers_and_backends() {
     let crates = [
         "formwork_backend_http",
         "formwork_backend_pg",
+        "formwork_backend_s3",
         "formwork_provider_builtin",
         "formwork_provider_sim",
         "formwork_provider_kubernetes",
@@ -203,6 +204,8 @@ fn every_verb_says_what_it_does() {
         "tests/bench/run",
         "tests/crash",
         "tests/lab/kubernetes",
+        "tests/lab/postgresql",
+        "tests/lab/ceph",
         "tests/lab/consumers",
     ] {
         let done = std::process::Command::new(repository().join(verb)).arg("--help").output().unwrap();

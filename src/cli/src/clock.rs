@@ -20,6 +20,11 @@ pub(crate) fn timestamp() -> String {
     format!("{:.6}", jiff::Timestamp::now())
 }
 
+/// Now in UTC, to the second, as signatures have it: `20260102T030405Z`.
+pub(crate) fn compact() -> String {
+    format!("{:.0}", jiff::Timestamp::now()).replace(['-', ':'], "")
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> String {
         format!("{:.0}", jiff::Timestamp::now())

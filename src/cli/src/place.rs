@@ -119,7 +119,11 @@ fn digest(kind: &str, values: &[(Name, Value)]) -> u32 {
 /// What a place may ask for besides its settings.
 pub(crate) fn surroundings() -> Surroundings {
     let environment = |name: &str| std::env::var(name).ok();
-    Surroundings { environment: Arc::new(environment), faults: crate::fault::hook() }
+    Surroundings {
+        environment: Arc::new(environment),
+        now: crate::clock::compact,
+        faults: crate::fault::hook(),
+    }
 }
 
 /// The place of a kind with settings.

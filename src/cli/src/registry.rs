@@ -45,6 +45,8 @@ const BACKENDS: &[&Kind] = &[
     &formwork_backend_http::HTTP,
     #[cfg(feature = "backend-pg")]
     &formwork_backend_pg::PG,
+    #[cfg(feature = "backend-s3")]
+    &formwork_backend_s3::S3,
 ];
 
 /// All kinds of places.

@@ -147,6 +147,8 @@ pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Surroundings {
     /// A variable of the environment.
     pub environment: Variables,
+    /// The moment, as `20260102T030405Z`.
+    pub now: fn() -> String,
     /// For tests.
     pub faults: Option<FaultHook>,
 }
@@ -154,7 +156,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// Nothing but what is set.
     pub fn none() -> Self {
-        Self { environment: Arc::new(|_| None), faults: None }
+        Self { environment: Arc::new(|_| None), now: String::new, faults: None }
     }
 }
 

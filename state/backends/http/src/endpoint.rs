@@ -11,7 +11,7 @@ use md5::{Digest as _, Md5};
 use std::time::Duration;
 
 /// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How to ask.
 pub(crate) struct Endpoint {

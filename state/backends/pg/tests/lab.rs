@@ -1,5 +1,9 @@
 //! The contract, on a real server: needs `tests/lab/postgresql`.
-#![expect(clippy::unwrap_used, reason = "a test whose lab does not answer cannot go on")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test whose lab does not answer cannot go on"
+)]
 
 use formwork_backend_pg::PG;
 use formwork_state::backend::{Backend, BackendError, Fence, Holder, conformance};
@@ -175,7 +179,7 @@ impl Relay {
 }
 
 fn pass(mut from: TcpStream, mut to: TcpStream, may: impl Fn() -> bool) {
-    let mut buffer = [0; 65536];
+    let mut buffer = vec![0; 65536];
     while let Ok(length) = from.read(&mut buffer) {
         if length == 0 || !may() || to.write_all(&buffer[..length]).is_err() {
             break;
