@@ -1,5 +1,10 @@
 //! Where the state is kept, from outside: a place is settled on at init, states move along, and nothing is looked for
 //! where the configuration does not say.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test whose program or lab does not answer cannot go on"
+)]
 
 use formwork_tests::{Project, project};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -178,6 +183,16 @@ fn remotes(mark: &str) -> Vec<Remote> {
     if let Some(url) = lab("postgresql", "FORMWORK_LAB_POSTGRESQL") {
         let block = block(&format!("\"pg\" {{\n    schema_name = \"{mark}\"\n  }}"));
         found.push(Remote { name: "pg", block, environment: vec![("PG_CONN_STR", url)] });
+    }
+    if let Some(endpoint) = lab("ceph", "FORMWORK_LAB_CEPH_S3") {
+        let variable = |name: &'static str| (name, std::env::var(name).unwrap_or_default());
+        let (_, bucket) = variable("FORMWORK_LAB_CEPH_BUCKET");
+        let block = block(&format!(
+            "\"s3\" {{\n    bucket = \"{bucket}\"\n    key = \"{mark}.tfstate\"\n    use_path_style = true\n    workspace_key_prefix = \"{mark}\"\n  }}"
+        ));
+        let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(variable);
+        let environment = [("AWS_ENDPOINT_URL_S3", endpoint)].into_iter().chain(keys).collect();
+        found.push(Remote { name: "s3", block, environment });
     }
     let address = state_server();
     let text = format!(

@@ -58,8 +58,8 @@ pub(crate) enum GraphFormat {
 /// `docs`
 #[derive(Debug, Args)]
 pub(crate) struct Docs {
-    /// A resource type, a data source with data. before it, or an argument of one: TYPE.ARGUMENT. All types where it is
-    /// left out.
+    /// A resource type, a data source with data. before it, or an argument of one: TYPE.ARGUMENT; or
+    /// backends, for the places of states. All types where it is left out.
     #[arg(value_name = "TYPE")]
     pub(crate) subject: Option<String>,
 }

@@ -3,7 +3,7 @@
 use crate::arguments::Docs;
 use crate::failure::{Failure, Success};
 use crate::registry::Registry;
-use crate::render::documentation;
+use crate::render::{backends, documentation};
 use crate::terminal::print;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::ProviderSource;
@@ -12,6 +12,9 @@ use formwork_sdk::{KindSchema, ProviderSchema};
 use formwork_state::{Mode, ProviderAddress};
 use std::fmt::Write as _;
 use std::sync::Arc;
+
+/// The subject that stands for the places of states.
+const BACKENDS: &str = "backends";
 
 /// All kinds of a provider.
 pub(crate) fn kinds(schema: &ProviderSchema) -> impl Iterator<Item = (Mode, &str, &KindSchema)> {
@@ -41,6 +44,10 @@ pub(super) fn run(arguments: &Docs) -> Result<Success, Failure> {
         print(&overview());
         return Ok(Success::Done);
     };
+    if subject == BACKENDS {
+        print(&backends::page());
+        return Ok(Success::Done);
+    }
     let prefixed = |prefix: &str, mode: Mode| Some((subject.strip_prefix(prefix)?, Some(mode)));
     let of_mode = prefixed("data.", Mode::Data).or_else(|| prefixed("ephemeral.", Mode::Ephemeral));
     let ((name, only), mut out) = (of_mode.unwrap_or((subject.as_str(), None)), String::new());

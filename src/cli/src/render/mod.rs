@@ -2,6 +2,7 @@
 //! resources, and nothing here writes to a terminal: it makes text and JSON.
 
 pub(crate) mod attention;
+pub(crate) mod backends;
 mod check_json;
 mod configuration_json;
 pub(crate) mod diagnostic_json;

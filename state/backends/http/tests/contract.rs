@@ -69,13 +69,11 @@ fn answer(mut stream: &TcpStream, kept: &Shared) -> Option<()> {
             kept.bodies.remove(&path);
             (200, Vec::new())
         }
-        "LOCK" => match kept.lock.clone() {
-            Some(held) => (423, held),
-            None => {
-                kept.lock = Some(body);
-                (200, Vec::new())
-            }
-        },
+        "LOCK" if kept.lock.is_some() => (423, kept.lock.clone().unwrap_or_default()),
+        "LOCK" => {
+            kept.lock = Some(body);
+            (200, Vec::new())
+        }
         "UNLOCK" => {
             kept.lock = None;
             (200, Vec::new())

@@ -17,7 +17,8 @@ use std::time::Duration;
 /// The server's address, or nothing where no lab is up and none is asked for.
 fn lab() -> Option<String> {
     let found = std::env::var("FORMWORK_LAB_POSTGRESQL").ok();
-    let is_needed = std::env::var("FORMWORK_LAB").is_ok_and(|lab| lab == "postgresql");
+    let is_needed =
+        std::env::var("FORMWORK_LAB").is_ok_and(|lab| lab.split(',').any(|one| one == "postgresql"));
     assert!(found.is_some() || !is_needed, "FORMWORK_LAB=postgresql, but no lab is up");
     if found.is_none() {
         println!("not run: needs tests/lab/postgresql");

@@ -379,7 +379,11 @@ impl Backend for S3Backend {
         self.check(fence)?;
         let expected = self.next_sequence()?;
         if expected != sequence {
-            return Err(BackendError::OutOfSequence { expected, given: sequence });
+            return Err(if self.is_still_held(fence)? {
+                BackendError::OutOfSequence { expected, given: sequence }
+            } else {
+                BackendError::Fenced
+            });
         }
         let position = self.position(fence)?;
         let key = self.entry_key(fence.0, position);

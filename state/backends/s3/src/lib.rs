@@ -20,6 +20,7 @@ use formwork_state::storage::{
     DEFAULT_WORKSPACE, Kind, LEASE_SECONDS, Setting, SettingType, Settings, Storage,
 };
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use store::Store;
 
@@ -110,6 +111,7 @@ fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
         retries: settings.number("max_retries").and_then(|count| u32::try_from(count).ok()).unwrap_or(5),
         write_headers: write_headers(settings),
         surroundings: settings.surroundings.clone(),
+        is_bare: AtomicBool::new(false),
         region,
     };
     Ok(Arc::new(S3Storage {

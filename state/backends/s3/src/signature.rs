@@ -73,7 +73,10 @@ pub(crate) fn sign(unsigned: &Unsigned<'_>, credentials: &Credentials, region: &
     headers.sort();
     let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(";");
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+    let lines = headers.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name}:{}", value.trim());
+        text
+    });
     let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", unsigned.method);
     let day = moment.get(..8).unwrap_or_default();
     let scope = format!("{day}/{region}/s3/aws4_request");

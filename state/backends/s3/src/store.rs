@@ -8,6 +8,7 @@ use formwork_state::backend::BackendError;
 use formwork_state::network::http::{Answer, HttpClient, Question};
 use formwork_state::network::{Network, pause};
 use formwork_state::storage::Surroundings;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Where the bucket is, and how it is asked.
@@ -25,6 +26,8 @@ pub(crate) struct Store {
     /// Headers of each object that is written.
     pub(crate) write_headers: Vec<(String, String)>,
     pub(crate) surroundings: Surroundings,
+    /// Whether the store wants a version in a condition without its quotes: found out by trying.
+    pub(crate) is_bare: AtomicBool,
 }
 
 /// An object with what tells it from another version of itself.
@@ -121,24 +124,41 @@ impl Store {
         }
     }
 
+    /// Writes an object where the condition holds.
     pub(crate) fn put(
         &self,
         key: &str,
         body: &[u8],
         condition: Condition<'_>,
     ) -> Result<Written, BackendError> {
-        let mut headers = self.write_headers.clone();
-        match condition {
-            Condition::Absent => headers.push(("if-none-match".to_owned(), "*".to_owned())),
-            Condition::Is(etag) => headers.push(("if-match".to_owned(), etag.to_owned())),
+        let Condition::Is(etag) = condition else {
+            return self.put_if(key, body, ("if-none-match", "*"));
+        };
+        let bare = etag.trim_matches('"');
+        if self.is_bare.load(Ordering::Relaxed) {
+            return self.put_if(key, body, ("if-match", bare));
         }
+        let written = self.put_if(key, body, ("if-match", etag))?;
+        // Ceph's gateway compares a version as it is written, with its quotes, to what it keeps without.
+        let is_misread = matches!(written, Written::Refused { was_tried: false })
+            && bare != etag
+            && self.get(key)?.is_some_and(|object| object.etag == etag);
+        if !is_misread {
+            return Ok(written);
+        }
+        let written = self.put_if(key, body, ("if-match", bare))?;
+        self.is_bare.fetch_or(matches!(written, Written::Done(_)), Ordering::Relaxed);
+        Ok(written)
+    }
+
+    fn put_if(&self, key: &str, body: &[u8], condition: (&str, &str)) -> Result<Written, BackendError> {
+        let mut headers = self.write_headers.clone();
+        headers.push((condition.0.to_owned(), condition.1.to_owned()));
         let (answer, was_tried) = self.ask("PUT", key, &[], &headers, body)?;
-        match (answer.status, condition) {
-            (200..300, _) => Ok(Written::Done(answer.header("etag").unwrap_or_default().to_owned())),
+        match answer.status {
+            200..300 => Ok(Written::Done(answer.header("etag").unwrap_or_default().to_owned())),
             // An object that is gone is not the version that was expected.
-            (412, _) | (404, Condition::Is(_)) if !is_about_the_bucket(&answer) => {
-                Ok(Written::Refused { was_tried })
-            }
+            404 | 412 if !is_about_the_bucket(&answer) => Ok(Written::Refused { was_tried }),
             _ => Err(refused("PUT", key, &answer)),
         }
     }
@@ -162,7 +182,7 @@ impl Store {
                 return Err(refused("LIST", prefix, &answer));
             }
             let text = String::from_utf8_lossy(&answer.body);
-            let keys: Vec<String> = elements(&text, "Key").map(|key| decoded(key)).collect();
+            let keys: Vec<String> = elements(&text, "Key").map(decoded).collect();
             let is_whole = elements(&text, "IsTruncated").next() != Some("true");
             after = keys.last().cloned().unwrap_or_default();
             found.extend(keys);
