@@ -260,13 +260,17 @@ impl S3Backend {
         }
     }
 
-    /// The state's version, and the digest of what it holds.
-    fn version(&self) -> Result<(Option<String>, String), BackendError> {
+    /// The state's version, and the digest of what it holds, as they were while the lease was held.
+    fn version(&self, fence: Fence) -> Result<(Option<String>, String), BackendError> {
         let known = self.known().state.clone();
         if let Some((etag, digest)) = known {
             return Ok((Some(etag), digest));
         }
         let stands = self.store.get(&self.path)?;
+        // Asked after: whoever takes over from here on gives the state another version than this one.
+        if !self.is_still_held(fence)? {
+            return Err(BackendError::Fenced);
+        }
         let digest = stands.as_ref().and_then(|object| without_blanks(&object.body)).map(digest);
         Ok((stands.map(|object| object.etag), digest.unwrap_or_default()))
     }
@@ -421,7 +425,7 @@ impl Backend for S3Backend {
 
     fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), BackendError> {
         self.check(fence)?;
-        let (etag, stands) = self.version()?;
+        let (etag, stands) = self.version(fence)?;
         let refused = |is_held: bool| if is_held { BackendError::Moved } else { BackendError::Fenced };
         if stands != expected {
             return Err(refused(self.is_still_held(fence)?));
