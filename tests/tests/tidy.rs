@@ -156,6 +156,7 @@ fn registry_alone_names_providers_and_backends() {
         "formwork_provider_sim",
         "formwork_provider_kubernetes",
         "formwork_provider_random",
+        "formwork_provider_tls",
         "formwork_test_providers",
     ];
     for path in files("rs").iter().filter(|path| local(path).starts_with("src/")) {

@@ -25,6 +25,12 @@ pub(crate) fn compact() -> String {
     format!("{:.0}", jiff::Timestamp::now()).replace(['-', ':'], "")
 }
 
+/// Now, in seconds since 1970, for certificates.
+#[cfg(feature = "provider-tls")]
+pub(crate) fn seconds() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> String {
         format!("{:.0}", jiff::Timestamp::now())

@@ -24,6 +24,8 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("formwork/kubernetes", || Arc::new(formwork_provider_kubernetes::Kubernetes::new())),
     #[cfg(feature = "provider-random")]
     ("formwork/random", || Arc::new(formwork_provider_random::random())),
+    #[cfg(feature = "provider-tls")]
+    ("formwork/tls", || Arc::new(formwork_provider_tls::tls(crate::clock::seconds))),
 ];
 
 /// Doubles of other providers: found by their addresses, and offered to nobody.
