@@ -21,22 +21,31 @@ const EXAMPLE: &str = r#"terraform {
   }
 }
 
-variable "request" {
-  default = "request.pem"
+resource "tls_private_key" "key" {
+  for_each  = toset(["authority", "server"])
+  algorithm = "ED25519"
 }
 
-variable "authority" {
-  default = "authority.pem"
+resource "tls_self_signed_cert" "authority" {
+  private_key_pem       = tls_private_key.key["authority"].private_key_pem
+  is_ca_certificate     = true
+  validity_period_hours = 8760
+  allowed_uses          = ["cert_signing"]
+
+  subject {
+    common_name = "Platform authority"
+  }
 }
 
-variable "authority_key" {
-  default = "authority-key.pem"
+resource "tls_cert_request" "server" {
+  private_key_pem = tls_private_key.key["server"].private_key_pem
+  dns_names       = ["models.example.com"]
 }
 
 resource "tls_locally_signed_cert" "server" {
-  cert_request_pem      = file(var.request)
-  ca_cert_pem           = file(var.authority)
-  ca_private_key_pem    = file(var.authority_key)
+  cert_request_pem      = tls_cert_request.server.cert_request_pem
+  ca_cert_pem           = tls_self_signed_cert.authority.cert_pem
+  ca_private_key_pem    = tls_private_key.key["authority"].private_key_pem
   validity_period_hours = 2160
   early_renewal_hours   = 360
   allowed_uses          = ["digital_signature", "server_auth"]
