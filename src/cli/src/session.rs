@@ -124,6 +124,8 @@ impl Session {
         found.append(run::further_faults(&self.environment, configuration, &found));
         found.append(place::faults(configuration));
         found.sort_by_place();
+        // It is wanted until the process ends, which takes it away whole and at once.
+        std::mem::forget(configuration.root.clone());
         self.settle(&found, &configuration.sources)?;
         self.know_place(configuration);
         Ok(())

@@ -78,6 +78,7 @@ const BYTES_A_PART: usize = 64;
 pub struct Entries {
     items: Vec<(Name, Value)>,
     /// Few collections are large enough to have one.
+    #[expect(clippy::box_collection, reason = "a table takes four words, and most values have none")]
     index: OnceLock<Box<HashMap<Name, u32, FxBuildHasher>>>,
 }
 

@@ -47,7 +47,7 @@ impl<'a> Parser<'a> {
         self.read();
         self.read();
         self.height = 1;
-        let literal = literal(self.unescape(text), self.span(text));
+        let literal = literal(&self.unescape(text), self.span(text));
         Some(Expr { kind: ExprKind::Template(vec![literal]), span: self.span_from(open.start) })
     }
 
@@ -77,7 +77,7 @@ impl<'a> Parser<'a> {
             nodes.push(self.part(part, &mut parts, end)?);
         }
         if nodes.is_empty() {
-            nodes.push(literal(Cow::Borrowed(""), span));
+            nodes.push(literal("", span));
         }
         Ok(Expr { kind: ExprKind::Template(nodes), span })
     }
@@ -226,7 +226,7 @@ impl<'a> Parser<'a> {
     /// One part as a node; a directive takes all parts up to its end.
     fn part(&mut self, part: Part<'a>, rest: &mut std::vec::IntoIter<Part<'a>>, end: Span) -> Parsed<Expr> {
         self.nested(|parser| match part {
-            Part::Text { text, span } => Ok(literal(text, span)),
+            Part::Text { text, span } => Ok(literal(&text, span)),
             Part::Interpolation { expression } => Ok(expression),
             Part::If { condition, span } => parser.if_directive(condition, span, rest, end),
             Part::For { key_name, value_name, collection, span } => {
@@ -407,12 +407,12 @@ fn is_space(character: char) -> bool {
     character.is_whitespace()
 }
 
-fn literal(text: Cow<'_, str>, span: Span) -> Expr {
-    Expr { kind: ExprKind::Literal(Value::string(&*text)), span }
+fn literal(text: &str, span: Span) -> Expr {
+    Expr { kind: ExprKind::Literal(Value::string(text)), span }
 }
 
 /// Leaves a part of a text.
-fn keep<'a>(text: &mut Cow<'a, str>, range: impl SliceIndex<str, Output = str>) {
+fn keep(text: &mut Cow<'_, str>, range: impl SliceIndex<str, Output = str>) {
     *text = match std::mem::take(text) {
         Cow::Borrowed(whole) => Cow::Borrowed(&whole[range]),
         Cow::Owned(whole) => Cow::Owned(whole[range].to_owned()),
@@ -421,7 +421,7 @@ fn keep<'a>(text: &mut Cow<'a, str>, range: impl SliceIndex<str, Output = str>) 
 
 /// What stands between a directive and its end; `empty` is the place of nothing.
 fn content(nodes: Vec<Expr>, empty: Span) -> Expr {
-    let nodes = if nodes.is_empty() { vec![literal(Cow::Borrowed(""), empty)] } else { nodes };
+    let nodes = if nodes.is_empty() { vec![literal("", empty)] } else { nodes };
     let span = nodes.iter().skip(1).fold(nodes[0].span, |span, node| span.join(node.span));
     Expr { kind: ExprKind::Template(nodes), span }
 }
