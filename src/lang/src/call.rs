@@ -495,6 +495,7 @@ pub(crate) fn invoke(
         }
         _ => call(&arguments)?,
     };
-    let result = if function.never_null { result.refine(&Refinements::NOT_NULL) } else { result };
-    Ok(result.with_marks(&marks))
+    let may_promise = function.never_null && !result.is_known();
+    let result = if may_promise { result.refine(&Refinements::NOT_NULL) } else { result };
+    Ok(result.into_marked(&marks))
 }

@@ -318,6 +318,12 @@ impl Value {
         self.flags().marked
     }
 
+    /// Whether it has at most so many levels and parts: see [`Value::depth`] and [`Value::size`].
+    pub fn is_within(&self, depth: u16, size: u32) -> bool {
+        let flags = self.flags();
+        flags.depth <= depth && flags.size <= size
+    }
+
     /// How many levels of values it has; O(1), and at most [`u16::MAX`].
     pub fn depth(&self) -> u16 {
         self.flags().depth
@@ -349,6 +355,20 @@ impl Value {
             Repr::Marked(node) => (node.inner.clone(), node.marks.clone()),
             _ => (self.clone(), Marks::NONE),
         }
+    }
+
+    /// The value without the marks on itself, and those; what [`Value::unmark`] gives, for whoever owns the value.
+    pub fn into_unmarked(self) -> (Value, Marks) {
+        match self.0 {
+            Repr::Marked(node) => (node.inner.clone(), node.marks.clone()),
+            _ => (self, Marks::NONE),
+        }
+    }
+
+    /// The same as [`Value::with_marks`], for whoever owns the value.
+    #[must_use]
+    pub fn into_marked(self, marks: &Marks) -> Self {
+        if marks.is_empty() { self } else { self.with_marks(marks) }
     }
 
     /// The same value with more marks on it.

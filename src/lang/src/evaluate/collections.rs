@@ -32,7 +32,7 @@ impl Evaluator<'_> {
                 is_known = false;
                 continue;
             }
-            let (key, key_marks) = key.unmark();
+            let (key, key_marks) = key.into_unmarked();
             marks = marks.union(&key_marks);
             match convert(&key, &Type::String) {
                 Err(error) => {
@@ -46,7 +46,7 @@ impl Evaluator<'_> {
                 },
             }
         }
-        if is_known { Value::object(entries).with_marks(&marks) } else { nothing() }
+        if is_known { Value::object(entries).into_marked(&marks) } else { nothing() }
     }
 
     pub(super) fn for_expression(&mut self, for_node: &ForNode) -> Value {
@@ -59,7 +59,7 @@ impl Evaluator<'_> {
         if collection.sort() == TypeSort::Dynamic {
             return nothing();
         }
-        let (collection, mut marks) = collection.unmark();
+        let (collection, mut marks) = collection.into_unmarked();
         if collection.sort().is_primitive() {
             let detail = format!(
                 "A value of type {} cannot be used as the collection in a 'for' expression.",
@@ -99,7 +99,7 @@ impl Evaluator<'_> {
             _ => {}
         }
         self.locals.truncate(slot);
-        gathered.finish().with_marks(&marks)
+        gathered.finish().into_marked(&marks)
     }
 
     /// Evaluates the condition once with unknown items, so that its faults show also where there are no items.
@@ -182,7 +182,7 @@ impl Evaluator<'_> {
             }
             return None;
         }
-        let (include, include_marks) = include.unmark();
+        let (include, include_marks) = include.into_unmarked();
         *marks = marks.union(&include_marks);
         match convert(&include, &Type::Bool) {
             Ok(include) => include.as_bool(),
@@ -206,7 +206,7 @@ impl Evaluator<'_> {
             }
             return None;
         }
-        let (key, key_marks) = key.unmark();
+        let (key, key_marks) = key.into_unmarked();
         *marks = marks.union(&key_marks);
         if !key.is_known() {
             return None;

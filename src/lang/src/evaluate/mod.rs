@@ -109,10 +109,11 @@ impl<'a> Evaluator<'a> {
             NodeKind::Local { slot, .. } => self.locals.get(*slot).cloned().unwrap_or_else(nothing),
             _ => {
                 let value = stacker::maybe_grow(128 * 1024, 1024 * 1024, || self.composite(node));
-                if value.depth() > DEPTH_MAXIMUM || value.size() > SIZE_MAXIMUM {
-                    return self.too_large(node, &value);
+                if value.is_within(DEPTH_MAXIMUM, SIZE_MAXIMUM) {
+                    value
+                } else {
+                    self.too_large(node, &value)
                 }
-                value
             }
         }
     }

@@ -157,7 +157,7 @@ impl Evaluator<'_> {
             self.fail("Null condition", detail, condition.span, condition);
             return Value::unknown(result_type);
         }
-        let (chosen, condition_marks) = chosen.unmark();
+        let (chosen, condition_marks) = chosen.into_unmarked();
         let marks = condition_marks.union(&yes.marks()).union(&no.marks());
         if !chosen.is_known() {
             return undecided(yes.reveal(), no.reveal(), result_type, &marks);
@@ -174,7 +174,7 @@ impl Evaluator<'_> {
         };
         self.diagnostics.extend(findings);
         match convert(&value, &result_type) {
-            Ok(value) => value.with_marks(&marks),
+            Ok(value) => value.into_marked(&marks),
             Err(error) => {
                 let detail = format!("The {word} result value has the wrong type: {error}.");
                 self.fail("Inconsistent conditional result types", detail, branch.span, branch);

@@ -34,7 +34,7 @@ impl Evaluator<'_> {
                 self.fail(SUMMARY, detail, part.span, part);
                 continue;
             }
-            let (value, part_marks) = value.unmark();
+            let (value, part_marks) = value.into_unmarked();
             marks = marks.union(&part_marks);
             if !value.is_known() {
                 is_known = false;
@@ -68,7 +68,7 @@ impl Evaluator<'_> {
             }
         }
         if is_known {
-            return Value::string(text.as_str()).with_marks(&marks);
+            return Value::string(text.as_str()).into_marked(&marks);
         }
         if self.has_errors_since(start) || text.is_empty() {
             return unknown_not_null(Type::String).with_marks(&marks);
@@ -95,7 +95,7 @@ impl Evaluator<'_> {
     /// The elements of a list as one string: what a template's `for` gives.
     pub(super) fn join(&mut self, node: &Node, list: &Node) -> Value {
         let value = self.value(list);
-        let (value, mut marks) = value.unmark();
+        let (value, mut marks) = value.into_unmarked();
         let unknown = |marks: &Marks| Value::unknown(Type::String).with_marks(marks);
         let Some(items) = value.items() else { return unknown(&Marks::NONE) };
         let outer = marks.clone();
@@ -122,7 +122,7 @@ impl Evaluator<'_> {
             }
             marks = marks.union(&item_marks);
         }
-        Value::string(text).with_marks(&marks)
+        Value::string(text).into_marked(&marks)
     }
 }
 
