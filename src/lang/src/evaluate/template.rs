@@ -40,9 +40,12 @@ impl Evaluator<'_> {
                 is_known = false;
                 continue;
             }
-            if let (true, Some(number)) = (text.len() < TEXT_MAXIMUM, value.as_number()) {
+            if let Some(number) = value.as_number() {
                 if is_known {
                     let _ = write!(text, "{number}");
+                }
+                if text.len() > TEXT_MAXIMUM {
+                    return self.text_too_long(node);
                 }
                 continue;
             }

@@ -110,6 +110,12 @@ fn cost_follows_length() {
         format!("[for x in [{inner}] : \"${{x}}${{x}}\"][0]")
     });
     assert!(evaluated(&doubled).1.iter().any(|one| one.summary == "Value too large"));
+    // One byte less than a text may have: a number of two digits is too much.
+    let nearly =
+        (0..27).fold("\"\"".to_owned(), |inner, _| format!("[for x in [{inner}] : \"${{x}}${{x}}y\"][0]"));
+    assert!(!evaluated(&format!("length([{nearly}])")).1.has_errors());
+    let found = evaluated(&format!("length([\"${{{nearly}}}${{10}}\"])")).1;
+    assert!(found.iter().any(|one| one.summary == "Value too large"));
     let shared = (0..40).fold("[1]".to_owned(), |inner, _| format!("[for x in [{inner}] : [x, x]][0]"));
     assert!(evaluated(&shared).1.iter().any(|one| one.summary == "Value too large"));
 }
