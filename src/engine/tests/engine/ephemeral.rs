@@ -1,7 +1,6 @@
 //! Ephemeral values and resources, and write-only attributes: open while a phase lasts, in no record, and refused where
 //! they would be stored.
 
-use crate::quickstart::copy;
 use crate::world::{World, text};
 use formwork_engine::RunMode;
 use formwork_engine::run;
@@ -263,18 +262,9 @@ fn a_step_with_a_write_only_value_is_taken_up_with_the_value_evaluated_again() {
         (FaultPoint::BeforeFlush, "accepted"),
     ] {
         let mut first = world();
-        let images: Arc<Mutex<Vec<tempfile::TempDir>>> = Arc::default();
-        let (kept, folder) = (images.clone(), first.folder.path().to_owned());
-        first.hook = Some(Arc::new(move |point: FaultPoint, found: &str| {
-            if point == at && found == kind {
-                let image = tempfile::tempdir().unwrap();
-                copy(&folder, image.path());
-                kept.lock().unwrap().push(image);
-            }
-        }));
-        first.apply();
+        let mut images = first.images(move |point, found| point == at && found == kind, World::apply);
         let expected = first.folded().state.current(&"sim_secret.key".parse().unwrap()).cloned().unwrap();
-        let image = images.lock().unwrap().swap_remove(0);
+        let image = images.swap_remove(0).folder;
         let mut world = world();
         world.folder = image;
         let mut plan = run::open_plan(&world.store().folded()).unwrap().unwrap();

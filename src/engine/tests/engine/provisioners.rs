@@ -1,6 +1,5 @@
 //! Provisioners: when they run, what their failure means, what is told of them, and a crash at every record.
 
-use crate::quickstart::copy;
 use crate::world::{World, actions, text};
 use formwork_engine::RunMode;
 use formwork_engine::run::{self, Outcome};
@@ -220,22 +219,9 @@ fn moments(at: FaultPoint, kind: &'static str, is_destroy: bool) -> Vec<tempfile
     if is_destroy {
         world.apply();
     }
-    let images: Arc<Mutex<Vec<tempfile::TempDir>>> = Arc::default();
-    let (kept, folder) = (images.clone(), world.folder.path().to_owned());
-    world.hook = Some(Arc::new(move |point: FaultPoint, found: &str| {
-        if point == at && found == kind {
-            let image = tempfile::tempdir().unwrap();
-            copy(&folder, image.path());
-            kept.lock().unwrap().push(image);
-        }
-    }));
-    if is_destroy {
-        world.destroy()
-    } else {
-        world.apply()
-    };
-    world.hook = None;
-    std::mem::take(&mut *images.lock().unwrap())
+    let act = if is_destroy { World::destroy } else { World::apply };
+    let images = world.images(move |point, found| point == at && found == kind, act);
+    images.into_iter().map(|image| image.folder).collect()
 }
 
 /// Takes the last record, of an outcome, out of the journal: it was not durable.
@@ -328,17 +314,9 @@ fn one_that_must_be_asked_about_blocks_until_somebody_answers() {
     let main = LOGGED.replacen("command     = \"echo two", "on_crash = ask\n command = \"echo two", 1);
     for is_done in [true, false] {
         let mut world = World::new(&main);
-        let images: Arc<Mutex<Vec<tempfile::TempDir>>> = Arc::default();
-        let (kept, folder) = (images.clone(), world.folder.path().to_owned());
-        world.hook = Some(Arc::new(move |point: FaultPoint, found: &str| {
-            if point == FaultPoint::AfterFlush && found == "intent" {
-                let image = tempfile::tempdir().unwrap();
-                copy(&folder, image.path());
-                kept.lock().unwrap().push(image);
-            }
-        }));
-        world.apply();
-        let image = images.lock().unwrap().swap_remove(2);
+        let mut images = world
+            .images(move |point, found| point == FaultPoint::AfterFlush && found == "intent", World::apply);
+        let image = images.swap_remove(2).folder;
         let mut world = World::new(&main);
         world.folder = image;
         let plan = run::open_plan(&world.store().folded()).unwrap().unwrap();

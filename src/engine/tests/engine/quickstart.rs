@@ -4,9 +4,7 @@
 use crate::world::{World, actions, text};
 use formwork_engine::run;
 use formwork_provider_sim::calls;
-use formwork_state::FaultPoint;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 fn quickstart() -> World {
     let mut world = World::new("");
@@ -94,22 +92,14 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 #[test]
 fn goes_on_after_a_crash_at_every_record() {
     let mut world = quickstart();
-    let images: Arc<Mutex<Vec<(String, tempfile::TempDir)>>> = Arc::default();
-    let (kept, folder) = (images.clone(), world.folder.path().to_owned());
-    world.hook = Some(Arc::new(move |point: FaultPoint, kind: &str| {
-        let image = tempfile::tempdir().unwrap();
-        copy(&folder, image.path());
-        kept.lock().unwrap().push((format!("{point:?} {kind}"), image));
-    }));
-    world.apply();
+    let images = world.images(|_, _| true, World::apply);
     let expected = world.addresses();
-    world.hook = None;
-    let images = std::mem::take(&mut *images.lock().unwrap());
     assert!(images.len() > 150, "{}", images.len());
     // The whole program is killed in every window by the crash sweep; here every third moment keeps the test short.
-    for (moment, image) in images.into_iter().step_by(3) {
+    for image in images.into_iter().step_by(3) {
+        let moment = format!("{:?} {}", image.point, image.kind);
         let mut crashed = quickstart();
-        crashed.folder = image;
+        crashed.folder = image.folder;
         resume(&mut crashed, &moment);
         assert_eq!(crashed.addresses(), expected, "{moment}");
         assert!(!crashed.plan().has_changes(), "{moment}");

@@ -7,7 +7,6 @@ use formwork_engine::RunMode;
 use formwork_engine::run::{self, Outcome};
 use formwork_provider_sim::calls;
 use formwork_state::FaultPoint;
-use std::sync::{Arc, Mutex};
 
 const HEAD: &str = r#"
 terraform {
@@ -86,19 +85,10 @@ fn lost_answers() -> Vec<(String, tempfile::TempDir)> {
 }
 
 fn images(at: FaultPoint, kinds: &[&'static str]) -> Vec<(String, tempfile::TempDir)> {
-    let mut world = World::new(&whole());
-    let images: Arc<Mutex<Vec<(String, tempfile::TempDir)>>> = Arc::default();
-    let (kept, folder, kinds) = (images.clone(), world.folder.path().to_owned(), kinds.to_vec());
-    world.hook = Some(Arc::new(move |point: FaultPoint, kind: &str| {
-        if point == at && kinds.contains(&kind) {
-            let image = tempfile::tempdir().unwrap();
-            copy(&folder, image.path());
-            kept.lock().unwrap().push((kind.to_owned(), image));
-        }
-    }));
-    world.apply();
-    world.hook = None;
-    std::mem::take(&mut *images.lock().unwrap())
+    let kinds = kinds.to_vec();
+    let counts = move |point, kind: &str| point == at && kinds.contains(&kind);
+    let images = World::new(&whole()).images(counts, World::apply);
+    images.into_iter().map(|image| (image.kind, image.folder)).collect()
 }
 
 /// What `apply` without a file does: goes on unasked where nothing changed, else recovers and plans anew.

@@ -1,12 +1,10 @@
 //! Objects that are stored in another form than today's: by an older schema, flat, of another type.
 
-use crate::quickstart::copy;
 use crate::world::{World, text};
 use formwork_engine::run;
 use formwork_engine::{Action, Importing, RunMode};
 use formwork_state::FaultPoint;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
 
 const SECRET: &str = r#"
 terraform {
@@ -291,19 +289,10 @@ fn a_crash_leaves_no_half_of_a_new_form() {
     ] {
         for is_approved_again in [true, false] {
             let mut first = half_moved();
-            let images: Arc<Mutex<Vec<tempfile::TempDir>>> = Arc::default();
-            let (kept, folder) = (images.clone(), first.folder.path().to_owned());
-            first.hook = Some(Arc::new(move |point: FaultPoint, found: &str| {
-                if point == at && found == kind {
-                    let image = tempfile::tempdir().unwrap();
-                    copy(&folder, image.path());
-                    kept.lock().unwrap().push(image);
-                }
-            }));
-            first.apply();
+            let mut images = first.images(move |point, found| point == at && found == kind, World::apply);
             let mut world = World::new("");
             world.files.clone_from(&first.files);
-            world.folder = images.lock().unwrap().swap_remove(0);
+            world.folder = images.swap_remove(0).folder;
             let open = run::open_plan(&world.folded()).unwrap().unwrap();
             let outcome = if is_approved_again { world.apply_plan(&open) } else { world.recover(&open) };
             let found = text(&outcome.diagnostics, &outcome.sources);

@@ -1,5 +1,6 @@
 //! A whole engine in a temporary folder: configuration as text, builtin and sim providers, a clock that jumps.
 
+use crate::quickstart::copy;
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostics, Style, render_text};
 use formwork_engine::run::{self, Configuration, Outcome, PlanOptions};
@@ -12,14 +13,14 @@ use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
 use formwork_sdk::{Connection, ErrorKind, Provider, Request, Response};
-use formwork_state::{FaultHook, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
+use formwork_state::{FaultHook, FaultPoint, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
 use formwork_value::Value;
 use futures::future::BoxFuture;
 use indexmap::IndexMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A clock whose sleeps take no time.
 #[derive(Default)]
@@ -162,6 +163,14 @@ impl Observer for Told {
     }
 }
 
+/// A folder as a crash at some moment would have left it.
+pub(crate) struct Image {
+    pub(crate) point: FaultPoint,
+    /// Of the record.
+    pub(crate) kind: String,
+    pub(crate) folder: tempfile::TempDir,
+}
+
 /// One working folder.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
@@ -190,6 +199,26 @@ impl World {
             told: Arc::default(),
             runs: 0,
         }
+    }
+
+    /// What a crash would have left of the folder at each moment of an act that counts.
+    pub(crate) fn images<T>(
+        &mut self,
+        counts: impl Fn(FaultPoint, &str) -> bool + Send + Sync + 'static,
+        act: impl FnOnce(&mut Self) -> T,
+    ) -> Vec<Image> {
+        let images: Arc<Mutex<Vec<Image>>> = Arc::default();
+        let (kept, from) = (images.clone(), self.folder.path().to_owned());
+        self.hook = Some(Arc::new(move |point: FaultPoint, kind: &str| {
+            if counts(point, kind) {
+                let folder = tempfile::tempdir().unwrap();
+                copy(&from, folder.path());
+                kept.lock().unwrap().push(Image { point, kind: kind.to_owned(), folder });
+            }
+        }));
+        act(self);
+        self.hook = None;
+        std::mem::take(&mut *images.lock().unwrap())
     }
 
     pub(crate) fn main(&mut self, text: &str) -> &mut Self {
