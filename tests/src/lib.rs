@@ -4,10 +4,12 @@
 
 mod consumers;
 mod forge;
+mod http;
 mod lab;
 mod project;
 
 pub use consumers::consumer;
 pub use forge::{Ended, Forge, Github, Gitlab, Kill, Pipeline, Store};
+pub use http::{HttpRequest, answer_http};
 pub use lab::{Lab, OtherLab};
 pub use project::{Finished, Project, program, project, repository};

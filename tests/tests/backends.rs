@@ -6,8 +6,8 @@
     reason = "a test whose program or lab does not answer cannot go on"
 )]
 
-use formwork_tests::{Project, project};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use formwork_tests::{HttpRequest, Project, answer_http, project};
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -467,42 +467,28 @@ fn state_server() -> String {
     address
 }
 
-fn answer(mut stream: &TcpStream, kept: &Mutex<[Option<Vec<u8>>; 2]>) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim().split_once(':') else { break };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
+fn answer(stream: &TcpStream, kept: &Mutex<[Option<Vec<u8>>; 2]>) -> Option<()> {
+    let HttpRequest { method, body, .. } = HttpRequest::read(stream)?;
     let mut kept = kept.lock().ok()?;
     let [state, lock] = &mut *kept;
-    let (status, body) = match line.split(' ').next()? {
-        "GET" => state.clone().map_or((404, Vec::new()), |state| (200, state)),
+    let (status, body) = match method.as_str() {
+        "GET" => state.clone().map_or(("404 x", Vec::new()), |state| ("200 x", state)),
         "POST" => {
             *state = Some(body);
-            (200, Vec::new())
+            ("200 x", Vec::new())
         }
-        "LOCK" if lock.is_some() => (423, lock.clone().unwrap_or_default()),
+        "LOCK" if lock.is_some() => ("423 x", lock.clone().unwrap_or_default()),
         "LOCK" => {
             *lock = Some(body);
-            (200, Vec::new())
+            ("200 x", Vec::new())
         }
         "UNLOCK" => {
             *lock = None;
-            (200, Vec::new())
+            ("200 x", Vec::new())
         }
-        _ => (405, Vec::new()),
+        _ => ("405 x", Vec::new()),
     };
-    let head = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n", body.len());
-    stream.write_all(&[head.as_bytes(), &body].concat()).ok()
+    answer_http(stream, status, &body)
 }
 
 /// A run over HTTP that was killed is gone on with by the machine that has its journal, and that is said before.

@@ -1,8 +1,8 @@
 //! What jobs call by HTTP on loopback: a store of bodies by path, in which notes of a merge request are a list.
 
+use crate::http::{HttpRequest, answer_http};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,8 @@ impl Server {
         let shared = Arc::clone(&bodies);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                answer(stream, &shared);
+                // Each connection has one request; whoever has gone does not hear the answer.
+                let _ = answer(&stream, &shared);
             }
         });
         Self { port, bodies }
@@ -64,41 +65,15 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, bodies: &Mutex<Bodies>) {
-    let mut reader = BufReader::new(stream.try_clone().expect("the connection"));
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-        head.push(line.trim().to_owned());
-    }
-    let header = |name: &str| {
-        let line = head.iter().find(|line| line.to_lowercase().starts_with(name));
-        line.and_then(|line| line.split_once(": ")).map(|(_, value)| value.to_owned())
-    };
-    if header("expect:").is_some() {
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
-    }
-    let length = header("content-length:").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let mut words = head[0].split(' ');
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let path = path.split('?').next().unwrap_or_default();
-    let token = header("private-token:").or_else(|| header("job-token:"));
-    let (status, said) = if path.starts_with("/api/") && token.is_none() {
+fn answer(stream: &TcpStream, bodies: &Mutex<Bodies>) -> Option<()> {
+    let request = HttpRequest::read(stream)?;
+    let token = request.header("private-token").or_else(|| request.header("job-token"));
+    let (status, said) = if request.path.starts_with("/api/") && token.is_none() {
         ("401 Unauthorized", Vec::new())
     } else {
-        handled(method, path, body, &mut bodies.lock().unwrap())
+        handled(&request.method, &request.path, request.body, &mut bodies.lock().unwrap())
     };
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", said.len());
-    // Whoever has gone does not hear it.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&said));
+    answer_http(stream, status, &said)
 }
 
 fn handled(method: &str, path: &str, body: Vec<u8>, bodies: &mut Bodies) -> (&'static str, Vec<u8>) {
