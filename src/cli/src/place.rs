@@ -92,8 +92,9 @@ fn values(block: &BackendBlock) -> Vec<(Name, Value)> {
     given.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// What the block says, when all of it is known.
-pub(crate) fn written(block: &BackendBlock) -> Result<Written, Diagnostic> {
+/// What a configuration says of the place of its state, when all of it is known; nothing without a `backend` block.
+pub(crate) fn written(configuration: &Configuration) -> Result<Option<Written>, Diagnostic> {
+    let Some(block) = &configuration.root.settings.backend else { return Ok(None) };
     let values = values(block);
     if let Some((name, _)) = values.iter().find(|(_, value)| !value.is_wholly_known()) {
         let detail = format!(
@@ -106,7 +107,7 @@ pub(crate) fn written(block: &BackendBlock) -> Result<Written, Diagnostic> {
         ));
     }
     let digest = digest(&block.kind, &values);
-    Ok(Written { kind: block.kind.to_string(), values, digest })
+    Ok(Some(Written { kind: block.kind.to_string(), values, digest }))
 }
 
 /// A number that changes with what is written; of 32 bits, as OpenTofu keeps its own there.

@@ -133,8 +133,7 @@ impl Session {
 
     /// Remembers what a configuration says of the place of its state, unless part of it is not known yet.
     fn know_place(&self, configuration: &Configuration) {
-        let written = configuration.root.settings.backend.as_ref().map(place::written).transpose();
-        *self.written.borrow_mut() = written.map_or(Asked::NotRead, Asked::Read);
+        *self.written.borrow_mut() = place::written(configuration).map_or(Asked::NotRead, Asked::Read);
     }
 
     /// What the configuration says of the place of its state. It is read for that alone where no command did: what is
@@ -156,8 +155,7 @@ impl Session {
             configuration = run::load_with(&self.files, Some(&configuration.variables)).0;
         }
         self.settle(&place::faults(&configuration), &configuration.sources)?;
-        let written = configuration.root.settings.backend.as_ref().map(place::written).transpose();
-        let written = written.map_err(|diagnostic| {
+        let written = place::written(&configuration).map_err(|diagnostic| {
             self.screen.know_sources(&configuration.sources);
             self.refused(diagnostic)
         })?;

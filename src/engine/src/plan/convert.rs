@@ -20,11 +20,6 @@ use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// A state whose objects have their form of today.
-pub(super) struct Converted {
-    pub(super) state: State,
-}
-
 /// One object that has another form.
 struct Pending {
     key: ObjectKey,
@@ -37,7 +32,7 @@ struct Pending {
 }
 
 /// The state in its form of today; none where it has it.
-pub(super) async fn converted(ground: &Ground<'_>, state: &State) -> (Option<Converted>, Diagnostics) {
+pub(super) async fn converted(ground: &Ground<'_>, state: &State) -> (Option<State>, Diagnostics) {
     let (pending, mut diagnostics) = pending(ground, state);
     if pending.is_empty() || diagnostics.has_errors() {
         return (None, diagnostics);
@@ -50,7 +45,7 @@ pub(super) async fn converted(ground: &Ground<'_>, state: &State) -> (Option<Con
     for (key, object) in objects {
         state.insert(key, object);
     }
-    (Some(Converted { state }), diagnostics)
+    (Some(state), diagnostics)
 }
 
 /// What is in one state and not, or not the same, in another, with what is said of single objects besides.

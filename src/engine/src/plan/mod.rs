@@ -191,7 +191,7 @@ pub async fn plan(environment: &Environment, input: &PlanInput<'_>, connections:
     if diagnostics.has_errors() {
         return Planning { plan: empty_plan(input, true), diagnostics };
     }
-    let state = converted.as_ref().map_or(state, |converted| &converted.state);
+    let state = converted.as_ref().unwrap_or(state);
     let planner = ground.planner(state, diagnostics);
     let mut planning = planner.run().await;
     planning.plan.moves = moved.as_ref().map_or_else(Vec::new, |moved| moved.moves.clone());
