@@ -6,10 +6,13 @@
 pub mod conformance;
 mod file;
 mod memory;
+mod sealed;
 
 pub use file::FileBackend;
 pub use memory::MemoryBackend;
+pub use sealed::SealedBackend;
 
+use crate::repair::Wreck;
 use formwork_diagnostic::Diagnostic;
 use std::fmt;
 use std::time::Duration;
@@ -137,6 +140,16 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// Whether what it is handed is encrypted before it is kept.
+    fn seals(&self) -> bool {
+        false
+    }
+
+    /// Whether the snapshot that was loaded is kept otherwise than it would be written today.
+    fn is_outdated(&self) -> bool {
+        false
+    }
+
     /// How long a lease lives without a heartbeat; none where it lives until it is given back.
     fn lease_duration(&self) -> Option<Duration>;
 
@@ -159,6 +172,12 @@ pub trait Backend: Send + Sync {
 
     /// What is there.
     fn load(&self) -> Result<Loaded, BackendError>;
+
+    /// What is there, whatever its condition: for repair.
+    fn wreck(&self) -> Result<Wreck, BackendError> {
+        let Loaded { snapshot, journal, .. } = self.load()?;
+        Ok(Wreck::in_clear(snapshot, journal))
+    }
 
     /// Adds one entry to the journal: durable when this returns, and not there at all when it fails.
     fn append(&self, fence: Fence, sequence: u64, bytes: &[u8]) -> Result<(), BackendError>;

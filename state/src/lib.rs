@@ -6,6 +6,7 @@
 pub mod address;
 pub mod backend;
 pub mod edit;
+pub mod encryption;
 mod files;
 #[cfg(test)]
 mod fixtures;
@@ -18,6 +19,7 @@ mod lock;
 pub mod model;
 #[cfg(feature = "network")]
 pub mod network;
+pub mod repair;
 pub mod simulated;
 pub mod storage;
 mod store;

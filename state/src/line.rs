@@ -57,6 +57,23 @@ pub(crate) fn split<'a>(name: &str, bytes: &'a [u8]) -> Result<Lines<'a>, Diagno
     Ok(Lines { texts, good_length: at as u64 })
 }
 
+/// Every whole line, wherever it stands, with its number by the ends of lines before it: for what is damaged.
+pub(crate) fn whole(bytes: &[u8]) -> Vec<(usize, &[u8])> {
+    let (mut found, mut at, mut number) = (Vec::new(), 0, 1);
+    while at < bytes.len() {
+        if let Some((_, text, length)) = one(&bytes[at..]) {
+            found.push((number, text));
+            at += length;
+        } else {
+            // A line that lost its end runs into the next.
+            let next = (at + 1..bytes.len()).find(|next| one(&bytes[*next..]).is_some());
+            at = next.unwrap_or(bytes.len());
+        }
+        number += 1;
+    }
+    found
+}
+
 fn one(bytes: &[u8]) -> Option<(u64, &[u8], usize)> {
     // Two numbers of 16 digits, one of 8, three spaces.
     const LONGEST: usize = 43;

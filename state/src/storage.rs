@@ -7,7 +7,7 @@ mod local;
 mod settings;
 
 pub use local::LOCAL;
-pub use settings::{LEASE_SECONDS, Setting, SettingType, Settings, Surroundings, Variables};
+pub use settings::{LEASE_SECONDS, Setting, SettingType, Settings, Surroundings, Table, Variables};
 
 use crate::backend::{Backend, BackendError};
 use formwork_diagnostic::{Diagnostic, Diagnostics};

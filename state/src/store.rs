@@ -4,6 +4,7 @@
 //! on and is durable when its [`Ticket`] says so; the journal is ended only when the snapshot holds what it says.
 
 use crate::backend::{Backend, BackendError, Fence, FileBackend, Holder, Loaded};
+use crate::encryption;
 use crate::files::Files;
 use crate::format_v4;
 use crate::heartbeat::Heartbeat;
@@ -288,7 +289,7 @@ impl Store {
             return Ok(());
         }
         let (backend, fence) = (&self.lease.backend, self.lease.fence);
-        if folded.is_changed {
+        if folded.is_changed || self.has_snapshot && backend.is_outdated() {
             let serial = if self.has_snapshot { self.base.serial + 1 } else { self.base.serial.max(1) };
             let bytes = format_v4::write(&folded.state, serial, Some(&self.base.digest), &self.version)?;
             let written = backend.snapshot(fence, &self.base.digest, &bytes);
@@ -330,7 +331,9 @@ struct Base {
 fn read_base(name: &str, loaded: &Loaded, new_lineage: String) -> Result<Base, Diagnostic> {
     let (state, follows, digest) = match &loaded.snapshot {
         Some(bytes) => {
-            let snapshot = format_v4::read(name, bytes)?;
+            let snapshot = format_v4::read(name, bytes).map_err(|error| {
+                if encryption::is_sealed(bytes) { encryption::unconfigured(name) } else { error }
+            })?;
             (snapshot.state, snapshot.follows, digest(bytes))
         }
         None => (State::new(new_lineage), None, String::new()),
@@ -352,7 +355,9 @@ fn read_journal(
     let name = format!("{name}.journal");
     let lines = line::split(&name, &loaded.journal)?;
     let Some((first, rest)) = lines.texts.split_first() else { return Ok(Journal::Empty) };
-    let header: Header = line::decode(&name, 1, first)?;
+    let header: Header = line::decode(&name, 1, first).map_err(|error| {
+        if encryption::is_sealed(first) { encryption::unconfigured(&name) } else { error }
+    })?;
     if header.digest != base.digest && follows == Some(header.digest.as_str()) {
         return Ok(Journal::Stale);
     }

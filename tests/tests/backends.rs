@@ -202,6 +202,18 @@ fn remotes(mark: &str) -> Vec<Remote> {
     found
 }
 
+/// What encrypts a state with a key that is cheap to derive; in clear it is read once.
+const ENCRYPTION: &str = "key_provider \"argon2\" \"k\" {\n  passphrase = \"a passphrase of a test\"\n  memory_kib = 64\n  iterations = 1\n}\nmethod \"aes_gcm\" \"m\" {\n  keys = key_provider.argon2.k\n}\nmethod \"unencrypted\" \"clear\" {}\nstate {\n  method = method.aes_gcm.m\n  fallback {\n    method = method.unencrypted.clear\n  }\n}\n";
+
+/// The same places, handed nothing in clear.
+fn sealed(mark: &str) -> Vec<Remote> {
+    let mut found = remotes(mark);
+    for remote in &mut found {
+        remote.environment.push(("TF_ENCRYPTION", ENCRYPTION.to_owned()));
+    }
+    found
+}
+
 /// What a lab's `env` printed, or nothing where none is up and none is asked for.
 fn lab(name: &str, variable: &str) -> Option<String> {
     let found = std::env::var(variable).ok();
@@ -318,7 +330,8 @@ fn begin(remote: &Remote, project: &Project, finished: usize) -> std::process::C
 /// The rest of a run that was killed is done by another folder, which knows of it only what the place says.
 #[test]
 fn another_machine_goes_on_with_a_run_that_was_killed() {
-    for remote in remotes("killed").into_iter().filter(|remote| remote.name != "http") {
+    let all = remotes("killed").into_iter().chain(sealed("killed_sealed"));
+    for remote in all.filter(|remote| remote.name != "http") {
         let project = remote.project(SLOW);
         remote.said(&project, &[("init", 0, &[])]);
         let mut child = begin(&remote, &project, 3);
@@ -398,6 +411,36 @@ fn a_lock_that_is_broken_is_its_holders_no_more() {
         );
         assert_eq!(child.wait().unwrap().code(), Some(1), "{}", remote.name);
         remote.said(&project, &[("apply -auto-approve", 0, &["Apply complete!"])]);
+    }
+}
+
+#[test]
+fn secrets_in_a_remote_place_are_named_or_sealed() {
+    let main = "variable \"secret\" {\n  sensitive = true\n}\nresource \"terraform_data\" \"a\" {\n  input = { token = var.secret }\n}\noutput \"token\" {\n  value     = var.secret\n  sensitive = true\n}\n";
+    for remote in remotes("secrets") {
+        let project = remote.project(main);
+        let run = |line: &str, secret: &str, more: &[(&str, &str)]| {
+            let mut command = remote.command(&project, line);
+            let finished = project.finish(command.env("TF_VAR_secret", secret).envs(more.iter().copied()));
+            let said = format!("{}{}", finished.out, finished.error).replace("\n│ ", " ");
+            assert!(!said.contains("hunter"), "{}: {line}: {said}", remote.name);
+            (finished.code, said)
+        };
+        assert_eq!(run("init", "hunter2", &[]).0, 0);
+        let required = [("FORMWORK_REQUIRE_ENCRYPTION", "true")];
+        let (code, said) = run("apply -auto-approve", "hunter2", &required);
+        assert!(code == 1 && said.contains("would be stored in clear"), "{}: {said}", remote.name);
+        let (code, said) = run("apply -auto-approve", "hunter2", &[]);
+        assert!(code == 0 && said.contains("are stored in clear"), "{}: {said}", remote.name);
+        for name in ["terraform_data.a.input.token", "output.token"] {
+            assert!(said.contains(name), "{}: no {name} in {said}", remote.name);
+        }
+        let (code, said) =
+            run("apply -auto-approve", "hunter3", &[("TF_ENCRYPTION", ENCRYPTION), required[0]]);
+        assert!(code == 0 && !said.contains("in clear"), "{}: {said}", remote.name);
+        let (code, said) = run("plan", "hunter3", &[]);
+        assert!(code == 1 && said.contains("is encrypted"), "{}: {said}", remote.name);
+        assert_eq!(run("plan -detailed-exitcode", "hunter3", &[("TF_ENCRYPTION", ENCRYPTION)]).0, 0);
     }
 }
 

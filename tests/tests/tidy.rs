@@ -10,9 +10,11 @@ const LINES: usize = 800;
 /// Which crates of ours a crate may depend on, as folders; what is not named may depend on anything below `cli`.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("src/diagnostic", &[]),
+    ("src/age", &[]),
     ("src/value", &["formwork-diagnostic"]),
     ("src/lang", &["formwork-diagnostic", "formwork-value"]),
-    ("state", &["formwork-diagnostic", "formwork-value"]),
+    ("state", &["formwork-age", "formwork-diagnostic", "formwork-value"]),
+    ("providers/secret", &["formwork-age", "formwork-sdk", "formwork-diagnostic", "formwork-value"]),
     ("providers/sdk", &["formwork-diagnostic", "formwork-value"]),
     (
         "src/engine",

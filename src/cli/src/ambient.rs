@@ -37,16 +37,18 @@ const VARIABLES: &[(&str, Meaning)] = &[
         "TF_REATTACH_PROVIDERS",
         Meaning::Refused("Providers that run in processes of their own cannot be hosted yet: unset it."),
     ),
-    (
-        "TF_ENCRYPTION",
-        Meaning::Refused(
-            "State and plan files cannot be encrypted yet, and would be written in clear: unset it if that may be.",
-        ),
-    ),
+    (ENCRYPTION, Meaning::Followed),
 ];
 
+/// Holds what an `encryption` block would.
+pub(crate) const ENCRYPTION: &str = "TF_ENCRYPTION";
 /// Set where no person reads: hints about what to run next are left out.
 const AUTOMATION: &str = "TF_IN_AUTOMATION";
+
+/// Whether secrets may reach a state elsewhere only when it is encrypted, whatever the configuration says.
+pub(crate) fn requires_encryption() -> bool {
+    std::env::var("FORMWORK_REQUIRE_ENCRYPTION").is_ok_and(|value| value == "true" || value == "1")
+}
 
 /// Whether no person reads.
 pub(crate) fn is_automated() -> bool {
@@ -76,8 +78,8 @@ mod tests {
         let harmless = ["HOME", "TF_VAR_a", "TF_CLI_ARGS_plan", "TF_PLUGIN_CACHE_DIR"];
         assert!(check(|name| harmless.contains(&name)).is_ok());
         let refused = |set: &str| check(|name| name == set).unwrap_err();
-        assert!(refused("TF_ENCRYPTION").detail.contains("TF_ENCRYPTION"));
-        assert!(refused("TF_REATTACH_PROVIDERS").hint.is_some());
+        let found = refused("TF_REATTACH_PROVIDERS");
+        assert!(found.hint.is_some() && found.detail.contains("TF_REATTACH_PROVIDERS"));
     }
 
     #[test]

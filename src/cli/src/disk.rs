@@ -28,6 +28,10 @@ fn failed(error: &std::io::Error) -> SourceError {
 }
 
 impl Source for Disk {
+    fn encryption(&self) -> Option<String> {
+        std::env::var(crate::ambient::ENCRYPTION).ok()
+    }
+
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
         std::fs::read(self.at(path)).map_err(|error| failed(&error))
     }

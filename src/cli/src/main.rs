@@ -8,6 +8,7 @@ mod arguments;
 mod clock;
 mod command;
 mod disk;
+mod encryption;
 mod failure;
 mod fault;
 mod focus;

@@ -4,9 +4,11 @@ use crate::{place, registry};
 use formwork_diagnostic::Diagnostics;
 use formwork_engine::objects::decode_output;
 use formwork_sdk::ProviderError;
-use formwork_state::backend::Holder;
+use formwork_state::backend::{Holder, SealedBackend};
+use formwork_state::encryption::Encryption;
 use formwork_state::{Opening, Store};
 use formwork_value::{Name, Path, Value};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is wrong with a backend's name, or with its arguments, which may not be known yet.
 pub(crate) fn check(backend: &str, config: Option<&Value>) -> Result<(), ProviderError> {
@@ -33,6 +35,11 @@ pub(crate) fn outputs(backend: &str, config: &Value, workspace: &str) -> Result<
     let values: Vec<(Name, Value)> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
     let place = place::open(backend, &values).map_err(|found| details(&found))?;
     let backend = place.storage.backend(workspace).map_err(|error| error.to_string())?;
+    let opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let backend = match opening {
+        Some(encryption) => Arc::new(SealedBackend::new(backend, encryption)),
+        None => backend,
+    };
     let name = backend.name();
     let opening = Opening {
         lock: false,
@@ -51,9 +58,18 @@ pub(crate) fn outputs(backend: &str, config: &Value, workspace: &str) -> Result<
     Ok((name, Some(outputs.map(|(name, output)| (name.clone(), decode_output(output))).collect())))
 }
 
+/// How states of other configurations are opened by this process: a provider asks for their outputs, and knows nothing of
+/// the configuration.
+static OPENING: Mutex<Option<Arc<Encryption>>> = Mutex::new(None);
+
+/// Settles how states of other configurations are opened.
+pub(crate) fn are_opened_by(encryption: Option<Arc<Encryption>>) {
+    *OPENING.lock().unwrap_or_else(PoisonError::into_inner) = encryption;
+}
+
 fn details(found: &Diagnostics) -> String {
-    let details: Vec<String> = found.iter().map(|one| one.detail.clone()).collect();
-    details.join(" ")
+    let words = found.iter().flat_map(|one| [Some(one.detail.clone()), one.hint.clone()]);
+    words.flatten().collect::<Vec<String>>().join(" ")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::arguments::{Lock, Planning, Telling, VariableArgument};
 use crate::clock::{SystemClock, timestamp};
 use crate::disk::Disk;
+use crate::encryption::{self, Encryptions};
 use crate::failure::{self, Failure};
 use crate::focus;
 use crate::place::{self, Place, Written};
@@ -24,11 +25,11 @@ use formwork_engine::variables::MISSING_VARIABLE;
 use formwork_engine::why::Origins;
 use formwork_engine::{Action, Environment, OutputChange, Plan, RunMode};
 use formwork_lang::{Source, normalise_path};
-use formwork_state::backend::{Backend, Holder};
+use formwork_state::backend::{Backend, Holder, SealedBackend};
+use formwork_state::encryption::{is_sealed, unconfigured};
 use formwork_state::format_v4::Dependencies;
-use formwork_state::{BlockAddress, Opening, Record, State, Status, Store};
+use formwork_state::{Opening, Record, State, Status, Store};
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
@@ -42,13 +43,17 @@ fn contradicting(options: &str) -> Diagnostic {
         .hint("Leave one of them out.")
 }
 
-/// What the configuration says of the place of its state.
+/// What the configuration says of the place of its state, and of how that is sealed.
 #[derive(Clone)]
-enum Asked {
-    /// Not read yet, or not wholly known.
-    NotRead,
-    /// This; nothing where it has no `backend` block.
-    Read(Option<Written>),
+struct Said {
+    /// Nothing where it has no `backend` block.
+    place: Option<Written>,
+    encryptions: Encryptions,
+}
+
+fn said(configuration: &Configuration) -> Result<Said, Diagnostics> {
+    let place = place::written(configuration)?;
+    Ok(Said { place, encryptions: encryption::of(configuration)? })
 }
 
 /// One command's surroundings.
@@ -61,8 +66,8 @@ pub(crate) struct Session {
     pub(crate) workspace: String,
     files: Arc<dyn Source>,
     watching: Once,
-    /// What the configuration says of the place of its state, once that was read.
-    written: RefCell<Asked>,
+    /// What the configuration says of its state, once that was read and is wholly known.
+    said: RefCell<Option<Said>>,
     place: OnceCell<Place>,
 }
 
@@ -108,7 +113,7 @@ impl Session {
             workspace: workspaces::current(),
             files: Arc::new(Disk::here()),
             watching: Once::new(),
-            written: RefCell::new(Asked::NotRead),
+            said: RefCell::new(None),
             place: OnceCell::new(),
         }
     }
@@ -123,6 +128,7 @@ impl Session {
     fn settle_loaded(&self, configuration: &Configuration, mut found: Diagnostics) -> Result<(), Failure> {
         found.append(run::further_faults(&self.environment, configuration, &found));
         found.append(place::faults(configuration));
+        found.append(encryption::faults(configuration));
         found.sort_by_place();
         // It is wanted until the process ends, which takes it away whole and at once.
         std::mem::forget(configuration.root.clone());
@@ -131,36 +137,53 @@ impl Session {
         Ok(())
     }
 
-    /// Remembers what a configuration says of the place of its state, unless part of it is not known yet.
+    /// Remembers what a configuration says of its state, unless part of it is not known yet.
     fn know_place(&self, configuration: &Configuration) {
-        *self.written.borrow_mut() = place::written(configuration).map_or(Asked::NotRead, Asked::Read);
+        if let Ok(said) = said(configuration) {
+            self.remember(said);
+        }
     }
 
-    /// What the configuration says of the place of its state. It is read for that alone where no command did: what is
-    /// wrong elsewhere in it says nothing about the state.
-    fn written(&self) -> Result<Option<Written>, Failure> {
-        let known = self.written.borrow().clone();
-        match known {
-            Asked::Read(written) => Ok(written),
-            Asked::NotRead => self.asked_for(&[]),
-        }
+    fn remember(&self, said: Said) -> Said {
+        crate::remote_state::are_opened_by(said.encryptions.remote.clone());
+        self.said.borrow_mut().insert(said).clone()
+    }
+
+    /// What the configuration says of its state. It is read for that alone where no command did: what is wrong
+    /// elsewhere in it says nothing about the state.
+    fn said(&self) -> Result<Said, Failure> {
+        let known = self.said.borrow().clone();
+        known.map_or_else(|| self.read_said(&[]), Ok)
     }
 
     /// What the configuration says of the place of its state, with these values for its variables.
     pub(crate) fn asked_for(&self, arguments: &[VariableArgument]) -> Result<Option<Written>, Failure> {
+        Ok(self.read_said(arguments)?.place)
+    }
+
+    /// How things are sealed, with these values for variables where the configuration was not read before.
+    pub(crate) fn encryptions(&self, arguments: &[VariableArgument]) -> Result<Encryptions, Failure> {
+        let known = self.said.borrow().clone();
+        Ok(known.map_or_else(|| self.read_said(arguments), Ok)?.encryptions)
+    }
+
+    fn read_said(&self, arguments: &[VariableArgument]) -> Result<Said, Failure> {
         let (mut configuration, _) = run::load(&self.files);
-        if configuration.root.uses_variables && configuration.root.settings.backend.is_some() {
+        let settings = &configuration.root.settings;
+        let is_of_interest = settings.backend.is_some() || settings.encryption.is_some();
+        if configuration.root.uses_variables && is_of_interest {
             let (given, _) = variables::gather(&mut configuration, std::env::vars(), arguments)?;
             run::decide_variables(&mut configuration, &given);
             configuration = run::load_with(&self.files, Some(&configuration.variables)).0;
         }
-        self.settle(&place::faults(&configuration), &configuration.sources)?;
-        let written = place::written(&configuration).map_err(|diagnostic| {
+        let mut found = place::faults(&configuration);
+        found.append(encryption::faults(&configuration));
+        self.settle(&found, &configuration.sources)?;
+        let said = said(&configuration).map_err(|found| {
             self.screen.know_sources(&configuration.sources);
-            self.refused(diagnostic)
+            self.refused(found)
         })?;
-        *self.written.borrow_mut() = Asked::Read(written.clone());
-        Ok(written)
+        Ok(self.remember(said))
     }
 
     /// The place of the state.
@@ -168,8 +191,8 @@ impl Session {
         if let Some(place) = self.place.get() {
             return Ok(place);
         }
-        let written = self.written()?;
-        let place = place::current(written.as_ref()).map_err(|found| self.refused(found))?;
+        let said = self.said()?;
+        let place = place::current(said.place.as_ref()).map_err(|found| self.refused(found))?;
         Ok(self.place.get_or_init(|| place))
     }
 
@@ -189,10 +212,38 @@ impl Session {
         if !workspaces::is_valid(workspace) {
             return Err(self.refused(crate::command::workspace::invalid(workspace)));
         }
-        place
+        let backend = place
             .storage
             .backend(workspace)
-            .map_err(|error| self.refused(place::unanswered(&*place.storage, &error.to_string())))
+            .map_err(|error| self.refused(place::unanswered(&*place.storage, &error.to_string())))?;
+        Ok(match self.said()?.encryptions.state {
+            Some(encryption) => Arc::new(SealedBackend::new(backend, encryption)),
+            None => backend,
+        })
+    }
+
+    /// The bytes of a plan file, or of a state that the command line names.
+    pub(crate) fn opened(
+        &self,
+        path: &Path,
+        bytes: Vec<u8>,
+        arguments: &[VariableArgument],
+    ) -> Result<Vec<u8>, Failure> {
+        let is_sealed = is_sealed(&bytes);
+        let encryptions = self.encryptions(arguments)?;
+        let name = path.display().to_string();
+        let mut unopened = None;
+        for encryption in encryptions.plan.iter().chain(encryptions.state.iter().filter(|_| is_sealed)) {
+            match encryption.open(&name, &bytes) {
+                Ok(opened) => return Ok(opened.bytes.into_owned()),
+                Err(diagnostic) => drop(unopened.get_or_insert(diagnostic)),
+            }
+        }
+        match unopened {
+            Some(diagnostic) => Err(self.refused(diagnostic)),
+            None if is_sealed => Err(self.refused(unconfigured(&name))),
+            None => Ok(bytes),
+        }
     }
 
     /// The configuration with its variables decided.
@@ -308,15 +359,20 @@ impl Session {
         if MAKE_A_JOURNAL.contains(&operation) {
             self.screen.show(&place.storage.warnings());
         }
-        let opening = Opening {
+        let opening = self.opening(operation, lock);
+        Store::open_on(backend, opening).map_err(|diagnostics| self.refused(diagnostics))
+    }
+
+    /// How this process opens a state.
+    pub(crate) fn opening(&self, operation: &str, lock: &Lock) -> Opening {
+        Opening {
             lock: lock.lock,
             lock_timeout_ms: lock.lock_timeout,
             holder: self.holder(operation),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             new_lineage: uuid::Uuid::new_v4().to_string(),
             faults: crate::fault::hook(),
-        };
-        Store::open_on(backend, opening).map_err(|diagnostics| self.refused(diagnostics))
+        }
     }
 
     /// This process as whoever finds the state locked is told of it.
@@ -390,8 +446,7 @@ impl Session {
     /// A state with its objects decoded by today's schemas, or as they stand where there is none.
     pub(crate) fn shown_state(&self, state: &State) -> ShownState {
         let connections = Connections::new(self.environment.clone());
-        let dependencies = Dependencies::of(state);
-        let mut known: HashMap<BlockAddress, Vec<String>> = HashMap::new();
+        let mut dependencies = Dependencies::of(state);
         let objects = state.objects().map(|(key, object)| {
             let address = &key.address;
             let kind = connections.kind(&object.provider.provider, address.mode(), address.type_name());
@@ -411,10 +466,7 @@ impl Session {
                     Some((serde_json::from_str(identity.get()).ok()?, version))
                 }),
                 value,
-                depends_on: known
-                    .entry(address.block().in_configuration())
-                    .or_insert_with_key(|block| dependencies.of_block(block))
-                    .clone(),
+                depends_on: dependencies.of_block(&address.block()).to_vec(),
             }
         });
         let outputs = state.outputs.iter().map(|(name, output)| ShownOutput {

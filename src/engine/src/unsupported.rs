@@ -17,23 +17,16 @@ struct Row {
     places: fn(&Module) -> Vec<Span>,
 }
 
-const TABLE: &[Row] = &[
-    Row {
-        construct: "remote-exec and file provisioners",
-        meaning: "they run once hosts can be reached over SSH; local-exec can call ssh or scp until then",
-        places: |module| {
-            let removed = module.removed.iter().flat_map(|one| &one.provisioners);
-            let resources = module.resources.iter().flat_map(|one| &one.provisioners);
-            let is_remote = |one: &&Provisioner| crate::provisioner::runs_on_host(&one.kind);
-            resources.chain(removed).filter(is_remote).map(|one| one.span).collect()
-        },
+const TABLE: &[Row] = &[Row {
+    construct: "remote-exec and file provisioners",
+    meaning: "they run once hosts can be reached over SSH; local-exec can call ssh or scp until then",
+    places: |module| {
+        let removed = module.removed.iter().flat_map(|one| &one.provisioners);
+        let resources = module.resources.iter().flat_map(|one| &one.provisioners);
+        let is_remote = |one: &&Provisioner| crate::provisioner::runs_on_host(&one.kind);
+        resources.chain(removed).filter(is_remote).map(|one| one.span).collect()
     },
-    Row {
-        construct: "encryption blocks",
-        meaning: "without them, state and plan files would be kept in clear text",
-        places: |module| module.settings.encryption.iter().map(|one| one.span).collect(),
-    },
-];
+}];
 
 /// An error for each place of a module tree that the engine could not follow.
 pub(crate) fn unsupported(root: &Arc<Module>) -> Diagnostics {

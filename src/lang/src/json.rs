@@ -10,7 +10,7 @@ mod shape;
 
 pub(crate) use body::{blocks_of, body};
 pub(crate) use reader::read;
-pub(crate) use shape::{FILE, Shape, TEST_FILE};
+pub(crate) use shape::{ENCRYPTION, FILE, Shape, TEST_FILE};
 
 use arcstr::ArcStr;
 use formwork_diagnostic::Span;

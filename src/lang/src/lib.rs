@@ -41,10 +41,11 @@ pub use format::format;
 pub use functions::Vocabulary;
 pub use load::{TEST_DIRECTORY, check_assertions, load, load_tests, load_with};
 pub use module::{
-    BackendBlock, Check, Condition, Connection, Encryption, EncryptionPart, EncryptionTarget, IgnoreChanges,
-    Import, ImportBy, Lifecycle, Local, Module, ModuleCall, Moved, Output, ProviderBlock, ProviderMeta,
-    ProviderReference, Provisioner, ProvisionerCrash, ProvisionerFailure, ProvisionerWhen, Removed,
-    RequiredProvider, Resource, Settings, Target, TargetModule, TargetResource, Variable,
+    BackendBlock, Check, Condition, Connection, Encryption, EncryptionArgument, EncryptionPart,
+    EncryptionReference, EncryptionTarget, IgnoreChanges, Import, ImportBy, Lifecycle, Local, Module,
+    ModuleCall, Moved, Output, ProviderBlock, ProviderMeta, ProviderReference, Provisioner, ProvisionerCrash,
+    ProvisionerFailure, ProvisionerWhen, Removed, RequiredProvider, Resource, Settings, Target, TargetModule,
+    TargetResource, Variable,
 };
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};

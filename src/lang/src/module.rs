@@ -7,7 +7,8 @@ mod settings;
 
 pub use refactor::{Import, ImportBy, Moved, Removed, Target, TargetModule, TargetResource};
 pub use settings::{
-    BackendBlock, Encryption, EncryptionPart, EncryptionTarget, ProviderMeta, RequiredProvider, Settings,
+    BackendBlock, Encryption, EncryptionArgument, EncryptionPart, EncryptionReference, EncryptionTarget,
+    ProviderMeta, RequiredProvider, Settings,
 };
 
 use crate::body::Body;

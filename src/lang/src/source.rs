@@ -39,6 +39,12 @@ pub trait Source: Send + Sync {
     fn absolute(&self, path: &str) -> String {
         path.to_owned()
     }
+
+    /// What an `encryption` block of the root module holds besides what its files say, in either syntax; it may be
+    /// secret, and is never recorded.
+    fn encryption(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Files held in memory: for tests, and for plans that carry their sources.
@@ -103,6 +109,10 @@ impl Source for RecordingSource<'_> {
 
     fn absolute(&self, path: &str) -> String {
         self.inner.absolute(path)
+    }
+
+    fn encryption(&self) -> Option<String> {
+        self.inner.encryption()
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Backend, BackendError, Fence, Holder, Holding, Loaded};
 use crate::files::{Appender, Files};
 use crate::line;
 use crate::lock::Lock;
+use crate::repair::Wreck;
 use crate::store::{FaultHook, FaultPoint, digest};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -194,6 +195,11 @@ impl Backend for FileBackend {
         let next_sequence = journal.next_sequence;
         open.journal = Some(journal);
         Ok(Loaded { snapshot, journal: bytes, next_sequence })
+    }
+
+    fn wreck(&self) -> Result<Wreck, BackendError> {
+        let journal = self.files.read(&self.beside(".journal"))?.unwrap_or_default();
+        Ok(Wreck::in_clear(self.read_snapshot()?, journal))
     }
 
     fn append(&self, fence: Fence, sequence: u64, bytes: &[u8]) -> Result<(), BackendError> {

@@ -27,6 +27,8 @@ pub struct Dependencies {
     vertices: Vec<Vertex>,
     next: Vec<Vec<usize>>,
     seen: FxHashSet<(usize, usize)>,
+    /// What was found before: a block of a module that is called a thousand times is asked for as often.
+    known: FxHashMap<usize, Vec<String>>,
 }
 
 impl Dependencies {
@@ -80,11 +82,19 @@ impl Dependencies {
     }
 
     /// What a block depends on, sorted.
-    pub fn of_block(&self, block: &BlockAddress) -> Vec<String> {
-        let Some(start) = self.indices.get(&Vertex::Block(block.in_configuration())) else {
-            return Vec::new();
+    pub fn of_block(&mut self, block: &BlockAddress) -> &[String] {
+        let Some(start) = self.indices.get(&Vertex::Block(block.in_configuration())).copied() else {
+            return &[];
         };
-        let found = self.reach(*start, true).unwrap_or_else(|| self.reach(*start, false).unwrap_or_default());
+        if !self.known.contains_key(&start) {
+            let found = self.find(start);
+            self.known.insert(start, found);
+        }
+        &self.known[&start]
+    }
+
+    fn find(&self, start: usize) -> Vec<String> {
+        let found = self.reach(start, true).unwrap_or_else(|| self.reach(start, false).unwrap_or_default());
         let mut texts: Vec<String> = found.into_iter().map(ToString::to_string).collect();
         texts.sort_unstable();
         texts

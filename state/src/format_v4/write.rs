@@ -21,7 +21,7 @@ pub fn write(
 ) -> Result<Vec<u8>, Diagnostic> {
     let failed = |error: String| Diagnostic::error("state-unwritable", "State cannot be written", error);
     let mut out = Vec::with_capacity(1024 + state.len() * 512);
-    let graph = Dependencies::of(state);
+    let mut graph = Dependencies::of(state);
     let mut top = ObjectWriter::new(&mut out, 0);
     top.number("version", VERSION);
     top.text("terraform_version", LANGUAGE_VERSION);
@@ -31,7 +31,7 @@ pub fn write(
     let mut fault = None;
     top.list("resources", state.sorted().into_iter(), |out, depth, (block, objects)| {
         let written =
-            write_resource(out, depth, block, &objects, &graph.of_block(block), state.block_extra.get(block));
+            write_resource(out, depth, block, &objects, graph.of_block(block), state.block_extra.get(block));
         fault = fault.take().or(written.err());
     });
     if let Some(fault) = fault {

@@ -21,6 +21,8 @@ pub enum SettingType {
     Number,
     /// A list of strings.
     Texts,
+    /// A list of numbers.
+    Numbers,
     /// A map of strings.
     Map,
 }
@@ -32,6 +34,7 @@ impl SettingType {
             Self::Boolean => Type::Bool,
             Self::Number => Type::Number,
             Self::Texts => Type::list(Type::String),
+            Self::Numbers => Type::list(Type::Number),
             Self::Map => Type::map(Type::String),
         }
     }
@@ -43,6 +46,7 @@ impl SettingType {
             Self::Boolean => "bool",
             Self::Number => "number",
             Self::Texts => "list of string",
+            Self::Numbers => "list of number",
             Self::Map => "map of string",
         }
     }
@@ -189,6 +193,12 @@ impl Settings {
         items.iter().filter_map(Value::as_str).map(ToString::to_string).collect()
     }
 
+    /// Whole numbers.
+    pub fn numbers(&self, name: &str) -> Vec<i64> {
+        let items = self.values.get(name).and_then(Value::items).unwrap_or_default();
+        items.iter().filter_map(Value::as_i64).collect()
+    }
+
     /// Strings by name.
     pub fn map(&self, name: &str) -> BTreeMap<String, String> {
         let entries = self.values.get(name).and_then(Value::entries).into_iter().flat_map(|map| map.iter());
@@ -222,6 +232,33 @@ impl Kind {
 
     /// What is wrong with settings, the environment left aside; what is not known yet is passed over.
     pub fn check(&self, given: &Value) -> Diagnostics {
+        self.table().check(given)
+    }
+
+    fn settings(&self, given: &Value, surroundings: &Surroundings) -> Result<Settings, Diagnostics> {
+        self.table().settings(given, surroundings)
+    }
+
+    fn table(&self) -> Table {
+        Table { noun: "backend", name: self.name, settings: self.settings }
+    }
+}
+
+/// The settings of one thing that people configure, and what messages call it.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// `backend`.
+    pub noun: &'static str,
+    /// Which one.
+    pub name: &'static str,
+    /// What may be set.
+    pub settings: &'static [Setting],
+}
+
+impl Table {
+    /// What is wrong with settings, the environment left aside; what is not known yet is passed over. Findings name
+    /// the setting as their attribute.
+    pub fn check(&self, given: &Value) -> Diagnostics {
         let mut found = Diagnostics::new();
         for (name, value) in given.entries().into_iter().flat_map(|entries| entries.iter()) {
             match self.settings.iter().find(|setting| setting.name == name.as_str()) {
@@ -237,7 +274,8 @@ impl Kind {
         found
     }
 
-    fn settings(&self, given: &Value, surroundings: &Surroundings) -> Result<Settings, Diagnostics> {
+    /// What is set, with what the environment and the table give where nothing is.
+    pub fn settings(&self, given: &Value, surroundings: &Surroundings) -> Result<Settings, Diagnostics> {
         let mut found = self.check(given);
         let mut settings = Settings { values: BTreeMap::new(), surroundings: surroundings.clone() };
         for setting in self.settings {
@@ -258,26 +296,31 @@ impl Kind {
     }
 
     fn unknown(&self, name: &str) -> Diagnostic {
-        let detail =
-            format!("An argument named \"{name}\" is not expected here, in backend \"{}\".", self.name);
-        let diagnostic =
-            Diagnostic::error("unsupported-backend-argument", "Unsupported argument", detail).attribute(name);
+        let Self { noun, name: kind, .. } = self;
+        let detail = format!("An argument named \"{name}\" is not expected here, in {noun} \"{kind}\".");
+        let code = format!("unsupported-{noun}-argument");
+        let diagnostic = Diagnostic::error(&code, "Unsupported argument", detail).attribute(name);
         let names: Vec<&str> = self.settings.iter().map(|setting| setting.name).collect();
-        diagnostic.hint(format!("There are: {}.", names.join(", ")))
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        diagnostic.hint(format!("There are: {names}."))
     }
 
     fn missing(&self, setting: &Setting) -> Diagnostic {
+        let Self { noun, name: kind, .. } = self;
+        let name = setting.name;
         let detail = format!(
-            "The argument \"{}\" is required, but no definition was found, in backend \"{}\".",
-            setting.name, self.name
+            "The argument \"{name}\" is required, but no definition was found, in {noun} \"{kind}\"."
         );
-        let diagnostic = Diagnostic::error("missing-backend-argument", "Missing required argument", detail);
-        let mut hint =
-            format!("Give it in the block, or with -backend-config={}=VALUE at init", setting.name);
+        let code = format!("missing-{noun}-argument");
+        let diagnostic = Diagnostic::error(&code, "Missing required argument", detail);
+        let mut hint = "Give it in the block".to_owned();
+        if *noun == "backend" {
+            hint = format!("{hint}, or with -backend-config={name}=VALUE at init");
+        }
         if let Some(variable) = setting.environment.first() {
             hint = format!("{hint}, or set {variable}");
         }
-        diagnostic.attribute(setting.name).hint(format!("{hint}."))
+        diagnostic.attribute(name).hint(format!("{hint}."))
     }
 }
 

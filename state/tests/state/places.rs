@@ -2,8 +2,10 @@
 
 use crate::records::*;
 use formwork_state::backend::{
-    Backend, BackendError, Fence, FileBackend, Holder, Holding, Loaded, MemoryBackend, conformance,
+    Backend, BackendError, Fence, FileBackend, Holder, Holding, Loaded, MemoryBackend, SealedBackend,
+    conformance,
 };
+use formwork_state::encryption::{Derivation, Encryption, KeyProvider, KeySource, Method, Passphrase};
 use formwork_state::{Opening, RealFiles, Record, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +29,33 @@ fn places() -> Vec<Place> {
     let file = || Arc::new(FileBackend::new(folder.path().join("terraform.tfstate"), Arc::new(RealFiles)));
     let memory = Arc::new(MemoryBackend::with_lease_duration(LEASE));
     let (first, second): (Arc<dyn Backend>, Arc<dyn Backend>) = (file(), file());
+    let hidden_memory: Arc<dyn Backend> = Arc::new(MemoryBackend::with_lease_duration(LEASE));
+    let hidden_folder = tempfile::tempdir().unwrap();
+    let hidden = || {
+        let path = hidden_folder.path().join("terraform.tfstate");
+        sealed(Arc::new(FileBackend::new(path, Arc::new(RealFiles))))
+    };
     vec![
         Place { name: "memory", first: memory.clone(), second: memory, _folder: None },
         Place { name: "file", first, second, _folder: Some(folder) },
+        Place {
+            name: "memory, sealed",
+            first: sealed(hidden_memory.clone()),
+            second: sealed(hidden_memory),
+            _folder: None,
+        },
+        Place { name: "file, sealed", first: hidden(), second: hidden(), _folder: Some(hidden_folder) },
     ]
+}
+
+/// The same place, handed nothing in clear.
+fn sealed(inner: Arc<dyn Backend>) -> Arc<dyn Backend> {
+    let derivation =
+        Derivation::Argon2 { key_length: 32, memory_kib: 64, iterations: 1, parallelism: 1, salt_length: 16 };
+    let source = KeySource::Passphrase(Passphrase::Text("a passphrase of a test".to_owned()), derivation);
+    let keys = Arc::new(KeyProvider::new("key_provider.argon2.main", source));
+    let encryption = Encryption::new(vec![Method::AesGcm { keys, additional: Vec::new() }]);
+    Arc::new(SealedBackend::new(inner, Arc::new(encryption)))
 }
 
 #[test]

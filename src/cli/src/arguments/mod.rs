@@ -6,6 +6,7 @@
 mod environment;
 mod inspection;
 mod language;
+mod mending;
 mod normalise;
 mod place;
 mod refused;
@@ -15,6 +16,7 @@ pub(crate) use inspection::{
     Complete, Completion, Docs, Doctor, Graph, GraphFormat, GraphType, Permissions, ProvidersSchema, Shell,
 };
 pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers, ProvidersVerb};
+pub(crate) use mending::{Recover, StateRepair};
 use normalise::normalise;
 pub(crate) use place::{ForceUnlock, Init, Locking, LockingVerb, without_values};
 pub(crate) use testing::Test;
@@ -97,6 +99,8 @@ pub(crate) enum Verb {
     Lock(Locking),
     /// Release a state's lock that a process left behind.
     ForceUnlock(ForceUnlock),
+    /// Take up what a run that was cut off left in flight, and nothing else.
+    Recover(Recover),
     /// Take an object that stands already into the state.
     Import(Import),
     /// Take what is live into the state.
@@ -407,6 +411,10 @@ pub(crate) enum StateVerb {
     Push(StatePush),
     /// Give the objects of one provider to another.
     ReplaceProvider(StateReplaceProvider),
+    /// Check that the state is whole: bytes, digests, journal, and every object against its schema.
+    Verify,
+    /// Make what can be made of a state that does not open; a copy of it is kept.
+    Repair(StateRepair),
 }
 
 /// `state mv`

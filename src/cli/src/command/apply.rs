@@ -1,6 +1,6 @@
 //! `apply`: performs a saved plan, goes on with a run that was cut off, or plans, asks and performs.
 
-use super::{approval, plan as planning};
+use super::{approval, clear_secrets, plan as planning};
 use crate::arguments::{Apply as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
@@ -8,7 +8,7 @@ use crate::render::state_json::ShownOutput;
 use crate::render::{event_json, state_text};
 use crate::session::{Session, run_id};
 use crate::terminal::Terminal;
-use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_diagnostic::Diagnostic;
 use formwork_engine::run::{self, Configuration, Counts};
 use formwork_engine::{Plan, RunMode, Summary, plan_file};
 use formwork_state::Store;
@@ -25,10 +25,13 @@ pub(super) fn run(
     let options = &arguments.planning;
     let session = Session::telling(terminal, &options.telling, options.parallelism)?;
     if let Some(path) = &arguments.plan {
+        // The command line may hold what the state is opened with.
+        session.encryptions(variables)?;
         let store = session.store("apply", &options.lock)?;
         return match saved(&session, &store, path, variables) {
             Ok(plan) => {
                 approval::refuse(&session, &plan, &options.refuse)?;
+                clear_secrets::check(&session, &plan)?;
                 for message in event_json::saved_plan(&plan) {
                     session.screen.message(&message);
                 }
@@ -71,7 +74,7 @@ fn saved(
     path: &Path,
     variables: &[VariableArgument],
 ) -> Result<Plan, Failure> {
-    let mut plan = read_plan(path).map_err(|diagnostic| session.refused(diagnostic))?;
+    let mut plan = read_plan(session, path, variables)?;
     if plan.errored {
         let diagnostic = Diagnostic::error(
             "plan-errored",
@@ -93,16 +96,14 @@ fn saved(
     Ok(plan)
 }
 
-fn read_plan(path: &Path) -> Result<Plan, Diagnostic> {
+fn read_plan(session: &Session, path: &Path, variables: &[VariableArgument]) -> Result<Plan, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Diagnostic::error(
-            "plan-unreadable",
-            "Failed to read plan file",
-            format!("{} could not be read: {error}.", path.display()),
-        )
-        .hint("Give a file that plan -out=FILE wrote.")
+        let detail = format!("{} could not be read: {error}.", path.display());
+        let diagnostic = Diagnostic::error("plan-unreadable", "Failed to read plan file", detail);
+        session.refused(diagnostic.hint("Give a file that plan -out=FILE wrote."))
     })?;
-    plan_file::read(&bytes)
+    let bytes = session.opened(path, bytes, variables)?;
+    plan_file::read(&bytes).map_err(|diagnostic| session.refused(diagnostic))
 }
 
 /// The plan of a run that was cut off when nothing changed since; else a new one, shown and approved.
@@ -132,6 +133,7 @@ fn fresh(
         return Ok(Ready::Nothing(plan.mode, store));
     }
     approval::refuse(session, &plan, &arguments.planning.refuse)?;
+    clear_secrets::check(session, &plan)?;
     let is_asked = planning::is_to_be_applied(&plan);
     approval::require(session, plan.mode, arguments.auto_approve || !is_asked)?;
     Ok(Ready::Perform(Box::new(plan), store))
@@ -155,11 +157,10 @@ fn perform(session: &Session, plan: &Plan, store: Store) -> Result<Success, Fail
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
     }
-    if let Some(next) = outcome.unapproved.take() {
-        keep_next(session, *next, &mut outcome.diagnostics);
-    }
+    let kept = outcome.unapproved.take().map_or(Ok(()), |next| keep_next(session, *next));
     let is_whole = !outcome.diagnostics.has_errors();
     session.settle(&outcome.diagnostics, &outcome.sources)?;
+    kept?;
     if is_whole {
         conclude(session, plan.mode, outcome.counts, &outputs);
     }
@@ -216,17 +217,14 @@ fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Succe
 }
 
 /// Writes the plan of the stage that was not started, made to fit the state as it was stored.
-fn keep_next(session: &Session, mut next: Plan, diagnostics: &mut Diagnostics) {
+fn keep_next(session: &Session, mut next: Plan) -> Result<(), Failure> {
     let path = PathBuf::from(NEXT_PLAN);
     let stored = session.stored_state().unwrap_or_default();
     if !stored.lineage.is_empty() {
         (next.base_serial, next.lineage) = (stored.serial, stored.lineage.clone());
     }
-    match planning::save(&next, &stored, &path) {
-        Ok(()) => {
-            planning::show(session, &next, planning::Manner::default());
-            session.screen.text(&format!("\nThe plan of the stage that was not started is in {NEXT_PLAN}. To perform it:\n    formwork apply {NEXT_PLAN}\n"));
-        }
-        Err(error) => diagnostics.push(planning::unwritable(&path, &error)),
-    }
+    planning::save(session, &next, &stored, &path)?;
+    planning::show(session, &next, planning::Manner::default());
+    session.screen.text(&format!("\nThe plan of the stage that was not started is in {NEXT_PLAN}. To perform it:\n    formwork apply {NEXT_PLAN}\n"));
+    Ok(())
 }

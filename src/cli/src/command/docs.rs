@@ -3,7 +3,7 @@
 use crate::arguments::Docs;
 use crate::failure::{Failure, Success};
 use crate::registry::Registry;
-use crate::render::{backends, documentation};
+use crate::render::{backends, documentation, encryption};
 use crate::terminal::print;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::ProviderSource;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// The subject that stands for the places of states.
 const BACKENDS: &str = "backends";
+/// The subject that stands for how states are sealed.
+const ENCRYPTION: &str = "encryption";
 
 /// All kinds of a provider.
 pub(crate) fn kinds(schema: &ProviderSchema) -> impl Iterator<Item = (Mode, &str, &KindSchema)> {
@@ -46,6 +48,10 @@ pub(super) fn run(arguments: &Docs) -> Result<Success, Failure> {
     };
     if subject == BACKENDS {
         print(&backends::page());
+        return Ok(Success::Done);
+    }
+    if subject == ENCRYPTION {
+        print(&encryption::page());
         return Ok(Success::Done);
     }
     let prefixed = |prefix: &str, mode: Mode| Some((subject.strip_prefix(prefix)?, Some(mode)));

@@ -50,7 +50,7 @@ fn held(holding: Option<&Holding>) -> String {
     text
 }
 
-fn in_flight(run: Option<&OpenRun>) -> String {
+pub(super) fn in_flight(run: Option<&OpenRun>) -> String {
     let Some(run) = run else { return "Run:        none is open\n".to_owned() };
     let mut text = format!("Run:        {}, since {}\n", run.run, run.time);
     let mut keys: Vec<&ObjectKey> = run.in_flight().collect();

@@ -2,6 +2,7 @@
 
 mod apply;
 mod approval;
+mod clear_secrets;
 mod completion;
 mod console;
 mod destroy;
@@ -19,10 +20,12 @@ mod output;
 mod permissions;
 mod plan;
 mod providers;
+mod recover;
 mod refresh;
 mod show;
 mod state;
 mod state_edit;
+mod state_mend;
 mod taint;
 mod test;
 mod validate;
@@ -60,6 +63,7 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         | Verb::Complete(_)
         | Verb::Version(_) => (None, false),
         Verb::ForceUnlock(_) => (None, true),
+        Verb::Recover(recover) => (Some(&recover.view), recover.input.input),
         Verb::Doctor(doctor) => (Some(&doctor.view), false),
         Verb::Permissions(arguments) => (Some(&arguments.view), false),
         Verb::Import(import) => (Some(&import.view), import.input.input),
@@ -91,6 +95,7 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Why(why) => why::run(&why, &variables, terminal),
         Verb::Workspace(workspace) => workspace::run(&workspace, terminal),
         Verb::ForceUnlock(unlock) => force_unlock::run(&unlock, terminal),
+        Verb::Recover(arguments) => recover::run(&arguments, &variables, terminal),
         Verb::Lock(locking) => lock::run(&locking, terminal),
         Verb::Import(arguments) => import::run(&arguments, &variables, terminal),
         Verb::Refresh(arguments) => refresh::run(arguments, &variables, terminal),

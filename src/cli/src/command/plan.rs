@@ -13,6 +13,7 @@ use formwork_engine::generate::generate;
 use formwork_engine::plan::Planning;
 use formwork_engine::run::{self, Configuration, PlanOptions};
 use formwork_engine::{Plan, RunMode, plan_file};
+use formwork_state::encryption::Label;
 use formwork_state::{Appender, Files, RealFiles, State, Store};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -44,15 +45,14 @@ pub(super) fn run(
     if let Err(failure) = presented {
         // What was planned until then can be looked at, though nobody can apply it.
         if is_sound(&session, &configuration, &plan) {
-            let _ = arguments.out.as_ref().map(|path| save(&plan, &store.folded().state, path));
+            let _ = arguments.out.as_ref().map(|path| save(&session, &plan, &store.folded().state, path));
         }
         return Err(failure);
     }
     let has_changes = is_to_be_applied(&plan);
     let says_what_next = has_changes && !ambient::is_automated();
     if let Some(path) = &arguments.out {
-        save(&plan, &store.folded().state, path)
-            .map_err(|error| session.refused(unwritable(path, &error)))?;
+        save(&session, &plan, &store.folded().state, path)?;
     }
     match &arguments.out {
         Some(path) if says_what_next => say_saved(&session, path),
@@ -201,13 +201,29 @@ pub(super) fn short(session: &Session, plan: &Plan) -> String {
     format!("{}{attention}\n{}\n", overview::table(plan), summary(plan, palette))
 }
 
-/// Writes a plan file that only its owner may read, whole or not at all.
-pub(super) fn save(plan: &Plan, state: &State, path: &Path) -> io::Result<()> {
+/// Writes a plan file that only its owner may read, whole or not at all, sealed where plans are.
+pub(super) fn save(session: &Session, plan: &Plan, state: &State, path: &Path) -> Result<(), Failure> {
+    let encryption = session.encryptions(&[])?.plan;
+    let written = match encryption.filter(|encryption| encryption.seals()) {
+        None => write(path, |out| plan_file::write_with_state(plan, state, out)),
+        Some(encryption) => {
+            let mut bytes = Vec::new();
+            let gathered = plan_file::write_with_state(plan, state, &mut bytes);
+            gathered.map_err(|error| session.refused(unwritable(path, &error)))?;
+            let sealed = encryption.seal(&bytes, Label::default());
+            let sealed = sealed.map_err(|diagnostic| session.refused(diagnostic))?;
+            write(path, |out| out.write_all(&sealed))
+        }
+    };
+    written.map_err(|error| session.refused(unwritable(path, &error)))
+}
+
+fn write(path: &Path, fill: impl FnOnce(&mut io::BufWriter<Appending>) -> io::Result<()>) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
     let mut out = io::BufWriter::new(Appending(RealFiles.create(&new)?));
-    plan_file::write_with_state(plan, state, &mut out)?;
+    fill(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.0.flush()?;
     RealFiles.rename(&new, path)
 }
@@ -225,7 +241,7 @@ impl Write for Appending {
     }
 }
 
-pub(super) fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
+fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error(
         "plan-unwritable",
         "Failed to write plan file",

@@ -13,6 +13,7 @@ use crate::terminal::{Terminal, print};
 use formwork_diagnostic::{Diagnostic, Sources};
 use formwork_engine::{Plan, plan_file};
 use formwork_lang::MemorySource;
+use formwork_state::encryption::is_sealed;
 use formwork_state::{LANGUAGE_VERSION, State, format_v4};
 use std::path::Path;
 
@@ -33,13 +34,14 @@ pub(super) fn run(arguments: &Show, terminal: Terminal) -> Result<Success, Failu
 
 /// A file that the command line names.
 pub(super) fn bytes(session: &Session, path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| {
+    let bytes = std::fs::read(path).map_err(|error| {
         session.refused(Diagnostic::error(
             "file-unreadable",
             "Failed to read the given file",
             format!("{} could not be read: {error}.", path.display()),
         ))
-    })
+    })?;
+    if is_sealed(&bytes) { session.opened(path, bytes, &[]) } else { Ok(bytes) }
 }
 
 fn show_file(session: &Session, path: &Path, arguments: &Show) -> Result<(), Failure> {

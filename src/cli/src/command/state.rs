@@ -1,7 +1,7 @@
 //! `state`: what stands in it. The verbs that change it are in [`state_edit`].
 
 use super::show::UNLOCKED;
-use super::state_edit;
+use super::{state_edit, state_mend};
 use crate::arguments::{State, StateIdentities, StateList, StateShow, StateVerb, View};
 use crate::failure::{Failure, Success};
 use crate::render::state_json::ShownState;
@@ -22,7 +22,11 @@ pub(super) fn view(arguments: &State) -> Option<&View> {
 
 /// Whether the command may ask something.
 pub(super) fn may_ask(arguments: &State) -> bool {
-    matches!(&arguments.verb, StateVerb::ReplaceProvider(replace) if replace.input.input)
+    match &arguments.verb {
+        StateVerb::ReplaceProvider(replace) => replace.input.input,
+        StateVerb::Repair(repair) => repair.input.input,
+        _ => false,
+    }
 }
 
 pub(super) fn run(arguments: &State, terminal: Terminal) -> Result<Success, Failure> {
@@ -36,6 +40,8 @@ pub(super) fn run(arguments: &State, terminal: Terminal) -> Result<Success, Fail
         StateVerb::Pull => state_edit::run_pull(&session),
         StateVerb::Push(arguments) => state_edit::run_push(&session, arguments),
         StateVerb::ReplaceProvider(arguments) => state_edit::run_replace_provider(&session, arguments),
+        StateVerb::Verify => state_mend::verify(&session),
+        StateVerb::Repair(arguments) => state_mend::repair(&session, arguments),
     }
 }
 

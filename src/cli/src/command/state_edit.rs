@@ -7,6 +7,7 @@ use crate::session::Session;
 use crate::terminal::print;
 use formwork_diagnostic::Diagnostic;
 use formwork_state::edit::{self, Edit};
+use formwork_state::encryption::is_sealed;
 use formwork_state::{AddressError, ProviderAddress, Selector, State, format_v4};
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -98,6 +99,7 @@ pub(super) fn run_push(session: &Session, arguments: &StatePush) -> Result<Succe
                 .hint("Name a state file, or - for standard input."),
         )
     })?;
+    let bytes = if is_sealed(&bytes) { session.opened(&arguments.path, bytes, &[])? } else { bytes };
     let snapshot = format_v4::read(&name, &bytes).map_err(|diagnostic| session.refused(diagnostic))?;
     let store = session.store("state push", &arguments.lock)?;
     store.replace(&snapshot.state, arguments.force).map_err(|diagnostics| session.refused(diagnostics))?;

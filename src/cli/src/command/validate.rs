@@ -2,6 +2,7 @@
 
 use crate::arguments::Validate;
 use crate::disk::Disk;
+use crate::encryption;
 use crate::failure::{Failure, Success};
 use crate::render::diagnostic_json::DiagnosticJson;
 use crate::render::palette::Look;
@@ -29,7 +30,10 @@ pub(super) fn run(arguments: &Validate, terminal: Terminal) -> Result<Success, F
         diagnostics.append(run::validate(&session.environment, &configuration));
         diagnostics.append(testing::validate(&session.environment, &configuration, &tests));
     }
+    diagnostics.append(encryption::faults(&configuration));
     diagnostics.sort_by_place();
+    // Wanted until the process ends, which takes it away whole and at once.
+    std::mem::forget(configuration.root.clone());
     if arguments.json {
         let is_valid = !diagnostics.has_errors();
         let of = |severity| diagnostics.iter().filter(|one| one.severity == severity).count();

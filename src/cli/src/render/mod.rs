@@ -8,6 +8,7 @@ mod configuration_json;
 pub(crate) mod diagnostic_json;
 pub(crate) mod diff;
 pub(crate) mod documentation;
+pub(crate) mod encryption;
 pub(crate) mod event_json;
 pub(crate) mod event_text;
 pub(crate) mod function_json;

@@ -74,7 +74,8 @@ static TERRAFORM: Shape = Shape {
 
 static REQUIRED_PROVIDERS: Shape = Shape { blocks: &[], strings: &[("*", RequiredProvider)], is_open: false };
 
-static ENCRYPTION: Shape = closed(&[
+/// What an `encryption` block holds.
+pub(crate) static ENCRYPTION: Shape = closed(&[
     ("key_provider", 2, &OPEN),
     ("method", 2, &OPEN),
     ("state", 0, &ENCRYPTION_TARGET),
@@ -82,11 +83,8 @@ static ENCRYPTION: Shape = closed(&[
     ("remote_state_data_sources", 0, &REMOTE_STATES),
 ]);
 
-static ENCRYPTION_TARGET: Shape = Shape {
-    blocks: &[("fallback", 0, &ENCRYPTION_TARGET)],
-    strings: &[("method", Expression)],
-    is_open: false,
-};
+static ENCRYPTION_TARGET: Shape =
+    Shape { blocks: &[("fallback", 0, &ENCRYPTION_TARGET)], strings: &[], is_open: false };
 
 static REMOTE_STATES: Shape =
     closed(&[("default", 0, &ENCRYPTION_TARGET), ("remote_state_data_source", 1, &ENCRYPTION_TARGET)]);

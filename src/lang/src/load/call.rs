@@ -89,6 +89,7 @@ impl<'a> Loader<'a> {
             consulted: self.consulted.clone(),
             found: RefCell::default(),
             files: self.source,
+            may_be_sensitive: false,
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Early<'e> {
     /// What was found before.
     pub(super) found: RefCell<FxHashMap<Subject, Result<Value, Diagnostic>>>,
     pub(super) files: &'e dyn Source,
+    /// Whether what is found is shown nowhere.
+    pub(super) may_be_sensitive: bool,
 }
 
 impl Early<'_> {
@@ -115,7 +117,8 @@ impl Scope for Early<'_> {
                     .hint("Only variables, locals and what is made of them may be used here."));
             }
         };
-        if value.has_mark_deep(MarkKind::Sensitive) || value.has_mark_deep(MarkKind::Ephemeral) {
+        let is_secret = value.has_mark_deep(MarkKind::Sensitive) || value.has_mark_deep(MarkKind::Ephemeral);
+        if is_secret && !self.may_be_sensitive {
             let detail = format!("{} is sensitive, and this place would show it.", query.subject);
             let diagnostic = Diagnostic::error("not-static", "Sensitive value not allowed", detail);
             return Err(diagnostic.at(query.span).hint("Use a value that may be shown."));

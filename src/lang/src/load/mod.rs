@@ -180,7 +180,9 @@ impl Loader<'_> {
         let around = std::mem::take(&mut self.is_incomplete);
         if path.is_empty() {
             self.root_blocks(directory, &mut module);
+            self.encryption_of_surroundings(&mut module);
             self.backend_values(&mut module);
+            self.encryption_values(&mut module);
         } else {
             let bodies = self.folder(directory, called_at);
             self.blocks(&bodies, &mut module, outer);

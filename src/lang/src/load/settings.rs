@@ -38,8 +38,15 @@ impl Loader<'_> {
     pub(super) fn settings(&mut self, block: &BlockSyntax, module: &mut Module) {
         self.labels(block, []);
         // `language` belongs to Terraform, and says nothing here.
-        self.only(&block.body, &["required_version", "experiments", "language"], &NESTED);
+        self.only(
+            &block.body,
+            &["required_version", "experiments", "language", "require_encryption"],
+            &NESTED,
+        );
         self.experiments(&block.body);
+        if let Some(is_required) = self.flag(&block.body, "require_encryption") {
+            module.settings.require_encryption = is_required;
+        }
         // In a file that other programs read too, the constraint is taken to be about their versions.
         let is_ours = self.sources.get(block.header.file).is_some_and(|file| file.name().contains(".tofu"));
         self.version_constraint(&block.body, "required_version", is_ours, &mut module.settings);

@@ -21,6 +21,8 @@ pub struct Settings {
     pub provider_meta: Vec<ProviderMeta>,
     /// How state and plan files are encrypted.
     pub encryption: Option<Encryption>,
+    /// Whether secrets may reach a state elsewhere only when it is encrypted.
+    pub require_encryption: bool,
 }
 
 /// One entry of `required_providers`.
@@ -86,9 +88,33 @@ pub struct EncryptionPart {
     pub kind: ArcStr,
     /// Its second label.
     pub name: ArcStr,
-    /// Its arguments.
-    pub body: Body,
+    /// Its arguments, but those that name another part.
+    pub arguments: IndexMap<ArcStr, EncryptionArgument>,
+    /// Its arguments that name another part: `keys = key_provider.pbkdf2.main`.
+    pub references: IndexMap<ArcStr, EncryptionReference>,
     /// Its header.
+    pub span: Span,
+}
+
+/// An argument of a part.
+#[derive(Debug, Clone)]
+pub struct EncryptionArgument {
+    /// As it is written.
+    pub expression: Expression,
+    /// Its value, where it is known before anything is evaluated; no mark is left on it.
+    pub value: Value,
+    /// Its name.
+    pub name_span: Span,
+}
+
+/// Another part of the same encryption: `method.aes_gcm.main`.
+#[derive(Debug, Clone)]
+pub struct EncryptionReference {
+    /// The first label of what is meant.
+    pub kind: ArcStr,
+    /// Its second label.
+    pub name: ArcStr,
+    /// The reference.
     pub span: Span,
 }
 
@@ -96,7 +122,7 @@ pub struct EncryptionPart {
 #[derive(Debug, Clone)]
 pub struct EncryptionTarget {
     /// The method that it is written and read with: `method.aes_gcm.main`.
-    pub method: Option<Expression>,
+    pub method: Option<EncryptionReference>,
     /// Whether an unencrypted one is refused.
     pub enforced: bool,
     /// What is tried when it cannot be read.
