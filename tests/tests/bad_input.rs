@@ -129,10 +129,18 @@ const CASES: &[Case] = &[
         "apply -auto-approve",
     ),
     (
-        "block-of-a-later-version",
+        "encryption-that-is-enforced-without-a-method",
         &[(
             "main.tf",
             "terraform {\n  encryption {\n    state {\n      enforced = true\n    }\n  }\n}\nresource \"terraform_data\" \"a\" {}\n",
+        )],
+        "plan",
+    ),
+    (
+        "block-of-a-later-version",
+        &[(
+            "main.tf",
+            "resource \"terraform_data\" \"a\" {\n  connection {\n    host = \"10.0.0.1\"\n  }\n  provisioner \"remote-exec\" {\n    inline = [\"true\"]\n  }\n}\n",
         )],
         "plan",
     ),
