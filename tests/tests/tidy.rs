@@ -205,6 +205,7 @@ fn every_verb_says_what_it_does() {
         "tests/run",
         "tests/corpus",
         "tests/bench/run",
+        "tests/bench/lost",
         "tests/crash",
         "tests/lab/kubernetes",
         "tests/lab/postgresql",
