@@ -302,10 +302,9 @@ impl Opener<'_, '_> {
         let graph_node = self.graph.node(node);
         let resource = self.graph.resource(node);
         let provider = graph_node.provider.and_then(|id| self.graph.node(id).provider_address.clone());
-        let kind = provider.and_then(|provider| {
-            self.connections.kind(&provider.provider, formwork_state::Mode::Ephemeral, &resource.type_name)
-        });
-        let Some(kind) = kind else { return };
+        let Some(provider) = provider else { return };
+        let mode = formwork_state::Mode::Ephemeral;
+        let Some(kind) = self.connections.kind(&provider.provider, mode, &resource.type_name) else { return };
         let module = self.evaluator.row(graph_node.module, row).address.clone();
         let block = BlockAddress::new(
             module,
@@ -336,6 +335,7 @@ impl Opener<'_, '_> {
             }
             let Some(connection) = connecting.connection(node, row, repetition).await else { continue };
             let address = block.instance(key.clone());
+            let connection = self.connections.connection_of(&address, &provider, &connection);
             let opening = Opening {
                 address: &address,
                 kind: &kind,

@@ -269,13 +269,20 @@ impl Double {
             }
             Request::Find(_) | Request::Poll(_) => Response::Progress(Ok(Progress::NotFound)),
             Request::ReadData { kind, configurations } => {
-                Response::Data(configurations.iter().map(|one| self.data(&kind, one)).collect())
+                let schema = self.schema.data_sources.get(kind.as_str());
+                Response::Data(configurations.iter().map(|one| self.source(schema, &kind, one)).collect())
             }
             Request::Import { .. } | Request::ImportByIdentity { .. } => {
                 Response::Imported(Err(ProviderError::invalid(
                     "Objects of a mocked or overridden provider cannot be imported: there is nothing to take over.",
                 )))
             }
+            Request::OpenEphemeral { kind, configuration } => {
+                let schema = self.schema.ephemeral_resources.get(kind.as_str());
+                let opened = self.source(schema, &kind, &configuration);
+                Response::Opened(opened.map(|value| (value, Vec::new(), None)))
+            }
+            Request::RenewEphemeral { .. } | Request::CloseEphemeral { .. } => Response::Renewed(Ok(None)),
             _ => Response::Unsupported,
         }
     }
@@ -316,8 +323,14 @@ impl Double {
         Ok(Applied { object, private: request.private.clone(), lenient: false })
     }
 
-    fn data(&self, kind: &str, configuration: &Value) -> Result<Value, ProviderError> {
-        let schema = self.schema.data_sources.get(kind).ok_or_else(|| unknown(kind))?;
+    /// What a data source reads, or an ephemeral resource opens.
+    fn source(
+        &self,
+        schema: Option<&KindSchema>,
+        kind: &str,
+        configuration: &Value,
+    ) -> Result<Value, ProviderError> {
+        let schema = schema.ok_or_else(|| unknown(kind))?;
         let nothing = Value::null(Type::Dynamic);
         let (value, faults) = self.compose(schema, configuration, &nothing, true);
         match faults.into_iter().next() {

@@ -503,6 +503,22 @@ run "read" {
         expected: &["first Error", "  Reference to unavailable run block: *", "second Skip"],
     },
     Case {
+        about: "an ephemeral resource of a mocked provider is made up, too",
+        test: r#"
+mock_provider "sim" {}
+run "fleeting" {
+  module {
+    source = "./fleeting"
+  }
+  assert {
+    condition     = sim_secret.key.id != ""
+    error_message = "No."
+  }
+}
+"#,
+        expected: &["fleeting Pass"],
+    },
+    Case {
         about: "what cannot be removed is said, and kept",
         test: r#"
 run "kept" {
@@ -522,6 +538,22 @@ run "kept" {
 const STUBBORN: &str =
     "resource \"terraform_data\" \"stays\" {\n  lifecycle {\n    prevent_destroy = true\n  }\n}\n";
 
+const FLEETING: &str = r#"
+terraform {
+  required_providers {
+    sim = {
+      source = "formwork/sim"
+    }
+  }
+}
+ephemeral "sim_token" "run" {}
+resource "sim_secret" "key" {
+  name             = "key"
+  value_wo         = ephemeral.sim_token.run.token
+  value_wo_version = 1
+}
+"#;
+
 fn told(world: &World, test: &str) -> Vec<String> {
     let mut files = world.files.clone();
     for (path, text) in [
@@ -529,6 +561,7 @@ fn told(world: &World, test: &str) -> Vec<String> {
         ("child/main.tf", CHILD),
         ("setup/main.tf", SETUP),
         ("stubborn/main.tf", STUBBORN),
+        ("fleeting/main.tf", FLEETING),
         ("tests/it.tftest.hcl", test),
     ] {
         files.insert(path.to_owned(), text.as_bytes().to_vec());
