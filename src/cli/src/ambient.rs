@@ -50,6 +50,12 @@ pub(crate) fn requires_encryption() -> bool {
     std::env::var("FORMWORK_REQUIRE_ENCRYPTION").is_ok_and(|value| value == "true" || value == "1")
 }
 
+/// A variable that a provider asks for; nothing where it is unset, empty or no text.
+#[cfg(feature = "provider-secret")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Whether no person reads.
 pub(crate) fn is_automated() -> bool {
     std::env::var_os(AUTOMATION).is_some_and(|value| !value.is_empty())
