@@ -6,10 +6,12 @@ mod consumers;
 mod forge;
 mod http;
 mod lab;
+mod planted;
 mod project;
 
 pub use consumers::consumer;
 pub use forge::{Ended, Forge, Github, Gitlab, Kill, Pipeline, Store};
 pub use http::{HttpRequest, answer_http};
 pub use lab::{Lab, OtherLab};
+pub use planted::{found_in, holds};
 pub use project::{Finished, Project, program, project, repository};

@@ -108,7 +108,7 @@ impl SecretKind for Command {
         if let Some(words) = given(configuration, COMMAND).and_then(Value::items) {
             let is_no_text =
                 |word: &Value| word.is_null() || word.as_str().is_some_and(|word| word.contains('\0'));
-            let is_empty = |word: &Value| word.as_str().is_some_and(|word| word.is_empty());
+            let is_empty = |word: &Value| word.as_str().is_some_and(Name::is_empty);
             if words.first().is_none_or(is_empty) || words.iter().any(is_no_text) {
                 found.refuse(
                     COMMAND,

@@ -1,4 +1,4 @@
-//! `secret_vault`: a secret of a key-value engine of HashiCorp Vault or OpenBao.
+//! `secret_vault`: a secret of a key-value engine of Vault or of `OpenBao`.
 //!
 //! <https://openbao.org/api-docs/secret/kv/>. A token that was got for the reading alone is revoked when it is closed.
 
