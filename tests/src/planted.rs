@@ -1,24 +1,25 @@
 //! Looking for a secret that a test planted, in whatever form it may have been written.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::fmt::Write as _;
 use std::path::Path;
-
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The forms that a text could be found in: as it is, in hex, and in base64 wherever it begins.
 fn forms(text: &str) -> Vec<Vec<u8>> {
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = text.bytes().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     let mut forms = vec![text.as_bytes().to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
-    forms.extend((0..3).map(|before| base64_of_inside(text.as_bytes(), before)));
+    for before in 0..3 {
+        let shifted = [vec![b' '; before], text.as_bytes().to_vec()].concat();
+        let encoded = STANDARD.encode(shifted);
+        // What stands around it changes the letters at both ends.
+        let inner = &encoded[(before * 8).div_ceil(6)..encoded.len() - 4];
+        forms.push(inner.as_bytes().to_vec());
+    }
     forms
-}
-
-/// The letters of base64 that bytes alone decide when so many others stand before them.
-fn base64_of_inside(bytes: &[u8], before: usize) -> Vec<u8> {
-    let bit = |at: usize| bytes[at / 8] >> (7 - at % 8) & 1;
-    let first = (before * 8).div_ceil(6) * 6 - before * 8;
-    let count = (bytes.len() * 8 - first) / 6;
-    let letter = |number: usize| (0..6).fold(0, |value, at| value << 1 | bit(first + number * 6 + at));
-    (0..count).map(|number| LETTERS[usize::from(letter(number))]).collect()
 }
 
 /// Whether bytes hold a text in any form.

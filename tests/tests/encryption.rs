@@ -2,11 +2,7 @@
 //! with them all goes on as if there were none.
 #![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use formwork_tests::{Finished, Project, project};
-use std::fmt::Write as _;
-use std::path::Path;
+use formwork_tests::{Finished, Project, found_in, holds, project};
 use std::time::Duration;
 
 const SECRET: &str = "hunter2-and-the-horse";
@@ -40,41 +36,6 @@ output "token" {
   sensitive = true
 }
 "#;
-
-/// The forms that a text could be found in: as it is, in hex, and in base64 wherever it begins.
-fn forms(text: &str) -> Vec<Vec<u8>> {
-    let hex = text.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    let mut forms = vec![text.as_bytes().to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
-    for before in 0..3 {
-        let shifted = [vec![b' '; before], text.as_bytes().to_vec()].concat();
-        let encoded = STANDARD.encode(shifted);
-        // What stands around it changes the letters at both ends.
-        let inner = &encoded[(before * 8).div_ceil(6)..encoded.len() - 4];
-        forms.push(inner.as_bytes().to_vec());
-    }
-    forms
-}
-
-fn holds(bytes: &[u8], text: &str) -> bool {
-    forms(text).iter().any(|form| bytes.windows(form.len()).any(|window| window == form.as_slice()))
-}
-
-/// Files below a folder that hold a text in any form.
-fn found_in(folder: &Path, text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(found_in(&path, text));
-        } else if holds(&std::fs::read(&path).unwrap(), text) {
-            found.push(path.display().to_string());
-        }
-    }
-    found
-}
 
 fn run(project: &Project, line: &str) -> Finished {
     let mut command = project.command(line);

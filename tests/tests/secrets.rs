@@ -225,32 +225,42 @@ fn what_sops_writes_today_is_read() {
     assert!(Command::new(keygen).args(["-o", &at("fresh.txt")]).status().unwrap().success());
     let key = std::fs::read_to_string(at("fresh.txt")).unwrap();
     let recipient = key.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
-    for (name, clear, options) in [
+    let rules = format!(
+        "creation_rules:\n    - path_regex: ^mac\n      encrypted_regex: ^password$\n      mac_only_encrypted: true\n      age: {recipient}\n    - path_regex: ^some\n      encrypted_regex: ^password$\n      age: {recipient}\n    - age: {recipient}\n"
+    );
+    std::fs::write(at("rules"), rules).unwrap();
+    for (name, clear) in [
         (
             "fresh.yaml",
             format!(
                 "# a comment\ndatabase:\n    # another\n    password: {SECRET}\n    size: 0x10 # and one\n"
             ),
-            &[][..],
         ),
-        ("fresh.json", format!("{{\"database\": {{\"password\": \"{SECRET}\", \"a<b\": 1e3}}}}"), &[]),
+        ("fresh.json", format!("{{\"database\": {{\"password\": \"{SECRET}\", \"a<b\": 1e3}}}}")),
+        ("mac.yaml", format!("plain: 010\ndatabase:\n    password: {SECRET}\n")),
         (
-            "mac.yaml",
-            format!("plain: 010\ndatabase:\n    password: {SECRET}\n"),
-            &["--encrypted-regex", "^password$", "--mac-only-encrypted"],
+            "some.yaml",
+            format!(
+                "plain: 1_000\nfloat: 1.50\ndate: 2026-11-27\nempty:\ndatabase:\n    password: {SECRET}\n"
+            ),
         ),
         (
-            "regex.yaml",
-            format!("plain: 1_000\nfloat: 1.50\ndate: 2026-11-27\ndatabase:\n    password: {SECRET}\n"),
-            &["--encrypted-regex", "^password$"],
+            "some.json",
+            format!("{{\"plain\": [1.50, 1e3, true, null], \"database\": {{\"password\": \"{SECRET}\"}}}}"),
         ),
     ] {
         std::fs::write(at("clear"), clear).unwrap();
-        let kind = if Path::new(name).extension().is_some_and(|end| end == "json") { "json" } else { "yaml" };
         let made = Command::new(&sops)
-            .args(["encrypt", "--age", recipient, "--input-type", kind, "--output-type", kind])
-            .args(options)
-            .args(["--output", &at(name), &at("clear")])
+            .args([
+                "--config",
+                &at("rules"),
+                "encrypt",
+                "--filename-override",
+                name,
+                "--output",
+                &at(name),
+                &at("clear"),
+            ])
             .output()
             .unwrap();
         assert!(made.status.success(), "{name}: {}", String::from_utf8_lossy(&made.stderr));
