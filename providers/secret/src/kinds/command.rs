@@ -28,9 +28,8 @@ ephemeral "secret_command" "database" {
 }
 
 resource "sim_secret" "database" {
-  count            = length(ephemeral.secret_command.database)
   name             = "database"
-  value_wo         = ephemeral.secret_command.database[0].result
+  value_wo         = one(ephemeral.secret_command.database[*].result)
   value_wo_version = 1
 }
 "#;

@@ -23,9 +23,8 @@ ephemeral "secret_file" "database" {
 }
 
 resource "sim_secret" "database" {
-  count            = length(ephemeral.secret_file.database)
   name             = "database"
-  value_wo         = trimspace(ephemeral.secret_file.database[0].content)
+  value_wo         = one(ephemeral.secret_file.database[*].content)
   value_wo_version = 1
 }
 "#;

@@ -36,9 +36,8 @@ ephemeral "secret_sops" "platform" {
 }
 
 resource "sim_secret" "database" {
-  count            = length(ephemeral.secret_sops.platform)
   name             = "database"
-  value_wo         = ephemeral.secret_sops.platform[0].data["database.password"]
+  value_wo         = one(ephemeral.secret_sops.platform[*].data["database.password"])
   value_wo_version = 1
 }
 "#;

@@ -37,10 +37,9 @@ ephemeral "secret_vault" "database" {
 }
 
 resource "sim_secret" "database" {
-  count            = length(ephemeral.secret_vault.database)
   name             = "database"
-  value_wo         = ephemeral.secret_vault.database[0].data["password"]
-  value_wo_version = ephemeral.secret_vault.database[0].version
+  value_wo         = one(ephemeral.secret_vault.database[*].data["password"])
+  value_wo_version = 1
 }
 "#;
 
