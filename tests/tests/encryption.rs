@@ -1,6 +1,5 @@
 //! Encryption of states, journals and plans, from outside: nothing that was written can be read without the keys, and
 //! with them all goes on as if there were none.
-#![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
 use formwork_tests::{Finished, Project, found_in, holds, project};
 use std::time::Duration;
