@@ -187,4 +187,30 @@ pub trait Backend: Send + Sync {
 
     /// Replaces the snapshot whose [`digest`](crate::digest) is `expected` (empty: there is none), whole or not at all.
     fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), BackendError>;
+
+    /// Numbers of the entries of the [history](crate::history) that are kept, in order; nothing where the place keeps
+    /// no history.
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        Ok(None)
+    }
+
+    /// An entry of the history.
+    fn history_entry(&self, _number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(None)
+    }
+
+    /// Adds an entry to the history: whole and durable when this returns, and not there at all when it fails.
+    /// [`BackendError::OutOfSequence`] where the number is taken.
+    fn append_history(&self, _fence: Fence, _number: u64, _bytes: &[u8]) -> Result<(), BackendError> {
+        Err(keeps_no_history())
+    }
+
+    /// Removes the entries of the history below a number.
+    fn prune_history(&self, _fence: Fence, _below: u64) -> Result<(), BackendError> {
+        Err(keeps_no_history())
+    }
+}
+
+fn keeps_no_history() -> BackendError {
+    BackendError::Failed("this place keeps no history".to_owned())
 }

@@ -29,6 +29,8 @@ pub trait Files: Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file; nothing happens when it is not there.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Names of the files in a folder, in any order; none when there is no such folder.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
     /// Makes renames, creations and removals in a folder durable.
     fn flush_folder(&self, folder: &Path) -> io::Result<()>;
 }
@@ -86,6 +88,17 @@ impl Files for RealFiles {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        // A name that is no text is none of ours.
+        entries
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
+            .collect()
     }
 
     fn flush_folder(&self, folder: &Path) -> io::Result<()> {

@@ -3,7 +3,12 @@
 //! Invariant: [`fold`] is the only way that a record changes a state, and [`Transition`] the only table of what is
 //! legal; folding is pure and costs O(1) a record.
 
+mod undo;
+
+pub use undo::{ROLLBACK_STAGE, Undo, UndoAct};
+
 use crate::address::{Address, DeposedKey, Edge, ObjectKey};
+use crate::history::About;
 use crate::json_text::is_same;
 use crate::model::{Object, OutputValue, State, Status, Target};
 use arcstr::ArcStr;
@@ -67,6 +72,8 @@ fn is_last(followed_by: &u32) -> bool {
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Record {
+    /// Who does what follows, for the history.
+    About(Box<About>),
     /// A run opens.
     Begin {
         /// The run's id.
@@ -194,6 +201,15 @@ pub enum Record {
         /// As the v4 format has them.
         results: Arc<RawValue>,
     },
+    /// Should the run fail, what it did is undone: so it was approved.
+    UndoOnFailure,
+    /// The run failed, and what it did is being undone. No step of its plan begins any more.
+    RollbackBegun,
+    /// What can be undone is undone, and what is no object is as it was before the run.
+    RollbackEnded {
+        /// Whether that is everything.
+        is_whole: bool,
+    },
     /// All steps of a stage are finished.
     StageFinished {
         /// From 0.
@@ -215,6 +231,8 @@ pub struct OpenStep {
     pub accepted: Option<String>,
     /// What the next poll needs, once the target answered that it works on it.
     pub cursor: Option<Arc<RawValue>>,
+    /// The object that was set aside for what it makes.
+    pub set_aside: Option<DeposedKey>,
 }
 
 /// A step of which some acts are finished and others have not begun.
@@ -245,9 +263,16 @@ pub struct OpenRun {
     pub finished_steps: BTreeSet<u32>,
     /// The stage that runs, from 0.
     pub stage: u32,
+    /// What it takes to undo it, where that was approved.
+    pub undo: Option<Undo>,
 }
 
 impl OpenRun {
+    /// Whether it failed and is being undone.
+    pub fn is_rolling_back(&self) -> bool {
+        self.undo.as_ref().is_some_and(|undo| undo.has_begun)
+    }
+
     /// Whether nothing is in flight, so that the run may be closed.
     pub fn is_settled(&self) -> bool {
         self.open.is_empty() && self.partial.values().all(|step| !step.is_made)
@@ -354,6 +379,7 @@ impl Record {
     /// Its name, and what must hold before it: the one table of legal transitions.
     fn rule(&self) -> (&'static str, Transition) {
         match self {
+            Self::About(_) => ("about", Transition::NoRun),
             Self::Begin { .. } => ("begin", Transition::NoRun),
             Self::Intent(_) => ("intent", Transition::Closed),
             Self::Accepted { .. } => ("accepted", Transition::Open),
@@ -372,6 +398,9 @@ impl Record {
             Self::NodeEdges { .. } => ("node-edges", Transition::Anywhere),
             Self::Providers { .. } => ("providers", Transition::Anywhere),
             Self::Checks { .. } => ("checks", Transition::Anywhere),
+            Self::UndoOnFailure => ("undo-on-failure", Transition::AllClosed),
+            Self::RollbackBegun => ("rollback-begun", Transition::Closed),
+            Self::RollbackEnded { .. } => ("rollback-ended", Transition::Closed),
             Self::StageFinished { .. } => ("stage-finished", Transition::AllClosed),
             Self::Finished { .. } => ("finished", Transition::AllClosed),
         }
@@ -478,9 +507,10 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
                 partial: IndexMap::new(),
                 finished_steps: BTreeSet::new(),
                 stage: 0,
+                undo: None,
             });
         }
-        Record::Intent(intent) => open_step(folded, intent),
+        Record::Intent(intent) => open_step(folded, intent, None),
         Record::Accepted { key, id, .. } => {
             if let Some(step) = folded.run.as_mut().and_then(|run| run.open.get_mut(key)) {
                 step.accepted = Some(id.clone());
@@ -502,8 +532,20 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
                     object,
                 );
             }
-            open_step(folded, intent);
+            open_step(folded, intent, Some(deposed.clone()));
         }
+        Record::UndoOnFailure => {
+            let undo = Undo::of(&folded.state);
+            if let Some(run) = &mut folded.run {
+                run.undo = Some(undo);
+            }
+        }
+        Record::RollbackBegun => {
+            if let Some(undo) = folded.run.as_mut().and_then(|run| run.undo.as_mut()) {
+                undo.has_begun = true;
+            }
+        }
+        Record::RollbackEnded { .. } => undo::put_back(folded),
         Record::StageFinished { stage } => {
             if let Some(run) = &mut folded.run {
                 run.stage = stage + 1;
@@ -583,15 +625,17 @@ fn fold_state(folded: &mut Folded, record: &Record) {
     }
 }
 
-fn open_step(folded: &mut Folded, intent: &Intent) {
+fn open_step(folded: &mut Folded, intent: &Intent, set_aside: Option<DeposedKey>) {
     if let Some(run) = &mut folded.run {
-        let step = OpenStep { intent: intent.clone(), accepted: None, cursor: None };
+        let step = OpenStep { intent: intent.clone(), accepted: None, cursor: None, set_aside };
         run.open.insert(intent.key.clone(), step);
     }
 }
 
 fn close_step(folded: &mut Folded, key: &ObjectKey, object: Option<&Arc<Object>>, is_done: bool) {
     let Some(step) = folded.run.as_mut().and_then(|run| run.open.shift_remove(key)) else { return };
+    let is_of_provisioner = step.intent.operation == Operation::Provision;
+    undo::note_undo(folded, &step, (is_done || object.is_some()) && !is_of_provisioner);
     if is_done {
         put(&mut folded.state, key, object);
         if let Some(run) = &mut folded.run {
@@ -640,10 +684,13 @@ fn set_status(state: &mut State, key: &ObjectKey, status: Status) {
 /// Whether a record makes the state another than it is.
 fn changes_state(state: &State, record: &Record) -> bool {
     match record {
-        Record::Begin { .. }
+        Record::About(_)
+        | Record::Begin { .. }
         | Record::Intent(_)
         | Record::Accepted { .. }
         | Record::Progress { .. }
+        | Record::UndoOnFailure
+        | Record::RollbackBegun
         | Record::StageFinished { .. }
         | Record::Finished { .. }
         | Record::Failed { object: None, .. } => false,
@@ -673,9 +720,11 @@ fn changes_state(state: &State, record: &Record) -> bool {
         Record::Checks { results } => {
             state.check_results.as_ref().is_none_or(|before| !is_same(before, results))
         }
-        Record::Deposed { .. } | Record::Restored { .. } | Record::Moved { .. } | Record::Imported { .. } => {
-            true
-        }
+        Record::Deposed { .. }
+        | Record::Restored { .. }
+        | Record::Moved { .. }
+        | Record::Imported { .. }
+        | Record::RollbackEnded { .. } => true,
     }
 }
 

@@ -12,6 +12,7 @@ mod files;
 mod fixtures;
 pub mod format_v4;
 mod heartbeat;
+pub mod history;
 pub mod journal;
 mod json_text;
 mod line;
@@ -31,7 +32,8 @@ pub use address::{
 };
 pub use files::{Appender, Files, RealFiles};
 pub use journal::{
-    Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, PartialStep, Record, Token, fold,
+    Folded, IllegalTransition, Intent, OpenRun, OpenStep, Operation, PartialStep, ROLLBACK_STAGE, Record,
+    Token, Undo, UndoAct, fold,
 };
 pub use model::{LANGUAGE_VERSION, Object, OutputValue, State, Status, Target};
 pub use store::{FaultHook, FaultPoint, Opening, Store, StoreOptions, digest};

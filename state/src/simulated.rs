@@ -292,6 +292,14 @@ impl Files for SimulatedFiles {
         disk.end()
     }
 
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let mut disk = self.disk();
+        disk.begin(Request::Read)?;
+        disk.end()?;
+        let inside = disk.names.keys().filter(|path| path.parent() == Some(folder));
+        Ok(inside.filter_map(|path| path.file_name()?.to_str().map(ToOwned::to_owned)).collect())
+    }
+
     fn flush_folder(&self, folder: &Path) -> io::Result<()> {
         let mut disk = self.disk();
         if !disk.begin(Request::FlushFolder)? {

@@ -8,6 +8,7 @@ use crate::encryption;
 use crate::files::Files;
 use crate::format_v4;
 use crate::heartbeat::Heartbeat;
+use crate::history::{self, About, Chronicle, Edit, Frame, StateRecord, Trail, Version};
 use crate::journal::{Folded, IllegalTransition, Record, fold};
 use crate::line::{self, Header};
 use crate::model::State;
@@ -129,6 +130,10 @@ pub struct Store {
     has_snapshot: bool,
     journal: Cell<Journal>,
     writer: RefCell<Option<Writer>>,
+    chronicle: Option<Chronicle>,
+    trail: RefCell<Trail>,
+    /// The snapshot that a stale journal follows.
+    stale_base: Option<Header>,
 }
 
 impl Drop for Store {
@@ -166,7 +171,9 @@ impl Store {
         let loaded = lease.backend.load().map_err(|error| unreadable(&name, error))?;
         let base = read_base(&name, &loaded, opening.new_lineage)?;
         let mut folded = Folded { state: base.state, run: None, is_changed: false };
-        let journal = read_journal(&name, &loaded, &base.header, base.follows.as_deref(), &mut folded)?;
+        let mut trail = Trail::default();
+        let read =
+            read_journal(&name, &loaded, &base.header, base.follows.as_deref(), &mut folded, &mut trail)?;
         Ok(Self {
             lease,
             version: opening.version,
@@ -174,9 +181,58 @@ impl Store {
             folded: RefCell::new(folded),
             base: base.header,
             has_snapshot: loaded.snapshot.is_some(),
-            journal: Cell::new(journal),
+            journal: Cell::new(read.journal),
             writer: RefCell::new(None),
+            chronicle: None,
+            trail: RefCell::new(trail),
+            stale_base: read.stale_base,
         })
+    }
+
+    /// Keeps a history: of what this process does, and of what a journal says that was left to it.
+    #[must_use]
+    pub fn with_chronicle(mut self, chronicle: Chronicle) -> Self {
+        self.chronicle = Some(chronicle);
+        self
+    }
+
+    /// Whether sensitive values may be kept: what is written is encrypted.
+    pub fn seals(&self) -> bool {
+        self.lease.backend.seals()
+    }
+
+    /// What the history is to be told of what follows; nothing where none is kept.
+    pub fn about(&self, run: Option<&str>) -> Option<About> {
+        let chronicle = self.chronicle.as_ref()?;
+        let run = run.unwrap_or(&chronicle.id).to_owned();
+        Some(About { run, time: (chronicle.now)(), origin: chronicle.origin.clone(), plan: None })
+    }
+
+    /// Removes entries of the history but the last ones, and says so in an entry. What was removed, or nothing where
+    /// there was nothing to remove.
+    pub fn prune_history(self, keep: u64) -> Result<Option<(u64, u64)>, Diagnostics> {
+        if self.journal.get() != Journal::Empty {
+            return Err(run_unfinished("Then prune again.").into());
+        }
+        let name = self.name();
+        let failed = |error: BackendError| history_unwritable(&name, &error);
+        let numbers = self.lease.backend.history().map_err(failed)?.unwrap_or_default();
+        let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else {
+            return Ok(None);
+        };
+        let below = (last + 1).saturating_sub(keep.max(1));
+        if first >= below {
+            return Ok(None);
+        }
+        if let Some(about) = self.about(None) {
+            let address = format!("entries {first} to {}", below - 1);
+            let edit = Edit { action: "prune".to_owned(), address, to: None };
+            self.trail.borrow_mut().push(about, vec![edit]);
+        }
+        let stands = Version { serial: self.base.serial, digest: self.base.digest.clone() };
+        self.keep_history(stands.clone(), stands)?;
+        self.lease.backend.prune_history(self.lease.fence, below).map_err(failed)?;
+        Ok(Some((first, below - 1)))
     }
 
     /// The state with the journal folded in, and the run that is not over.
@@ -212,6 +268,7 @@ impl Store {
             let detail = format!("{error}. This is a fault of Formwork; nothing was done.");
             Diagnostic::error("illegal-transition", "Illegal journal record", detail)
         })?;
+        self.trail.borrow_mut().note(record);
         match self.writer.borrow().as_ref() {
             Some(writer) => Ok(writer.send(bytes, record.name())),
             None => Err(unwritable(&BackendError::Failed("the store is closed".to_owned()))),
@@ -222,6 +279,7 @@ impl Store {
         let mut writer = self.writer.borrow_mut();
         if writer.is_none() {
             if self.journal.get() == Journal::Stale {
+                self.complete_history()?;
                 self.lease.backend.seal(self.lease.fence).map_err(|error| unwritable(&error))?;
                 self.journal.set(Journal::Empty);
             }
@@ -244,6 +302,26 @@ impl Store {
         Ok(())
     }
 
+    /// Writes what a journal that the snapshot holds already says of the history.
+    fn complete_history(&self) -> Result<(), Diagnostic> {
+        let Some(before) = &self.stale_base else { return Ok(()) };
+        self.keep_history(version(before), version(&self.base))
+    }
+
+    /// Adds what is over to the history. Doing it again adds nothing.
+    fn keep_history(&self, before: Version, after: Version) -> Result<(), Diagnostic> {
+        let Some(chronicle) = &self.chronicle else { return Ok(()) };
+        let parts = self.trail.borrow_mut().take_ended();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let folded = self.folded.borrow();
+        let frame = Frame { chronicle, lineage: &folded.state.lineage, state: StateRecord { before, after } };
+        let (backend, fence) = (&self.lease.backend, self.lease.fence);
+        history::append(&**backend, fence, parts, &frame)
+            .map_err(|error| history_unwritable(&backend.name(), &error))
+    }
+
     fn stop_writer(&self) -> Result<bool, BackendError> {
         let writer = self.writer.borrow_mut().take();
         let was_started = writer.is_some();
@@ -261,21 +339,27 @@ impl Store {
     /// Puts another state in place of this one. Unless forced, it must be of the same lineage and newer.
     pub fn replace(self, state: &State, is_forced: bool) -> Result<(), Diagnostics> {
         if self.folded.borrow().run.is_some() {
-            let detail = "A run of this state was cut off and has not been taken up again.";
-            return Err(Diagnostic::error("run-unfinished", "State has an unfinished run", detail)
-                .hint("Run apply: it goes on where the run ended. Then push again.")
-                .into());
+            return Err(run_unfinished("Then push again.").into());
         }
         if self.has_snapshot && !is_forced {
             check_succession(&self.base, state)?;
         }
         self.stop_writer().map_err(|error| unwritable(&error))?;
+        if self.journal.get() == Journal::Stale {
+            self.complete_history()?;
+        }
         let serial =
             if self.has_snapshot { state.serial.max(self.base.serial + 1) } else { state.serial.max(1) };
         let bytes = format_v4::write(state, serial, Some(&self.base.digest), &self.version)?;
         let (backend, fence) = (&self.lease.backend, self.lease.fence);
         let written = backend.snapshot(fence, &self.base.digest, &bytes);
         written.map_err(|error| snapshot_unwritable(&backend.name(), &error))?;
+        if let Some(about) = self.about(None) {
+            let address = format!("serial {} of lineage {}", state.serial, state.lineage);
+            let edit = Edit { action: "push".to_owned(), address, to: None };
+            self.trail.borrow_mut().push(about, vec![edit]);
+        }
+        self.keep_history(version(&self.base), Version { serial, digest: digest(&bytes) })?;
         backend.seal(fence).map_err(|error| snapshot_unwritable(&backend.name(), &error))?;
         Ok(())
     }
@@ -289,13 +373,16 @@ impl Store {
             return Ok(());
         }
         let (backend, fence) = (&self.lease.backend, self.lease.fence);
+        let mut after = version(&self.base);
         if folded.is_changed || self.has_snapshot && backend.is_outdated() {
             let serial = if self.has_snapshot { self.base.serial + 1 } else { self.base.serial.max(1) };
             let bytes = format_v4::write(&folded.state, serial, Some(&self.base.digest), &self.version)?;
             let written = backend.snapshot(fence, &self.base.digest, &bytes);
             written.map_err(|error| snapshot_unwritable(&backend.name(), &error))?;
+            after = Version { serial, digest: digest(&bytes) };
         }
         if has_written || self.journal.get() != Journal::Empty {
+            self.keep_history(version(self.stale_base.as_ref().unwrap_or(&self.base)), after)?;
             if let Some(hook) = &self.faults {
                 hook(FaultPoint::BeforeJournalRemoval, "");
             }
@@ -303,6 +390,12 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn run_unfinished(then: &str) -> Diagnostic {
+    let detail = "A run of this state was cut off and has not been taken up again.";
+    Diagnostic::error("run-unfinished", "State has an unfinished run", detail)
+        .hint(format!("Run apply: it goes on where the run ended. {then}"))
 }
 
 /// Whether a state may follow the one that stands.
@@ -345,23 +438,42 @@ fn read_base(name: &str, loaded: &Loaded, new_lineage: String) -> Result<Base, D
     })
 }
 
+/// A journal as it was read.
+struct ReadJournal {
+    journal: Journal,
+    stale_base: Option<Header>,
+}
+
+impl From<Journal> for ReadJournal {
+    fn from(journal: Journal) -> Self {
+        Self { journal, stale_base: None }
+    }
+}
+
+fn version(header: &Header) -> Version {
+    Version { serial: header.serial, digest: header.digest.clone() }
+}
+
 fn read_journal(
     name: &str,
     loaded: &Loaded,
     base: &Header,
     follows: Option<&str>,
     folded: &mut Folded,
-) -> Result<Journal, Diagnostic> {
+    trail: &mut Trail,
+) -> Result<ReadJournal, Diagnostic> {
     let name = format!("{name}.journal");
     let lines = line::split(&name, &loaded.journal)?;
-    let Some((first, rest)) = lines.texts.split_first() else { return Ok(Journal::Empty) };
+    let Some((first, rest)) = lines.texts.split_first() else { return Ok(Journal::Empty.into()) };
     let header: Header = line::decode(&name, 1, first).map_err(|error| {
         if encryption::is_sealed(first) { encryption::unconfigured(&name) } else { error }
     })?;
-    if header.digest != base.digest && follows == Some(header.digest.as_str()) {
-        return Ok(Journal::Stale);
-    }
     let decode = |(at, text): (usize, &&[u8])| line::decode(&name, at + 2, text);
+    if header.digest != base.digest && follows == Some(header.digest.as_str()) {
+        // Nothing hangs on its records but the history, which a version that cannot read them leaves incomplete.
+        rest.iter().enumerate().map(decode).map_while(Result::ok).for_each(|record| trail.note(&record));
+        return Ok(ReadJournal { journal: Journal::Stale, stale_base: Some(header) });
+    }
     let records: Vec<Record> = rest.iter().enumerate().map(decode).collect::<Result<_, _>>()?;
     if header.digest != base.digest {
         return Err(moved_on(&name, &header, base, &records));
@@ -369,8 +481,9 @@ fn read_journal(
     folded.state.lineage = header.lineage;
     for (at, record) in records.iter().enumerate() {
         fold(folded, record).map_err(|error| illegal(&name, at + 2, &error))?;
+        trail.note(record);
     }
-    Ok(Journal::Live(loaded.next_sequence))
+    Ok(Journal::Live(loaded.next_sequence).into())
 }
 
 /// The digest of a snapshot's bytes.
@@ -426,6 +539,13 @@ fn snapshot_unwritable(name: &str, error: &BackendError) -> Diagnostic {
         "Find out who else writes this state before anything more is done to it."
     };
     Diagnostic::error("state-unwritable", "State cannot be written", detail).hint(hint)
+}
+
+fn history_unwritable(name: &str, error: &BackendError) -> Diagnostic {
+    let detail =
+        format!("{name}: {error}. What was done is in the state; only its entry in the history is missing.");
+    Diagnostic::error("history-unwritable", "History cannot be written", detail)
+        .hint("Make room or repair the place, then run apply again: the entry is written from the journal.")
 }
 
 fn illegal(name: &str, line: usize, error: &IllegalTransition) -> Diagnostic {

@@ -31,11 +31,13 @@ pub(crate) struct Site {
     attempts: HashMap<String, u64>,
     /// How often a search found nothing, by its token.
     misses: HashMap<String, u32>,
+    /// How many applies there were.
+    applies: u64,
 }
 
 impl Site {
     pub(crate) fn new(world: World) -> Self {
-        Self { world, attempts: HashMap::new(), misses: HashMap::new() }
+        Self { world, attempts: HashMap::new(), misses: HashMap::new(), applies: 0 }
     }
 }
 
@@ -236,6 +238,11 @@ impl SimConnection {
     fn apply(&self, request: &ApplyRequest) -> ProgressResult {
         let found = subject(&request.kind)?;
         let (call, mut site) = self.enter(&request.token.0)?;
+        site.applies += 1;
+        if self.settings.fail_at_call == Some(site.applies) {
+            let error = ProviderError::new(ErrorKind::Denied, "refused, as fail_at_call asks");
+            return Err(error.outcome(Outcome::NotDone));
+        }
         let before = site.world.sequence();
         let progress = match request.operation {
             Operation::Create => self.create(&mut site.world, found, request),

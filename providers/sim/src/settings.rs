@@ -61,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) changes_at_once: Option<u64>,
     pub(crate) lost_reply_percent: u32,
     pub(crate) crash: Option<Crash>,
+    pub(crate) fail_at_call: Option<u64>,
 }
 
 pub(crate) fn schema() -> Block {
@@ -108,6 +109,13 @@ pub(crate) fn schema() -> Block {
             "lost_reply_percent",
             Attribute::optional(Type::Number, "Of a hundred effects so many lose their reply; 0."),
         ),
+        (
+            "fail_at_call",
+            Attribute::optional(
+                Type::Number,
+                "Refuses this apply to the world for good, counted by process from 1.",
+            ),
+        ),
         ("crash_at_call", Attribute::optional(Type::Number, "Ends the process in this apply or poll.")),
         ("crash_point", Attribute::optional(Type::String, "`before-effect` or `after-effect`, the default.")),
     ])
@@ -123,6 +131,7 @@ pub(crate) fn validate(configuration: &Value) -> Findings {
     check_number(&mut found, configuration, "changes_at_once", 1, 1_000_000);
     check_number(&mut found, configuration, "lost_reply_percent", 0, PERCENT_MAX);
     check_number(&mut found, configuration, "crash_at_call", 1, i64::MAX);
+    check_number(&mut found, configuration, "fail_at_call", 1, i64::MAX);
     check_choice(&mut found, configuration, "crash_point", "crash point", &CRASH_POINTS);
     for file in ["world", "calls", "cluster"] {
         if text(configuration, file).is_some_and(Name::is_empty) {
@@ -164,6 +173,7 @@ impl Settings {
             throttle_percent: faults.throttle_percent.unwrap_or_else(|| small("throttle_percent")),
             changes_at_once: number("changes_at_once"),
             lost_reply_percent: faults.lost_reply_percent.unwrap_or_else(|| small("lost_reply_percent")),
+            fail_at_call: number("fail_at_call"),
             crash: faults.crash.or_else(|| {
                 let call = number("crash_at_call")?;
                 let is_before =

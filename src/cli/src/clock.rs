@@ -20,6 +20,11 @@ pub(crate) fn timestamp() -> String {
     format!("{:.6}", jiff::Timestamp::now())
 }
 
+/// Now, RFC 3339 in UTC, to the second.
+pub(crate) fn timestamp_to_the_second() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
+}
+
 /// Now in UTC, to the second, as signatures have it: `20260102T030405Z`.
 pub(crate) fn compact() -> String {
     format!("{:.0}", jiff::Timestamp::now()).replace(['-', ':'], "")
@@ -33,7 +38,7 @@ pub(crate) fn seconds() -> i64 {
 
 impl Clock for SystemClock {
     fn now(&self) -> String {
-        format!("{:.0}", jiff::Timestamp::now())
+        timestamp_to_the_second()
     }
 
     fn monotonic_ms(&self) -> u64 {

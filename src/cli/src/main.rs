@@ -13,6 +13,7 @@ mod failure;
 mod fault;
 mod focus;
 mod log;
+mod origin;
 mod place;
 mod processes;
 mod registry;

@@ -40,6 +40,16 @@ pub(crate) fn user() -> String {
     named.unwrap_or_default()
 }
 
+/// The same, or the number of the user where the environment does not say.
+pub(crate) fn user_or_number() -> String {
+    let user = user();
+    #[cfg(unix)]
+    if user.is_empty() {
+        return format!("uid {}", rustix::process::getuid().as_raw());
+    }
+    user
+}
+
 /// Runs processes as they are asked for.
 pub(crate) struct LocalProcesses;
 

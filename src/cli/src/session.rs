@@ -1,11 +1,12 @@
 //! What most commands begin with: the configuration with its variables, the open state, the engine's surroundings.
 
 use crate::arguments::{Lock, Planning, Telling, VariableArgument};
-use crate::clock::{SystemClock, timestamp};
+use crate::clock::{SystemClock, timestamp, timestamp_to_the_second};
 use crate::disk::Disk;
 use crate::encryption::{self, Encryptions};
 use crate::failure::{self, Failure};
 use crate::focus;
+use crate::origin;
 use crate::place::{self, Place, Written};
 use crate::processes::{self, LocalProcesses};
 use crate::registry::Registry;
@@ -28,6 +29,7 @@ use formwork_lang::{Source, normalise_path};
 use formwork_state::backend::{Backend, Holder, SealedBackend};
 use formwork_state::encryption::{is_sealed, unconfigured};
 use formwork_state::format_v4::Dependencies;
+use formwork_state::history::Chronicle;
 use formwork_state::{Opening, Record, State, Status, Store};
 use std::cell::{OnceCell, RefCell};
 use std::path::Path;
@@ -35,7 +37,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 
 /// Operations that may be cut off in the middle and then have to be gone on with.
-const MAKE_A_JOURNAL: [&str; 1] = ["apply"];
+const MAKE_A_JOURNAL: [&str; 2] = ["apply", "rollback"];
+
+/// Operations that write the state, and so leave an entry in its history.
+const LEAVE_AN_ENTRY: [&str; 13] = [
+    "apply",
+    "rollback",
+    "recover",
+    "init",
+    "workspace new",
+    "import",
+    "state mv",
+    "state rm",
+    "state push",
+    "state replace-provider",
+    "taint",
+    "untaint",
+    "history prune",
+];
 
 fn contradicting(options: &str) -> Diagnostic {
     let detail = format!("{options} cannot be used together.");
@@ -116,6 +135,11 @@ impl Session {
             said: RefCell::new(None),
             place: OnceCell::new(),
         }
+    }
+
+    /// The working directory's files.
+    pub(crate) fn files(&self) -> &dyn Source {
+        self.files.as_ref()
     }
 
     /// The module tree of the working directory, checked; warnings are shown.
@@ -360,7 +384,17 @@ impl Session {
             self.screen.show(&place.storage.warnings());
         }
         let opening = self.opening(operation, lock);
-        Store::open_on(backend, opening).map_err(|diagnostics| self.refused(diagnostics))
+        let store = Store::open_on(backend, opening).map_err(|diagnostics| self.refused(diagnostics))?;
+        if !LEAVE_AN_ENTRY.contains(&operation) {
+            return Ok(store);
+        }
+        let keep = origin::kept_entries().map_err(|diagnostic| self.refused(diagnostic))?;
+        Ok(store.with_chronicle(Chronicle {
+            origin: origin::of(operation, workspace),
+            id: run_id(),
+            now: timestamp_to_the_second,
+            keep,
+        }))
     }
 
     /// How this process opens a state.
@@ -397,6 +431,11 @@ impl Session {
 
     /// Appends records that change the state alone, each durable before the next, and writes the state.
     pub(crate) fn record(&self, store: Store, records: &[Record]) -> Result<(), Failure> {
+        // What is said while a run is open is that run's.
+        let about = store.about(None).filter(|_| store.folded().run.is_none() && !records.is_empty());
+        if let Some(about) = about {
+            drop(store.append(&Record::About(Box::new(about))));
+        }
         for record in records {
             store.append(record).wait().map_err(|diagnostic| self.refused(diagnostic))?;
         }

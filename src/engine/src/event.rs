@@ -147,6 +147,11 @@ pub enum Event {
         /// What opened it.
         awaits: String,
     },
+    /// The run failed, and what it did is undone.
+    RollbackStart {
+        /// How many acts.
+        acts: usize,
+    },
     /// A finding that should be shown at once.
     Diagnostic(Diagnostic),
     /// One line that says where a provider points, above the plan.

@@ -23,6 +23,7 @@ pub mod focus;
 mod function_call;
 pub mod generate;
 pub mod graph;
+pub mod history;
 mod misplaced;
 pub mod model;
 pub mod objects;

@@ -15,6 +15,7 @@ use crate::{envelope, plan_file};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use formwork_lang::{MemorySource, Module, RecordingSource, Source};
+use formwork_state::history::About;
 use formwork_state::{Address, Folded, ObjectKey, OpenRun, Record, Store};
 use formwork_value::Value;
 use indexmap::IndexMap;
@@ -218,6 +219,16 @@ impl Outcome {
     }
 }
 
+/// What becomes of a run that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// What it did stays.
+    #[default]
+    Keep,
+    /// What it did is undone.
+    Undo,
+}
+
 /// How many objects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -325,11 +336,23 @@ pub async fn apply(
     run: &str,
     workspace: &str,
 ) -> Outcome {
+    apply_with(environment, store, plan, run, workspace, OnFailure::Keep).await
+}
+
+/// The same, with what becomes of a run that fails. One that goes on keeps what it was begun with.
+pub async fn apply_with(
+    environment: &Environment,
+    store: &Store,
+    plan: &Plan,
+    run: &str,
+    workspace: &str,
+    on_failure: OnFailure,
+) -> Outcome {
     let (configuration, diagnostics) = recorded_configuration(plan);
     if diagnostics.has_errors() {
         return Outcome { diagnostics, ..Outcome::new(&configuration) };
     }
-    let mut outcome = apply_loaded(environment, store, plan, &configuration, run, workspace).await;
+    let mut outcome = perform(environment, store, plan, &configuration, (run, workspace, on_failure)).await;
     let found = std::mem::replace(&mut outcome.diagnostics, diagnostics);
     outcome.diagnostics.append(found);
     outcome
@@ -344,13 +367,23 @@ pub async fn apply_loaded(
     run: &str,
     workspace: &str,
 ) -> Outcome {
+    perform(environment, store, plan, configuration, (run, workspace, OnFailure::Keep)).await
+}
+
+async fn perform(
+    environment: &Environment,
+    store: &Store,
+    plan: &Plan,
+    configuration: &Configuration,
+    (run, workspace, on_failure): (&str, &str, OnFailure),
+) -> Outcome {
     let mut outcome = Outcome::new(configuration);
     let is_continuing = store.folded().run.is_some();
     let connections = Connections::new(environment.clone());
     let begun = if is_continuing {
         begin_again(store, plan, &connections).await
     } else {
-        begin(environment, store, plan, run, &connections).await
+        begin(environment, store, plan, (run, on_failure), (&connections, &configuration.root)).await
     };
     if let Err(diagnostic) = begun {
         outcome.diagnostics.push(diagnostic);
@@ -359,7 +392,11 @@ pub async fn apply_loaded(
     outcome.counts.imported = plan.summary().import;
     let mut performer =
         Performer { environment, store, configuration, workspace, connections, outcome: &mut outcome };
-    let is_whole = performer.stages(plan, is_continuing).await;
+    let is_rolling_back = store.folded().run.as_ref().is_some_and(OpenRun::is_rolling_back);
+    let is_whole = !is_rolling_back && performer.stages(plan, is_continuing).await;
+    if (!is_whole || performer.outcome.diagnostics.has_errors()) && !environment.is_interrupted() {
+        performer.roll_back(plan).await;
+    }
     if is_whole && !plan.focus.is_everything() {
         outcome.diagnostics.push(partly_applied());
     }
@@ -389,11 +426,20 @@ pub async fn recover_loaded(
 ) -> Outcome {
     let mut outcome = Outcome::new(configuration);
     let connections = Connections::new(environment.clone());
-    let (run, stage) =
+    let (run, mut stage) =
         store.folded().run.as_ref().map(|run| (run.run.clone(), run.stage)).unwrap_or_default();
+    // One that failed is undone to the end: what is left of it otherwise is neither before nor after.
+    let is_rolling_back = store.folded().run.as_ref().is_some_and(OpenRun::is_rolling_back);
+    if is_rolling_back {
+        stage = formwork_state::ROLLBACK_STAGE;
+    }
     let input =
         apply_input(plan, configuration, store, run, workspace, stage, recorded_finished(store, plan));
-    let applied = apply::recover(environment, &input, &connections).await;
+    let applied = if is_rolling_back {
+        apply::roll_back(environment, &input, &connections).await
+    } else {
+        apply::recover(environment, &input, &connections).await
+    };
     outcome.diagnostics.append(applied.diagnostics);
     close(store, true, &mut outcome.diagnostics).await;
     outcome
@@ -436,12 +482,17 @@ async fn begin(
     environment: &Environment,
     store: &Store,
     plan: &Plan,
-    run: &str,
-    connections: &Connections,
+    (run, on_failure): (&str, OnFailure),
+    (connections, root): (&Connections, &Module),
 ) -> Result<(), Diagnostic> {
     let raw = plan_file::to_raw(plan).map_err(|error| {
         Diagnostic::error("plan-unwritable", "Plan cannot be recorded", error.to_string())
     })?;
+    if let Some(about) = store.about(Some(run)) {
+        let kept = crate::history::plan_record(plan, raw.get(), root, store.seals());
+        // Durable with what follows it.
+        drop(store.append(&Record::About(Box::new(About { plan: Some(Box::new(kept)), ..about }))));
+    }
     let record = Record::Begin {
         run: run.to_owned(),
         lineage: store.folded().state.lineage.clone(),
@@ -452,6 +503,9 @@ async fn begin(
     };
     store.append(&record).await?;
     settle(store, plan, connections).await?;
+    if on_failure == OnFailure::Undo {
+        store.append(&Record::UndoOnFailure).await?;
+    }
     let configurations = crate::objects::encode_configurations(&plan.prior_configurations, connections);
     if !configurations.is_empty() {
         store.append(&Record::Providers { targets: IndexMap::new(), configurations }).await?;
@@ -614,6 +668,20 @@ impl Performer<'_> {
                 None => return false,
             }
         }
+    }
+
+    /// Undoes what the run did, where that was approved.
+    async fn roll_back(&mut self, plan: &Plan) {
+        let is_approved = self.store.folded().run.as_ref().is_some_and(|run| run.undo.is_some());
+        if !is_approved {
+            return;
+        }
+        let finished = plan.steps.iter().map(|step| step.id).collect();
+        let stage = formwork_state::ROLLBACK_STAGE;
+        let (configuration, workspace) = (self.configuration, self.workspace);
+        let input = apply_input(plan, configuration, self.store, self.run_id(), workspace, stage, finished);
+        let rolled_back = apply::roll_back(self.environment, &input, &self.connections).await;
+        self.outcome.diagnostics.append(rolled_back.diagnostics);
     }
 
     fn run_id(&self) -> String {

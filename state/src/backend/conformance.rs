@@ -15,6 +15,7 @@ pub fn check(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, lapse: &dyn Fn
     let fence = leases(first, second)?;
     journal(first, second, fence)?;
     snapshots(first, fence)?;
+    history(first, second, fence)?;
     ended_leases(first, second, fence)?;
     if first.lease_duration().is_some() {
         overdue_leases(first, second, lapse)?;
@@ -42,6 +43,8 @@ fn refuses(backend: &Arc<dyn Backend>, stale: Fence, what: &str) -> Finding {
         (backend.append(stale, 0, &late), "append"),
         (backend.seal(stale), "seal"),
         (backend.snapshot(stale, &digest(b"two"), b"late"), "snapshot"),
+        (backend.append_history(stale, 9, b"late"), "entry of the history"),
+        (backend.prune_history(stale, 9), "end of the history"),
         (backend.renew(stale), "heartbeat"),
     ] {
         must(matches!(outcome, Err(BackendError::Fenced)), &format!("{act} under {what} is refused"))?;
@@ -130,6 +133,30 @@ fn snapshots(first: &Arc<dyn Backend>, fence: Fence) -> Finding {
     must(stands()?.as_deref() == Some(b"one"), "a refused snapshot changes nothing")?;
     done(first.snapshot(fence, &digest(b"one"), b"two"), "second snapshot")?;
     must(stands()?.as_deref() == Some(b"two"), "a snapshot replaces the one before")
+}
+
+fn history(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, fence: Fence) -> Finding {
+    let Some(numbers) = done(first.history(), "history")? else {
+        return Err("does not hold: the place keeps a history".to_owned());
+    };
+    must(numbers.is_empty(), "an empty place has no history")?;
+    for (number, text) in (1..).zip(["one", "two", "three"]) {
+        done(first.append_history(fence, number, text.as_bytes()), "entry of the history")?;
+    }
+    let again = first.append_history(fence, 3, b"other").err();
+    must(
+        matches!(again, Some(BackendError::OutOfSequence { .. })),
+        "an entry of the history is written once",
+    )?;
+    for handle in [first, second] {
+        must(done(handle.history(), "history")? == Some(vec![1, 2, 3]), "all entries are listed in order")?;
+        let entry = done(handle.history_entry(3), "entry")?;
+        must(entry.as_deref() == Some(b"three"), "an entry is read as it was written")?;
+        must(done(handle.history_entry(4), "entry")?.is_none(), "an entry that is not there is none")?;
+    }
+    done(first.prune_history(fence, 3), "end of the history's beginning")?;
+    must(done(second.history(), "history")? == Some(vec![3]), "what was pruned is gone, and nothing else")?;
+    must(done(first.load(), "load")?.next_sequence == 0, "the history is no part of the journal")
 }
 
 fn ended_leases(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, stale: Fence) -> Finding {

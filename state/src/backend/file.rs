@@ -1,4 +1,4 @@
-//! A state in files: the snapshot, and beside it `.journal`, `.backup` and `.lock`.
+//! A state in files: the snapshot, and beside it `.journal`, `.backup`, `.lock` and the folder `.history`.
 //!
 //! Invariants: the operating system's lock is taken before anything is read; the snapshot is written whole under
 //! another name, flushed, renamed, and its folder flushed; a journal entry is flushed before it counts, and what was
@@ -135,6 +135,18 @@ impl FileBackend {
         })
     }
 
+    fn history_file(&self, number: u64) -> PathBuf {
+        self.beside(".history").join(format!("{number:08}.json"))
+    }
+
+    fn history_numbers(&self) -> io::Result<Vec<u64>> {
+        let names = self.files.list(&self.beside(".history"))?;
+        let mut numbers: Vec<u64> =
+            names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
     fn fault(&self, point: FaultPoint) {
         if let Some(hook) = &self.faults {
             hook(point, "");
@@ -241,5 +253,38 @@ impl Backend for FileBackend {
         self.replace(&self.path, &self.beside(".new"), bytes, || self.fault(FaultPoint::SnapshotWritten))?;
         self.fault(FaultPoint::SnapshotRenamed);
         Ok(self.files.flush_folder(self.folder())?)
+    }
+
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        Ok(Some(self.history_numbers()?))
+    }
+
+    fn history_entry(&self, number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.files.read(&self.history_file(number))?)
+    }
+
+    fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        let _open = self.checked(fence)?;
+        let numbers = self.history_numbers()?;
+        if numbers.binary_search(&number).is_ok() {
+            let expected = numbers.last().map_or(1, |last| last + 1);
+            return Err(BackendError::OutOfSequence { expected, given: number });
+        }
+        let folder = self.beside(".history");
+        self.replace(&self.history_file(number), &folder.join("next"), bytes, || ())?;
+        self.files.flush_folder(&folder)?;
+        if numbers.is_empty() {
+            // The folder itself may be new.
+            self.files.flush_folder(self.folder())?;
+        }
+        Ok(())
+    }
+
+    fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+        let _open = self.checked(fence)?;
+        for number in self.history_numbers()?.into_iter().filter(|number| *number < below) {
+            self.files.remove(&self.history_file(number))?;
+        }
+        Ok(self.files.flush_folder(&self.beside(".history"))?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Backend, BackendError, Fence, Holder, Holding, Loaded};
 use crate::store::digest;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ struct Place {
     renewed: Option<Instant>,
     snapshot: Option<Vec<u8>>,
     journal: Vec<Vec<u8>>,
+    history: BTreeMap<u64, Vec<u8>>,
 }
 
 impl Place {
@@ -142,6 +144,32 @@ impl Backend for MemoryBackend {
             return Err(BackendError::Moved);
         }
         place.snapshot = Some(bytes.to_vec());
+        Ok(())
+    }
+
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        Ok(Some(self.place().history.keys().copied().collect()))
+    }
+
+    fn history_entry(&self, number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.place().history.get(&number).cloned())
+    }
+
+    fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        let mut place = self.place();
+        place.check(fence)?;
+        if place.history.contains_key(&number) {
+            let expected = place.history.last_key_value().map_or(1, |(last, _)| last + 1);
+            return Err(BackendError::OutOfSequence { expected, given: number });
+        }
+        place.history.insert(number, bytes.to_vec());
+        Ok(())
+    }
+
+    fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+        let mut place = self.place();
+        place.check(fence)?;
+        place.history.retain(|number, _| *number >= below);
         Ok(())
     }
 }

@@ -201,6 +201,27 @@ impl Backend for SealedBackend {
         known.is_outdated = false;
         Ok(())
     }
+
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        self.inner.history()
+    }
+
+    fn history_entry(&self, number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        let Some(bytes) = self.inner.history_entry(number)? else { return Ok(None) };
+        let name = format!("entry {number} of the history of {}", self.inner.name());
+        let opened = self.encryption.open(&name, &bytes).map_err(BackendError::Damaged)?;
+        Ok(Some(opened.bytes.into_owned()))
+    }
+
+    fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        // Which entry it is stands in it, and in the chain of their digests.
+        let sealed = self.encryption.seal(bytes, Label::default()).map_err(BackendError::Damaged)?;
+        self.inner.append_history(fence, number, &sealed)
+    }
+
+    fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+        self.inner.prune_history(fence, below)
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod corpus;
 mod full_disk;
+mod history;
 mod locks;
 mod places;
 mod power_loss;

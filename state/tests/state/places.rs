@@ -103,6 +103,18 @@ fn the_kit_finds_a_backend_that_lets_an_ended_lease_write() {
         fn snapshot(&self, fence: Fence, expected: &str, bytes: &[u8]) -> Result<(), BackendError> {
             self.0.snapshot(fence, expected, bytes)
         }
+        fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+            self.0.history()
+        }
+        fn history_entry(&self, number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+            self.0.history_entry(number)
+        }
+        fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
+            self.0.append_history(fence, number, bytes)
+        }
+        fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+            self.0.prune_history(fence, below)
+        }
     }
     let careless: Arc<dyn Backend> = Arc::new(Careless(MemoryBackend::default()));
     let finding = conformance::check(&careless, &careless, &lapse).unwrap_err();

@@ -4,6 +4,7 @@
 //! before clap sees them.
 
 mod environment;
+mod history;
 mod inspection;
 mod language;
 mod mending;
@@ -12,6 +13,7 @@ mod place;
 mod refused;
 mod testing;
 
+pub(crate) use history::{History, HistoryPrune, HistoryVerb, Rollback};
 pub(crate) use inspection::{
     Complete, Completion, Docs, Doctor, Graph, GraphFormat, GraphType, Permissions, ProvidersSchema, Shell,
 };
@@ -97,6 +99,10 @@ pub(crate) enum Verb {
     Workspace(Workspace),
     /// Look at the state's lock.
     Lock(Locking),
+    /// Show what was done to the state, by whom and from where.
+    History(History),
+    /// Go back to what an earlier entry of the history was made from.
+    Rollback(Rollback),
     /// Release a state's lock that a process left behind.
     ForceUnlock(ForceUnlock),
     /// Take up what a run that was cut off left in flight, and nothing else.
@@ -254,6 +260,16 @@ pub(crate) struct Focus {
     pub(crate) exclude_file: Vec<PathBuf>,
 }
 
+/// What becomes of what a run did that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum OnFailure {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is undone.
+    Rollback,
+}
+
 /// What a plan may be refused for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Refusal {
@@ -318,6 +334,12 @@ pub(crate) struct Apply {
     /// Destroy all objects instead.
     #[arg(long)]
     pub(crate) destroy: bool,
+    /// What becomes of what was done, should the run fail: it is kept, or undone (rollback).
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    pub(crate) on_failure: OnFailure,
+    /// With -on-failure=rollback, an object that holds data and may be destroyed again. May be given several times.
+    #[arg(long, value_name = "ADDRESS", value_parser = selector)]
+    pub(crate) rollback_data: Vec<Selector>,
     /// Skip interactive approval of the plan before applying.
     #[arg(long)]
     pub(crate) auto_approve: bool,

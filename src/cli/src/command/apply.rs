@@ -1,17 +1,17 @@
 //! `apply`: performs a saved plan, goes on with a run that was cut off, or plans, asks and performs.
 
 use super::{approval, clear_secrets, plan as planning};
-use crate::arguments::{Apply as Arguments, VariableArgument};
+use crate::arguments::{Apply as Arguments, OnFailure, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
 use crate::render::state_json::ShownOutput;
-use crate::render::{event_json, state_text};
+use crate::render::{event_json, rollback, state_text};
 use crate::session::{Session, run_id};
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::run::{self, Configuration, Counts};
 use formwork_engine::{Plan, RunMode, Summary, plan_file};
-use formwork_state::Store;
+use formwork_state::{Folded, OpenRun, Store};
 use std::path::{Path, PathBuf};
 
 /// Where the plan of a later stage is written that was not approved.
@@ -35,7 +35,8 @@ pub(super) fn run(
                 for message in event_json::saved_plan(&plan) {
                     session.screen.message(&message);
                 }
-                perform(&session, &plan, store)
+                foresee_rollback(&session, arguments, &plan, &store)?;
+                perform(&session, &plan, store, arguments.on_failure)
             }
             Err(failure) => {
                 // A run that ended just before its state was written is written now, though its plan is spent.
@@ -57,7 +58,7 @@ pub(super) fn run(
     let configuration = session.configuration(variables)?;
     let store = session.store("apply", &options.lock)?;
     match fresh(&session, arguments, &configuration, store)? {
-        Ready::Perform(plan, store) => perform(&session, &plan, store),
+        Ready::Perform(plan, store) => perform(&session, &plan, store, arguments.on_failure),
         Ready::Nothing(mode, store) => nothing_to_do(&session, mode, store),
     }
 }
@@ -86,7 +87,10 @@ fn saved(
     session.give_ephemeral(&mut plan, variables)?;
     let folded = store.folded();
     if run::is_open_plan(&folded, &plan) {
-        session.screen.text("The run of this plan was cut off and goes on where it ended.\n\n");
+        session.screen.text(continued(
+            &store.folded(),
+            "The run of this plan was cut off and goes on where it ended.\n\n",
+        ));
         return Ok(plan);
     }
     if folded.run.is_some() {
@@ -94,6 +98,15 @@ fn saved(
     }
     run::check_stale(&folded, &plan).map_err(|diagnostic| session.refused(diagnostic))?;
     Ok(plan)
+}
+
+/// What is said of a run that goes on: one that failed goes on being undone.
+fn continued<'a>(folded: &Folded, words: &'a str) -> &'a str {
+    if folded.run.as_ref().is_some_and(OpenRun::is_rolling_back) {
+        "The last run failed and was cut off while it was undone. That goes on where it ended.\n\n"
+    } else {
+        words
+    }
 }
 
 fn read_plan(session: &Session, path: &Path, variables: &[VariableArgument]) -> Result<Plan, Failure> {
@@ -120,7 +133,8 @@ fn fresh(
         let is_asked_alike =
             open.mode == options.mode && open.focus == options.focus && options.replace.is_empty();
         if is_asked_alike && run::is_unchanged(configuration, &open) {
-            session.screen.text("The last run was cut off. Nothing changed since, so the approved plan goes on where it ended.\n\n");
+            let words = "The last run was cut off. Nothing changed since, so the approved plan goes on where it ended.\n\n";
+            session.screen.text(continued(&store.folded(), words));
             return Ok(Ready::Perform(Box::new(open), store));
         }
         session.screen.text("The last run was cut off. What it left in flight is taken up first.\n\n");
@@ -132,6 +146,7 @@ fn fresh(
     if !planning::has_work(&plan) {
         return Ok(Ready::Nothing(plan.mode, store));
     }
+    foresee_rollback(session, arguments, &plan, &store)?;
     approval::refuse(session, &plan, &arguments.planning.refuse)?;
     clear_secrets::check(session, &plan)?;
     let is_asked = planning::is_to_be_applied(&plan);
@@ -150,9 +165,34 @@ fn take_up(session: &Session, arguments: &Arguments, open: &Plan, store: Store) 
     session.store("apply", &arguments.planning.lock)
 }
 
-fn perform(session: &Session, plan: &Plan, store: Store) -> Result<Success, Failure> {
-    let mut outcome =
-        session.block_on(run::apply(&session.environment, &store, plan, &run_id(), &session.workspace))?;
+/// Shows what would be undone, should the run fail, where that is asked for, and refuses what must not be. A run that
+/// goes on was approved with it, or without.
+fn foresee_rollback(
+    session: &Session,
+    arguments: &Arguments,
+    plan: &Plan,
+    store: &Store,
+) -> Result<(), Failure> {
+    if arguments.on_failure == OnFailure::Keep || store.folded().run.is_some() {
+        return Ok(());
+    }
+    session.screen.text(&rollback::outlook(plan, session.terminal.layout.palette));
+    approval::refuse_data_undone(session, plan, &arguments.rollback_data)
+}
+
+pub(super) fn perform(
+    session: &Session,
+    plan: &Plan,
+    store: Store,
+    on_failure: OnFailure,
+) -> Result<Success, Failure> {
+    let on_failure = match on_failure {
+        OnFailure::Keep => run::OnFailure::Keep,
+        OnFailure::Rollback => run::OnFailure::Undo,
+    };
+    let (run_id, workspace) = (run_id(), &session.workspace);
+    let applying = run::apply_with(&session.environment, &store, plan, &run_id, workspace, on_failure);
+    let mut outcome = session.block_on(applying)?;
     let outputs = session.shown_state(&store.folded().state).outputs;
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
@@ -209,7 +249,7 @@ fn sentence(mode: RunMode, counts: Counts) -> (String, &'static str) {
     (text, "apply")
 }
 
-fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Success, Failure> {
+pub(super) fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Success, Failure> {
     let outputs = session.shown_state(&store.folded().state).outputs;
     store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
     conclude(session, mode, Counts::default(), &outputs);

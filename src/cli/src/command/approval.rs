@@ -6,7 +6,9 @@ use crate::render::attention;
 use crate::session::Session;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::attention::Risk;
-use formwork_engine::{Plan, RunMode};
+use formwork_engine::{Action, Change, Plan, RunMode};
+use formwork_sdk::KindSchema;
+use formwork_state::{Address, Key, Selector};
 
 /// Comes back when nothing in the plan is to be refused.
 pub(super) fn refuse(session: &Session, plan: &Plan, refused: &[Refusal]) -> Result<(), Failure> {
@@ -28,6 +30,53 @@ pub(super) fn refuse(session: &Session, plan: &Plan, refused: &[Refusal]) -> Res
     let detail = format!("The plan does what -refuse rules out:\n{}", found.join("\n"));
     let diagnostic = Diagnostic::error("plan-refused", "Plan refused", detail);
     Err(session.refused(diagnostic.hint("Change the configuration, or leave the risk out of -refuse.")))
+}
+
+/// Comes back when all data that the plan destroys is named.
+pub(super) fn refuse_data_loss(session: &Session, plan: &Plan, named: &[Selector]) -> Result<(), Failure> {
+    let is_named = |address: &Address| named.iter().any(|selector| selector.contains(address));
+    let lost =
+        plan.changes.iter().filter(|change| change.action.is_destroying() && !is_named(&change.address));
+    let lost =
+        lost.filter(|change| holds_data(session, change)).map(|change| format!("  {}", change.address));
+    refuse_lost(session, &lost.collect::<Vec<_>>())
+}
+
+/// Comes back when all data that would be lost by undoing the plan, should it fail, is named.
+pub(super) fn refuse_data_undone(session: &Session, plan: &Plan, named: &[Selector]) -> Result<(), Failure> {
+    let is_named = |address: &Address| named.iter().any(|selector| selector.contains(address));
+    let is_made = |action: Action| action == Action::Create || action.is_replace();
+    let made = plan.changes.iter().filter(|change| is_made(change.action) && !is_named(&change.address));
+    let mut lost: Vec<String> = made
+        .filter(|change| holds_data(session, change))
+        .map(|change| format!("  {}", change.address))
+        .collect();
+    for entry in plan.stages.iter().flat_map(|stage| &stage.envelope) {
+        let is_block_named = named
+            .iter()
+            .any(|selector| !matches!(selector, Selector::Instance(_)) && selector.touches(&entry.block));
+        let address = entry.block.instance(Key::None);
+        let kind = |kind: Option<&KindSchema>| kind.is_some_and(|kind| kind.holds_data);
+        let is_made = entry.actions.iter().copied().any(is_made);
+        if is_made && !is_block_named && session.schemas.with(&entry.provider.provider, &address, kind) {
+            lost.push(format!("  {} (in a later stage)", entry.block));
+        }
+    }
+    refuse_lost(session, &lost)
+}
+
+fn holds_data(session: &Session, change: &Change) -> bool {
+    let provider = &change.provider.provider;
+    session.schemas.with(provider, &change.address, |kind| kind.is_some_and(|kind| kind.holds_data))
+}
+
+fn refuse_lost(session: &Session, lost: &[String]) -> Result<(), Failure> {
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let detail = format!("The way back destroys what holds data:\n{}", lost.join("\n"));
+    let diagnostic = Diagnostic::error("rollback-data", "Rollback would destroy data", detail);
+    Err(session.refused(diagnostic.hint("Name each object that may go with -rollback-data=ADDRESS.")))
 }
 
 /// Comes back when the plan on the screen may be performed.

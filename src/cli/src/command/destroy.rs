@@ -1,6 +1,6 @@
 //! `destroy`: an apply of a plan that removes everything.
 
-use crate::arguments::{Apply, Destroy, VariableArgument};
+use crate::arguments::{Apply, Destroy, OnFailure, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::terminal::Terminal;
 
@@ -12,6 +12,8 @@ pub(super) fn run(
     let apply = Apply {
         planning: arguments.planning,
         destroy: true,
+        on_failure: OnFailure::Keep,
+        rollback_data: Vec::new(),
         auto_approve: arguments.auto_approve,
         plan: None,
     };

@@ -12,6 +12,7 @@ mod force_unlock;
 mod format;
 mod get;
 mod graph;
+mod history;
 mod import;
 mod init;
 mod lock;
@@ -22,6 +23,7 @@ mod plan;
 mod providers;
 mod recover;
 mod refresh;
+mod rollback;
 mod show;
 mod state;
 mod state_edit;
@@ -64,6 +66,8 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         | Verb::Version(_) => (None, false),
         Verb::ForceUnlock(_) => (None, true),
         Verb::Recover(recover) => (Some(&recover.view), recover.input.input),
+        Verb::History(history) => (Some(&history.view), false),
+        Verb::Rollback(rollback) => (Some(&rollback.view), rollback.input.input),
         Verb::Doctor(doctor) => (Some(&doctor.view), false),
         Verb::Permissions(arguments) => (Some(&arguments.view), false),
         Verb::Import(import) => (Some(&import.view), import.input.input),
@@ -96,6 +100,8 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Workspace(workspace) => workspace::run(&workspace, terminal),
         Verb::ForceUnlock(unlock) => force_unlock::run(&unlock, terminal),
         Verb::Recover(arguments) => recover::run(&arguments, &variables, terminal),
+        Verb::History(arguments) => history::run(&arguments, terminal),
+        Verb::Rollback(arguments) => rollback::run(&arguments, &variables, terminal),
         Verb::Lock(locking) => lock::run(&locking, terminal),
         Verb::Import(arguments) => import::run(&arguments, &variables, terminal),
         Verb::Refresh(arguments) => refresh::run(arguments, &variables, terminal),

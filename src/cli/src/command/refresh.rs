@@ -1,6 +1,6 @@
 //! `refresh`: takes what is live into the state, without asking.
 
-use crate::arguments::{Apply, Refresh, VariableArgument};
+use crate::arguments::{Apply, OnFailure, Refresh, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::terminal::Terminal;
 
@@ -10,6 +10,13 @@ pub(super) fn run(
     terminal: Terminal,
 ) -> Result<Success, Failure> {
     arguments.planning.refresh_only = true;
-    let apply = Apply { planning: arguments.planning, destroy: false, auto_approve: true, plan: None };
+    let apply = Apply {
+        planning: arguments.planning,
+        destroy: false,
+        on_failure: OnFailure::Keep,
+        rollback_data: Vec::new(),
+        auto_approve: true,
+        plan: None,
+    };
     super::apply::run(&apply, variables, terminal)
 }

@@ -291,6 +291,7 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
             format!("{}: Recovering ({words})", key.address),
             &json!({"event": "recovering", "resource": resource(&key.address), "how": words}),
         ),
+        Event::RollbackStart { acts } => rollback(*acts),
         Event::StageStart { stage, awaits } => log(
             format!("Stage {}: {awaits}", stage + 1),
             &json!({"event": "stage", "stage": stage, "awaits": awaits}),
@@ -301,6 +302,13 @@ pub(crate) fn event(event: &Event, sources: &Sources) -> Message {
             &json!({"event": "target", "provider": provider, "target": words}),
         ),
     }
+}
+
+fn rollback(acts: usize) -> Message {
+    log(
+        format!("The run failed, and what it did is undone: {acts} acts"),
+        &json!({"event": "rollback", "acts": acts}),
+    )
 }
 
 /// The key `Msg` is OpenTofu's.

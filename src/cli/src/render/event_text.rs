@@ -146,6 +146,12 @@ pub(crate) fn line(event: &Event, palette: Palette) -> Option<String> {
             return Some(format!("{} {line}", palette.paint(Look::Bold, prefix)));
         }
         Event::Recovering { key, words } => format!("{}: Recovering... [{words}]", name(key)),
+        Event::RollbackStart { acts: 0 } => {
+            "\nThe run failed. It did nothing that would have to be undone.".to_owned()
+        }
+        Event::RollbackStart { acts } => {
+            format!("\nThe run failed. What it did is undone, in reverse: {acts} acts.")
+        }
         Event::StageStart { stage, awaits } => format!("\nStage {}: {awaits}", stage + 1),
         Event::Target { words, .. } if words.is_empty() => return None,
         Event::Target { provider, words } => format!("{}: {words}", provider_name(provider)),

@@ -2,7 +2,7 @@
 //!
 //! The life of a step: [`step`] evaluates its inputs again and makes its recipe, [`drive`] records the intent, calls,
 //! waits, and records the outcome; [`provision`] runs provisioners;
-//! [`recover`] takes up what an earlier run left open; [`prepare`] puts planned and
+//! [`recover`] takes up what an earlier run left open; [`rollback`] undoes what a failed run did; [`prepare`] puts planned and
 //! stored values where expressions find them.
 //!
 //! Invariant: apply decides nothing about order or actions; what it does is a step of the plan.
@@ -12,6 +12,7 @@ mod ephemeral;
 mod prepare;
 mod provision;
 mod recover;
+mod rollback;
 mod step;
 
 use crate::connections::Connections;
@@ -309,3 +310,4 @@ fn release(dependents: &[u32], waits: &mut [u32], ready: &mut VecDeque<u32>) {
 }
 
 pub use recover::{Recovered, recover};
+pub use rollback::{RolledBack, roll_back};

@@ -102,7 +102,7 @@ impl Applier<'_> {
         is_standing && is_new
     }
 
-    async fn unmake(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
+    pub(super) async fn unmake(&self, step: &Step, change: &Change) -> Result<StepEnd, Option<Diagnostic>> {
         let deposed = match change.action {
             Action::CreateThenDelete => self.deposed.borrow().get(&change.address).cloned(),
             _ => change.deposed.clone(),
@@ -509,7 +509,7 @@ impl Applier<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "an act is made of exactly these parts, once")]
-    fn act(
+    pub(super) fn act(
         &self,
         step: &Step,
         change: &Change,

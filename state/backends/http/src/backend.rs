@@ -67,6 +67,8 @@ pub(crate) struct HttpBackend {
     place: Arc<Place>,
     held: Mutex<Option<Held>>,
     local_journal: Option<FileBackend>,
+    /// The history is kept on this machine.
+    local: FileBackend,
     /// Number of the next entry of a journal behind HTTP, once it was read.
     next_sequence: Mutex<Option<u64>>,
 }
@@ -85,7 +87,8 @@ impl HttpBackend {
             Journal::Local(path) => Some(FileBackend::new(path, Arc::new(RealFiles))),
             Journal::Remote(_) => None,
         };
-        Self { place, held: Mutex::default(), local_journal, next_sequence: Mutex::default() }
+        let local = FileBackend::new(&place.local, Arc::new(RealFiles));
+        Self { place, held: Mutex::default(), local_journal, local, next_sequence: Mutex::default() }
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
@@ -271,5 +274,23 @@ impl Backend for HttpBackend {
         }
         let answer = self.place.endpoint.ask(&self.place.update_method, &address, bytes)?;
         if answer.is_good() { Ok(()) } else { Err(unexpected("write the state", &answer)) }
+    }
+
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        self.local.history()
+    }
+
+    fn history_entry(&self, number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        self.local.history_entry(number)
+    }
+
+    fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        self.check(fence)?;
+        self.local.append_history(Fence::UNLOCKED, number, bytes)
+    }
+
+    fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+        self.check(fence)?;
+        self.local.prune_history(Fence::UNLOCKED, below)
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct Place {
     /// Address and method.
     pub(crate) unlock: Option<(String, String)>,
     pub(crate) journal: Journal,
+    /// The file of this machine that the history stands beside.
+    pub(crate) local: PathBuf,
 }
 
 struct HttpStorage(Arc<Place>);
@@ -94,12 +96,11 @@ fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
             .attribute("address")
             .hint("Write the whole URL."));
     }
+    let folder = settings.variable("TF_DATA_DIR").unwrap_or_else(|| ".terraform".to_owned());
+    let name = format!("http-{}", &formwork_state::digest(address.as_bytes())[..16]);
+    let local = PathBuf::from(folder).join(name);
     let journal = settings.text("journal_address").map_or_else(
-        || {
-            let folder = settings.variable("TF_DATA_DIR").unwrap_or_else(|| ".terraform".to_owned());
-            let name = format!("http-{}", &formwork_state::digest(address.as_bytes())[..16]);
-            Journal::Local(PathBuf::from(folder).join(name))
-        },
+        || Journal::Local(local.clone()),
         |address| Journal::Remote(address.trim_end_matches('/').to_owned()),
     );
     let place = Place {
@@ -108,6 +109,7 @@ fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
         lock: pair("lock_address", "lock_method"),
         unlock: pair("unlock_address", "unlock_method"),
         journal,
+        local,
         address,
     };
     Ok(Arc::new(HttpStorage(Arc::new(place))))

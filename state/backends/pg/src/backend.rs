@@ -97,12 +97,13 @@ impl PgBackend {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Removes the state and its journal. The lease's row stays, so that its number never falls.
+    /// Removes the state, its journal and its history. The lease's row stays, so that its number never falls.
     pub(crate) fn delete(&self) -> Result<(), BackendError> {
         let schema = &self.place.schema;
         let text = format!(
-            "WITH journal AS (DELETE FROM {} WHERE name = $1) DELETE FROM {} WHERE name = $1",
-            schema.journals, schema.states
+            "WITH journal AS (DELETE FROM {} WHERE name = $1), history AS (DELETE FROM {} WHERE name = $1)
+             DELETE FROM {} WHERE name = $1",
+            schema.journals, schema.histories, schema.states
         );
         on_link!(self, |link| link.client.execute(&text, &[&self.workspace]).await).map(drop)
     }
@@ -285,5 +286,48 @@ impl Backend for PgBackend {
             (true, false) if is_again && stands == Some(true) => Ok(()),
             (true, false) => Err(BackendError::Moved),
         }
+    }
+
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        let text =
+            format!("SELECT number FROM {} WHERE name = $1 ORDER BY number", self.place.schema.histories);
+        let rows = on_link!(self, |link| link.client.query(&text, &[&self.workspace]).await)?;
+        Ok(Some(rows.iter().map(|row| unsigned(row.get(0))).collect()))
+    }
+
+    fn history_entry(&self, number_of_entry: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        let text =
+            format!("SELECT data FROM {} WHERE name = $1 AND number = $2", self.place.schema.histories);
+        let given = number(number_of_entry);
+        let row = on_link!(self, |link| link.client.query_opt(&text, &[&self.workspace, &given]).await)?;
+        Ok(row.map(|row| row.get::<_, Vec<u8>>(0)))
+    }
+
+    fn append_history(&self, fence: Fence, number_of_entry: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        let (fence, given) = (number(fence.0), number(number_of_entry));
+        let (row, is_again) = on_link!(self, |link, is_again| {
+            let append = &link.statements.history.append;
+            let values: [&(dyn ToSql + Sync); 4] = [&self.workspace, &fence, &given, &bytes];
+            Ok((link.client.query_one(append, &values).await?, is_again))
+        })?;
+        let (is_put, is_held, stands): (bool, bool, bool) = (row.get(0), row.get(1), row.get(2));
+        match (is_held, is_put) {
+            (false, _) => Err(BackendError::Fenced),
+            (true, true) => Ok(()),
+            // The first answer was lost, and what was to be put stands.
+            (true, false) if is_again && stands => Ok(()),
+            (true, false) => {
+                Err(BackendError::OutOfSequence { expected: unsigned(row.get(3)), given: number_of_entry })
+            }
+        }
+    }
+
+    fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+        let (fence, below) = (number(fence.0), number(below));
+        let row = on_link!(self, |link| {
+            let prune = &link.statements.history.prune;
+            link.client.query_one(prune, &[&self.workspace, &fence, &below]).await
+        })?;
+        if row.get(0) { Ok(()) } else { Err(BackendError::Fenced) }
     }
 }

@@ -1,4 +1,4 @@
-//! The tables: OpenTofu's of states, and beside it ours of leases and of journals.
+//! The tables: OpenTofu's of states, and beside it ours of leases, of journals and of histories.
 
 use formwork_state::backend::BackendError;
 use formwork_state::storage::Settings;
@@ -18,6 +18,8 @@ pub(crate) struct Schema {
     pub(crate) leases: String,
     /// The table of journals, quoted.
     pub(crate) journals: String,
+    /// The table of histories, quoted.
+    pub(crate) histories: String,
     /// The number of the lock under which OpenTofu makes workspaces.
     pub(crate) creation_lock: i64,
     quoted: String,
@@ -45,6 +47,7 @@ impl Schema {
             states: of(""),
             leases: of("_lease"),
             journals: of("_journal"),
+            histories: of("_history"),
             creation_lock: creation_lock(&name, &table),
             quoted: quoted(&name),
             index: quoted(&text("index_name")),
@@ -84,8 +87,13 @@ impl Schema {
                    name text NOT NULL,
                    sequence bigint NOT NULL,
                    data bytea NOT NULL,
-                   PRIMARY KEY (name, sequence));",
-                self.states, self.leases, self.journals
+                   PRIMARY KEY (name, sequence));
+                 CREATE TABLE IF NOT EXISTS {} (
+                   name text NOT NULL,
+                   number bigint NOT NULL,
+                   data bytea NOT NULL,
+                   PRIMARY KEY (name, number));",
+                self.states, self.leases, self.journals, self.histories
             );
         }
         if self.may_make.index {
@@ -98,10 +106,11 @@ impl Schema {
 
     async fn is_there(&self, client: &Client) -> Result<bool, tokio_postgres::Error> {
         let text = format!(
-            "SELECT to_regclass('{}') IS NOT NULL AND to_regclass('{}') IS NOT NULL AND to_regclass('{}') IS NOT NULL",
+            "SELECT to_regclass('{}') IS NOT NULL AND to_regclass('{}') IS NOT NULL AND to_regclass('{}') IS NOT NULL AND to_regclass('{}') IS NOT NULL",
             literal(&self.states),
             literal(&self.leases),
-            literal(&self.journals)
+            literal(&self.journals),
+            literal(&self.histories)
         );
         let rows = client.simple_query(&text).await?;
         Ok(rows.iter().any(|row| match row {

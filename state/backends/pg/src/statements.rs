@@ -6,6 +6,41 @@
 use crate::schema::Schema;
 use tokio_postgres::{Client, Error, Statement};
 
+/// What must hold for a write.
+const MAY: &str = "($2::bigint = 0 OR EXISTS (SELECT 1 FROM held))";
+
+fn held(leases: &str) -> String {
+    format!(
+        "held AS (SELECT 1 FROM {leases} WHERE name = $1 AND fence = $2 AND holder IS NOT NULL FOR SHARE)"
+    )
+}
+
+/// Those of the history.
+pub(crate) struct HistoryStatements {
+    pub(crate) append: Statement,
+    pub(crate) prune: Statement,
+}
+
+impl HistoryStatements {
+    async fn prepare(client: &Client, schema: &Schema) -> Result<Self, Error> {
+        let Schema { leases, histories, .. } = schema;
+        let (held, may) = (held(leases), MAY);
+        let append = format!(
+            "WITH {held}, put AS (
+               INSERT INTO {histories} (name, number, data) SELECT $1, $3::bigint, $4::bytea WHERE {may}
+               ON CONFLICT DO NOTHING RETURNING 1)
+             SELECT EXISTS (SELECT 1 FROM put), {may},
+                    EXISTS (SELECT 1 FROM {histories} WHERE name = $1 AND number = $3 AND data = $4),
+                    (SELECT coalesce(max(number) + 1, 1) FROM {histories} WHERE name = $1)"
+        );
+        let prune = format!(
+            "WITH {held}, gone AS (DELETE FROM {histories} WHERE name = $1 AND number < $3::bigint AND {may} RETURNING 1)
+             SELECT {may}"
+        );
+        Ok(Self { append: client.prepare(&append).await?, prune: client.prepare(&prune).await? })
+    }
+}
+
 /// Prepared on one connection.
 pub(crate) struct Statements {
     pub(crate) lease: Statement,
@@ -18,16 +53,14 @@ pub(crate) struct Statements {
     pub(crate) refusal: Statement,
     pub(crate) seal: Statement,
     pub(crate) snapshot: Statement,
+    pub(crate) history: HistoryStatements,
 }
 
 impl Statements {
     /// All in one go: the requests follow each other without waiting.
     pub(crate) async fn prepare(client: &Client, schema: &Schema) -> Result<Self, Error> {
         let Schema { states, leases, journals, .. } = schema;
-        let held = format!(
-            "held AS (SELECT 1 FROM {leases} WHERE name = $1 AND fence = $2 AND holder IS NOT NULL FOR SHARE)"
-        );
-        let may = "($2::bigint = 0 OR EXISTS (SELECT 1 FROM held))";
+        let (held, may) = (held(leases), MAY);
         // A row that OpenTofu left without data is no state.
         let digest = |data: &str| {
             format!(
@@ -91,6 +124,7 @@ impl Statements {
             refusal: client.prepare(&refusal).await?,
             seal: client.prepare(&seal).await?,
             snapshot: client.prepare(&snapshot).await?,
+            history: HistoryStatements::prepare(client, schema).await?,
         })
     }
 }

@@ -63,6 +63,11 @@ pub(crate) fn journal_prefix(path: &str) -> String {
     format!("{path}.formwork/journal/")
 }
 
+/// What the keys of a state's history begin with.
+pub(crate) fn history_prefix(path: &str) -> String {
+    format!("{path}.formwork/history/")
+}
+
 /// A state without the blanks that tell its versions apart; nothing where there is no state.
 fn without_blanks(body: &[u8]) -> Option<&[u8]> {
     let length = body.iter().rposition(|byte| *byte != b' ').map_or(0, |at| at + 1);
@@ -92,6 +97,10 @@ impl S3Backend {
 
     fn entry_key(&self, fence: u64, position: u64) -> String {
         format!("{}{fence:010}/{position:010}", journal_prefix(&self.path))
+    }
+
+    fn history_key(&self, number: u64) -> String {
+        format!("{}{number:010}", history_prefix(&self.path))
     }
 
     /// The lease as it stands, with its object.
@@ -444,5 +453,45 @@ impl Backend for S3Backend {
         };
         self.known().state = Some((etag, digest(bytes)));
         Ok(())
+    }
+
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        let prefix = history_prefix(&self.path);
+        let keys = self.store.list(&prefix)?;
+        Ok(Some(keys.iter().filter_map(|key| key.strip_prefix(&prefix)?.parse().ok()).collect()))
+    }
+
+    fn history_entry(&self, number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.store.get(&self.history_key(number))?.map(|object| object.body))
+    }
+
+    fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        self.check(fence)?;
+        // Whoever takes over from here on finds the same run in the journal and the same number taken.
+        if !self.is_still_held(fence)? {
+            return Err(BackendError::Fenced);
+        }
+        let key = self.history_key(number);
+        let Written::Refused { was_tried } = self.store.put(&key, bytes, Condition::Absent)? else {
+            return Ok(());
+        };
+        let stands = self.store.get(&key)?.map(|object| object.body);
+        // The first answer was lost: what is there is this.
+        if was_tried && stands.as_deref() == Some(bytes) {
+            return Ok(());
+        }
+        Err(BackendError::OutOfSequence { expected: number + 1, given: number })
+    }
+
+    fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+        self.check(fence)?;
+        if !self.is_still_held(fence)? {
+            return Err(BackendError::Fenced);
+        }
+        let numbers = self.history()?.unwrap_or_default();
+        numbers
+            .into_iter()
+            .filter(|number| *number < below)
+            .try_for_each(|number| self.store.delete(&self.history_key(number)))
     }
 }

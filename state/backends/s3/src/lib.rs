@@ -178,6 +178,9 @@ impl Storage for S3Storage {
         for key in self.store.list(&backend::journal_prefix(&path))?.iter().rev() {
             self.store.delete(key)?;
         }
+        for key in self.store.list(&backend::history_prefix(&path))? {
+            self.store.delete(&key)?;
+        }
         // The lease stays, so that its number never falls.
         self.store.delete(&path)
     }
