@@ -46,8 +46,8 @@ fn code(result: Result<Opened<'_>, Diagnostic>) -> String {
 /// The two were made by a program of Python's `cryptography` and `hashlib` after OpenTofu's published form.
 #[test]
 fn a_state_that_opentofu_encrypted_is_read() {
-    let plain = include_bytes!("fixtures/pbkdf2.tfstate").as_slice();
-    let additional = include_bytes!("fixtures/pbkdf2_aad.tfstate").as_slice();
+    let plain = include_bytes!("fixtures/pbkdf2.json").as_slice();
+    let additional = include_bytes!("fixtures/pbkdf2_aad.json").as_slice();
     let keys = provider("pbkdf2", &[passphrase(PASSPHRASE)]).unwrap();
     let aad = Value::tuple([1, 2, 3].map(Value::from).to_vec());
     let with_aad = || method("aes_gcm", &[("aad", aad.clone())], Some(keys.clone())).unwrap();
