@@ -6,6 +6,7 @@
 pub mod conformance;
 mod file;
 mod memory;
+pub mod relay;
 mod sealed;
 
 pub use file::FileBackend;

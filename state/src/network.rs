@@ -43,6 +43,21 @@ impl Drop for Network {
     }
 }
 
+/// An error with all its causes, in one line.
+pub fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        let more = one.to_string();
+        // Some errors say their causes themselves.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = one.source();
+    }
+    text
+}
+
 /// Lets time pass between two questions.
 pub async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;

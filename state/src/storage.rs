@@ -24,6 +24,8 @@ pub struct Kind {
     pub doc: &'static str,
     /// What its lease and its fence are, and what another machine can recover, in sentences.
     pub lease: &'static str,
+    /// What it must be allowed in the target's own words, in sentences.
+    pub permissions: &'static str,
     /// A `backend` block.
     pub example: &'static str,
     /// What may be set.

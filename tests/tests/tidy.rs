@@ -152,6 +152,7 @@ fn registry_alone_names_providers_and_backends() {
     let registry = "src/cli/src/registry.rs";
     let crates = [
         "formwork_backend_http",
+        "formwork_backend_kubernetes",
         "formwork_backend_pg",
         "formwork_backend_s3",
         "formwork_provider_builtin",

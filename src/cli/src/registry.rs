@@ -47,6 +47,8 @@ const BACKENDS: &[&Kind] = &[
     &LOCAL,
     #[cfg(feature = "backend-http")]
     &formwork_backend_http::HTTP,
+    #[cfg(feature = "backend-kubernetes")]
+    &formwork_backend_kubernetes::KUBERNETES,
     #[cfg(feature = "backend-pg")]
     &formwork_backend_pg::PG,
     #[cfg(feature = "backend-s3")]

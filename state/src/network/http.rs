@@ -2,6 +2,7 @@
 //!
 //! Invariant: an answer is told from no answer. What a request did whose answer was lost is for the caller to find out.
 
+use super::with_cause;
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -85,14 +86,4 @@ impl HttpClient {
         let waited = tokio::time::timeout(self.timeout, answered).await;
         waited.unwrap_or_else(|_| Err(format!("no answer within {} s", self.timeout.as_secs())))
     }
-}
-
-fn with_cause(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        text = format!("{text}: {one}");
-        cause = one.source();
-    }
-    text
 }

@@ -18,6 +18,7 @@ pub const LOCAL: Kind = Kind {
     name: "local",
     doc: "Files on this machine, beside the configuration where nothing else is said.",
     lease: "The lock is the operating system's own, on a file beside the state: it goes with the process that holds it, however that ends, so there is no heartbeat and nothing to unlock. The number in that file rises with each lock, and a holder whose number is not the last writes nothing. Only this machine can recover.",
+    permissions: "It needs to read and write the folder of the state.",
     example: "terraform {\n  backend \"local\" {\n    path = \"states/platform.tfstate\"\n  }\n}\n",
     settings: &[
         Setting::text("path", "The file of the default workspace.").or(STATE_FILE),

@@ -42,8 +42,8 @@ pub(crate) fn page() -> String {
 fn section(out: &mut String, kind: &Kind) {
     let _ = write!(
         out,
-        "\n## {}\n\n{}\n\n{}\n\n```hcl\n{}```\n\n",
-        kind.name, kind.doc, kind.lease, kind.example
+        "\n## {}\n\n{}\n\n{}\n\n{}\n\n```hcl\n{}```\n\n",
+        kind.name, kind.doc, kind.lease, kind.permissions, kind.example
     );
     out.push_str("| argument | type | | variable | default |\n| --- | --- | --- | --- | --- |\n");
     for setting in kind.settings {

@@ -19,6 +19,7 @@ pub const HTTP: Kind = Kind {
     name: "http",
     doc: "A state behind a REST endpoint, with whatever keeps it there.",
     lease: "The lock is the server's, where lock_address and unlock_address are given: it has no heartbeat and no end, so one that a process left behind is ended with force-unlock. The protocol has no fence: a server that does not look at the lock's id takes a stale holder's write. With journal_address another machine recovers everything; without, the journal is a file in the data folder of this machine, and only it can recover.",
+    permissions: "What it needs is the server's to say; it asks with the methods named below, and GET.",
     example: "terraform {\n  backend \"http\" {\n    address        = \"https://state.example/platform\"\n    lock_address   = \"https://state.example/platform/lock\"\n    unlock_address = \"https://state.example/platform/lock\"\n  }\n}\n",
     settings: &[
         Setting::text("address", "Where the state is.").from(&["TF_HTTP_ADDRESS"]).required(),

@@ -23,6 +23,7 @@ pub const PG: Kind = Kind {
     name: "pg",
     doc: "A table of a PostgreSQL database, version 11 or newer.",
     lease: "A row beside the state's says who holds the lease, by the database's own clock, and its number rises with each lease. Every write is one statement that checks the number and locks that row while it works, so a stale holder is refused by the database. The lock that OpenTofu takes is respected too, and taken so that OpenTofu waits. The journal is a table beside the states': another machine recovers everything.",
+    permissions: "It needs SELECT, INSERT, UPDATE and DELETE on its tables, USAGE on their schema and sequence, and CREATE where it is to make them.",
     example: "terraform {\n  backend \"pg\" {\n    conn_str = \"postgres://terraform@database.example/terraform\"\n  }\n}\n",
     settings: &[
         Setting::text("conn_str", "Where the database is: a postgres:// URL, or words like host=... dbname=.... What it leaves out comes from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE and PGSSLROOTCERT.")

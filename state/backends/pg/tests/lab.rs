@@ -6,12 +6,10 @@
 )]
 
 use formwork_backend_pg::PG;
+use formwork_state::backend::relay::Relay;
 use formwork_state::backend::{Backend, BackendError, Fence, Holder, conformance};
 use formwork_state::storage::{Storage, Surroundings};
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The server's address, or nothing where no lab is up and none is asked for.
@@ -137,74 +135,21 @@ fn opentofus_rows_and_locks_are_respected() {
     locked(true);
 }
 
-/// Passes bytes on, counts how often the client speaks after the server did, and loses an answer when it is asked to.
-struct Relay {
-    port: u16,
-    turns: Arc<AtomicU64>,
-    is_losing: Arc<AtomicBool>,
-}
-
-impl Relay {
-    fn start(server: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let relay = Self { port, turns: Arc::default(), is_losing: Arc::default() };
-        let (counted, is_losing) = (relay.turns.clone(), relay.is_losing.clone());
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
-                let is_answered = Arc::new(AtomicU64::new(1));
-                let (turns, answered) = (counted.clone(), is_answered.clone());
-                let is_losing = is_losing.clone();
-                let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || {
-                    pass(from, to, || {
-                        turns.fetch_add(answered.swap(0, Ordering::SeqCst), Ordering::SeqCst);
-                        true
-                    });
-                });
-                std::thread::spawn(move || {
-                    pass(server, client, || {
-                        is_answered.store(1, Ordering::SeqCst);
-                        !is_losing.swap(false, Ordering::SeqCst)
-                    });
-                });
-            }
-        });
-        relay
-    }
-
-    fn lose_next_answer(&self) {
-        self.is_losing.store(true, Ordering::SeqCst);
-    }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, may: impl Fn() -> bool) {
-    let mut buffer = vec![0; 65536];
-    while let Ok(length) = from.read(&mut buffer) {
-        if length == 0 || !may() || to.write_all(&buffer[..length]).is_err() {
-            break;
-        }
-    }
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-}
-
 #[test]
 fn a_batch_of_records_is_one_round_trip() {
     let Some(url) = lab() else { return };
     let place = Place::new(&url, "round trips");
     let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let relay = Relay::start(server.clone());
-    let through = url.replace(&server, &format!("127.0.0.1:{}", relay.port));
+    let relay = Relay::start(server.clone()).unwrap();
+    let through = url.replace(&server, &relay.address);
     let backend = place.storage(&through).backend("default").unwrap();
-    let turns = &relay.turns;
     let fence = backend.lease(&holder(), 0).unwrap();
-    let before = turns.load(Ordering::SeqCst);
+    let before = relay.turns();
     let batches = 50;
     for sequence in 0..batches {
         backend.append(fence, sequence, &vec![b'x'; 20_000]).unwrap();
     }
-    let counted = turns.load(Ordering::SeqCst) - before;
+    let counted = relay.turns() - before;
     println!("{counted} round trips for {batches} batches");
     assert!(counted <= 2 * batches, "{counted} round trips for {batches} batches");
     backend.release(fence);
@@ -229,8 +174,8 @@ fn a_lost_answer_is_asked_for_again() {
     let Some(url) = lab() else { return };
     let place = Place::new(&url, "lost");
     let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let relay = Relay::start(server.clone());
-    let through = url.replace(&server, &format!("127.0.0.1:{}", relay.port));
+    let relay = Relay::start(server.clone()).unwrap();
+    let through = url.replace(&server, &relay.address);
     let backend = place.storage(&through).backend("default").unwrap();
     backend.load().unwrap();
     relay.lose_next_answer();

@@ -32,6 +32,7 @@ pub const S3: Kind = Kind {
     name: "s3",
     doc: "A bucket of an S3-compatible store with conditional writes: AWS, Ceph's gateway, MinIO.",
     lease: "An object beside the state says who holds the lease; it is replaced only where it is the version that was read, and it is overdue by the store's own clock. Entries of the journal are objects below the number of their lease, written only if absent. Who takes over writes the next of them, and gives the state another version, before it reads: the store then refuses the old holder's next entry and its snapshot. The lock that OpenTofu takes with use_lockfile is respected, and taken too where the block says so. Another machine recovers everything.",
+    permissions: "It needs s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject on its objects.",
     example: "terraform {\n  backend \"s3\" {\n    bucket       = \"states\"\n    key          = \"platform.tfstate\"\n    region       = \"eu-central-1\"\n    use_lockfile = true\n  }\n}\n",
     settings: &[
         Setting::text("bucket", "The bucket.").required(),

@@ -6,6 +6,7 @@
 )]
 
 use formwork_backend_s3::S3;
+use formwork_state::backend::relay::Relay;
 use formwork_state::backend::{BackendError, Fence, Holder, conformance};
 use formwork_state::storage::{Storage, Surroundings};
 use formwork_value::{Type, Value};
@@ -19,13 +20,23 @@ fn now() -> String {
 
 /// The states at a key, or nothing where no lab is up and none is asked for.
 fn storage(key: &str, more: &[(&str, &str)]) -> Option<Arc<dyn Storage>> {
+    Some(storage_at(&lab()?, key, more))
+}
+
+/// The gateway's address, or nothing where no lab is up and none is asked for.
+fn lab() -> Option<String> {
     let variable = |name: &str| std::env::var(name).ok();
-    let Some(address) = variable("FORMWORK_LAB_CEPH_S3") else {
+    let address = variable("FORMWORK_LAB_CEPH_S3");
+    if address.is_none() {
         let is_needed = variable("FORMWORK_LAB").is_some_and(|lab| lab.split(',').any(|one| one == "ceph"));
         assert!(!is_needed, "FORMWORK_LAB=ceph, but no lab is up");
         println!("not run: needs tests/lab/ceph");
-        return None;
-    };
+    }
+    address
+}
+
+fn storage_at(address: &str, key: &str, more: &[(&str, &str)]) -> Arc<dyn Storage> {
+    let variable = |name: &str| std::env::var(name).ok();
     let key = format!("{key}-{}.tfstate", std::process::id());
     let bucket = variable("FORMWORK_LAB_CEPH_BUCKET").unwrap();
     let settings =
@@ -35,7 +46,7 @@ fn storage(key: &str, more: &[(&str, &str)]) -> Option<Arc<dyn Storage>> {
     let given = given.chain([("endpoints".into(), endpoints)]).collect();
     let environment = |name: &str| std::env::var(name).ok();
     let surroundings = Surroundings { environment: Arc::new(environment), now, ..Surroundings::none() };
-    Some(S3.storage(&Value::object(given), &surroundings).ok().unwrap())
+    S3.storage(&Value::object(given), &surroundings).ok().unwrap()
 }
 
 fn holder(id: &str) -> Holder {
@@ -113,4 +124,48 @@ fn the_store_itself_refuses_a_stale_holder() {
     let loaded = second.load().unwrap();
     assert_eq!((loaded.next_sequence, loaded.journal.len()), (0, 0));
     second.release(fence);
+}
+
+#[test]
+fn a_batch_of_records_is_one_round_trip() {
+    let Some(address) = lab() else { return };
+    let (scheme, server) = address.split_once("://").unwrap();
+    let relay = Relay::start(server.trim_end_matches('/').to_owned()).unwrap();
+    let through = format!("{scheme}://{}", relay.address);
+    let backend = storage_at(&through, "trips", &[]).backend("default").unwrap();
+    let fence = backend.lease(&holder("one"), 0).unwrap();
+    backend.load().unwrap();
+    let before = relay.turns();
+    let batches = 50;
+    for sequence in 0..batches {
+        backend.append(fence, sequence, &vec![b'x'; 20_000]).unwrap();
+    }
+    let counted = relay.turns() - before;
+    println!("{counted} round trips for {batches} batches");
+    assert!(counted <= 2 * batches, "{counted} round trips for {batches} batches");
+    backend.release(fence);
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again() {
+    let Some(address) = lab() else { return };
+    let (scheme, server) = address.split_once("://").unwrap();
+    let relay = Relay::start(server.trim_end_matches('/').to_owned()).unwrap();
+    let through = format!("{scheme}://{}", relay.address);
+    let backend = storage_at(&through, "lost", &[]).backend("default").unwrap();
+    backend.load().unwrap();
+    relay.lose_next_answer();
+    let fence = backend.lease(&holder("one"), 0).unwrap();
+    relay.lose_next_answer();
+    backend.append(fence, 0, b"one").unwrap();
+    backend.append(fence, 1, b"two").unwrap();
+    relay.lose_next_answer();
+    backend.snapshot(fence, "", b"{}").unwrap();
+    let loaded = backend.load().unwrap();
+    assert_eq!((loaded.journal.as_slice(), loaded.next_sequence), (&b"onetwo"[..], 2));
+    assert_eq!(loaded.snapshot.as_deref(), Some(&b"{}"[..]));
+    relay.lose_next_answer();
+    backend.seal(fence).unwrap();
+    assert_eq!(backend.load().unwrap().next_sequence, 0);
+    backend.release(fence);
 }
