@@ -553,7 +553,12 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
                 run.partial.clear();
             }
         }
-        Record::Finished { .. } => folded.run = None,
+        Record::Finished { .. } => {
+            folded.run = None;
+            // As the snapshot will have it: a plan that was made before is told from one made after, also while the
+            // journal alone knows of the run.
+            folded.state.serial += u64::from(folded.is_changed);
+        }
         other => fold_state(folded, other),
     }
     Ok(())

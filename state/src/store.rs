@@ -328,10 +328,16 @@ impl Store {
         writer.map_or(Ok(()), Writer::stop).map(|()| was_started)
     }
 
+    /// The serial of the next snapshot: each run that is over counted one further.
+    fn next_serial(&self, state: &State) -> u64 {
+        let next = if self.has_snapshot { self.base.serial + 1 } else { self.base.serial.max(1) };
+        next.max(state.serial)
+    }
+
     /// The state as a snapshot's bytes, the journal folded in.
     pub fn export(&self) -> Result<Vec<u8>, Diagnostics> {
         let folded = self.folded.borrow();
-        let serial = if folded.is_changed { self.base.serial + 1 } else { self.base.serial };
+        let serial = if folded.is_changed { self.next_serial(&folded.state) } else { self.base.serial };
         let follows = (!self.base.digest.is_empty()).then_some(self.base.digest.as_str());
         Ok(format_v4::write(&folded.state, serial, follows, &self.version)?)
     }
@@ -375,7 +381,7 @@ impl Store {
         let (backend, fence) = (&self.lease.backend, self.lease.fence);
         let mut after = version(&self.base);
         if folded.is_changed || self.has_snapshot && backend.is_outdated() {
-            let serial = if self.has_snapshot { self.base.serial + 1 } else { self.base.serial.max(1) };
+            let serial = self.next_serial(&folded.state);
             let bytes = format_v4::write(&folded.state, serial, Some(&self.base.digest), &self.version)?;
             let written = backend.snapshot(fence, &self.base.digest, &bytes);
             written.map_err(|error| snapshot_unwritable(&backend.name(), &error))?;

@@ -194,6 +194,14 @@ fn remotes(mark: &str) -> Vec<Remote> {
         let environment = [("AWS_ENDPOINT_URL_S3", endpoint)].into_iter().chain(keys).collect();
         found.push(Remote { name: "s3", block, environment });
     }
+    if let Some(kubeconfig) = lab("kubernetes", "FORMWORK_LAB_KUBECONFIG") {
+        // The name of a Secret has no such sign.
+        let suffix = mark.replace('_', "-");
+        let block = block(&format!("\"kubernetes\" {{\n    secret_suffix = \"{suffix}\"\n  }}"));
+        let context = ("KUBE_CTX", "lab".to_owned());
+        let environment = vec![("KUBE_CONFIG_PATH", kubeconfig), context];
+        found.push(Remote { name: "kubernetes", block, environment });
+    }
     let address = state_server();
     let text = format!(
         "\"http\" {{\n    address = \"{address}\"\n    lock_address = \"{address}\"\n    unlock_address = \"{address}\"\n  }}"

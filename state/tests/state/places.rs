@@ -167,6 +167,27 @@ fn a_run_is_the_same_on_each_backend() {
     }
 }
 
+/// A plan made before a run is told from one made after it by the serial, wherever a crash left the run.
+#[test]
+fn a_run_that_is_over_counts_though_the_journal_alone_knows_it() {
+    for Place { name, first, second, _folder } in places() {
+        for (run, serial) in [("r", 1), ("s", 2)] {
+            let open = store(&first);
+            assert_eq!(open.folded().state.serial, serial - 1, "{name}");
+            for record in [begin(run), outputs(run), Record::Finished { errored: false }] {
+                open.append(&record).wait().unwrap();
+            }
+            // As a crash before the snapshot: nothing is finished.
+            drop(open);
+        }
+        let open = store(&second);
+        assert_eq!((open.base_serial(), open.folded().state.serial), (0, 2), "{name}");
+        open.finish().unwrap();
+        let open = store(&first);
+        assert_eq!((open.base_serial(), open.folded().state.serial), (2, 2), "{name}");
+    }
+}
+
 /// Somebody removed the lock's file under the holder and took a lock of his own.
 #[test]
 fn a_holder_whose_lock_was_removed_writes_nothing_more() {
