@@ -485,6 +485,60 @@ fn of_many_applies_at_once_one_holds_the_state() {
     }
 }
 
+/// Each apply replaces the object and says in the target when it began and when it ended.
+const CROWDED: &str = "variable \"run\" {\n  type = string\n}\nresource \"terraform_data\" \"a\" {\n  triggers_replace = var.run\n  provisioner \"local-exec\" {\n    command = \"echo begin ${var.run} >> log; sleep 0.02; echo end ${var.run} >> log\"\n  }\n}\noutput \"run\" {\n  value = var.run\n}\n";
+
+/// So many processes at a time: as many as a small machine bears.
+const BATCH: usize = 25;
+
+/// Two hundred applies want one state, half of them ready to wait: what they did in the target never overlaps.
+#[test]
+fn two_hundred_applies_at_once_have_one_holder_at_any_time() {
+    let file = Remote { name: "file", block: String::new(), environment: Vec::new() };
+    for remote in remotes("crowd").into_iter().chain([file]) {
+        let count = if matches!(remote.name, "file" | "pg") { 200 } else { 50 };
+        let project = remote.project(CROWDED);
+        remote.said(&project, &[("init", 0, &[])]);
+        let mut finished = 0;
+        for first in (0..count).step_by(BATCH) {
+            finished += crowd(&remote, &project, first..first + BATCH);
+        }
+        let log = project.read("log");
+        let said: Vec<(&str, &str)> = log.lines().filter_map(|line| line.split_once(' ')).collect();
+        for pair in said.chunks(2) {
+            let is_alone = matches!(pair, [("begin", one), ("end", other)] if one == other);
+            assert!(is_alone, "{}: two at a time: {pair:?} in {log}", remote.name);
+        }
+        assert_eq!(said.len(), 2 * finished, "{}: who held the state did the work", remote.name);
+        println!("{}: {finished} of {count} held the state, one at a time", remote.name);
+        let last = said.last().map(|(_, run)| *run).unwrap();
+        remote.said(&project, &[("output -raw run", 0, &[last]), ("lock show", 0, &["nobody holds it"])]);
+    }
+}
+
+/// Starts a batch, every second one ready to wait; how many of them held the state.
+fn crowd(remote: &Remote, project: &Project, runs: std::ops::Range<usize>) -> usize {
+    let start = |run: usize| {
+        let waits = run.is_multiple_of(2);
+        let wait = if waits { " -lock-timeout=500s" } else { "" };
+        let mut command = remote.command(project, &format!("apply -auto-approve -var run={run}{wait}"));
+        // A lease that is overdue on a crowded machine is another test's.
+        command.env("FORMWORK_LEASE_SECONDS", "60");
+        command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+        (command.stderr(std::process::Stdio::piped()).spawn().unwrap(), waits)
+    };
+    let children: Vec<_> = runs.map(start).collect();
+    let mut finished = 0;
+    for (child, waits) in children {
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        let is_refused = !waits && error.contains("Error acquiring the state lock");
+        assert!(output.status.success() || is_refused, "{}: {error}", remote.name);
+        finished += usize::from(output.status.success());
+    }
+    finished
+}
+
 #[test]
 fn outputs_are_read_from_a_remote_place() {
     for remote in remotes("outputs") {
