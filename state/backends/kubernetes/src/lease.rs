@@ -225,7 +225,7 @@ mod tests {
         for (second, is_overdue) in [(1_000, false), (1_006, false), (1_007, true), (990, false)] {
             let moment = Timestamp::from_second(second).unwrap_or_default();
             assert_eq!(lease.is_overdue(moment), is_overdue, "{second}");
-            assert_eq!(lease.renewed(moment).is_overdue(moment), false);
+            assert!(!lease.renewed(moment).is_overdue(moment));
         }
     }
 
