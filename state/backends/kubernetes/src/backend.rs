@@ -355,13 +355,33 @@ impl KubernetesBackend {
     /// Removes the state with its journal. The Lease stays, so that its number never falls, and with it what shuts out
     /// its old holders.
     pub(crate) fn delete(&self) -> Result<(), BackendError> {
-        let selector = self.names.selector(&[Holds::Entry, Holds::EntryPart, Holds::StatePart]);
+        let holds = [Holds::Entry, Holds::EntryPart, Holds::StatePart, Holds::History, Holds::HistoryPart];
+        let selector = self.names.selector(&holds);
         let mut names = self.server.list_names(Resource::Secrets, &selector)?;
         names.reverse();
         self.remove(names)?;
         let (state, _) = self.read_state()?;
         self.server.delete(Resource::Secrets, &self.names.state)?;
         self.remove(state.parts)
+    }
+
+    /// Whether a lease still stands, asked of the server.
+    fn must_be_held(&self, fence: Fence) -> Result<(), BackendError> {
+        self.check(fence)?;
+        if self.is_still_held(fence)? { Ok(()) } else { Err(BackendError::Fenced) }
+    }
+
+    fn history_numbers(&self) -> Result<Vec<u64>, BackendError> {
+        let names = self.server.list_names(Resource::Secrets, &self.names.selector(&[Holds::History]))?;
+        Ok(names.iter().filter_map(|name| self.names.number_of_history(name)).collect())
+    }
+
+    /// The names of the parts of a Secret of the history; none where it holds all of it.
+    fn history_parts(name: &str, secret: &Json) -> Result<Vec<String>, BackendError> {
+        match packing::kept(name, secret)? {
+            Kept::Parts(parts) => Ok(parts),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Changes the lease that this handle holds, whoever else wrote something into the object meanwhile.
@@ -507,10 +527,7 @@ impl Backend for KubernetesBackend {
     }
 
     fn seal(&self, fence: Fence) -> Result<(), BackendError> {
-        self.check(fence)?;
-        if !self.is_still_held(fence)? {
-            return Err(BackendError::Fenced);
-        }
+        self.must_be_held(fence)?;
         let names = |holds| self.server.list_names(Resource::Secrets, &self.names.selector(&[holds]));
         // From the end: what a crash leaves is the beginning, which the state holds already. Entries of later leases
         // are not this one's to end.
@@ -556,6 +573,56 @@ impl Backend for KubernetesBackend {
             Some(State { object: Some(stands), digest: digest(bytes), parts: parts.clone() });
         // What stays behind is removed with the next snapshot: the state itself stands.
         let _ = self.remove_parts(fence, before.parts, &parts);
+        Ok(())
+    }
+
+    fn history(&self) -> Result<Option<Vec<u64>>, BackendError> {
+        // Names sort as their numbers do.
+        Ok(Some(self.history_numbers()?))
+    }
+
+    fn history_entry(&self, number: u64) -> Result<Option<Vec<u8>>, BackendError> {
+        let name = self.names.history(number);
+        let Some(secret) = self.server.get(Resource::Secrets, &name)? else { return Ok(None) };
+        if let Kept::Whole(bytes) = packing::kept(&name, &secret)? {
+            return Ok(Some(bytes));
+        }
+        let mut packed = Vec::new();
+        for part in Self::history_parts(&name, &secret)? {
+            let secret = self.server.get(Resource::Secrets, &part)?.ok_or_else(|| vanished(&part))?;
+            packed.extend(packing::bytes_of(&secret));
+        }
+        Ok(Some(unpacked(&name, &packed)?))
+    }
+
+    fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
+        self.must_be_held(fence)?;
+        let name = self.names.history(number);
+        let packed = pack(bytes, &self.names.parts(fence.0, &mark()))?;
+        self.write_parts(Holds::HistoryPart, &packed.parts)?;
+        let entry = self.secret(&name, Holds::History, &packed.main);
+        let Written::Refused { was_tried } = self.server.create(Resource::Secrets, &entry)? else {
+            return Ok(());
+        };
+        let stands = self.server.get(Resource::Secrets, &name)?;
+        // The first answer was lost: what is there is this.
+        if was_tried && stands.is_some_and(|stands| packing::bytes_of(&stands) == packed.main) {
+            return Ok(());
+        }
+        self.remove(packed.parts.into_iter().map(|(name, _)| name))?;
+        let expected = self.history_numbers()?.last().map_or(1, |last| last + 1);
+        Err(BackendError::OutOfSequence { expected, given: number })
+    }
+
+    fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
+        self.must_be_held(fence)?;
+        for number in self.history_numbers()?.into_iter().filter(|number| *number < below) {
+            let name = self.names.history(number);
+            let secret = self.server.get(Resource::Secrets, &name)?.unwrap_or_default();
+            // The entry first: without its parts it could not be read.
+            let parts = Self::history_parts(&name, &secret)?;
+            self.remove(std::iter::once(name).chain(parts))?;
+        }
         Ok(())
     }
 }

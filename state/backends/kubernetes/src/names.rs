@@ -33,6 +33,10 @@ pub(crate) enum Holds {
     EntryPart,
     /// A part of such a state.
     StatePart,
+    /// An entry of the history.
+    History,
+    /// A part of such an entry.
+    HistoryPart,
 }
 
 impl Holds {
@@ -42,6 +46,8 @@ impl Holds {
             Self::Closed => "journal-closed",
             Self::EntryPart => "journal-part",
             Self::StatePart => "state-part",
+            Self::History => "history",
+            Self::HistoryPart => "history-part",
         }
     }
 }
@@ -85,6 +91,16 @@ impl Names {
         let rest = name.strip_prefix(&self.state)?.strip_prefix("-journal-")?;
         let (fence, position) = rest.split_once('-')?;
         Some((fence.parse().ok()?, position.parse().ok()?))
+    }
+
+    /// The name of an entry of the history.
+    pub(crate) fn history(&self, number: u64) -> String {
+        format!("{}-history-{number:010}", self.state)
+    }
+
+    /// The number of an entry of the history.
+    pub(crate) fn number_of_history(&self, name: &str) -> Option<u64> {
+        name.strip_prefix(&self.state)?.strip_prefix("-history-")?.parse().ok()
     }
 
     /// What the names of a state's parts begin with, written under a lease.
@@ -193,6 +209,8 @@ mod tests {
         assert_eq!(entry.as_deref(), Some("tfstate-default-a-journal-0000000007-0000000003"));
         let number = names.and_then(|names| names.number_of_entry(&entry.unwrap_or_default()));
         assert_eq!(number, Some((7, 3)));
+        let history = names.map(|names| names.history(42)).unwrap_or_default();
+        assert_eq!(names.and_then(|names| names.number_of_history(&history)), Some(42));
         let part = names.map(|names| names.parts(12, "mark") + "-0001").unwrap_or_default();
         assert_eq!(names.and_then(|names| names.fence_of_part(&part)), Some(12));
         let other = names.map(|names| names.terraforms_part(1)).unwrap_or_default();
