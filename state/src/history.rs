@@ -20,12 +20,13 @@ pub use files::{pack, unpack};
 pub(crate) use trail::{Part, Trail};
 
 use crate::backend::{Backend, BackendError, Fence};
+use std::cell::LazyCell;
 
 /// How a store keeps its history.
-#[derive(Debug, Clone)]
 pub struct Chronicle {
-    /// Who works on the state, and from where.
-    pub origin: Origin,
+    /// Who works on the state, and from where: asked for when there is something to tell, since version control takes
+    /// its time to answer.
+    pub origin: LazyOrigin,
     /// Names what is done by hand, which has no run.
     pub id: String,
     /// The time, RFC 3339.
@@ -33,6 +34,9 @@ pub struct Chronicle {
     /// So many entries are kept at most; all where nothing is said.
     pub keep: Option<u64>,
 }
+
+/// An origin that is found out once, when it is needed.
+pub type LazyOrigin = LazyCell<Origin, Box<dyn FnOnce() -> Origin>>;
 
 /// What entries say of the state beside what was done.
 pub(crate) struct Frame<'a> {

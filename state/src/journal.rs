@@ -39,6 +39,19 @@ pub enum Operation {
     Provision,
 }
 
+impl Operation {
+    /// What people call it: the word that it is stored as.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Read => "read",
+            Self::Provision => "provision",
+        }
+    }
+}
+
 /// An act that is about to begin: enough to repeat the call.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub struct Intent {

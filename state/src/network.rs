@@ -8,7 +8,7 @@ pub mod tls;
 
 use crate::backend::BackendError;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// A runtime that belongs to one place.
@@ -31,6 +31,19 @@ impl Network {
         let wait =
             |handle: Handle| std::thread::scope(|scope| scope.spawn(move || handle.block_on(work)).join());
         wait(handle).unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Lets so much time pass before somebody's lease is asked for again; false where the time is over.
+    pub fn pause_until(&self, deadline: Instant, retry: Duration) -> Result<bool, BackendError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        let pausing = async {
+            pause(retry.min(left)).await;
+            Ok(())
+        };
+        self.wait(pausing).map(|()| true)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::encryption;
 use crate::files::Files;
 use crate::format_v4;
 use crate::heartbeat::Heartbeat;
-use crate::history::{self, About, Chronicle, Edit, Frame, StateRecord, Trail, Version};
+use crate::history::{self, About, Chronicle, Edit, Frame, Origin, StateRecord, Trail, Version};
 use crate::journal::{Folded, IllegalTransition, Record, fold};
 use crate::line::{self, Header};
 use crate::model::State;
@@ -196,6 +196,11 @@ impl Store {
         self
     }
 
+    /// Whether the state is kept where no other machine reads it.
+    pub fn is_on_this_machine(&self) -> bool {
+        self.lease.backend.is_on_this_machine()
+    }
+
     /// Whether sensitive values may be kept: what is written is encrypted.
     pub fn seals(&self) -> bool {
         self.lease.backend.seals()
@@ -205,7 +210,7 @@ impl Store {
     pub fn about(&self, run: Option<&str>) -> Option<About> {
         let chronicle = self.chronicle.as_ref()?;
         let run = run.unwrap_or(&chronicle.id).to_owned();
-        Some(About { run, time: (chronicle.now)(), origin: chronicle.origin.clone(), plan: None })
+        Some(About { run, time: (chronicle.now)(), origin: Origin::clone(&chronicle.origin), plan: None })
     }
 
     /// Removes entries of the history but the last ones, and says so in an entry. What was removed, or nothing where

@@ -14,4 +14,4 @@ pub use forge::{Ended, Forge, Github, Gitlab, Kill, Pipeline, Store};
 pub use http::{HttpRequest, answer_http};
 pub use lab::{Lab, OtherLab};
 pub use planted::{found_in, holds};
-pub use project::{Finished, Project, program, project, repository};
+pub use project::{Finished, Project, program, project, repository, said};

@@ -24,6 +24,42 @@ pub struct Finished {
     pub code: i32,
 }
 
+impl Finished {
+    /// What a command said, wherever it said it, a diagnostic's lines joined; held to its exit code.
+    ///
+    /// # Panics
+    /// When it ended otherwise.
+    #[track_caller]
+    pub fn ended(&self, line: &str, code: i32) -> String {
+        let said = format!("{}{}", self.out, self.error).replace("\n│ ", " ");
+        assert_eq!(self.code, code, "{line}: {said}");
+        said
+    }
+
+    /// The same, held to parts as well.
+    ///
+    /// # Panics
+    /// When it ended otherwise, or a part is not there.
+    #[track_caller]
+    pub fn expect(&self, line: &str, code: i32, parts: &[&str]) {
+        let said = self.ended(line, code);
+        for part in parts {
+            assert!(said.contains(part), "{line}: no {part:?} in {said}");
+        }
+    }
+}
+
+/// Command lines with their exit codes and what is said.
+///
+/// # Panics
+/// When a command ends otherwise, or does not say it.
+#[track_caller]
+pub fn said(project: &Project, steps: &[(&str, i32, &[&str])]) {
+    for (line, code, parts) in steps {
+        project.run(line).expect(line, *code, parts);
+    }
+}
+
 /// An empty project.
 ///
 /// # Panics

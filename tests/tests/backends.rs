@@ -6,7 +6,7 @@
     reason = "a test whose program or lab does not answer cannot go on"
 )]
 
-use formwork_tests::{HttpRequest, Project, answer_http, project};
+use formwork_tests::{HttpRequest, Project, answer_http, project, said};
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -15,18 +15,6 @@ const MAIN: &str = "resource \"terraform_data\" \"a\" {\n  input = \"east\"\n}\n
 
 fn block(text: &str) -> String {
     format!("terraform {{\n  backend {text}\n}}\n")
-}
-
-/// Command lines with their exit codes and what is said.
-fn said(project: &Project, steps: &[(&str, i32, &[&str])]) {
-    for (line, code, parts) in steps {
-        let finished = project.run(line);
-        let said = format!("{}{}", finished.out, finished.error);
-        assert_eq!(finished.code, *code, "{line}: {said}");
-        for part in *parts {
-            assert!(said.replace("\n│ ", " ").contains(part), "{line}: no {part:?} in {said}");
-        }
-    }
 }
 
 #[test]
@@ -253,11 +241,7 @@ impl Remote {
     fn said(&self, project: &Project, steps: &[(&str, i32, &[&str])]) {
         for (line, code, parts) in steps {
             let finished = project.finish(&mut self.command(project, line));
-            let said = format!("{}{}", finished.out, finished.error).replace("\n│ ", " ");
-            assert_eq!(finished.code, *code, "{}: {line}: {said}", self.name);
-            for part in *parts {
-                assert!(said.contains(part), "{}: {line}: no {part:?} in {said}", self.name);
-            }
+            finished.expect(&format!("{}: {line}", self.name), *code, parts);
         }
     }
 }

@@ -48,9 +48,7 @@ fn run(project: &Project, line: &str) -> Finished {
 }
 
 fn ends(project: &Project, line: &str, code: i32) -> String {
-    let finished = run(project, line);
-    assert_eq!(finished.code, code, "{line}: {}{}", finished.out, finished.error);
-    format!("{}{}", finished.out, finished.error).replace("\n│ ", " ")
+    run(project, line).ended(line, code)
 }
 
 #[test]
@@ -115,9 +113,7 @@ fn keyed(name: &str, passphrase: &str) -> String {
 fn with(project: &Project, encryption: &str, line: &str, code: i32) -> String {
     let mut command = project.command(line);
     command.env("TF_ENCRYPTION", encryption).env("TF_VAR_secret", SECRET);
-    let finished = project.finish(&mut command);
-    let said = format!("{}{}", finished.out, finished.error).replace("\n│ ", " ");
-    assert_eq!(finished.code, code, "{line}: {said}");
+    let said = project.finish(&mut command).ended(line, code);
     for passphrase in ["the passphrase of before", "the passphrase of today"] {
         assert!(!said.contains(passphrase), "{line}: {said}");
     }

@@ -1,25 +1,13 @@
 //! The history from outside: what each run leaves, the way back to an earlier one, and undoing a run that failed.
 #![expect(clippy::unwrap_used, reason = "a test whose program does not answer cannot go on")]
 
-use formwork_tests::{Project, project};
+use formwork_tests::{Project, project, said};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 
 const MAIN: &str = "variable \"region\" {\n  default = \"east\"\n}\nvariable \"secret\" {\n  default   = \"\"\n  sensitive = true\n}\nresource \"terraform_data\" \"a\" {\n  input = var.region\n}\nresource \"terraform_data\" \"b\" {\n  input = sha256(var.secret)\n}\noutput \"region\" {\n  value = terraform_data.a.output\n}\n";
-
-/// Command lines with their exit codes and what is said.
-fn said(project: &Project, steps: &[(&str, i32, &[&str])]) {
-    for (line, code, parts) in steps {
-        let finished = project.run(line);
-        let said = format!("{}{}", finished.out, finished.error);
-        assert_eq!(finished.code, *code, "{line}: {said}");
-        for part in *parts {
-            assert!(said.replace("\n│ ", " ").contains(part), "{line}: no {part:?} in {said}");
-        }
-    }
-}
 
 fn entries(project: &Project) -> Vec<Value> {
     let text = project.run("history -json").out;

@@ -29,10 +29,7 @@ resource "sim_machine" "m" {
 "#;
 
 fn ends(project: &Project, line: &str, code: i32) -> String {
-    let finished = project.run(line);
-    let said = format!("{}{}", finished.out, finished.error).replace("\n│ ", " ");
-    assert_eq!(finished.code, code, "{line}: {said}");
-    said
+    project.run(line).ended(line, code)
 }
 
 /// A run whose machine was asked for and is not there yet.

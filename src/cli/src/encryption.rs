@@ -3,6 +3,7 @@
 //! Invariant: what is wrong with it is found before anything is opened; a value of it is in no finding.
 
 use crate::ambient;
+use crate::place::settings_placed;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_engine::run::Configuration;
 use formwork_lang::{Encryption as Written, EncryptionPart, EncryptionReference, EncryptionTarget, nearest};
@@ -11,6 +12,10 @@ use formwork_state::storage::Surroundings;
 use formwork_value::{Name, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// What messages and tables call the two kinds of parts.
+const KEY_PROVIDER: &str = "key_provider";
+const METHOD: &str = "method";
 
 /// How each kind of thing is sealed; nothing where nothing is said of it.
 #[derive(Clone, Default)]
@@ -29,32 +34,15 @@ pub(crate) struct Encryptions {
 pub(crate) fn faults(configuration: &Configuration) -> Diagnostics {
     let mut found = Diagnostics::new();
     let Some(written) = &configuration.root.settings.encryption else { return found };
-    for part in &written.key_providers {
-        found.append(part_faults("key_provider", part));
+    let providers = written.key_providers.iter().map(|part| (KEY_PROVIDER, part));
+    for (noun, part) in providers.chain(written.methods.iter().map(|part| (METHOD, part))) {
+        found.append(part_faults(noun, part, &written.key_providers));
     }
-    for part in &written.methods {
-        found.append(part_faults("method", part));
-    }
-    for (noun, part) in parts(written) {
-        for (name, reference) in &part.references {
-            let known = settings::part(noun, &part.kind).ok().and_then(|part| part.reference);
-            if known.is_some_and(|(known, _)| known == name.as_str()) {
-                found.extend(missing(reference, "key_provider", &written.key_providers));
-            }
-        }
-    }
-    for target in targets(written) {
-        if let Some(method) = &target.method {
-            found.extend(missing(method, "method", &written.methods));
-        }
+    for method in targets(written).filter_map(|target| target.method.as_ref()) {
+        found.extend(find(&written.methods, method, METHOD).err());
     }
     found.extend(unenforced(written));
     found
-}
-
-fn parts(written: &Written) -> impl Iterator<Item = (&'static str, &EncryptionPart)> {
-    let providers = written.key_providers.iter().map(|part| ("key_provider", part));
-    providers.chain(written.methods.iter().map(|part| ("method", part)))
 }
 
 /// Every target with its fallbacks.
@@ -67,20 +55,21 @@ fn chain(target: &EncryptionTarget) -> impl Iterator<Item = &EncryptionTarget> {
     std::iter::successors(Some(target), |target| target.fallback.as_deref())
 }
 
-fn part_faults(noun: &'static str, written: &EncryptionPart) -> Diagnostics {
+fn part_faults(noun: &'static str, written: &EncryptionPart, providers: &[EncryptionPart]) -> Diagnostics {
     let part = match settings::part(noun, &written.kind) {
         Ok(part) => part,
         Err(diagnostic) => return diagnostic.at(written.span).into(),
     };
-    let mut found = place(part.table(noun).check(&given(written)), written);
+    let mut found = placed(part.table(noun).check(&given(written)), written);
     for (name, reference) in &written.references {
-        if part.reference.is_none_or(|(known, _)| known != name.as_str()) {
-            let detail =
-                format!("The argument \"{name}\" of {noun} \"{}\" names no key provider.", written.kind);
-            found.push(
-                Diagnostic::error("encryption-reference", "Unsupported reference", detail).at(reference.span),
-            );
+        if part.reference.is_some_and(|(known, _)| known == name.as_str()) {
+            found.extend(find(providers, reference, KEY_PROVIDER).err());
+            continue;
         }
+        let detail = format!("The argument \"{name}\" of {noun} \"{}\" names no key provider.", written.kind);
+        found.push(
+            Diagnostic::error("encryption-reference", "Unsupported reference", detail).at(reference.span),
+        );
     }
     found
 }
@@ -90,32 +79,30 @@ fn given(part: &EncryptionPart) -> Value {
 }
 
 /// Findings that name an argument, put where it stands.
-fn place(mut found: Diagnostics, part: &EncryptionPart) -> Diagnostics {
-    for diagnostic in &mut found {
-        let argument = diagnostic.attribute.as_deref().and_then(|name| part.arguments.get(name));
-        let is_name = diagnostic.code.starts_with("unsupported-");
-        diagnostic.subject = argument.map_or(Some(part.span), |argument| {
-            Some(if is_name { argument.name_span } else { argument.expression.span() })
-        });
-        diagnostic.attribute = None;
-    }
-    found
+fn placed(found: Diagnostics, part: &EncryptionPart) -> Diagnostics {
+    let place = |name: &str| {
+        let argument = part.arguments.get(name)?;
+        Some((argument.name_span, argument.expression.span()))
+    };
+    settings_placed(found, part.span, place)
 }
 
-fn missing(reference: &EncryptionReference, noun: &str, among: &[EncryptionPart]) -> Option<Diagnostic> {
+/// The part that is meant.
+fn find<'w>(
+    among: &'w [EncryptionPart],
+    reference: &EncryptionReference,
+    noun: &str,
+) -> Result<&'w EncryptionPart, Diagnostic> {
     let EncryptionReference { kind, name, span } = reference;
-    if among.iter().any(|part| part.kind == *kind && part.name == *name) {
-        return None;
-    }
-    let detail = format!("There is no {noun} \"{kind}\" \"{name}\" in the encryption block.");
-    let diagnostic =
-        Diagnostic::error("encryption-reference", "Reference to undeclared encryption part", detail)
-            .at(*span);
-    let names: Vec<String> = among.iter().map(|part| format!("{}.{}", part.kind, part.name)).collect();
-    let close = nearest(&format!("{kind}.{name}"), names.iter().map(String::as_str));
-    Some(match close {
-        Some(close) => diagnostic.hint(format!("Did you mean {noun}.{close}?")),
-        None => diagnostic,
+    among.iter().find(|part| part.kind == *kind && part.name == *name).ok_or_else(|| {
+        let detail = format!("There is no {noun} \"{kind}\" \"{name}\" in the encryption block.");
+        let summary = "Reference to undeclared encryption part";
+        let diagnostic = Diagnostic::error("encryption-reference", summary, detail).at(*span);
+        let names: Vec<String> = among.iter().map(|part| format!("{}.{}", part.kind, part.name)).collect();
+        match nearest(&format!("{kind}.{name}"), names.iter().map(String::as_str)) {
+            Some(close) => diagnostic.hint(format!("Did you mean {noun}.{close}?")),
+            None => diagnostic,
+        }
     })
 }
 
@@ -181,11 +168,11 @@ impl Maker<'_> {
 
     fn method(&mut self, reference: Option<&EncryptionReference>) -> Result<Method, Diagnostics> {
         let Some(reference) = reference else { return Ok(Method::Unencrypted) };
-        let part = find(&self.written.methods, reference, "method")?;
+        let part = find(&self.written.methods, reference, METHOD)?;
         let keys = self.provider_of(part, "keys")?;
         known(part)?;
         let made = settings::method(&part.kind, &given(part), keys, &self.surroundings);
-        made.map_err(|found| place(found, part))
+        made.map_err(|found| placed(found, part))
     }
 
     fn provider_of(
@@ -204,24 +191,15 @@ impl Maker<'_> {
             None => {}
         }
         self.providers.insert(key.clone(), None);
-        let part = find(&self.written.key_providers, reference, "key_provider")?;
+        let part = find(&self.written.key_providers, reference, KEY_PROVIDER)?;
         let chain = self.provider_of(part, "chain")?;
         known(part)?;
         let label = format!("key_provider.{}.{}", part.kind, part.name);
         let made = settings::key_provider(&part.kind, label, &given(part), chain, &self.surroundings);
-        let made = Arc::new(made.map_err(|found| place(found, part))?);
+        let made = Arc::new(made.map_err(|found| placed(found, part))?);
         self.providers.insert(key, Some(made.clone()));
         Ok(made)
     }
-}
-
-fn find<'w>(
-    among: &'w [EncryptionPart],
-    reference: &EncryptionReference,
-    noun: &str,
-) -> Result<&'w EncryptionPart, Diagnostics> {
-    let is_meant = |part: &&EncryptionPart| part.kind == reference.kind && part.name == reference.name;
-    among.iter().find(is_meant).ok_or_else(|| missing(reference, noun, among).into_iter().collect())
 }
 
 fn circle(span: Span) -> Diagnostic {

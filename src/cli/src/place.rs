@@ -49,19 +49,31 @@ pub(crate) fn faults(configuration: &Configuration) -> Diagnostics {
     let Some(kind) = registry::backend(&block.kind) else {
         return unknown_kind(&block.kind).at(block.span).into();
     };
-    let mut found = kind.check(&Value::object(values(block)));
-    for diagnostic in &mut found {
-        let argument = diagnostic.attribute.as_deref().and_then(|name| block.body.attribute(name));
-        diagnostic.subject = argument.map_or(Some(block.span), |argument| {
-            let is_name = diagnostic.code == "unsupported-backend-argument";
-            Some(if is_name { argument.name_span } else { argument.expression.span() })
-        });
-        diagnostic.attribute = None;
-    }
+    let place = |name: &str| {
+        let argument = block.body.attribute(name)?;
+        Some((argument.name_span, argument.expression.span()))
+    };
+    let mut found = settings_placed(kind.check(&Value::object(values(block))), block.span, place);
     for (name, _, _) in block.body.just_blocks() {
         let detail =
             format!("Blocks of type \"{name}\" are not expected here, in backend \"{}\".", kind.name);
         found.push(Diagnostic::error("unsupported-block", "Unsupported block type", detail).at(block.span));
+    }
+    found
+}
+
+/// Findings about settings, put where the argument stands that they name: its name where there is no such setting, else
+/// its value; at the block's header where it has no such argument.
+pub(crate) fn settings_placed(
+    mut found: Diagnostics,
+    header: Span,
+    place: impl Fn(&str) -> Option<(Span, Span)>,
+) -> Diagnostics {
+    for diagnostic in &mut found {
+        let argument = diagnostic.attribute.take().and_then(|name| place(&name));
+        let is_name = diagnostic.code.starts_with("unsupported-");
+        diagnostic.subject =
+            Some(argument.map_or(header, |(name, value)| if is_name { name } else { value }));
     }
     found
 }

@@ -29,7 +29,7 @@ use formwork_lang::{Source, normalise_path};
 use formwork_state::backend::{Backend, Holder, SealedBackend};
 use formwork_state::encryption::{is_sealed, unconfigured};
 use formwork_state::format_v4::Dependencies;
-use formwork_state::history::Chronicle;
+use formwork_state::history::{Chronicle, LazyOrigin};
 use formwork_state::{Opening, Record, State, Status, Store};
 use std::cell::{OnceCell, RefCell};
 use std::path::Path;
@@ -389,8 +389,9 @@ impl Session {
             return Ok(store);
         }
         let keep = origin::kept_entries().map_err(|diagnostic| self.refused(diagnostic))?;
+        let (operation, workspace) = (operation.to_owned(), workspace.to_owned());
         Ok(store.with_chronicle(Chronicle {
-            origin: origin::of(operation, workspace),
+            origin: LazyOrigin::new(Box::new(move || origin::of(&operation, &workspace))),
             id: run_id(),
             now: timestamp_to_the_second,
             keep,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here knows which backend it looks at.
 
+use super::relay::Relay;
 use super::{Backend, BackendError, Fence, Holder};
 use crate::line;
 use crate::store::digest;
@@ -21,6 +22,75 @@ pub fn check(first: &Arc<dyn Backend>, second: &Arc<dyn Backend>, lapse: &dyn Fn
         overdue_leases(first, second, lapse)?;
         broken_leases(first, second)?;
     }
+    Ok(())
+}
+
+/// Looks at one empty place behind a relay that loses answers: what was done is done once all the same.
+pub fn check_lost_answers(place: &dyn Backend, relay: &Relay) -> Finding {
+    done(place.load(), "load of an empty place")?;
+    relay.lose_next_answer();
+    let fence = done(place.lease(&holder("apply"), 0), "lease whose answer is lost")?;
+    relay.lose_next_answer();
+    done(place.append(fence, 0, b"one"), "append whose answer is lost")?;
+    done(place.append(fence, 1, b"two"), "append")?;
+    relay.lose_next_answer();
+    done(place.snapshot(fence, "", b"{}"), "snapshot whose answer is lost")?;
+    let loaded = done(place.load(), "load")?;
+    must(loaded.journal == b"onetwo" && loaded.next_sequence == 2, "each entry is there once")?;
+    must(loaded.snapshot.as_deref() == Some(b"{}"), "the snapshot is there")?;
+    relay.lose_next_answer();
+    done(place.seal(fence), "seal whose answer is lost")?;
+    must(done(place.load(), "load")?.next_sequence == 0, "the journal is ended")?;
+    place.release(fence);
+    Ok(())
+}
+
+/// Appends batches to one empty place behind a relay: each takes two round trips at most. How many all took.
+pub fn check_round_trips(place: &dyn Backend, relay: &Relay, batches: u64) -> Result<u64, String> {
+    let fence = done(place.lease(&holder("apply"), 0), "lease")?;
+    done(place.load(), "load")?;
+    let before = relay.turns();
+    for sequence in 0..batches {
+        done(place.append(fence, sequence, &vec![b'x'; 20_000]), "append")?;
+    }
+    let counted = relay.turns() - before;
+    must(
+        counted <= 2 * batches,
+        &format!("{counted} round trips are two at most for each of {batches} batches"),
+    )?;
+    place.release(fence);
+    Ok(counted)
+}
+
+/// Looks at one empty place whose holder sleeps past its lease and reads no more: its writes are refused by the place
+/// itself. `late` are snapshots that it tries.
+pub fn check_stale_holder(
+    first: &dyn Backend,
+    second: &dyn Backend,
+    lapse: &dyn Fn(),
+    late: &[&[u8]],
+) -> Finding {
+    done(first.snapshot(Fence::UNLOCKED, "", b"{\"version\":4}"), "first snapshot")?;
+    let stale = done(first.lease(&holder("sleeper"), 0), "lease of the holder that sleeps")?;
+    let before = done(first.load(), "load")?;
+    done(first.append(stale, 0, b"one"), "append")?;
+    lapse();
+    let fence = done(second.lease(&holder("apply"), 0), "lease of the one who takes over")?;
+    must(done(second.load(), "load")?.journal == b"one", "what was appended in time is there")?;
+    let refused = |outcome: Result<(), BackendError>| matches!(outcome, Err(BackendError::Fenced));
+    must(refused(first.append(stale, 1, b"late")), "a late append is refused")?;
+    let stands = before.snapshot.as_deref().map(digest).unwrap_or_default();
+    for bytes in late {
+        must(refused(first.snapshot(stale, &stands, bytes)), "a late snapshot is refused")?;
+    }
+    must(done(second.load(), "load")?.snapshot == before.snapshot, "the snapshot is what it was")?;
+    done(second.append(fence, 1, b"two"), "append of the one who took over")?;
+    done(second.snapshot(fence, &stands, b"{\"version\":4,\"serial\":2}"), "its snapshot")?;
+    done(second.seal(fence), "its seal")?;
+    must(refused(first.append(stale, 1, b"late")), "an append after the end is refused")?;
+    let loaded = done(second.load(), "load")?;
+    must(loaded.next_sequence == 0 && loaded.journal.is_empty(), "the journal is ended")?;
+    second.release(fence);
     Ok(())
 }
 

@@ -186,11 +186,11 @@ impl Part {
     /// The entry.
     pub(super) fn into_entry(self, number: u64, previous: String, frame: &Frame<'_>) -> Entry {
         let (counts, result) = (self.counts(), self.result().to_owned());
-        let ended_by = Some(&frame.chronicle.origin)
+        let ended_by = Some(&*frame.chronicle.origin)
             .filter(|other| (other.pid, &other.host) != (self.about.origin.pid, &self.about.origin.host));
         let step = |act: Act| Step {
             address: act.intent_key.to_string(),
-            action: word(act.operation).to_owned(),
+            action: act.operation.word().to_owned(),
             token: act.token.0.to_string(),
             begun: act.begun,
             accepted: act.accepted,
@@ -213,15 +213,5 @@ impl Part {
             edits: self.edits,
             state: frame.state.clone(),
         }
-    }
-}
-
-fn word(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Create => "create",
-        Operation::Update => "update",
-        Operation::Delete => "delete",
-        Operation::Read => "read",
-        Operation::Provision => "provision",
     }
 }

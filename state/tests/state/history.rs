@@ -2,7 +2,7 @@
 
 use crate::records::*;
 use formwork_state::backend::{Backend, FileBackend, Holder, MemoryBackend};
-use formwork_state::history::{Chronicle, Fault, Origin, decode, verify};
+use formwork_state::history::{Chronicle, Fault, LazyOrigin, Origin, decode, verify};
 use formwork_state::simulated::{Loss, SimulatedFiles};
 use formwork_state::{Opening, Record, Store, digest};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ fn now() -> String {
 
 fn chronicle(id: &str) -> Chronicle {
     let origin = Origin { verb: id.to_owned(), user: "ada".to_owned(), pid: 7, ..Origin::default() };
-    Chronicle { origin, id: id.to_owned(), now, keep: None }
+    Chronicle { origin: LazyOrigin::new(Box::new(|| origin)), id: id.to_owned(), now, keep: None }
 }
 
 fn open_on(backend: &Arc<dyn Backend>, id: &str) -> Result<Store, String> {

@@ -117,3 +117,12 @@ pub(super) fn require(session: &Session, mode: RunMode, auto_approve: bool) -> R
         )),
     }
 }
+
+/// Comes back when whoever sits there says yes to what changes the state alone.
+pub(super) fn agree(session: &Session, question: &str, cancelled: &str, hint: &str) -> Result<(), Failure> {
+    if session.terminal.ask(question).as_deref() == Some("yes") {
+        return Ok(());
+    }
+    let diagnostic = Diagnostic::error("approval-needed", cancelled, "Nothing was changed.");
+    Err(session.refused(diagnostic.hint(hint)))
+}

@@ -1,5 +1,6 @@
 //! `force-unlock`: ends the lease that a process left behind.
 
+use super::approval;
 use crate::arguments::ForceUnlock;
 use crate::failure::{Failure, Success};
 use crate::session::Session;
@@ -22,11 +23,9 @@ pub(super) fn run(arguments: &ForceUnlock, terminal: Terminal) -> Result<Success
                 .hint("Wait for that process or end it; `lock show` says which one it is."),
         ));
     }
-    if !arguments.force && session.terminal.ask(QUESTION).as_deref() != Some("yes") {
-        return Err(session.refused(
-            Diagnostic::error("approval-needed", "Force-unlock cancelled", "Nothing was changed.")
-                .hint("Answer yes, or use -force where nobody can be asked."),
-        ));
+    if !arguments.force {
+        let hint = "Answer yes, or use -force where nobody can be asked.";
+        approval::agree(&session, QUESTION, "Force-unlock cancelled", hint)?;
     }
     backend.break_lease(&arguments.id).map_err(|error| session.refused(not_unlocked(&error)))?;
     print(

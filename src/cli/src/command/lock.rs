@@ -6,7 +6,7 @@ use crate::failure::{Failure, Success};
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
 use formwork_state::backend::Holding;
-use formwork_state::{ObjectKey, OpenRun, Operation};
+use formwork_state::{ObjectKey, OpenRun};
 use std::fmt::Write as _;
 
 pub(super) fn run(arguments: &Locking, terminal: Terminal) -> Result<Success, Failure> {
@@ -65,7 +65,7 @@ pub(super) fn in_flight(run: Option<&OpenRun>) -> String {
             Some(step) => writeln!(
                 text,
                 "  {key}: {}, since {}{}",
-                word(step.intent.operation),
+                step.intent.operation.word(),
                 step.intent.time,
                 step.accepted.as_ref().map_or_else(String::new, |id| format!(", accepted as {id}"))
             ),
@@ -73,14 +73,4 @@ pub(super) fn in_flight(run: Option<&OpenRun>) -> String {
         };
     }
     text
-}
-
-fn word(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Create => "create",
-        Operation::Update => "update",
-        Operation::Delete => "delete",
-        Operation::Read => "read",
-        Operation::Provision => "provision",
-    }
 }

@@ -1,5 +1,6 @@
 //! `state verify` and `state repair`: whether a state is whole, and what can be made of one that is not.
 
+use super::approval;
 use super::show::UNLOCKED;
 use crate::arguments::StateRepair;
 use crate::failure::{Failure, Success};
@@ -15,6 +16,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+const QUESTION: &str = "\nDo you want to put this in place of the state that stands?\n  A copy of that is kept. Only 'yes' will be accepted.\n\n  Enter a value: ";
 
 /// Checks everything that can be checked without asking a target: bytes, digests, serials, the fold of the journal, and
 /// every object against its schema.
@@ -91,7 +94,8 @@ pub(super) fn repair(session: &Session, arguments: &StateRepair) -> Result<Succe
         return Ok(Success::Done);
     }
     if !arguments.auto_approve {
-        approve(session)?;
+        let hint = "Answer yes, or use -auto-approve where nobody can be asked.";
+        approval::agree(session, QUESTION, "Repair cancelled", hint)?;
     }
     let copies = keep(session, &wreck)?;
     let opening = session.opening("state repair", &arguments.lock);
@@ -130,17 +134,6 @@ fn told(found: &Salvage) -> String {
         }
     }
     text
-}
-
-fn approve(session: &Session) -> Result<(), Failure> {
-    let question = "\nDo you want to put this in place of the state that stands?\n  A copy of that is kept. Only 'yes' will be accepted.\n\n  Enter a value: ";
-    if session.terminal.ask(question).as_deref() == Some("yes") {
-        return Ok(());
-    }
-    Err(session.refused(
-        Diagnostic::error("approval-needed", "Repair cancelled", "Nothing was changed.")
-            .hint("Answer yes, or use -auto-approve where nobody can be asked."),
-    ))
 }
 
 /// Copies of what stands, as it is kept, that only their owner may read.

@@ -4,6 +4,7 @@
 //! goes on undoing; what cannot be undone is named, and nothing else is touched in its place.
 
 use super::drive::Start;
+use super::step::{pack, unreadable};
 use super::{Applied, Applier, StepEnd};
 use crate::connections::Connections;
 use crate::environment::Environment;
@@ -12,7 +13,7 @@ use crate::model::{Action, Change, Step, Work};
 use crate::objects::{PriorObject, decode_object};
 use crate::ordinal::ordinal;
 use crate::proposed::proposed;
-use crate::recipe::{Packed, Recipe, paths_json, private_text};
+use crate::recipe::{Recipe, paths_json, private_text};
 use crate::schema::Kind;
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Block, Connection, Operation, PlanRequest, Planned, Presence, Request, Response};
@@ -209,15 +210,14 @@ impl Applier<'_> {
         planned: &Planned,
         (kind, configuration): (&Rc<Kind>, &Value),
     ) -> Result<Recipe, Option<Diagnostic>> {
-        let pack = |value: &Value| Packed::pack(value).map_err(|message| unreadable(key, message));
         Ok(Recipe {
             kind: kind.name.to_string(),
             provider: prior.provider.clone(),
             through_prior: true,
             recovery: kind.schema.recovery,
-            prior: pack(&current.value)?,
-            planned: pack(&planned.planned)?,
-            configuration: pack(configuration)?,
+            prior: pack(&current.value, key)?,
+            planned: pack(&planned.planned, key)?,
+            configuration: pack(configuration, key)?,
             evaluates_again: false,
             private: private_text(&planned.private),
             sensitive: paths_json(prior.sensitive_paths.iter()),
@@ -267,17 +267,6 @@ impl Applier<'_> {
 fn decoded(key: &ObjectKey, object: &Object, kind: &Rc<Kind>) -> Result<PriorObject, Option<Diagnostic>> {
     let object = Arc::new(Object { status: Status::Ready, ..object.clone() });
     decode_object(&object, kind).map_err(|message| unreadable(key, message))
-}
-
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the callers' error type has room for errors that were reported already"
-)]
-fn unreadable(key: &ObjectKey, message: String) -> Option<Diagnostic> {
-    Some(
-        Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
-            .about(key.to_string()),
-    )
 }
 
 /// The configuration that an object with this value may have had: what its provider alone computes is left out.

@@ -545,7 +545,7 @@ impl Applier<'_> {
     }
 }
 
-fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Diagnostic>> {
+pub(super) fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Diagnostic>> {
     Packed::pack(value).map_err(|message| unreadable(key, message))
 }
 
@@ -553,7 +553,7 @@ fn pack(value: &Value, key: &ObjectKey) -> Result<Packed, Option<Diagnostic>> {
     clippy::unnecessary_wraps,
     reason = "the callers' error type has room for errors that were reported already"
 )]
-fn unreadable(key: &ObjectKey, message: String) -> Option<Diagnostic> {
+pub(super) fn unreadable(key: &ObjectKey, message: String) -> Option<Diagnostic> {
     Some(
         Diagnostic::error("object-unreadable", "Object cannot be stored or read", message)
             .about(key.to_string()),

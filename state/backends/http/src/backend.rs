@@ -173,10 +173,9 @@ impl Backend for HttpBackend {
         let info = LockInfo::of(holder);
         let deadline = Instant::now() + Duration::from_millis(timeout_ms);
         while let Err(other) = self.lock(&info)? {
-            if Instant::now() >= deadline {
+            if !self.place.endpoint.pause_until(deadline, RETRY)? {
                 return Err(BackendError::Held(Some(Box::new(other.holder()))));
             }
-            self.place.endpoint.pause(RETRY.min(deadline.saturating_duration_since(Instant::now())))?;
         }
         if let Some(local) = &self.local_journal {
             // Another holder may have ended the journal since this handle looked at it.

@@ -8,7 +8,7 @@ use formwork_state::network::http::{Answer, HttpClient, Question};
 use formwork_state::network::{Network, pause, tls};
 use formwork_state::storage::Settings;
 use md5::{Digest as _, Md5};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -91,11 +91,8 @@ impl Endpoint {
         })
     }
 
-    /// Lets time pass.
-    pub(crate) fn pause(&self, duration: Duration) -> Result<(), BackendError> {
-        self.network.wait(async {
-            pause(duration).await;
-            Ok(())
-        })
+    /// Lets time pass before a lock that somebody has is asked for again; false where the time is over.
+    pub(crate) fn pause_until(&self, deadline: Instant, retry: Duration) -> Result<bool, BackendError> {
+        self.network.pause_until(deadline, retry)
     }
 }

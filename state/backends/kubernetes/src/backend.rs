@@ -6,7 +6,6 @@ use crate::packing::{self, Kept, pack, unpacked};
 use crate::server::{Resource, Server, Written};
 use formwork_state::backend::{Backend, BackendError, Fence, Holder, Holding, Loaded};
 use formwork_state::digest;
-use formwork_state::network::pause;
 use serde_json::{Value as Json, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -428,13 +427,9 @@ impl Backend for KubernetesBackend {
                 }
                 Err(other) => other,
             };
-            if Instant::now() >= deadline {
+            if !self.server.network.pause_until(deadline, RETRY)? {
                 return Err(BackendError::Held(other.map(Box::new)));
             }
-            self.server.network.wait(async {
-                pause(RETRY.min(deadline.saturating_duration_since(Instant::now()))).await;
-                Ok(())
-            })?;
         }
     }
 

@@ -10,12 +10,14 @@ use http::{Method, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 use kube::{Client, Config};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 
+/// What is escaped: every byte but the unreserved ones (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How often a question without a good answer is asked again.
 const RETRIES: u32 = 5;
 /// How many objects a page of a list holds at most: each may be of a Secret's whole size.
@@ -242,16 +244,7 @@ fn refused(method: &Method, name: &str, answer: &Answer) -> BackendError {
     BackendError::Failed(format!("{method} {name}: the API server answered {}{words}", answer.status))
 }
 
-/// A query value with every byte but the unreserved ones escaped (RFC 3986 section 2.3).
+/// A query value, escaped.
 fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    utf8_percent_encode(text, RESERVED).to_string()
 }

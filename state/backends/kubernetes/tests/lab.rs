@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use formwork_backend_kubernetes::KUBERNETES;
 use formwork_state::backend::relay::Relay;
-use formwork_state::backend::{BackendError, Fence, Holder, conformance};
+use formwork_state::backend::{Backend, BackendError, Fence, Holder, conformance};
 use formwork_state::digest;
 use formwork_state::storage::{Storage, Surroundings};
 use formwork_value::Value;
@@ -240,75 +240,30 @@ fn the_api_server_itself_refuses_a_stale_holder() {
     let Some(kubeconfig) = lab() else { return };
     let storage = storage(&kubeconfig, "stale", &[]);
     let (first, second) = (storage.backend("default").unwrap(), storage.backend("default").unwrap());
-    first.snapshot(Fence::UNLOCKED, "", b"{\"version\":4}").unwrap();
-    let stale = first.lease(&holder("one"), 0).unwrap();
-    let before = first.load().unwrap();
-    first.append(stale, 0, b"one").unwrap();
-    lapse();
-    let fence = second.lease(&holder("two"), 0).unwrap();
-    assert_eq!(second.load().unwrap().journal, b"one");
-    assert!(matches!(first.append(stale, 1, b"late"), Err(BackendError::Fenced)));
-    let stands = digest(before.snapshot.as_deref().unwrap());
-    let late = first.snapshot(stale, &stands, b"{\"version\":4,\"serial\":9}");
-    assert!(matches!(late, Err(BackendError::Fenced)), "{late:?}");
-    let late = first.snapshot(stale, &stands, &noise(2_000_000));
-    assert!(matches!(late, Err(BackendError::Fenced)), "{late:?}");
-    assert_eq!(second.load().unwrap().snapshot, before.snapshot);
-    second.append(fence, 1, b"two").unwrap();
-    second.snapshot(fence, &stands, b"{\"version\":4,\"serial\":2}").unwrap();
-    second.seal(fence).unwrap();
-    assert!(matches!(first.append(stale, 1, b"late"), Err(BackendError::Fenced)));
-    let loaded = second.load().unwrap();
-    assert_eq!((loaded.next_sequence, loaded.journal.len()), (0, 0));
-    second.release(fence);
+    let late: [&[u8]; 2] = [b"{\"version\":4,\"serial\":9}", &noise(2_000_000)];
+    conformance::check_stale_holder(&*first, &*second, &lapse, &late).unwrap();
 }
 
-/// A way to the API server that counts and loses.
-fn relay() -> Relay {
+/// A place of its own behind a way to the API server that counts and loses.
+fn behind_relay(kubeconfig: &str, mark: &str) -> (Relay, Arc<dyn Backend>) {
     let url = std::env::var("FORMWORK_LAB_KUBERNETES_URL").unwrap();
-    Relay::start(url.trim_start_matches("https://").trim_end_matches('/').to_owned()).unwrap()
+    let relay = Relay::start(url.trim_start_matches("https://").trim_end_matches('/').to_owned()).unwrap();
+    let host = format!("https://{}", relay.address);
+    let storage = storage(kubeconfig, mark, &[("host", &host), ("lease_seconds", "60")]);
+    (relay, storage.backend("default").unwrap())
 }
 
 #[test]
 fn a_batch_of_records_is_one_round_trip() {
     let Some(kubeconfig) = lab() else { return };
-    let relay = relay();
-    let host = format!("https://{}", relay.address);
-    let backend = storage(&kubeconfig, "trips", &[("host", &host), ("lease_seconds", "60")]);
-    let backend = backend.backend("default").unwrap();
-    let fence = backend.lease(&holder("one"), 0).unwrap();
-    backend.load().unwrap();
-    let before = relay.turns();
-    let batches = 50;
-    for sequence in 0..batches {
-        backend.append(fence, sequence, &vec![b'x'; 20_000]).unwrap();
-    }
-    let counted = relay.turns() - before;
-    println!("{counted} round trips for {batches} batches");
-    assert!(counted <= 2 * batches, "{counted} round trips for {batches} batches");
-    backend.release(fence);
+    let (relay, place) = behind_relay(&kubeconfig, "trips");
+    let counted = conformance::check_round_trips(&*place, &relay, 50).unwrap();
+    println!("{counted} round trips for 50 batches");
 }
 
 #[test]
 fn a_lost_answer_is_asked_for_again() {
     let Some(kubeconfig) = lab() else { return };
-    let relay = relay();
-    let host = format!("https://{}", relay.address);
-    let backend = storage(&kubeconfig, "lost", &[("host", &host), ("lease_seconds", "60")]);
-    let backend = backend.backend("default").unwrap();
-    backend.load().unwrap();
-    relay.lose_next_answer();
-    let fence = backend.lease(&holder("one"), 0).unwrap();
-    relay.lose_next_answer();
-    backend.append(fence, 0, b"one").unwrap();
-    backend.append(fence, 1, b"two").unwrap();
-    relay.lose_next_answer();
-    backend.snapshot(fence, "", b"{}").unwrap();
-    let loaded = backend.load().unwrap();
-    assert_eq!((loaded.journal.as_slice(), loaded.next_sequence), (&b"onetwo"[..], 2));
-    assert_eq!(loaded.snapshot.as_deref(), Some(&b"{}"[..]));
-    relay.lose_next_answer();
-    backend.seal(fence).unwrap();
-    assert_eq!(backend.load().unwrap().next_sequence, 0);
-    backend.release(fence);
+    let (relay, place) = behind_relay(&kubeconfig, "lost");
+    conformance::check_lost_answers(&*place, &relay).unwrap();
 }

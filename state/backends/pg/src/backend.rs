@@ -4,7 +4,6 @@ use crate::Place;
 use crate::schema::failed;
 use crate::statements::Statements;
 use formwork_state::backend::{Backend, BackendError, Fence, Holder, Holding, Loaded};
-use formwork_state::network::pause;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
@@ -187,14 +186,10 @@ impl Backend for PgBackend {
                 }
                 self.release(fence);
             }
-            if Instant::now() >= deadline {
+            if !self.place.network.pause_until(deadline, RETRY)? {
                 let holding = self.holder()?.filter(|holding| !holding.is_overdue);
                 return Err(BackendError::Held(holding.map(|holding| Box::new(holding.holder))));
             }
-            self.place.network.wait(async {
-                pause(RETRY.min(deadline.saturating_duration_since(Instant::now()))).await;
-                Ok(())
-            })?;
         }
     }
 

@@ -45,6 +45,15 @@ impl Place {
         self.storage(&self.url).backend("default").unwrap()
     }
 
+    /// The same behind a way to the server that counts and loses.
+    fn behind_relay(&self, url: &str) -> (Relay, Arc<dyn Backend>) {
+        let server = url.split('@').nth(1).unwrap().split('/').next().unwrap();
+        let relay = Relay::start(server.to_owned()).unwrap();
+        let through = url.replace(server, &relay.address);
+        let backend = self.storage(&through).backend("default").unwrap();
+        (relay, backend)
+    }
+
     fn execute(&self, text: &str) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -139,20 +148,9 @@ fn opentofus_rows_and_locks_are_respected() {
 fn a_batch_of_records_is_one_round_trip() {
     let Some(url) = lab() else { return };
     let place = Place::new(&url, "round trips");
-    let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let relay = Relay::start(server.clone()).unwrap();
-    let through = url.replace(&server, &relay.address);
-    let backend = place.storage(&through).backend("default").unwrap();
-    let fence = backend.lease(&holder(), 0).unwrap();
-    let before = relay.turns();
-    let batches = 50;
-    for sequence in 0..batches {
-        backend.append(fence, sequence, &vec![b'x'; 20_000]).unwrap();
-    }
-    let counted = relay.turns() - before;
-    println!("{counted} round trips for {batches} batches");
-    assert!(counted <= 2 * batches, "{counted} round trips for {batches} batches");
-    backend.release(fence);
+    let (relay, backend) = place.behind_relay(&url);
+    let counted = conformance::check_round_trips(&*backend, &relay, 50).unwrap();
+    println!("{counted} round trips for 50 batches");
 }
 
 /// The server ends the connection in the middle: the call is made again, and what it did is done once.
@@ -173,23 +171,6 @@ fn a_broken_connection_is_made_again() {
 fn a_lost_answer_is_asked_for_again() {
     let Some(url) = lab() else { return };
     let place = Place::new(&url, "lost");
-    let server = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let relay = Relay::start(server.clone()).unwrap();
-    let through = url.replace(&server, &relay.address);
-    let backend = place.storage(&through).backend("default").unwrap();
-    backend.load().unwrap();
-    relay.lose_next_answer();
-    let fence = backend.lease(&holder(), 0).unwrap();
-    relay.lose_next_answer();
-    backend.append(fence, 0, b"one").unwrap();
-    backend.append(fence, 1, b"two").unwrap();
-    relay.lose_next_answer();
-    backend.snapshot(fence, "", b"{}").unwrap();
-    let loaded = backend.load().unwrap();
-    assert_eq!((loaded.journal.as_slice(), loaded.next_sequence), (&b"onetwo"[..], 2));
-    assert_eq!(loaded.snapshot.as_deref(), Some(&b"{}"[..]));
-    relay.lose_next_answer();
-    backend.seal(fence).unwrap();
-    assert_eq!(backend.load().unwrap().next_sequence, 0);
-    backend.release(fence);
+    let (relay, backend) = place.behind_relay(&url);
+    conformance::check_lost_answers(&*backend, &relay).unwrap();
 }

@@ -3,7 +3,6 @@
 use crate::store::{Condition, Object, Store, Written};
 use formwork_state::backend::{Backend, BackendError, Fence, Holder, Holding, Loaded};
 use formwork_state::digest;
-use formwork_state::network::pause;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -244,6 +243,12 @@ impl S3Backend {
         Ok(stands.is_some_and(|(lease, _)| lease.holder.is_some() && lease.fence == fence.0))
     }
 
+    /// Whether a lease still stands, asked of the store.
+    fn must_be_held(&self, fence: Fence) -> Result<(), BackendError> {
+        self.check(fence)?;
+        if self.is_still_held(fence)? { Ok(()) } else { Err(BackendError::Fenced) }
+    }
+
     /// What this handle knows of its lease; the store is not asked.
     fn check(&self, fence: Fence) -> Result<(), BackendError> {
         let is_held = self.known().held.as_ref().is_some_and(|held| held.fence == fence);
@@ -311,13 +316,9 @@ impl Backend for S3Backend {
                 }
                 Err(other) => other,
             };
-            if Instant::now() >= deadline {
+            if !self.store.network.pause_until(deadline, RETRY)? {
                 return Err(BackendError::Held(other.map(Box::new)));
             }
-            self.store.network.wait(async {
-                pause(RETRY.min(deadline.saturating_duration_since(Instant::now()))).await;
-                Ok(())
-            })?;
         }
     }
 
@@ -416,10 +417,7 @@ impl Backend for S3Backend {
     }
 
     fn seal(&self, fence: Fence) -> Result<(), BackendError> {
-        self.check(fence)?;
-        if !self.is_still_held(fence)? {
-            return Err(BackendError::Fenced);
-        }
+        self.must_be_held(fence)?;
         // From the end: what a crash leaves is the beginning, which the state holds already. Entries of later leases
         // are not this one's to end.
         let mine = self.entry_key(fence.0, u64::MAX);
@@ -466,11 +464,8 @@ impl Backend for S3Backend {
     }
 
     fn append_history(&self, fence: Fence, number: u64, bytes: &[u8]) -> Result<(), BackendError> {
-        self.check(fence)?;
         // Whoever takes over from here on finds the same run in the journal and the same number taken.
-        if !self.is_still_held(fence)? {
-            return Err(BackendError::Fenced);
-        }
+        self.must_be_held(fence)?;
         let key = self.history_key(number);
         let Written::Refused { was_tried } = self.store.put(&key, bytes, Condition::Absent)? else {
             return Ok(());
@@ -484,10 +479,7 @@ impl Backend for S3Backend {
     }
 
     fn prune_history(&self, fence: Fence, below: u64) -> Result<(), BackendError> {
-        self.check(fence)?;
-        if !self.is_still_held(fence)? {
-            return Err(BackendError::Fenced);
-        }
+        self.must_be_held(fence)?;
         let numbers = self.history()?.unwrap_or_default();
         numbers
             .into_iter()

@@ -2,7 +2,11 @@
 
 use crate::credentials::Credentials;
 use aws_lc_rs::{digest, hmac};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
+
+/// What is escaped: every byte but the unreserved ones (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is signed.
 pub(crate) struct Unsigned<'a> {
@@ -40,16 +44,8 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
 
 /// Encoded as the signature wants it: all but letters, digits and `-._~`.
 pub(crate) fn encoded(text: &str, keeps_slash: bool) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        let is_plain =
-            byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || (keeps_slash && byte == b'/');
-        if is_plain {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+    const BUT_SLASHES: &AsciiSet = &RESERVED.remove(b'/');
+    utf8_percent_encode(text, if keeps_slash { BUT_SLASHES } else { RESERVED }).to_string()
 }
 
 /// Signs for a moment, written as `20260102T030405Z`.

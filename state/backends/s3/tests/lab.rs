@@ -7,7 +7,7 @@
 
 use formwork_backend_s3::S3;
 use formwork_state::backend::relay::Relay;
-use formwork_state::backend::{BackendError, Fence, Holder, conformance};
+use formwork_state::backend::{Backend, BackendError, Fence, Holder, conformance};
 use formwork_state::storage::{Storage, Surroundings};
 use formwork_value::{Type, Value};
 use std::sync::Arc;
@@ -105,67 +105,28 @@ fn opentofus_lock_is_respected() {
 fn the_store_itself_refuses_a_stale_holder() {
     let Some(storage) = storage("stale", &[]) else { return };
     let (first, second) = (storage.backend("default").unwrap(), storage.backend("default").unwrap());
-    first.snapshot(Fence::UNLOCKED, "", b"{\"version\":4}").unwrap();
-    let stale = first.lease(&holder("one"), 0).unwrap();
-    let before = first.load().unwrap();
-    first.append(stale, 0, b"one").unwrap();
-    lapse();
-    let fence = second.lease(&holder("two"), 0).unwrap();
-    assert_eq!(second.load().unwrap().journal, b"one");
-    assert!(matches!(first.append(stale, 1, b"late"), Err(BackendError::Fenced)));
-    let digest = formwork_state::digest(before.snapshot.as_deref().unwrap());
-    let late = first.snapshot(stale, &digest, b"{\"version\":4,\"serial\":9}");
-    assert!(matches!(late, Err(BackendError::Fenced)), "{late:?}");
-    assert_eq!(second.load().unwrap().snapshot, before.snapshot);
-    second.append(fence, 1, b"two").unwrap();
-    second.snapshot(fence, &digest, b"{\"version\":4,\"serial\":2}").unwrap();
-    second.seal(fence).unwrap();
-    assert!(matches!(first.append(stale, 1, b"late"), Err(BackendError::Fenced)));
-    let loaded = second.load().unwrap();
-    assert_eq!((loaded.next_sequence, loaded.journal.len()), (0, 0));
-    second.release(fence);
+    let late: [&[u8]; 1] = [b"{\"version\":4,\"serial\":9}"];
+    conformance::check_stale_holder(&*first, &*second, &lapse, &late).unwrap();
+}
+
+/// A place of its own behind a way to the store that counts and loses.
+fn behind_relay(mark: &str) -> Option<(Relay, Arc<dyn Backend>)> {
+    let address = lab()?;
+    let (scheme, server) = address.split_once("://").unwrap();
+    let relay = Relay::start(server.trim_end_matches('/').to_owned()).unwrap();
+    let through = format!("{scheme}://{}", relay.address);
+    Some((relay, storage_at(&through, mark, &[]).backend("default").unwrap()))
 }
 
 #[test]
 fn a_batch_of_records_is_one_round_trip() {
-    let Some(address) = lab() else { return };
-    let (scheme, server) = address.split_once("://").unwrap();
-    let relay = Relay::start(server.trim_end_matches('/').to_owned()).unwrap();
-    let through = format!("{scheme}://{}", relay.address);
-    let backend = storage_at(&through, "trips", &[]).backend("default").unwrap();
-    let fence = backend.lease(&holder("one"), 0).unwrap();
-    backend.load().unwrap();
-    let before = relay.turns();
-    let batches = 50;
-    for sequence in 0..batches {
-        backend.append(fence, sequence, &vec![b'x'; 20_000]).unwrap();
-    }
-    let counted = relay.turns() - before;
-    println!("{counted} round trips for {batches} batches");
-    assert!(counted <= 2 * batches, "{counted} round trips for {batches} batches");
-    backend.release(fence);
+    let Some((relay, place)) = behind_relay("trips") else { return };
+    let counted = conformance::check_round_trips(&*place, &relay, 50).unwrap();
+    println!("{counted} round trips for 50 batches");
 }
 
 #[test]
 fn a_lost_answer_is_asked_for_again() {
-    let Some(address) = lab() else { return };
-    let (scheme, server) = address.split_once("://").unwrap();
-    let relay = Relay::start(server.trim_end_matches('/').to_owned()).unwrap();
-    let through = format!("{scheme}://{}", relay.address);
-    let backend = storage_at(&through, "lost", &[]).backend("default").unwrap();
-    backend.load().unwrap();
-    relay.lose_next_answer();
-    let fence = backend.lease(&holder("one"), 0).unwrap();
-    relay.lose_next_answer();
-    backend.append(fence, 0, b"one").unwrap();
-    backend.append(fence, 1, b"two").unwrap();
-    relay.lose_next_answer();
-    backend.snapshot(fence, "", b"{}").unwrap();
-    let loaded = backend.load().unwrap();
-    assert_eq!((loaded.journal.as_slice(), loaded.next_sequence), (&b"onetwo"[..], 2));
-    assert_eq!(loaded.snapshot.as_deref(), Some(&b"{}"[..]));
-    relay.lose_next_answer();
-    backend.seal(fence).unwrap();
-    assert_eq!(backend.load().unwrap().next_sequence, 0);
-    backend.release(fence);
+    let Some((relay, place)) = behind_relay("lost") else { return };
+    conformance::check_lost_answers(&*place, &relay).unwrap();
 }

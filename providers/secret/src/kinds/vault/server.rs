@@ -5,9 +5,11 @@ use crate::content::at;
 use crate::http::{Answer, HttpClient};
 use ::http::Method;
 use formwork_sdk::{ErrorKind, ProviderError};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
-use std::fmt::Write as _;
 
+/// What is escaped: every byte but the unreserved ones (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Of a server's words, an error shows so many.
 const WORDS: usize = 500;
 
@@ -20,16 +22,8 @@ pub(super) struct Server {
 
 /// A path as it stands in an address: each part encoded, none empty.
 pub(super) fn segments(path: &str) -> String {
-    let parts = path.split('/').filter(|part| !part.is_empty()).map(|part| {
-        part.bytes().fold(String::new(), |mut encoded, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                encoded.push(char::from(byte));
-            } else {
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-            encoded
-        })
-    });
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    let parts = parts.map(|part| utf8_percent_encode(part, RESERVED).to_string());
     parts.collect::<Vec<_>>().join("/")
 }
 
