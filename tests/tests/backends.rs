@@ -428,6 +428,8 @@ fn secrets_in_a_remote_place_are_named_or_sealed() {
         for name in ["terraform_data.a.input.token", "output.token"] {
             assert!(said.contains(name), "{}: no {name} in {said}", remote.name);
         }
+        let (code, said) = run("rollback -auto-approve -var secret=hunter4 1", "hunter2", &required);
+        assert!(code == 1 && said.contains("would be stored in clear"), "{}: {said}", remote.name);
         let (code, said) =
             run("apply -auto-approve", "hunter3", &[("TF_ENCRYPTION", ENCRYPTION), required[0]]);
         assert!(code == 0 && !said.contains("in clear"), "{}: {said}", remote.name);

@@ -31,7 +31,7 @@ pub(super) fn run(
         return match saved(&session, &store, path, variables) {
             Ok(plan) => {
                 approval::refuse(&session, &plan, &options.refuse)?;
-                clear_secrets::check(&session, &plan)?;
+                clear_secrets::check(&session, &plan, &store)?;
                 for message in event_json::saved_plan(&plan) {
                     session.screen.message(&message);
                 }
@@ -148,7 +148,7 @@ fn fresh(
     }
     foresee_rollback(session, arguments, &plan, &store)?;
     approval::refuse(session, &plan, &arguments.planning.refuse)?;
-    clear_secrets::check(session, &plan)?;
+    clear_secrets::check(session, &plan, &store)?;
     let is_asked = planning::is_to_be_applied(&plan);
     approval::require(session, plan.mode, arguments.auto_approve || !is_asked)?;
     Ok(Ready::Perform(Box::new(plan), store))

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::{Change, Plan};
+use formwork_state::Store;
 use formwork_value::{MarkKind, Value};
 use std::fmt::Write as _;
 
@@ -11,9 +12,8 @@ use std::fmt::Write as _;
 const NAMES_SHOWN: usize = 10;
 
 /// Warns of sensitive values that reach a state elsewhere unencrypted; an error where encryption is required.
-pub(super) fn check(session: &Session, plan: &Plan) -> Result<(), Failure> {
-    let backend = session.backend(&session.workspace)?;
-    if backend.is_on_this_machine() || backend.seals() {
+pub(super) fn check(session: &Session, plan: &Plan, store: &Store) -> Result<(), Failure> {
+    if store.is_on_this_machine() || store.seals() {
         return Ok(());
     }
     let names = sensitive(plan);
@@ -22,7 +22,7 @@ pub(super) fn check(session: &Session, plan: &Plan) -> Result<(), Failure> {
     }
     let mut detail = format!(
         "{} would hold values in clear that are sensitive:\n  {}",
-        backend.name(),
+        store.name(),
         names.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join("\n  ")
     );
     if names.len() > NAMES_SHOWN {

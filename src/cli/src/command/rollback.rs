@@ -1,6 +1,6 @@
 //! `rollback`: plans the way back to what an earlier entry of the history was made from, and performs it.
 
-use super::{apply, approval, history, plan as planning};
+use super::{apply, approval, clear_secrets, history, plan as planning};
 use crate::arguments::{OnFailure, Rollback as Arguments, VariableArgument};
 use crate::failure::{Failure, Success};
 use crate::session::Session;
@@ -45,6 +45,7 @@ pub(super) fn run(
     }
     approval::refuse_data_loss(&session, &plan, &arguments.data)?;
     approval::refuse(&session, &plan, &arguments.refuse)?;
+    clear_secrets::check(&session, &plan, &store)?;
     let is_asked = planning::is_to_be_applied(&plan);
     approval::require(&session, plan.mode, arguments.auto_approve || !is_asked)?;
     apply::perform(&session, &plan, store, OnFailure::Keep)
