@@ -6,6 +6,9 @@ use crate::{CodecError, Kind, Name, PathStep, Type, Value, convert};
 use std::borrow::Cow;
 use std::fmt::Write;
 
+/// Most documents are no longer, so that they need not grow.
+const USUAL_BYTES: usize = 256;
+
 /// The value as JSON of a type, converted to it first where need be; where the type is `any`, wrapped as
 /// `{"value": …, "type": …}`. An unknown or a mark anywhere is an error.
 pub fn encode(value: &Value, value_type: &Type) -> Result<String, CodecError> {
@@ -20,7 +23,7 @@ pub fn encode(value: &Value, value_type: &Type) -> Result<String, CodecError> {
 
 /// The value as JSON without its types: what `jsonencode` gives and outputs show.
 pub fn encode_plain(value: &Value) -> Result<String, CodecError> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(USUAL_BYTES);
     write_plain(value, &mut out)?;
     Ok(out)
 }
@@ -132,32 +135,52 @@ fn write_entries<'a, T>(
     Ok(())
 }
 
+/// What to write for a byte in a text: nothing special, a letter behind a backslash, its number in hexadecimal, or
+/// that depends on the bytes behind it.
+const ESCAPES: [u8; 256] = escapes();
+const PLAIN: u8 = 0;
+const BY_NUMBER: u8 = b'u';
+/// The two separators of Unicode begin with the one byte beyond ASCII that matters here.
+const SEPARATOR: u8 = 0xe2;
+
+const fn escapes() -> [u8; 256] {
+    let mut table = [PLAIN; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = BY_NUMBER;
+        byte += 1;
+    }
+    (table[0x08], table[0x09], table[0x0a], table[0x0c], table[0x0d]) = (b'b', b't', b'n', b'f', b'r');
+    (table[b'"' as usize], table[b'\\' as usize]) = (b'"', b'\\');
+    (table[b'<' as usize], table[b'>' as usize], table[b'&' as usize]) = (BY_NUMBER, BY_NUMBER, BY_NUMBER);
+    table[SEPARATOR as usize] = SEPARATOR;
+    table
+}
+
 /// Text in quotes with Go's escapes: those of JSON, and `<`, `>`, `&` and the two line separators of Unicode.
 pub(super) fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    let mut plain_from = 0;
-    // The two separators begin with the one byte beyond ASCII that matters here.
-    let may_need_escape = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
-    let first = text.bytes().position(|byte| may_need_escape(&byte)).unwrap_or(text.len());
-    for (at, character) in text[first..].char_indices().map(|(at, character)| (first + at, character)) {
-        let escaped: &str = match character {
-            '"' => "\\\"",
-            '\\' => "\\\\",
-            '\n' => "\\n",
-            '\r' => "\\r",
-            '\t' => "\\t",
-            '\u{8}' => "\\b",
-            '\u{c}' => "\\f",
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => "",
-            _ => continue,
+    let bytes = text.as_bytes();
+    let (mut plain_from, mut at) = (0, 0);
+    while let Some(found) = bytes[at..].iter().position(|byte| ESCAPES[usize::from(*byte)] != PLAIN) {
+        at += found;
+        let (length, escape) = match (ESCAPES[usize::from(bytes[at])], &bytes[at..]) {
+            (SEPARATOR, [_, 0x80, 0xa8, ..]) => (3, Some(0x2028)),
+            (SEPARATOR, [_, 0x80, 0xa9, ..]) => (3, Some(0x2029)),
+            (SEPARATOR, _) => {
+                at += 3;
+                continue;
+            }
+            (BY_NUMBER, _) => (1, Some(u32::from(bytes[at]))),
+            _ => (1, None),
         };
         out.push_str(&text[plain_from..at]);
-        if escaped.is_empty() {
-            write_display(&format_args!("\\u{:04x}", u32::from(character)), out);
-        } else {
-            out.push_str(escaped);
+        match escape {
+            Some(number) => write_display(&format_args!("\\u{number:04x}"), out),
+            None => out.extend(['\\', char::from(ESCAPES[usize::from(bytes[at])])]),
         }
-        plain_from = at + character.len_utf8();
+        at += length;
+        plain_from = at;
     }
     out.push_str(&text[plain_from..]);
     out.push('"');

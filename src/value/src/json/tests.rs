@@ -36,6 +36,8 @@ fn values_read_and_write_by_type() {
             Value::tuple(vec![Value::null(Type::Dynamic)]),
         ),
         (Type::String, r#""\u003ca\u0026b\u003e\n\u2028""#, Value::string("<a&b>\n\u{2028}")),
+        (Type::String, r#""\b\t\f\r\"\\\u0001\u2029""#, Value::string("\u{8}\t\u{c}\r\"\\\u{1}\u{2029}")),
+        (Type::String, r#""…â€é""#, Value::string("…â€é")),
     ];
     for (value_type, text, value) in cases {
         assert_eq!(decode(text, &value_type), Ok(value.clone()), "{text}");
