@@ -130,6 +130,7 @@ pub struct Store {
     has_snapshot: bool,
     journal: Cell<Journal>,
     writer: RefCell<Option<Writer>>,
+    is_gathering: Cell<bool>,
     chronicle: Option<Chronicle>,
     trail: RefCell<Trail>,
     /// The snapshot that a stale journal follows.
@@ -183,6 +184,7 @@ impl Store {
             has_snapshot: loaded.snapshot.is_some(),
             journal: Cell::new(read.journal),
             writer: RefCell::new(None),
+            is_gathering: Cell::new(false),
             chronicle: None,
             trail: RefCell::new(trail),
             stale_base: read.stale_base,
@@ -265,6 +267,18 @@ impl Store {
         self.hand_on(record).unwrap_or_else(Ticket::refused)
     }
 
+    /// Lets everything that is appended meanwhile share one flush, which begins when the work has returned; so the
+    /// work must not block on a [`Ticket`].
+    pub fn gather<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.is_gathering.set(true);
+        let outcome = work();
+        self.is_gathering.set(false);
+        if let Some(writer) = self.writer.borrow().as_ref() {
+            writer.hand_on();
+        }
+        outcome
+    }
+
     fn hand_on(&self, record: &Record) -> Result<Ticket, Diagnostic> {
         let bytes = line::encode(record)?;
         self.start_writer()?;
@@ -275,7 +289,13 @@ impl Store {
         })?;
         self.trail.borrow_mut().note(record);
         match self.writer.borrow().as_ref() {
-            Some(writer) => Ok(writer.send(bytes, record.name())),
+            Some(writer) => {
+                let ticket = writer.hold(bytes, record.name());
+                if !self.is_gathering.get() {
+                    writer.hand_on();
+                }
+                Ok(ticket)
+            }
             None => Err(unwritable(&BackendError::Failed("the store is closed".to_owned()))),
         }
     }

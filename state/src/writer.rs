@@ -7,6 +7,7 @@ use crate::line;
 use crate::store::{FaultHook, FaultPoint};
 use formwork_diagnostic::Diagnostic;
 use futures::channel::oneshot;
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -99,36 +100,47 @@ pub(crate) struct Task {
 
 /// Appends records in a thread of its own; all that wait share one entry, and so one flush.
 pub(crate) struct Writer {
-    sender: Sender<Entry>,
+    sender: Sender<Vec<Entry>>,
+    /// What is handed on together with what still comes.
+    held: RefCell<Vec<Entry>>,
     thread: JoinHandle<Answer>,
 }
 
 impl Writer {
     pub(crate) fn start(task: Task) -> Self {
         let (sender, receiver) = channel();
-        Self { sender, thread: std::thread::spawn(move || write_all(task, &receiver)) }
+        let thread = std::thread::spawn(move || write_all(task, &receiver));
+        Self { sender, held: RefCell::default(), thread }
     }
 
-    pub(crate) fn send(&self, bytes: Vec<u8>, kind: &'static str) -> Ticket {
+    /// Takes a record, to be handed on by [`Writer::hand_on`].
+    pub(crate) fn hold(&self, bytes: Vec<u8>, kind: &'static str) -> Ticket {
         let (sender, receiver) = oneshot::channel();
-        match self.sender.send(Entry { bytes, kind, sender }) {
-            Ok(()) => Ticket(Ok(receiver)),
-            Err(_) => Ticket::refused(unwritable(&writer_ended())),
+        self.held.borrow_mut().push(Entry { bytes, kind, sender });
+        Ticket(Ok(receiver))
+    }
+
+    /// Hands on all that was taken.
+    pub(crate) fn hand_on(&self) {
+        let held = self.held.take();
+        if !held.is_empty() {
+            // Where the thread ended, so do the tickets.
+            let _ = self.sender.send(held);
         }
     }
 
     /// Waits for the last record, and says whether all became durable.
     pub(crate) fn stop(self) -> Answer {
+        self.hand_on();
         drop(self.sender);
         self.thread.join().unwrap_or_else(|_| Err(writer_ended()))
     }
 }
 
-fn write_all(mut task: Task, receiver: &Receiver<Entry>) -> Answer {
+fn write_all(mut task: Task, receiver: &Receiver<Vec<Entry>>) -> Answer {
     let mut outcome = Ok(());
-    while let Ok(first) = receiver.recv() {
-        let mut batch = vec![first];
-        batch.extend(receiver.try_iter());
+    while let Ok(mut batch) = receiver.recv() {
+        batch.extend(receiver.try_iter().flatten());
         if outcome.is_ok() {
             task.pass(FaultPoint::BeforeFlush, &batch);
             outcome = task.append(&batch);

@@ -44,7 +44,10 @@ fn create_request(provider: &SimProvider, kind: &str, value: &Value, token: &str
     let configuration = complete(value, &object_type);
     let computed = provider.schema();
     let planned = configuration.entries().expect("an object").iter().map(|(name, value)| {
-        let attribute = &computed.resources[kind].block.attributes[name.as_str()];
+        // What is no attribute is a block.
+        let Some(attribute) = computed.resources[kind].block.attributes.get(name.as_str()) else {
+            return (name.clone(), value.clone());
+        };
         let is_open = value.is_null() && attribute.is_computed();
         let open = attribute.default.clone().unwrap_or_else(|| Value::unknown(attribute.value_type.clone()));
         (name.clone(), if is_open { open } else { value.clone() })

@@ -54,18 +54,26 @@ pub struct Recipe {
 /// A value as MessagePack in base64, its type with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Packed(pub String);
+pub struct Packed {
+    text: String,
+    /// The value, where it is at hand.
+    #[serde(skip)]
+    value: Option<Value>,
+}
 
 impl Packed {
     /// Packs a value without marks.
     pub fn pack(value: &Value) -> Result<Self, String> {
         let bytes = encode_msgpack(value, &Type::Dynamic).map_err(|error| error.to_string())?;
-        Ok(Self(BASE64.encode(bytes)))
+        Ok(Self { text: BASE64.encode(bytes), value: Some(value.clone()) })
     }
 
     /// Unpacks it.
     pub fn unpack(&self) -> Result<Value, String> {
-        let bytes = BASE64.decode(&self.0).map_err(|error| error.to_string())?;
+        if let Some(value) = &self.value {
+            return Ok(value.clone());
+        }
+        let bytes = BASE64.decode(&self.text).map_err(|error| error.to_string())?;
         decode_msgpack(&bytes, &Type::Dynamic).map_err(|error| error.to_string())
     }
 }

@@ -7,8 +7,8 @@ use crate::finding::{
 use crate::settings::Settings;
 use crate::world::{Object, Phase, World};
 use formwork_sdk::{
-    Attribute, Block, Disruption, ErrorKind, KindSchema, Operation, PlanRequest, Planned, ProviderError,
-    Recovery,
+    Attribute, Block, Disruption, ErrorKind, KindSchema, NestedBlock, Nesting, Operation, PlanRequest,
+    Planned, ProviderError, Recovery,
 };
 use formwork_value::{Path, Type, Value};
 
@@ -44,6 +44,15 @@ resource "sim_machine" "gpu" {
 
 pub(super) struct Machine;
 
+fn timeouts_block() -> NestedBlock {
+    let block = Block::new([
+        ("create", Attribute::optional(Type::String, "How long a create may take: `10m`.")),
+        ("update", Attribute::optional(Type::String, "How long an update may take.")),
+        ("delete", Attribute::optional(Type::String, "How long a delete may take.")),
+    ]);
+    NestedBlock { nesting: Nesting::List, block, min_items: 0, max_items: 1 }
+}
+
 impl Kind for Machine {
     fn name(&self) -> &'static str {
         NAME
@@ -61,7 +70,8 @@ impl Kind for Machine {
             ("labels", Attribute::optional(Type::map(Type::String), "Words for people and tools.")),
             ("address", Attribute::computed(Type::String, "Its address in the network.")),
             ("status", Attribute::computed(Type::String, "`building`, `active`, `resizing` or `deleting`.")),
-        ]);
+        ])
+        .with_block("timeouts", timeouts_block());
         let mut schema = KindSchema::new(block, "A machine, with GPUs or without, that boots in steps.");
         schema.example = EXAMPLE;
         schema.import_id = "The machine's id.";

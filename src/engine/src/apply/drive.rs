@@ -115,8 +115,7 @@ impl Applier<'_> {
                     next = Start::Poll { id, cursor };
                 }
                 Err(error) => {
-                    let pause_ms = pause_ms(&error, attempt, number);
-                    let pause_ms = pause_ms.filter(|_| !self.environment.is_interrupted());
+                    let (error, pause_ms) = self.pause(act, error, attempt, number);
                     attempt += 1;
                     match (&error.outcome, pause_ms) {
                         (Outcome::Unknown, _) if act.kind.schema.recovery == Recovery::Ask => {
@@ -145,6 +144,30 @@ impl Applier<'_> {
                 }
             }
         }
+    }
+
+    /// How long to wait before it is tried again; nothing where it is not, as when its time limit comes first.
+    fn pause(
+        &self,
+        act: &Act,
+        error: ProviderError,
+        attempt: u32,
+        number: u64,
+    ) -> (ProviderError, Option<u64>) {
+        let pause_ms = pause_ms(&error, attempt, number).filter(|_| !self.environment.is_interrupted());
+        let limit_ms = time_limit_ms(act);
+        if pause_ms.is_none_or(|pause_ms| self.elapsed_ms(act) + pause_ms <= limit_ms) {
+            return (error, pause_ms);
+        }
+        let hint = format!(
+            "Its time limit of {} seconds leaves no room for another attempt; `timeouts` may give it more.",
+            limit_ms / 1000
+        );
+        (error.hint(hint), None)
+    }
+
+    fn elapsed_ms(&self, act: &Act) -> u64 {
+        self.environment.clock.monotonic_ms().saturating_sub(act.started_ms)
     }
 
     /// Records that an act begins, and tells of it.
@@ -229,7 +252,7 @@ impl Applier<'_> {
 
     /// Waits as long as the target said; ends the step where somebody asked to stop or the time is up.
     async fn wait(&self, act: &Act, ask_again_after_ms: u64, words: String) -> Option<StepEnd> {
-        let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+        let elapsed_ms = self.elapsed_ms(act);
         self.environment.observer.observe(Event::ApplyProgress {
             key: act.key.clone(),
             action: act.action,
@@ -269,7 +292,10 @@ impl Applier<'_> {
                 }
             };
         let record = Record::Done { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
-        if self.record(&record).await.is_err() {
+        self.ending.set(self.ending.get() + 1);
+        let recorded = self.record(&record).await;
+        self.ending.set(self.ending.get() - 1);
+        if recorded.is_err() {
             return StepEnd::Failed;
         }
         let mut id = act.id.clone().filter(|_| !is_delete);
@@ -288,7 +314,7 @@ impl Applier<'_> {
                 return end;
             }
         }
-        let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+        let elapsed_ms = self.elapsed_ms(act);
         self.environment.observer.observe(Event::ApplyComplete {
             key: act.key.clone(),
             action: act.action,
@@ -314,7 +340,7 @@ impl Applier<'_> {
     /// Tells of an act whose provisioners failed.
     pub(super) fn tell_errored(&self, act: &Act, end: StepEnd) {
         if end == StepEnd::Failed {
-            let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+            let elapsed_ms = self.elapsed_ms(act);
             let (key, action) = (act.key.clone(), act.action);
             self.environment.observer.observe(Event::ApplyErrored { key, action, elapsed_ms });
         }
@@ -381,7 +407,7 @@ impl Applier<'_> {
     }
 
     fn errored(&self, act: &Act, error: &ProviderError, more: &str) {
-        let elapsed_ms = self.environment.clock.monotonic_ms().saturating_sub(act.started_ms);
+        let elapsed_ms = self.elapsed_ms(act);
         tracing::warn!(run = %self.input.run, address = %act.key, step = act.step, kind = ?error.kind, "failed");
         self.environment.observer.observe(Event::ApplyErrored {
             key: act.key.clone(),

@@ -31,7 +31,9 @@ use futures::stream::FuturesUnordered;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// So many times as many acts as may run at once are begun at most, those counted that wait for their target.
 const PARKED_AT_MOST: usize = 8;
@@ -90,6 +92,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) deposed: RefCell<FxHashMap<Address, DeposedKey>>,
     pub(crate) configurations: RefCell<BTreeMap<String, Arc<serde_json::value::RawValue>>>,
     pub(crate) is_broken: Cell<bool>,
+    /// How many acts ended at their target and wait to be recorded.
+    pub(crate) ending: Cell<usize>,
     pub(crate) create_before_destroy: rustc_hash::FxHashSet<NodeId>,
     pub(crate) planned_connections:
         RefCell<FxHashMap<formwork_state::ProviderConfigAddress, PlannedConnection>>,
@@ -145,6 +149,7 @@ async fn with_applier(
         deposed: RefCell::default(),
         configurations: RefCell::default(),
         is_broken: Cell::new(false),
+        ending: Cell::new(0),
         create_before_destroy: crate::order::spread_create_before_destroy(&graph),
         planned_connections: RefCell::default(),
     };
@@ -201,45 +206,51 @@ impl Applier<'_> {
     }
 
     /// Starts each step when those it waits for are done, as many at once as allowed.
+    ///
+    /// What all of them record until nothing can go on shares one flush: the ends of some, the intents of the next.
     async fn run_steps(&self, steps: &[Step], finished: &BTreeSet<u32>, blocked: &BTreeSet<u32>) {
-        let mut waits: Vec<u32> = steps.iter().map(|step| ordinal(step.after.len())).collect();
-        let mut dependents: Vec<Vec<u32>> = vec![Vec::new(); steps.len()];
-        for step in steps {
-            for before in &step.after {
-                dependents[*before as usize].push(step.id);
-            }
-        }
-        let mut ready: VecDeque<u32> =
-            steps.iter().filter(|step| step.after.is_empty()).map(|step| step.id).collect();
+        let mut queue = Queue::of(steps);
         let mut running = FuturesUnordered::new();
-        let limit = self.environment.parallelism.max(1);
-        loop {
-            // Acts that wait for a target that has enough to do take no place from those of others.
-            while running.len() - self.connections.waiting().min(running.len()) < limit
-                && running.len() < limit * PARKED_AT_MOST
-                && let Some(id) = ready.pop_front()
-            {
-                let step = &steps[id as usize];
-                if step.work == Work::Barrier || finished.contains(&id) {
-                    release(&dependents[id as usize], &mut waits, &mut ready);
-                } else if blocked.contains(&id) {
-                    continue;
-                } else if self.may_start() {
-                    running.push(async move { (id, self.perform(step).await) });
-                } else {
-                    self.applied.borrow_mut().is_interrupted = true;
+        let mut advance = |context: &mut Context<'_>| {
+            loop {
+                while self.has_room(running.len())
+                    && let Some(id) = queue.ready.pop_front()
+                {
+                    let step = &steps[id as usize];
+                    if step.work == Work::Barrier || finished.contains(&id) {
+                        queue.release(id);
+                    } else if blocked.contains(&id) {
+                        continue;
+                    } else if self.may_start() {
+                        running.push(async move { (id, self.perform(step).await) });
+                    } else {
+                        self.applied.borrow_mut().is_interrupted = true;
+                    }
+                }
+                match running.poll_next_unpin(context) {
+                    Poll::Ready(Some((id, StepEnd::Done))) => queue.release(id),
+                    Poll::Ready(Some((_, StepEnd::Failed))) => {}
+                    Poll::Ready(Some((_, StepEnd::Stopped))) => {
+                        self.applied.borrow_mut().is_interrupted = true;
+                    }
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending if self.has_room(running.len()) && !queue.ready.is_empty() => {}
+                    Poll::Pending => return Poll::Pending,
                 }
             }
-            let Some((id, end)) = running.next().await else { break };
-            match end {
-                StepEnd::Done => release(&dependents[id as usize], &mut waits, &mut ready),
-                StepEnd::Failed => {}
-                StepEnd::Stopped => self.applied.borrow_mut().is_interrupted = true,
-            }
-        }
+        };
+        poll_fn(|context| self.input.store.gather(|| advance(context))).await;
         if self.applied.borrow().is_interrupted && self.environment.is_interrupted() {
             self.report(crate::plan::interrupted());
         }
+    }
+
+    /// Whether another step may begin. Acts that wait for a target that has enough to do take no place from those of
+    /// others, and neither do those that ended at their target and wait to be recorded.
+    fn has_room(&self, running: usize) -> bool {
+        let limit = self.environment.parallelism.max(1);
+        let idle = self.connections.waiting() + self.ending.get();
+        running.saturating_sub(idle) < limit && running < limit * PARKED_AT_MOST
     }
 
     fn may_start(&self) -> bool {
@@ -299,12 +310,34 @@ impl Applier<'_> {
     }
 }
 
-fn release(dependents: &[u32], waits: &mut [u32], ready: &mut VecDeque<u32>) {
-    for dependent in dependents {
-        let left = &mut waits[*dependent as usize];
-        *left -= 1;
-        if *left == 0 {
-            ready.push_back(*dependent);
+/// The steps that may begin, and what the others wait for.
+struct Queue {
+    ready: VecDeque<u32>,
+    waits: Vec<u32>,
+    dependents: Vec<Vec<u32>>,
+}
+
+impl Queue {
+    fn of(steps: &[Step]) -> Self {
+        let waits = steps.iter().map(|step| ordinal(step.after.len())).collect();
+        let mut dependents: Vec<Vec<u32>> = vec![Vec::new(); steps.len()];
+        for step in steps {
+            for before in &step.after {
+                dependents[*before as usize].push(step.id);
+            }
+        }
+        let ready = steps.iter().filter(|step| step.after.is_empty()).map(|step| step.id).collect();
+        Self { ready, waits, dependents }
+    }
+
+    /// A step is done: what waited for it alone may begin.
+    fn release(&mut self, step: u32) {
+        for dependent in &self.dependents[step as usize] {
+            let left = &mut self.waits[*dependent as usize];
+            *left -= 1;
+            if *left == 0 {
+                self.ready.push_back(*dependent);
+            }
         }
     }
 }

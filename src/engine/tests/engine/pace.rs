@@ -80,7 +80,7 @@ fn run_out<T>(clock: &HeldClock, future: impl Future<Output = T>) -> T {
 
 /// Makes so many buckets on a target that takes so many at once; how often it refused, and how long it took.
 fn applied(buckets: u32, at_once: u32) -> (u64, u64) {
-    let mut world = World::new(&format!(
+    let made = made(&format!(
         r#"
 terraform {{
   required_providers {{
@@ -97,19 +97,37 @@ resource "sim_bucket" "all" {{
 }}
 "#
     ));
+    assert_eq!(made.errors, "");
+    assert_eq!(made.world.addresses().len(), buckets as usize);
+    (made.world.throttled.load(Ordering::SeqCst), made.taken_ms)
+}
+
+/// What an apply came to.
+struct Made {
+    world: World,
+    errors: String,
+    taken_ms: u64,
+}
+
+fn made(configuration: &str) -> Made {
+    let mut world = World::new(configuration);
     let clock = Arc::new(HeldClock::default());
     world.clock = Arc::new(Handle(clock.clone()));
+    let (errors, taken_ms) = apply(&world, &clock);
+    Made { world, errors, taken_ms }
+}
+
+/// Plans and applies; the errors, and how long the apply took.
+fn apply(world: &World, clock: &HeldClock) -> (String, u64) {
     let (environment, configuration, store) = (world.environment(), world.configuration(), world.store());
     let folded = store.folded().clone();
     let options = World::options(RunMode::Normal);
-    let planning = run_out(&clock, run::plan(&environment, &configuration, &folded, &options));
+    let planning = run_out(clock, run::plan(&environment, &configuration, &folded, &options));
+    assert!(!planning.diagnostics.has_errors(), "{}", text(&planning.diagnostics, &configuration.sources));
     let began = clock.now_ms.load(Ordering::SeqCst);
-    let outcome = run_out(&clock, run::apply(&environment, &store, &planning.plan, "run-1", "default"));
-    assert!(!outcome.diagnostics.has_errors(), "{}", text(&outcome.diagnostics, &outcome.sources));
+    let outcome = run_out(clock, run::apply(&environment, &store, &planning.plan, "run-1", "default"));
     store.finish().unwrap();
-    let taken_ms = clock.now_ms.load(Ordering::SeqCst) - began;
-    assert_eq!(world.addresses().len(), buckets as usize);
-    (world.throttled.load(Ordering::SeqCst), taken_ms)
+    (text(&outcome.diagnostics, &outcome.sources), clock.now_ms.load(Ordering::SeqCst) - began)
 }
 
 #[test]
@@ -121,4 +139,42 @@ fn a_target_that_refuses_is_given_less() {
     assert!(refused < 60, "{refused} refusals");
     // Two a second is all that it can do.
     assert!((30_000..90_000).contains(&taken_ms), "{taken_ms} ms");
+}
+
+fn machines(timeouts: &str, settings: &str, count: u32) -> String {
+    format!(
+        r#"
+terraform {{
+  required_providers {{
+    sim = {{ source = "formwork/sim" }}
+  }}
+}}
+provider "sim" {{
+  {settings}
+}}
+resource "sim_network" "main" {{
+  name = "main"
+  cidr = "10.20.0.0/16"
+}}
+resource "sim_machine" "all" {{
+  count   = {count}
+  name    = "machine-${{count.index}}"
+  flavour = "small"
+  image   = "ubuntu-24.04"
+  network = sim_network.main.id
+  {timeouts}
+}}
+"#
+    )
+}
+
+#[test]
+fn time_limits() {
+    // Each change takes a minute, and one is let in at once: the others are refused until their time is up.
+    let settings = "latency_ms = 60000\n  changes_at_once = 1";
+    let given = made(&machines("timeouts { create = \"5s\" }", settings, 3));
+    assert!(given.errors.contains("Its time limit of 5 seconds leaves no room"), "{}", given.errors);
+    let patient = made(&machines("", settings, 3));
+    assert_eq!(patient.errors, "");
+    assert!(given.taken_ms < patient.taken_ms, "{} and {} ms", given.taken_ms, patient.taken_ms);
 }
