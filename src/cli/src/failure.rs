@@ -1,6 +1,6 @@
 //! How a command ends: the one place that turns findings into exit codes, and the one that ends the process.
 
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
 use std::process::ExitCode;
 
@@ -75,6 +75,7 @@ pub(crate) fn conclude_usage(error: &clap::Error) -> ExitCode {
 
 /// Ends the process now, as the user asked twice. It is as safe as a crash: what is in flight is in the journal.
 pub(crate) fn stop_at_once() -> ! {
+    terminal::print_held();
     std::process::exit(STOPPED)
 }
 

@@ -82,12 +82,16 @@ impl Screen {
 
     /// One line of the JSON stream; nothing where nobody asked for it.
     pub(crate) fn message(&self, message: &event_json::Message) {
+        self.message_by(terminal::print, message);
+    }
+
+    fn message_by(&self, print: fn(&str), message: &event_json::Message) {
         if !self.is_telling_tools() {
             return;
         }
         let line = format!("{}\n", message.to_json(&clock::timestamp()));
         if self.is_json {
-            terminal::print(&line);
+            print(&line);
         }
         if let Some(copy) = &self.copy {
             // A full disk must not end a run that is changing things.
@@ -102,10 +106,14 @@ impl Screen {
 
     /// Text for people; nothing when the screen is for tools.
     pub(crate) fn text(&self, text: &str) {
+        self.text_by(terminal::print, text);
+    }
+
+    fn text_by(&self, print: fn(&str), text: &str) {
         match &self.live {
             _ if self.is_json => {}
             Some(live) => live.suspend(|| terminal::print(text)),
-            None => terminal::print(text),
+            None => print(text),
         }
     }
 
@@ -187,17 +195,17 @@ impl Screen {
             }
         }
         for (line, event) in lines {
-            self.say(Some(line), &event);
+            self.say_by(terminal::print, Some(line), &event);
         }
     }
 
-    fn say(&self, line: Option<String>, event: &Event) {
+    fn say_by(&self, print: fn(&str), line: Option<String>, event: &Event) {
         if self.is_telling_tools() {
             let sources = self.lock().sources.clone();
-            self.message(&event_json::event(event, &sources));
+            self.message_by(print, &event_json::event(event, &sources));
         }
         if let Some(line) = line.filter(|_| !self.is_concise) {
-            self.text(&format!("{line}\n"));
+            self.text_by(print, &format!("{line}\n"));
         }
     }
 }
@@ -244,7 +252,9 @@ impl Observer for Watcher {
             | Event::DataComplete { key, .. } => screen.end(key),
             _ => {}
         }
-        screen.say(event_text::line(&event, screen.terminal.layout.palette), &event);
+        // Events come while the engine works; what is held is written before its thread rests.
+        let line = event_text::line(&event, screen.terminal.layout.palette);
+        screen.say_by(terminal::print_soon, line, &event);
         match &event {
             Event::ApplyStart { key, action, id } => screen.begin(key, *action, id.as_ref()),
             Event::DataStart { key } => screen.begin(key, Action::Read, None),

@@ -14,7 +14,7 @@ use crate::render::plan_text::PlanText;
 use crate::render::schemas::Schemas;
 use crate::render::state_json::{ShownObject, ShownOutput, ShownState};
 use crate::screen::{Screen, Watcher};
-use crate::terminal::{Consolidated, Terminal};
+use crate::terminal::{self, Consolidated, Terminal};
 use crate::variables;
 use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Sources};
@@ -509,15 +509,10 @@ impl Session {
                 depends_on: dependencies.of_block(&address.block()).to_vec(),
             }
         });
-        let outputs = state.outputs.iter().map(|(name, output)| ShownOutput {
-            name: name.to_string(),
-            value: decode_output(output),
-            sensitive: output.sensitive,
-        });
         let checks = state.check_results.as_ref().map(|raw| serde_json::from_str(raw.get()));
         ShownState {
             objects: objects.collect(),
-            outputs: outputs.collect(),
+            outputs: shown_outputs(state),
             checks: checks.and_then(Result::ok).unwrap_or_default(),
         }
     }
@@ -562,17 +557,26 @@ impl Session {
 
     /// Runs the engine's work. The first interrupt asks it to stop, the second ends the process.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-                self.refused(Diagnostic::error(
-                    "no-runtime",
-                    "Runtime could not be started",
-                    error.to_string(),
-                ))
-            })?;
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        // Events are told in one piece, before the thread waits for something.
+        let runtime = builder.enable_all().on_thread_park(terminal::print_held).build().map_err(|error| {
+            self.refused(Diagnostic::error("no-runtime", "Runtime could not be started", error.to_string()))
+        })?;
         self.watching.call_once(|| watch_interrupts(self.environment.interrupt.clone(), self.screen.clone()));
-        Ok(runtime.block_on(work))
+        let outcome = runtime.block_on(work);
+        terminal::print_held();
+        Ok(outcome)
     }
+}
+
+/// The outputs of a state, without a look at its objects.
+pub(crate) fn shown_outputs(state: &State) -> Vec<ShownOutput> {
+    let outputs = state.outputs.iter().map(|(name, output)| ShownOutput {
+        name: name.to_string(),
+        value: decode_output(output),
+        sensitive: output.sensitive,
+    });
+    outputs.collect()
 }
 
 fn plain_value(object: &formwork_state::Object) -> formwork_value::Value {

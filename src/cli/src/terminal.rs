@@ -6,6 +6,7 @@ use formwork_diagnostic::{Diagnostic, Diagnostics, Sources, Style, render_text};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 /// What standard output, error and input are.
 #[derive(Debug, Clone, Copy)]
@@ -145,15 +146,43 @@ fn compact(warnings: &Diagnostics, sources: &Sources, palette: Palette) -> Strin
     out
 }
 
+/// What is written with the next text, or when there is nothing else to do.
+static HELD: Mutex<String> = Mutex::new(String::new());
+/// More is not held.
+const HELD_BYTES: usize = 1 << 16;
+
 /// Writes to standard output. A reader that has gone away is no failure of ours.
 pub(crate) fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    print_soon(text);
+    print_held();
 }
 
-/// Writes to standard error.
+/// Leaves a text to be written with what follows it: see [`print_held`].
+pub(crate) fn print_soon(text: &str) {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    held.push_str(text);
+    if held.len() > HELD_BYTES {
+        write_out(&mut held);
+    }
+}
+
+/// Writes what was left to be written.
+pub(crate) fn print_held() {
+    write_out(&mut HELD.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+fn write_out(held: &mut String) {
+    if !held.is_empty() {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(held.as_bytes());
+        let _ = out.flush();
+        held.clear();
+    }
+}
+
+/// Writes to standard error, after what stands before it on standard output.
 pub(crate) fn print_error(text: &str) {
+    print_held();
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 

@@ -6,7 +6,7 @@ use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
 use crate::render::state_json::ShownOutput;
 use crate::render::{event_json, rollback, state_text};
-use crate::session::{Session, run_id};
+use crate::session::{Session, run_id, shown_outputs};
 use crate::terminal::Terminal;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::run::{self, Configuration, Counts};
@@ -193,7 +193,7 @@ pub(super) fn perform(
     let (run_id, workspace) = (run_id(), &session.workspace);
     let applying = run::apply_with(&session.environment, &store, plan, &run_id, workspace, on_failure);
     let mut outcome = session.block_on(applying)?;
-    let outputs = session.shown_state(&store.folded().state).outputs;
+    let outputs = shown_outputs(&store.folded().state);
     if let Err(diagnostics) = store.finish() {
         outcome.diagnostics.append(diagnostics);
     }
@@ -250,7 +250,7 @@ fn sentence(mode: RunMode, counts: Counts) -> (String, &'static str) {
 }
 
 pub(super) fn nothing_to_do(session: &Session, mode: RunMode, store: Store) -> Result<Success, Failure> {
-    let outputs = session.shown_state(&store.folded().state).outputs;
+    let outputs = shown_outputs(&store.folded().state);
     store.finish().map_err(|diagnostics| session.refused(diagnostics))?;
     conclude(session, mode, Counts::default(), &outputs);
     Ok(Success::Done)

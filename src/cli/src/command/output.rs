@@ -5,7 +5,7 @@ use crate::arguments::Output;
 use crate::failure::{Failure, Success};
 use crate::render::state_json::{self, ShownOutput};
 use crate::render::{state_text, value_text};
-use crate::session::Session;
+use crate::session::{Session, shown_outputs};
 use crate::terminal::{Terminal, print};
 use formwork_diagnostic::Diagnostic;
 use formwork_value::{Kind, Value};
@@ -13,9 +13,10 @@ use formwork_value::{Kind, Value};
 pub(super) fn run(arguments: &Output, terminal: Terminal) -> Result<Success, Failure> {
     let session = Session::new(terminal);
     let store = session.store("output", &UNLOCKED)?;
-    let shown = session.shown_state(&store.folded().state);
-    let shown = if arguments.show_sensitive && !arguments.json { shown.in_clear() } else { shown };
-    let outputs = shown.outputs;
+    let mut outputs = shown_outputs(&store.folded().state);
+    if arguments.show_sensitive && !arguments.json {
+        outputs.iter_mut().for_each(ShownOutput::clear);
+    }
     let text = match &arguments.name {
         None if arguments.json => format!("{:#}\n", state_json::outputs(&outputs)),
         None if outputs.is_empty() => {

@@ -35,6 +35,13 @@ pub(crate) struct ShownOutput {
     pub(crate) sensitive: bool,
 }
 
+impl ShownOutput {
+    /// Takes off that it is sensitive.
+    pub(crate) fn clear(&mut self) {
+        (self.value, self.sensitive) = (self.value.unmark_deep().0, false);
+    }
+}
+
 /// A whole state to be shown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ShownState {
@@ -56,9 +63,7 @@ impl ShownState {
         for object in &mut self.objects {
             object.value = object.value.unmark_deep().0;
         }
-        for output in &mut self.outputs {
-            (output.value, output.sensitive) = (output.value.unmark_deep().0, false);
-        }
+        self.outputs.iter_mut().for_each(ShownOutput::clear);
         self
     }
 
