@@ -6,10 +6,14 @@
     reason = "a test whose program or lab does not answer cannot go on"
 )]
 
-use formwork_tests::{HttpRequest, Project, answer_http, project, said};
-use std::io::{BufRead as _, BufReader};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use formwork_state::backend::relay::Relay;
+use formwork_tests::{HttpRequest, Project, answer_http, holds, project, said};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const MAIN: &str = "resource \"terraform_data\" \"a\" {\n  input = \"east\"\n}\noutput \"region\" {\n  value = terraform_data.a.output\n}\n";
 
@@ -140,7 +144,7 @@ fn a_lock_is_shown_with_what_is_in_flight() {
         if shown.contains("terraform_data.slow: provision") {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
     }
     apply.kill().unwrap();
     apply.wait().unwrap();
@@ -172,15 +176,14 @@ fn remotes(mark: &str) -> Vec<Remote> {
         let block = block(&format!("\"pg\" {{\n    schema_name = \"{mark}\"\n  }}"));
         found.push(Remote { name: "pg", block, environment: vec![("PG_CONN_STR", url)] });
     }
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
     if let Some(endpoint) = lab("ceph", "FORMWORK_LAB_CEPH_S3") {
-        let variable = |name: &'static str| (name, std::env::var(name).unwrap_or_default());
-        let (_, bucket) = variable("FORMWORK_LAB_CEPH_BUCKET");
-        let block = block(&format!(
-            "\"s3\" {{\n    bucket = \"{bucket}\"\n    key = \"{mark}.tfstate\"\n    use_path_style = true\n    workspace_key_prefix = \"{mark}\"\n  }}"
-        ));
-        let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(variable);
-        let environment = [("AWS_ENDPOINT_URL_S3", endpoint)].into_iter().chain(keys).collect();
-        found.push(Remote { name: "s3", block, environment });
+        let keys = [variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")];
+        found.push(bucket("s3", &mark, endpoint, &variable("FORMWORK_LAB_CEPH_BUCKET"), keys));
+    }
+    if let Some(endpoint) = lab("localstack", "FORMWORK_LAB_LOCALSTACK_S3") {
+        let keys = ["test".to_owned(), "test".to_owned()];
+        found.push(bucket("localstack", &mark, endpoint, &variable("FORMWORK_LAB_LOCALSTACK_BUCKET"), keys));
     }
     if let Some(kubeconfig) = lab("kubernetes", "FORMWORK_LAB_KUBECONFIG") {
         // The name of a Secret has no such sign.
@@ -196,6 +199,19 @@ fn remotes(mark: &str) -> Vec<Remote> {
     );
     found.push(Remote { name: "http", block: block(&text), environment: Vec::new() });
     found
+}
+
+fn bucket(name: &'static str, mark: &str, endpoint: String, bucket: &str, keys: [String; 2]) -> Remote {
+    let block = block(&format!(
+        "\"s3\" {{\n    bucket = \"{bucket}\"\n    key = \"{mark}.tfstate\"\n    use_path_style = true\n    workspace_key_prefix = \"{mark}\"\n  }}"
+    ));
+    let [key, secret] = keys;
+    let environment = vec![
+        ("AWS_ENDPOINT_URL_S3", endpoint),
+        ("AWS_ACCESS_KEY_ID", key),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+    ];
+    Remote { name, block, environment }
 }
 
 /// What encrypts a state with a key that is cheap to derive; in clear it is read once.
@@ -328,7 +344,7 @@ fn another_machine_goes_on_with_a_run_that_was_killed() {
         remote.said(&project, &[("init", 0, &[])]);
         let mut child = begin(&remote, &project, 3);
         // By now the next one is in flight.
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         child.kill().unwrap();
         child.wait().unwrap();
         let other = remote.project(SLOW);
@@ -437,6 +453,92 @@ fn secrets_in_a_remote_place_are_named_or_sealed() {
         assert!(code == 1 && said.contains("is encrypted"), "{}: {said}", remote.name);
         assert_eq!(run("plan -detailed-exitcode", "hunter3", &[("TF_ENCRYPTION", ENCRYPTION)]).0, 0);
     }
+}
+
+/// The same place, reached by a way that keeps what is sent there; nothing where only the place's server can read it.
+fn tapped(remote: &Remote) -> Option<(Relay, Remote)> {
+    let texts = remote.environment.iter().map(|(_, text)| text.as_str()).chain([remote.block.as_str()]);
+    let server = texts.filter_map(|text| text.split_once("127.0.0.1:")).map(|(_, behind)| {
+        format!("127.0.0.1:{}", behind.chars().take_while(char::is_ascii_digit).collect::<String>())
+    });
+    let server = server.into_iter().next()?;
+    let relay = Relay::start(server.clone()).unwrap();
+    let through = |text: &str| text.replace(&server, &relay.address);
+    let block = through(&remote.block);
+    let environment = remote.environment.iter().map(|(name, text)| (*name, through(text))).collect();
+    Some((relay, Remote { name: remote.name, block, environment }))
+}
+
+/// All that stands in the cluster's Secrets, taken out of its wrappings.
+fn secrets_of_the_cluster(suffix: &str) -> Vec<u8> {
+    let kubectl = std::env::var("FORMWORK_LAB_KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
+    let mut command = std::process::Command::new(kubectl);
+    command.arg("--kubeconfig").arg(std::env::var("FORMWORK_LAB_KUBECONFIG").unwrap());
+    let listed = command.args(["get", "secrets", "-A", "-o", "json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let mut found = Vec::new();
+    for secret in listed["items"].as_array().unwrap() {
+        if !secret["metadata"]["name"].as_str().unwrap().contains(suffix) {
+            continue;
+        }
+        for data in secret["data"].as_object().into_iter().flatten().map(|(_, data)| data) {
+            let bytes = STANDARD.decode(data.as_str().unwrap()).unwrap();
+            let mut plain = Vec::new();
+            // What is not packed is looked at as it stands.
+            if flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).is_ok() {
+                found.extend(plain);
+            }
+            found.extend(bytes);
+        }
+    }
+    found
+}
+
+/// What was handed to a place holds a planted secret where nothing is encrypted, and in no form where it is: in state,
+/// journal and history, through a crash, too.
+#[test]
+fn a_secret_is_in_nothing_that_a_sealed_place_is_handed() {
+    let main = format!(
+        "{}\nvariable \"secret\" {{\n  sensitive = true\n}}\nresource \"terraform_data\" \"kept\" {{\n  input = var.secret\n}}\noutput \"token\" {{\n  value     = var.secret\n  sensitive = true\n}}\n",
+        SLOW.replace("sleep 0.4", "sleep 2")
+    );
+    for encryption in [None, Some(ENCRYPTION)] {
+        let mark = if encryption.is_some() { "planted_sealed" } else { "planted_clear" };
+        // Most of the time is spent in waiting.
+        std::thread::scope(|scope| {
+            for remote in remotes(mark) {
+                let main = &main;
+                scope.spawn(move || planted(&remote, mark, main, encryption));
+            }
+        });
+    }
+}
+
+fn planted(remote: &Remote, mark: &str, main: &str, encryption: Option<&str>) {
+    const APPLY: &str = "apply -auto-approve -lock-timeout=60s";
+    let secret = "hunter2-and-the-horse";
+    let tap = tapped(remote).filter(|_| remote.name != "kubernetes");
+    let remote = tap.as_ref().map_or(remote, |(_, remote)| remote);
+    let project = remote.project(main);
+    let command = |line: &str| {
+        let mut command = remote.command(&project, line);
+        command.env("TF_VAR_secret", secret).envs(encryption.map(|text| ("TF_ENCRYPTION", text)));
+        command
+    };
+    project.finish(&mut command("init")).expect(remote.name, 0, &[]);
+    // A lock behind HTTP runs out for nobody.
+    if remote.name != "http" {
+        let mut child = command(APPLY).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    project.finish(&mut command(APPLY)).expect(remote.name, 0, &[]);
+    let handed = tap
+        .as_ref()
+        .map_or_else(|| secrets_of_the_cluster(&mark.replace('_', "-")), |(relay, _)| relay.sent());
+    assert!(handed.len() > 2000, "{}: {} bytes", remote.name, handed.len());
+    assert_eq!(holds(&handed, secret), encryption.is_none(), "{}", remote.name);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The contract, on a real gateway: needs `tests/lab/ceph`.
+//! The contract, on a real gateway and on the stricter double of AWS: needs `tests/lab/ceph`, `tests/lab/localstack`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -18,35 +18,67 @@ fn now() -> String {
     format!("{now:.0}").replace(['-', ':'], "")
 }
 
-/// The states at a key, or nothing where no lab is up and none is asked for.
-fn storage(key: &str, more: &[(&str, &str)]) -> Option<Arc<dyn Storage>> {
-    Some(storage_at(&lab()?, key, more))
+/// A store that is up.
+struct Lab {
+    name: &'static str,
+    address: String,
+    bucket: String,
+    /// Access key and secret.
+    keys: [String; 2],
 }
 
-/// The gateway's address, or nothing where no lab is up and none is asked for.
-fn lab() -> Option<String> {
+/// The labs that are up; none that was asked for is left out.
+fn labs() -> Vec<Lab> {
     let variable = |name: &str| std::env::var(name).ok();
-    let address = variable("FORMWORK_LAB_CEPH_S3");
-    if address.is_none() {
-        let is_needed = variable("FORMWORK_LAB").is_some_and(|lab| lab.split(',').any(|one| one == "ceph"));
-        assert!(!is_needed, "FORMWORK_LAB=ceph, but no lab is up");
-        println!("not run: needs tests/lab/ceph");
+    let asked = variable("FORMWORK_LAB").unwrap_or_default();
+    let lab = |name: &'static str, prefix: &str, keys: [&str; 2]| {
+        let address = variable(&format!("{prefix}_S3"));
+        if address.is_none() {
+            assert!(asked.split(',').all(|one| one != name), "FORMWORK_LAB={name}, but no lab is up");
+            println!("not run: needs tests/lab/{name}");
+        }
+        let bucket = variable(&format!("{prefix}_BUCKET")).unwrap_or_default();
+        Some(Lab { name, address: address?, bucket, keys: keys.map(str::to_owned) })
+    };
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| variable(name).unwrap_or_default());
+    let ceph = lab("ceph", "FORMWORK_LAB_CEPH", keys.each_ref().map(String::as_str));
+    // It knows everybody.
+    let localstack = lab("localstack", "FORMWORK_LAB_LOCALSTACK", ["test", "test"]);
+    ceph.into_iter().chain(localstack).collect()
+}
+
+impl Lab {
+    /// The states at a key.
+    fn storage(&self, key: &str, more: &[(&str, &str)]) -> Arc<dyn Storage> {
+        let key = format!("{key}-{}.tfstate", std::process::id());
+        let settings = [
+            ("bucket", self.bucket.as_str()),
+            ("key", &key),
+            ("access_key", &self.keys[0]),
+            ("secret_key", &self.keys[1]),
+            ("use_path_style", "true"),
+            ("lease_seconds", "2"),
+        ];
+        let given = settings.iter().chain(more).map(|(name, value)| ((*name).into(), (*value).into()));
+        let endpoints = Value::map(Type::String, vec![("s3".into(), self.address.as_str().into())]);
+        let given = given.chain([("endpoints".into(), endpoints)]).collect();
+        let environment = |_: &str| None;
+        let surroundings = Surroundings { environment: Arc::new(environment), now, ..Surroundings::none() };
+        S3.storage(&Value::object(given), &surroundings).ok().unwrap()
     }
-    address
-}
 
-fn storage_at(address: &str, key: &str, more: &[(&str, &str)]) -> Arc<dyn Storage> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let key = format!("{key}-{}.tfstate", std::process::id());
-    let bucket = variable("FORMWORK_LAB_CEPH_BUCKET").unwrap();
-    let settings =
-        [("bucket", bucket.as_str()), ("key", &key), ("use_path_style", "true"), ("lease_seconds", "2")];
-    let given = settings.iter().chain(more).map(|(name, value)| ((*name).into(), (*value).into()));
-    let endpoints = Value::map(Type::String, vec![("s3".into(), address.into())]);
-    let given = given.chain([("endpoints".into(), endpoints)]).collect();
-    let environment = |name: &str| std::env::var(name).ok();
-    let surroundings = Surroundings { environment: Arc::new(environment), now, ..Surroundings::none() };
-    S3.storage(&Value::object(given), &surroundings).ok().unwrap()
+    /// A place of its own behind a way to the store that counts and loses.
+    fn behind_relay(&self, mark: &str) -> (Relay, Arc<dyn Backend>) {
+        let (scheme, server) = self.address.split_once("://").unwrap();
+        let relay = Relay::start(server.trim_end_matches('/').to_owned()).unwrap();
+        let through = Self {
+            address: format!("{scheme}://{}", relay.address),
+            bucket: self.bucket.clone(),
+            keys: self.keys.clone(),
+            name: self.name,
+        };
+        (relay, through.storage(mark, &[]).backend("default").unwrap())
+    }
 }
 
 fn holder(id: &str) -> Holder {
@@ -59,74 +91,75 @@ fn lapse() {
 
 #[test]
 fn it_keeps_the_contract() {
-    for more in [&[][..], &[("use_lockfile", "true")]] {
-        let Some(storage) = storage(&format!("contract{}", more.len()), more) else { return };
-        let handle = || storage.backend("default").unwrap();
-        conformance::check(&handle(), &handle(), &lapse).unwrap();
+    for lab in labs() {
+        for more in [&[][..], &[("use_lockfile", "true")]] {
+            let storage = lab.storage(&format!("contract{}", more.len()), more);
+            let handle = || storage.backend("default").unwrap();
+            conformance::check(&handle(), &handle(), &lapse).unwrap();
+        }
     }
 }
 
 #[test]
 fn workspaces_are_keys() {
-    let Some(storage) = storage("workspaces", &[]) else { return };
-    assert_eq!(storage.workspaces().unwrap(), Vec::<String>::new());
-    for name in ["default", "dev"] {
-        storage.backend(name).unwrap().snapshot(Fence::UNLOCKED, "", b"{}").unwrap();
+    for lab in labs() {
+        let storage = lab.storage("workspaces", &[]);
+        assert_eq!(storage.workspaces().unwrap(), Vec::<String>::new(), "{}", lab.name);
+        for name in ["default", "dev"] {
+            storage.backend(name).unwrap().snapshot(Fence::UNLOCKED, "", b"{}").unwrap();
+        }
+        let mut names = storage.workspaces().unwrap();
+        names.sort();
+        assert_eq!(names, ["default", "dev"], "{}", lab.name);
+        let dev = storage.backend("dev").unwrap();
+        let fence = dev.lease(&holder("one"), 0).unwrap();
+        dev.append(fence, 0, b"entry").unwrap();
+        storage.delete("dev").unwrap();
+        dev.release(fence);
+        assert_eq!(storage.workspaces().unwrap(), ["default"], "{}", lab.name);
+        assert!(storage.backend("dev").unwrap().lease(&holder("two"), 0).unwrap() > fence, "{}", lab.name);
     }
-    let mut names = storage.workspaces().unwrap();
-    names.sort();
-    assert_eq!(names, ["default", "dev"]);
-    let dev = storage.backend("dev").unwrap();
-    let fence = dev.lease(&holder("one"), 0).unwrap();
-    dev.append(fence, 0, b"entry").unwrap();
-    storage.delete("dev").unwrap();
-    dev.release(fence);
-    assert_eq!(storage.workspaces().unwrap(), ["default"]);
-    assert!(storage.backend("dev").unwrap().lease(&holder("two"), 0).unwrap() > fence);
 }
 
 /// OpenTofu with `use_lockfile` holds the state by an object beside it.
 #[test]
 fn opentofus_lock_is_respected() {
-    let Some(storage) = storage("tofu", &[]) else { return };
-    let lock = storage.backend("default").unwrap();
-    // The lock's object is written as a state of another key would be.
-    let Some(other) = self::storage("tofu", &[("use_lockfile", "true")]) else { return };
-    let ours = other.backend("default").unwrap();
-    let fence = ours.lease(&holder("one"), 0).unwrap();
-    assert!(matches!(lock.lease(&holder("two"), 0), Err(BackendError::Held(Some(_)))));
-    ours.release(fence);
-    let fence = lock.lease(&holder("two"), 0).unwrap();
-    lock.release(fence);
+    for lab in labs() {
+        let lock = lab.storage("tofu", &[]).backend("default").unwrap();
+        // The lock's object is written as a state of another key would be.
+        let ours = lab.storage("tofu", &[("use_lockfile", "true")]).backend("default").unwrap();
+        let fence = ours.lease(&holder("one"), 0).unwrap();
+        assert!(matches!(lock.lease(&holder("two"), 0), Err(BackendError::Held(Some(_)))), "{}", lab.name);
+        ours.release(fence);
+        let fence = lock.lease(&holder("two"), 0).unwrap();
+        lock.release(fence);
+    }
 }
 
 /// A stale holder that reads no more, and whose next writes only the store can refuse.
 #[test]
 fn the_store_itself_refuses_a_stale_holder() {
-    let Some(storage) = storage("stale", &[]) else { return };
-    let (first, second) = (storage.backend("default").unwrap(), storage.backend("default").unwrap());
-    let late: [&[u8]; 1] = [b"{\"version\":4,\"serial\":9}"];
-    conformance::check_stale_holder(&*first, &*second, &lapse, &late).unwrap();
-}
-
-/// A place of its own behind a way to the store that counts and loses.
-fn behind_relay(mark: &str) -> Option<(Relay, Arc<dyn Backend>)> {
-    let address = lab()?;
-    let (scheme, server) = address.split_once("://").unwrap();
-    let relay = Relay::start(server.trim_end_matches('/').to_owned()).unwrap();
-    let through = format!("{scheme}://{}", relay.address);
-    Some((relay, storage_at(&through, mark, &[]).backend("default").unwrap()))
+    for lab in labs() {
+        let storage = lab.storage("stale", &[]);
+        let (first, second) = (storage.backend("default").unwrap(), storage.backend("default").unwrap());
+        let late: [&[u8]; 1] = [b"{\"version\":4,\"serial\":9}"];
+        conformance::check_stale_holder(&*first, &*second, &lapse, &late).unwrap();
+    }
 }
 
 #[test]
 fn a_batch_of_records_is_one_round_trip() {
-    let Some((relay, place)) = behind_relay("trips") else { return };
-    let counted = conformance::check_round_trips(&*place, &relay, 50).unwrap();
-    println!("{counted} round trips for 50 batches");
+    for lab in labs() {
+        let (relay, place) = lab.behind_relay("trips");
+        let counted = conformance::check_round_trips(&*place, &relay, 50).unwrap();
+        println!("{}: {counted} round trips for 50 batches", lab.name);
+    }
 }
 
 #[test]
 fn a_lost_answer_is_asked_for_again() {
-    let Some((relay, place)) = behind_relay("lost") else { return };
-    conformance::check_lost_answers(&*place, &relay).unwrap();
+    for lab in labs() {
+        let (relay, place) = lab.behind_relay("lost");
+        conformance::check_lost_answers(&*place, &relay).unwrap();
+    }
 }
