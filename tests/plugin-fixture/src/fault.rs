@@ -5,10 +5,11 @@
 //!
 //! At the start: `slow-start` (three seconds), `no-handshake`, `garbage`, `long-line`, `exits`, `core-2`, `netrpc`,
 //! `protocol-4`, `no-certificate`, `other-certificate`, `no-socket`, `chatter` (both outputs, without end).
+//! At the end: `stays` (when asked to end).
 //! In the schema: `huge-schema`, `deep-blocks`, `deep-type`, `bad-type`.
-//! In a call: `crash-before` and `crash-after` its effect, `hang`, `half`, `status`, `error`, `garbled` (the answer is
+//! In a call: `crash-before` and `crash-after` its effect, `hang-before` and `hang` after it, `half`, `status`, `error`, `garbled` (the answer is
 //! no message).
-//! In a value: `legacy`, `plan-breaks`, `plan-unknown-type`, `apply-changes`, `unknown-left`, `nothing-made`,
+//! In a value: `legacy`, `plan-breaks`, `apply-changes`, `unknown-left`, `nothing-made`,
 //! `delete-left`, `write-only-kept`, `undecodable`, `deferred`, `create-half` (an object and an error).
 
 /// The faults of this process.
