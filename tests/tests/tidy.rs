@@ -208,11 +208,13 @@ fn every_verb_says_what_it_does() {
         "tests/corpus",
         "tests/bench/run",
         "tests/bench/lost",
+        "tests/bench/plugins",
         "tests/crash",
         "tests/lab/kubernetes",
         "tests/lab/postgresql",
         "tests/lab/ceph",
         "tests/lab/consumers",
+        "tests/lab/plugins",
     ] {
         let done = std::process::Command::new(repository().join(verb)).arg("--help").output().unwrap();
         assert!(done.status.success(), "{verb} --help");
