@@ -15,7 +15,7 @@ use formwork_sdk::{
     Response, WaitRequest,
 };
 use formwork_state::{DeposedKey, Intent, ObjectKey, Record, Status, Token};
-use formwork_value::Value;
+use formwork_value::{Path, Value};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -307,12 +307,10 @@ impl Applier<'_> {
             }
         }
         self.count(act.operation);
-        let mut end = self.check_result(act, &applied);
-        if act.followed_by > 0 {
-            end = self.provision_act(act, end).await;
-            if end != StepEnd::Done {
-                return end;
-            }
+        let end = self.check_result(act, &applied);
+        let end = self.provision_act(act, end).await;
+        if end != StepEnd::Done {
+            return end;
         }
         let elapsed_ms = self.elapsed_ms(act);
         self.environment.observer.observe(Event::ApplyComplete {
@@ -325,12 +323,18 @@ impl Applier<'_> {
         if is_made && !self.postconditions_hold(&act.key.address) { StepEnd::Failed } else { end }
     }
 
-    /// Runs the provisioners of what an act made; one that came out otherwise than planned is made anew instead.
+    /// Runs the provisioners of what an act made, where there are any; what came out otherwise than planned is made anew
+    /// instead.
     async fn provision_act(&self, act: &Act, end: StepEnd) -> StepEnd {
         let end = if end == StepEnd::Done {
+            if act.followed_by == 0 {
+                return end;
+            }
             self.provision_made(act.step, &act.key, 0).await
         } else {
-            let _ = self.record(&Record::Tainted { key: act.key.clone() }).await;
+            if act.operation == Operation::Create {
+                let _ = self.record(&Record::Tainted { key: act.key.clone() }).await;
+            }
             end
         };
         self.tell_errored(act, end);
@@ -355,21 +359,40 @@ impl Applier<'_> {
         }
     }
 
-    /// What the provider made must complete what it planned; the object is stored in any case.
+    /// What the provider made must be known, and complete what it planned; the object is stored in any case. Only the
+    /// second is forgiven those that declare themselves lenient.
     fn check_result(&self, act: &Act, applied: &Applied) -> StepEnd {
-        if act.operation == Operation::Delete || applied.lenient {
+        if act.operation == Operation::Delete {
             return StepEnd::Done;
         }
-        let faults = completion_faults(&act.request.planned, &applied.object);
-        let is_whole = applied.object.is_wholly_known();
-        let Some(path) = faults.first().map(ToString::to_string).or_else(|| (!is_whole).then(String::new))
-        else {
+        let left = match act.operation {
+            Operation::Create => "The object is in the state as it was made, tainted.",
+            _ => "The object is in the state as it was made.",
+        };
+        let diagnostic = if let Some(path) = first_unknown(&applied.object) {
+            Diagnostic::error(
+                "unknown-result",
+                "Provider returned invalid result object after apply",
+                format!(
+                    "The provider was to say what {}{path} is once it was applied, and did not. {left} This is a fault of the provider.",
+                    act.key
+                ),
+            )
+        } else if let Some(path) =
+            completion_faults(&act.request.planned, &applied.object).first().filter(|_| !applied.lenient)
+        {
+            Diagnostic::error(
+                "inconsistent-result",
+                "Provider produced inconsistent result after apply",
+                format!(
+                    "When applying changes to {}, the provider made something else than it planned at {path}. {left} This is a fault of the provider.",
+                    act.key
+                ),
+            )
+        } else {
             return StepEnd::Done;
         };
-        self.report(
-            Diagnostic::error("inconsistent-result", "Provider produced inconsistent result after apply", format!("When applying changes to {}, the provider made something else than it planned at {path}. The object is in the state as it was made. This is a fault of the provider.", act.key))
-                .about(act.key.to_string()),
-        );
+        self.report(diagnostic.about(act.key.to_string()));
         StepEnd::Failed
     }
 
@@ -510,6 +533,20 @@ fn encode_act(
 /// The cursor of a recorded wait.
 pub(super) fn cursor(raw: &RawValue) -> serde_json::Value {
     serde_json::from_str(raw.get()).unwrap_or(serde_json::Value::Null)
+}
+
+/// Where the first part stands that is not known.
+fn first_unknown(value: &Value) -> Option<Path> {
+    let mut found = None;
+    if !value.is_wholly_known() {
+        value.walk(&mut |path, part| {
+            if found.is_none() && !part.is_known() {
+                found = Some(path.clone());
+            }
+            found.is_none()
+        });
+    }
+    found
 }
 
 #[cfg(test)]
