@@ -60,4 +60,4 @@ pub use test_file::{
     Expectation, ExpectedObject, InstancePattern, MockKind, MockProvider, ModuleOverride, ObjectOverride,
     OverrideDuring, OverrideTarget, Overrides, TestCommand, TestFile, TestModule, TestRun,
 };
-pub use version::LANGUAGE_VERSION;
+pub use version::{LANGUAGE_VERSION, Version, VersionConstraint};

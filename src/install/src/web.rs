@@ -1,0 +1,302 @@
+//! Asking servers over HTTP: redirects followed, lost connections tried again, everything bounded.
+//!
+//! Invariant: a token goes to the host it is for and to no other, wherever that one points.
+
+use formwork_state::network::tls::{Trust, client};
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::io::Write;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// How long a server may say nothing.
+const SILENCE_S: u64 = 60;
+/// Places that may send one on.
+const REDIRECTS: usize = 10;
+/// Attempts, the first included.
+const ATTEMPTS: u32 = 4;
+/// What a description may have.
+pub(crate) const DOCUMENT_BYTES: u64 = 16 << 20;
+/// What an archive may have.
+pub(crate) const ARCHIVE_BYTES: u64 = 2 << 30;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WebError {
+    /// There is no such thing.
+    NotFound,
+    /// One must say who one is, or may not.
+    Denied,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl std::fmt::Display for WebError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotFound => out.write_str("the server has no such thing (404)"),
+            Self::Denied => out.write_str(
+                "the server does not allow it (401 or 403); set TF_TOKEN_<host> or write a credentials block",
+            ),
+            Self::Failed(why) => out.write_str(why),
+        }
+    }
+}
+
+/// What is told of a download: bytes so far, and all where that is known.
+pub(crate) type Telling<'a> = &'a dyn Fn(u64, Option<u64>);
+
+/// Asks servers, one question at a time.
+pub(crate) struct Web {
+    runtime: Runtime,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+}
+
+/// A small answer, whole.
+pub(crate) struct Document {
+    pub(crate) body: Vec<u8>,
+    /// Where it came from in the end.
+    pub(crate) address: String,
+    headers: http::HeaderMap,
+}
+
+impl Document {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, WebError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            WebError::Failed(format!("{} answers no JSON as expected: {error}", self.address))
+        })
+    }
+}
+
+impl Web {
+    pub(crate) fn new() -> Result<Self, String> {
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let tls = client(Trust::Whole, None, None)?;
+        let builder = HttpsConnectorBuilder::new().with_tls_config((*tls).clone());
+        let connector = builder.https_or_http().enable_http1().build();
+        Ok(Self { runtime, client: Client::builder(TokioExecutor::new()).build(connector) })
+    }
+
+    /// A document. The token is for the host of the address.
+    pub(crate) fn get(&self, address: &str, token: Option<&str>) -> Result<Document, WebError> {
+        let mut body = Vec::new();
+        let (address, headers) = self.attempts(address, token, DOCUMENT_BYTES, &|_, _| {}, &mut body)?;
+        Ok(Document { body, address, headers })
+    }
+
+    /// Downloads into a file.
+    pub(crate) fn download(
+        &self,
+        address: &str,
+        token: Option<&str>,
+        into: &mut std::fs::File,
+        tell: Telling<'_>,
+    ) -> Result<(), WebError> {
+        self.attempts(address, token, ARCHIVE_BYTES, tell, into).map(drop)
+    }
+
+    fn attempts(
+        &self,
+        address: &str,
+        token: Option<&str>,
+        limit: u64,
+        tell: Telling<'_>,
+        into: &mut dyn Sink,
+    ) -> Result<(String, http::HeaderMap), WebError> {
+        let mut attempt = 1;
+        loop {
+            into.clear().map_err(|error| WebError::Failed(error.to_string()))?;
+            match self.runtime.block_on(self.once(address, token, limit, tell, into)) {
+                Err(Lost::MayComeBack(_)) if attempt < ATTEMPTS => {
+                    std::thread::sleep(Duration::from_millis(200 << attempt));
+                    attempt += 1;
+                }
+                Err(Lost::MayComeBack(why)) => {
+                    return Err(WebError::Failed(format!("{why}, at the last of {ATTEMPTS} attempts")));
+                }
+                Err(Lost::ForGood(error)) => return Err(error),
+                Ok(answered) => return Ok(answered),
+            }
+        }
+    }
+
+    async fn once(
+        &self,
+        address: &str,
+        token: Option<&str>,
+        limit: u64,
+        tell: Telling<'_>,
+        into: &mut dyn Sink,
+    ) -> Result<(String, http::HeaderMap), Lost> {
+        let failed = |why: String| Lost::ForGood(WebError::Failed(why));
+        let first: Uri = address.parse().map_err(|_| failed(format!("\"{address}\" is no URL")))?;
+        let mut uri = first.clone();
+        for _ in 0..REDIRECTS {
+            let token =
+                token.filter(|_| uri.authority() == first.authority() && uri.scheme() == first.scheme());
+            let answer = self.ask(&uri, token).await?;
+            let status = answer.status();
+            if status.is_redirection() {
+                let next = answer.headers().get("location").and_then(|value| value.to_str().ok());
+                let next = next.ok_or_else(|| failed(format!("{uri} sends on to nowhere")))?;
+                uri = resolve(&uri.to_string(), next)
+                    .parse()
+                    .map_err(|_| failed(format!("{uri} sends on to no URL")))?;
+                continue;
+            }
+            judge(status, &uri)?;
+            let headers = answer.headers().clone();
+            receive(answer, limit, tell, into, &uri).await?;
+            return Ok((uri.to_string(), headers));
+        }
+        Err(failed(format!("{address} sends on more than {REDIRECTS} times")))
+    }
+
+    async fn ask(&self, uri: &Uri, token: Option<&str>) -> Result<Response<Incoming>, Lost> {
+        let mut request =
+            Request::get(uri.clone()).header("user-agent", concat!("formwork/", env!("CARGO_PKG_VERSION")));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Empty::new()).map_err(|_| {
+            Lost::ForGood(WebError::Failed(format!(
+                "{uri} cannot be asked: the address or the token has characters that no request may have"
+            )))
+        })?;
+        let silence = Duration::from_secs(SILENCE_S);
+        match tokio::time::timeout(silence, self.client.request(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                Err(Lost::MayComeBack(format!("{uri}: {}", formwork_state::network::with_cause(&error))))
+            }
+            Err(_) => Err(Lost::MayComeBack(format!("{uri}: no answer within {SILENCE_S} s"))),
+        }
+    }
+}
+
+/// Why one attempt gave nothing.
+enum Lost {
+    MayComeBack(String),
+    ForGood(WebError),
+}
+
+fn judge(status: StatusCode, uri: &Uri) -> Result<(), Lost> {
+    match status.as_u16() {
+        200..300 => Ok(()),
+        401 | 403 => Err(Lost::ForGood(WebError::Denied)),
+        404 | 410 => Err(Lost::ForGood(WebError::NotFound)),
+        429 | 500.. => Err(Lost::MayComeBack(format!("{uri} answers {status}"))),
+        _ => Err(Lost::ForGood(WebError::Failed(format!("{uri} answers {status}")))),
+    }
+}
+
+async fn receive(
+    answer: Response<Incoming>,
+    limit: u64,
+    tell: Telling<'_>,
+    into: &mut dyn Sink,
+    uri: &Uri,
+) -> Result<(), Lost> {
+    let length =
+        answer.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let mut body = answer.into_body();
+    let mut received = 0_u64;
+    loop {
+        let next = tokio::time::timeout(Duration::from_secs(SILENCE_S), body.frame()).await;
+        let frame = match next {
+            Err(_) => return Err(Lost::MayComeBack(format!("{uri}: nothing came for {SILENCE_S} s"))),
+            Ok(None) => return Ok(()),
+            Ok(Some(Err(error))) => return Err(Lost::MayComeBack(format!("{uri}: {error}"))),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(bytes) = frame.into_data() else { continue };
+        received += bytes.len() as u64;
+        if received > limit {
+            return Err(Lost::ForGood(WebError::Failed(format!("{uri} sends more than {limit} bytes"))));
+        }
+        into.write_all(&bytes).map_err(|error| Lost::ForGood(WebError::Failed(error.to_string())))?;
+        tell(received, length);
+    }
+}
+
+/// What takes an answer, and can begin again.
+trait Sink: Write {
+    fn clear(&mut self) -> std::io::Result<()>;
+}
+
+impl Sink for Vec<u8> {
+    fn clear(&mut self) -> std::io::Result<()> {
+        Self::clear(self);
+        Ok(())
+    }
+}
+
+impl Sink for std::fs::File {
+    fn clear(&mut self) -> std::io::Result<()> {
+        use std::io::Seek as _;
+        self.set_len(0)?;
+        self.rewind()
+    }
+}
+
+/// An address as it stands in a document that came from another.
+pub(crate) fn resolve(base: &str, reference: &str) -> String {
+    if reference.contains("://") {
+        return reference.to_owned();
+    }
+    let (scheme, rest) = base.split_once("://").unwrap_or(("https", base));
+    if let Some(other) = reference.strip_prefix("//") {
+        return format!("{scheme}://{other}");
+    }
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if reference.starts_with('/') {
+        return format!("{scheme}://{authority}{reference}");
+    }
+    let mut folders: Vec<&str> = path.split('/').collect();
+    folders.pop();
+    let mut reference = reference;
+    loop {
+        if let Some(rest) = reference.strip_prefix("./") {
+            reference = rest;
+        } else if let Some(rest) = reference.strip_prefix("../") {
+            reference = rest;
+            folders.pop();
+        } else {
+            break;
+        }
+    }
+    folders.push(reference);
+    format!("{scheme}://{authority}/{}", folders.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+
+    #[test]
+    fn references_are_resolved() {
+        for (base, reference, expected) in [
+            ("https://a.test/v1/x/", "b.zip", "https://a.test/v1/x/b.zip"),
+            ("https://a.test/v1/x/1.json", "b.zip?c=1", "https://a.test/v1/x/b.zip?c=1"),
+            ("https://a.test/v1/x/y", "../b", "https://a.test/v1/b"),
+            ("https://a.test/v1", "./b", "https://a.test/b"),
+            ("https://a.test:8/v1?q=/z/", "/b", "https://a.test:8/b"),
+            ("http://a.test/", "//b.test/c", "http://b.test/c"),
+            ("http://a.test/", "https://c.test/", "https://c.test/"),
+            ("https://a.test", "v1/", "https://a.test/v1/"),
+        ] {
+            assert_eq!(resolve(base, reference), expected);
+        }
+    }
+}
