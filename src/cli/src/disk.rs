@@ -1,8 +1,12 @@
 //! The working directory as the language's source of files.
 
-use formwork_lang::{Source, SourceError};
+use crate::workspaces::data_folder;
+use formwork_diagnostic::Diagnostic;
+use formwork_install::Modules;
+use formwork_lang::{MODULE_MANIFEST, ModuleRequest, Source, SourceError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Files below a folder.
 pub(crate) struct Disk {
@@ -16,7 +20,45 @@ impl Disk {
     }
 
     fn at(&self, path: &str) -> PathBuf {
+        // It lies in the data folder, wherever that is.
+        if path == MODULE_MANIFEST {
+            return data_folder().join("modules/modules.json");
+        }
         if path.is_empty() || path == "." { self.root.clone() } else { self.root.join(path) }
+    }
+}
+
+/// The working directory, where modules are installed when a call leads to one.
+pub(crate) struct Installing {
+    disk: Disk,
+    pub(crate) modules: Mutex<Modules>,
+}
+
+impl Installing {
+    pub(crate) fn new(modules: Modules) -> Self {
+        Self { disk: Disk::here(), modules: Mutex::new(modules) }
+    }
+}
+
+impl Source for Installing {
+    fn encryption(&self) -> Option<String> {
+        self.disk.encryption()
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
+        self.disk.read(path)
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<String>, SourceError> {
+        self.disk.list(directory)
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        self.disk.absolute(path)
+    }
+
+    fn install(&self, request: &ModuleRequest<'_>) -> Option<Result<String, Diagnostic>> {
+        Some(self.modules.lock().unwrap_or_else(PoisonError::into_inner).install(request))
     }
 }
 

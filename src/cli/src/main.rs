@@ -12,6 +12,7 @@ mod encryption;
 mod failure;
 mod fault;
 mod focus;
+mod installation;
 mod log;
 mod origin;
 mod place;

@@ -69,6 +69,16 @@ fn all(table: &[(&str, Make)]) -> impl Iterator<Item = (ProviderAddress, Make)> 
     table.iter().filter_map(|(text, make)| Some((ProviderAddress::parse(text).ok()?, *make)))
 }
 
+/// Whether a provider is part of this program.
+pub(crate) fn is_native(address: &ProviderAddress) -> bool {
+    all(PROVIDERS).chain(all(DOUBLES)).any(|(one, _)| one == *address)
+}
+
+/// Ours of the same name as another's, for messages.
+pub(crate) fn namesake(other: &ProviderAddress) -> Option<ProviderAddress> {
+    all(PROVIDERS).map(|(one, _)| one).find(|one| one.type_name == other.type_name)
+}
+
 /// The simulated datacentre with the crash that the environment asks for: `FORMWORK_SIM_CRASH=CALL:POINT` ends the
 /// process in the CALL-th call of this process, `before-effect` or `after-effect`.
 #[cfg(all(feature = "provider-sim", feature = "fault-injection"))]

@@ -137,6 +137,12 @@ impl Session {
         }
     }
 
+    /// The same, with files from elsewhere.
+    pub(crate) fn with_files(mut self, files: Arc<dyn Source>) -> Self {
+        self.files = files;
+        self
+    }
+
     /// The working directory's files.
     pub(crate) fn files(&self) -> &dyn Source {
         self.files.as_ref()

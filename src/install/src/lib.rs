@@ -5,10 +5,12 @@
 //! made: packages are put together beside their place and then renamed into it.
 
 mod archive;
+mod git;
 mod hash;
 mod installed;
 mod lock_file;
 mod mirror;
+mod module;
 mod place;
 mod provider;
 mod registry;
@@ -20,6 +22,7 @@ mod web;
 pub use hash::{of_archive, of_folder};
 pub use installed::program;
 pub use lock_file::{LOCK_FILE, LockFile, Locked};
+pub use module::{Entry, Modules, write_manifest};
 pub use place::{executable, platform};
-pub use provider::{Authentication, Event, Installer, Options, Wanted, packages};
-pub use settings::{Method, Settings, Way};
+pub use provider::{Authentication, Event, Failed, Installer, Options, Wanted, packages};
+pub use settings::{Method, Settings, Variable, Way};

@@ -8,10 +8,10 @@ use crate::lock_file::{LockFile, Locked};
 use crate::mirror::{self, Found};
 use crate::place::{self, platform, unpacked};
 use crate::registry::{Download, Registries};
-use crate::settings::{Method, Way};
+use crate::settings::{Method, Settings, Variable, Way};
 use crate::signature;
 use crate::web::WebError;
-use formwork_diagnostic::{Diagnostic, Diagnostics};
+use formwork_diagnostic::Diagnostic;
 use formwork_lang::{Version, VersionConstraint};
 use formwork_state::ProviderAddress;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 
 /// Providers wanted, each with all that is asked of its version.
 pub type Wanted = BTreeMap<ProviderAddress, VersionConstraint>;
+
+/// Providers that could not be installed, and why.
+pub type Failed = BTreeMap<ProviderAddress, Diagnostic>;
 
 /// What is done, in OpenTofu's words where it has some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +117,7 @@ pub struct Options {
 pub struct Installer<'a> {
     /// Ways, in order.
     methods: Vec<Method>,
-    registries: Registries<'a>,
+    registries: Registries,
     /// Where packages go: below the data folder.
     root: PathBuf,
     platform: String,
@@ -139,8 +142,8 @@ pub fn packages(data_folder: &Path) -> PathBuf {
 impl<'a> Installer<'a> {
     /// One for a working directory, whose data folder is given. `variable` reads the environment.
     pub fn new(
-        settings: &'a crate::Settings,
-        variable: &'a dyn Fn(&str) -> Option<String>,
+        settings: &Settings,
+        variable: Variable,
         data_folder: &Path,
         options: &Options,
         tell: &'a dyn Fn(&Event),
@@ -150,7 +153,7 @@ impl<'a> Installer<'a> {
         } else {
             options.plugin_folders.iter().cloned().map(|folder| Method::new(Way::Folder(folder))).collect()
         };
-        let registries = Registries::new(settings, variable);
+        let registries = Registries::new(settings.clone(), variable);
         Self { methods, registries, root: packages(data_folder), platform: platform(), tell }
     }
 
@@ -162,10 +165,10 @@ impl<'a> Installer<'a> {
         self
     }
 
-    /// Installs what is wanted and gives the lock file as it should be.
-    pub fn install(&self, wanted: &Wanted, locked: &LockFile, upgrade: bool) -> (LockFile, Diagnostics) {
+    /// Installs what is wanted; gives the lock file as it should be, and what could not be installed.
+    pub fn install(&self, wanted: &Wanted, locked: &LockFile, upgrade: bool) -> (LockFile, Failed) {
         let mut lock = LockFile::default();
-        let mut found = Diagnostics::new();
+        let mut failed = Failed::new();
         for (address, constraints) in wanted {
             if self.registries.settings.overrides.contains_key(address) {
                 lock.providers.extend(
@@ -182,10 +185,10 @@ impl<'a> Installer<'a> {
                 });
             match installed {
                 Ok(one) => drop(lock.providers.insert(address.clone(), one)),
-                Err(diagnostic) => found.push(diagnostic),
+                Err(diagnostic) => drop(failed.insert(address.clone(), diagnostic)),
             }
         }
-        (lock, found)
+        (lock, failed)
     }
 
     /// The version to have.
@@ -350,7 +353,7 @@ impl<'a> Installer<'a> {
                 error => failed(error.to_string()),
             })?;
             let Some(source) = source else { continue };
-            let package = self.unpack(source, target).map_err(&failed)?;
+            let package = self.unpack(&source, target).map_err(&failed)?;
             if place::executable(&package.folder, address).is_none() {
                 return Err(failed(format!(
                     "the package has no program whose name begins with terraform-provider-{}",
@@ -401,9 +404,9 @@ impl<'a> Installer<'a> {
         }
     }
 
-    fn unpack(&self, source: Source, target: &Path) -> Result<Package, String> {
+    fn unpack(&self, source: &Source, target: &Path) -> Result<Package, String> {
         let io = |error: std::io::Error| error.to_string();
-        let mut archive = match &source {
+        let mut archive = match source {
             Source::Folder(folder) => {
                 let hashes = BTreeSet::from([hash::of_folder(folder).map_err(io)?]);
                 let folder = folder.clone();
@@ -411,15 +414,15 @@ impl<'a> Installer<'a> {
             }
             Source::Archive(archive) => File::open(archive).map_err(io)?,
             Source::Mirror { url, .. } => self.download(url, "")?,
-            Source::Registry(download, host) => self.download(&download.download_url, host)?,
+            Source::Registry(download, host) => self.download(&download.url, host)?,
         };
         let sum = hash::sha256(&archive).map_err(io)?;
-        let (authentication, mut hashes) = self.authenticate(&source, &sum)?;
+        let (authentication, mut hashes) = self.authenticate(source, &sum)?;
         let made = place::beside(target).map_err(io)?;
         unpack_zip(&mut archive, made.path(), LIMITS)
             .map_err(|error| format!("the archive is refused: {error}"))?;
         let contents = hash::of_folder(made.path()).map_err(io)?;
-        if let Source::Mirror { hashes: said, .. } = &source {
+        if let Source::Mirror { hashes: said, .. } = source {
             let is_said = said.iter().any(|one| *one == contents || *one == format!("zh:{sum}"));
             if !said.is_empty() && !is_said {
                 return Err("the archive has none of the checksums that the mirror gives".to_owned());
@@ -500,7 +503,8 @@ enum Source {
 /// Checksums by file name.
 fn listed(text: &str) -> BTreeMap<String, String> {
     let lines = text.lines().filter_map(|line| line.split_once(char::is_whitespace));
-    let is_archive = |(_, name): &(&str, &str)| name.trim().ends_with(".zip");
+    let is_archive =
+        |(_, name): &(&str, &str)| Path::new(name.trim()).extension().is_some_and(|end| end == "zip");
     lines
         .filter(is_archive)
         .map(|(sum, name)| (name.trim().trim_start_matches('*').to_owned(), sum.to_owned()))

@@ -1,6 +1,6 @@
 //! Servers of providers and modules: registries, found by service discovery, and network mirrors.
 
-use crate::settings::Settings;
+use crate::settings::{Settings, Variable};
 use crate::web::{Document, Web, WebError, resolve};
 use formwork_lang::Version;
 use formwork_state::ProviderAddress;
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 type Services = BTreeMap<String, String>;
 
 /// Asks servers as the settings say.
-pub(crate) struct Registries<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
+pub(crate) struct Registries {
+    pub(crate) settings: Settings,
+    pub(crate) variable: Variable,
     web: OnceCell<Web>,
     discovered: RefCell<BTreeMap<String, Services>>,
 }
@@ -33,7 +33,8 @@ struct OneVersion {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Download {
     pub(crate) filename: String,
-    pub(crate) download_url: String,
+    #[serde(rename = "download_url")]
+    pub(crate) url: String,
     pub(crate) shasum: String,
     pub(crate) shasums_url: String,
     pub(crate) shasums_signature_url: String,
@@ -88,8 +89,8 @@ struct ModuleLocation {
     location: String,
 }
 
-impl<'a> Registries<'a> {
-    pub(crate) fn new(settings: &'a Settings, variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+impl Registries {
+    pub(crate) fn new(settings: Settings, variable: Variable) -> Self {
         Self { settings, variable, web: OnceCell::new(), discovered: RefCell::default() }
     }
 
@@ -161,9 +162,7 @@ impl<'a> Registries<'a> {
             self.get(&format!("{base}{version}/download/{}", platform.replace('_', "/")), &address.host)?;
         let mut download: Download = document.json()?;
         download.said_at.clone_from(&document.address);
-        for url in
-            [&mut download.download_url, &mut download.shasums_url, &mut download.shasums_signature_url]
-        {
+        for url in [&mut download.url, &mut download.shasums_url, &mut download.shasums_signature_url] {
             *url = resolve(&document.address, url);
         }
         Ok(download)

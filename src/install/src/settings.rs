@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// Reads a variable of the environment.
+pub type Variable = fn(&str) -> Option<String>;
+
 /// What is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -92,7 +95,7 @@ fn is_like(pattern: &str, address: &ProviderAddress) -> bool {
 
 impl Settings {
     /// What the file and the environment say. `variable` reads the environment.
-    pub fn of(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Diagnostic> {
+    pub fn of(variable: Variable) -> Result<Self, Diagnostic> {
         let mut settings = match file(variable) {
             Some((path, is_asked_for)) => match std::fs::read_to_string(&path) {
                 Ok(text) => Self::parse(&text, &path.display().to_string())?,
@@ -138,7 +141,7 @@ impl Settings {
                     ));
                 }
                 ("host", [host]) => {
-                    let services = argument(body, "services").map(|value| value.body()).unwrap_or_default();
+                    let services = argument(body, "services").map(text::Written::body).unwrap_or_default();
                     let services = services
                         .iter()
                         .filter_map(|one| Some((one.name.clone(), one.value.text()?.to_owned())));
@@ -157,7 +160,7 @@ impl Settings {
             let body = item.value.body();
             let said = |name: &str| argument(body, name).and_then(|value| value.text());
             let patterns =
-                |name: &str| argument(body, name).and_then(|value| value.texts()).unwrap_or_default();
+                |name: &str| argument(body, name).and_then(text::Written::texts).unwrap_or_default();
             let way = match item.name.as_str() {
                 "direct" => Way::Registry,
                 "filesystem_mirror" => {
@@ -187,7 +190,7 @@ impl Settings {
     }
 
     /// Who one is to a host: from the environment (`TF_TOKEN_app_example_com`), else from the file.
-    pub fn token(&self, host: &str, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    pub fn token(&self, host: &str, variable: Variable) -> Option<String> {
         let host = host.to_lowercase();
         let domain = host.split(':').next().unwrap_or_default();
         let plain = domain.replace('.', "_");
@@ -198,7 +201,7 @@ impl Settings {
 
     /// The ways to get providers, in order. Without any in the file: what lies in well-known folders, and the
     /// registries for what is in none of them.
-    pub fn methods(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Method> {
+    pub fn methods(&self, variable: Variable) -> Vec<Method> {
         if let Some(methods) = &self.installation {
             return methods.clone();
         }
@@ -229,7 +232,7 @@ impl Settings {
 }
 
 /// The file to read, and whether somebody asked for it.
-fn file(variable: &dyn Fn(&str) -> Option<String>) -> Option<(PathBuf, bool)> {
+fn file(variable: Variable) -> Option<(PathBuf, bool)> {
     if let Some(path) = variable("TF_CLI_CONFIG_FILE").or_else(|| variable("TERRAFORM_CONFIG")) {
         return Some((PathBuf::from(path), true));
     }
@@ -282,13 +285,13 @@ provider_installation {
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert_eq!(settings.cache, Some(PathBuf::from("/cache")));
         assert_eq!(settings.services["reg.test"]["providers.v1"], "http://127.0.0.1:1/p/");
-        let nothing = |_: &str| None;
-        assert_eq!(settings.token("app.example.com", &nothing).as_deref(), Some("hunter2"));
-        let given = |name: &str| (name == "TF_TOKEN_app_example_com").then(|| "x".to_owned());
-        assert_eq!(settings.token("app.example.com", &given).as_deref(), Some("x"));
+        let nothing: Variable = |_| None;
+        assert_eq!(settings.token("app.example.com", nothing).as_deref(), Some("hunter2"));
+        let given: Variable = |name| (name == "TF_TOKEN_app_example_com").then(|| "x".to_owned());
+        assert_eq!(settings.token("app.example.com", given).as_deref(), Some("x"));
         let asked = |text: &str| -> Vec<bool> {
             let address = ProviderAddress::parse(text).unwrap();
-            settings.methods(&nothing).iter().map(|method| method.is_for(&address)).collect()
+            settings.methods(nothing).iter().map(|method| method.is_for(&address)).collect()
         };
         assert_eq!(asked("example.com/a/b"), [true, true, true]);
         assert_eq!(asked("hashicorp/aws"), [false, true, false]);

@@ -1,4 +1,4 @@
-//! OpenPGP signatures (RFC 4880), as much of them as registries use: a detached binary signature of version 4, by RSA
+//! `OpenPGP` signatures (RFC 4880), as much of them as registries use: a detached binary signature of version 4, by RSA
 //! or Ed25519, of the file of checksums.
 //!
 //! Keys come from the registry, over TLS; so whether they have expired, or who vouches for them, is not looked at, as
@@ -166,7 +166,7 @@ fn algorithm(hash: u8) -> Option<&'static digest::Algorithm> {
     }
 }
 
-/// A number with the zeros in front that OpenPGP leaves out.
+/// A number with the zeros in front that `OpenPGP` leaves out.
 fn padded(number: &[u8], length: usize) -> Option<Vec<u8>> {
     let missing = length.checked_sub(number.len())?;
     Some([vec![0; missing], number.to_vec()].concat())
@@ -258,7 +258,7 @@ mod tests {
         (signature, std::fs::read_to_string(folder.join(format!("{name}.asc"))).unwrap())
     }
 
-    /// Keys and signatures made by GnuPG; the ids are as it shows them.
+    /// Keys and signatures made by `GnuPG`; the ids are as it shows them.
     #[test]
     fn signatures_of_gnupg_are_verified() {
         let (rsa, rsa_key) = fixture("rsa");

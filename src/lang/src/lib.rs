@@ -18,6 +18,7 @@ mod json;
 mod lexer;
 mod load;
 mod module;
+mod module_address;
 mod node;
 mod parser;
 mod schema;
@@ -47,9 +48,12 @@ pub use module::{
     ProvisionerFailure, ProvisionerWhen, Removed, RequiredProvider, Resource, Settings, Target, TargetModule,
     TargetResource, Variable,
 };
+pub use module_address::{MODULE_MANIFEST, ModuleAddress};
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};
 pub use scope::{Mode, Query, Reference, Scope, Subject, TraversalStep};
-pub use source::{MemorySource, RecordingSource, Source, SourceError, join_path, normalise_path};
+pub use source::{
+    MemorySource, ModuleRequest, RecordingSource, Source, SourceError, join_path, normalise_path,
+};
 pub use standalone::{
     Names, VariableValues, check_syntax, decode_tfvars, parse_expression, parse_expression_in,
     parse_template, parse_template_in, parse_tfvars,

@@ -2,6 +2,9 @@
 //!
 //! Invariant: nothing in this crate opens a file; whoever loads a module passes a [`Source`] in.
 
+use crate::module_address::ModuleAddress;
+use crate::version::VersionConstraint;
+use formwork_diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -45,6 +48,23 @@ pub trait Source: Send + Sync {
     fn encryption(&self) -> Option<String> {
         None
     }
+
+    /// The folder of a module that comes from elsewhere, installed if it was not. Nothing where this source installs
+    /// none: then the list of installed modules says where it is.
+    fn install(&self, _request: &ModuleRequest<'_>) -> Option<Result<String, Diagnostic>> {
+        None
+    }
+}
+
+/// A module that a call leads to, which comes from elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub struct ModuleRequest<'a> {
+    /// The names of the calls from the root, with dots between.
+    pub key: &'a str,
+    /// Where it comes from.
+    pub address: &'a ModuleAddress,
+    /// Which versions may be chosen.
+    pub version: &'a VersionConstraint,
 }
 
 /// Files held in memory: for tests, and for plans that carry their sources.
@@ -113,6 +133,10 @@ impl Source for RecordingSource<'_> {
 
     fn encryption(&self) -> Option<String> {
         self.inner.encryption()
+    }
+
+    fn install(&self, request: &ModuleRequest<'_>) -> Option<Result<String, Diagnostic>> {
+        self.inner.install(request)
     }
 }
 

@@ -96,9 +96,9 @@ pub(crate) enum ProvidersVerb {
 /// `get`
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// Look for newer versions of modules; local ones are always as they stand.
+    /// Choose the newest versions of modules that the configuration allows; local ones are always as they stand.
     #[arg(long)]
-    update: bool,
+    pub(crate) update: bool,
     /// Where test files are.
     #[arg(long, value_name = "FOLDER", default_value = "tests")]
     test_directory: PathBuf,

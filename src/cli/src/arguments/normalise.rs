@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 18] = [
+const TAKES_VALUE: [&str; 19] = [
     "backend-config",
+    "plugin-dir",
     "filter",
     "junit-xml",
     "test-directory",

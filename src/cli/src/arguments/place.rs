@@ -8,12 +8,12 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub(crate) struct Init {
-    /// Look for newer versions of modules and providers; what is built in or local is always as it stands.
+    /// Choose the newest versions of modules and providers that the configuration allows, whatever is locked.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set)]
-    upgrade: bool,
-    /// Look for modules.
+    pub(crate) upgrade: bool,
+    /// Install modules.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
-    get: bool,
+    pub(crate) get: bool,
     /// Settle on the place of the state.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set)]
     pub(crate) backend: bool,
@@ -29,9 +29,12 @@ pub(crate) struct Init {
     /// Copy it without asking.
     #[arg(long)]
     pub(crate) force_copy: bool,
-    /// How the lock file is treated; there is none where every provider is built in.
+    /// How the lock file is treated: it may not change.
     #[arg(long, value_name = "MODE", value_parser = ["readonly"])]
-    lockfile: Option<String>,
+    pub(crate) lockfile: Option<String>,
+    /// A folder of providers that alone is looked into. May be given several times.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) plugin_dir: Vec<PathBuf>,
     /// Where test files are.
     #[arg(long, value_name = "FOLDER", default_value = "tests")]
     test_directory: PathBuf,

@@ -51,7 +51,6 @@ const OPTIONS: &[(&str, &str)] = &[
     ),
     ("backup-out", "The state is written whole under another name and then renamed: leave -backup-out out."),
     ("from-module", "Copy the module's folder yourself, and init there."),
-    ("plugin-dir", "Every provider is built in, so none is looked for."),
     ("get-plugins", "Removed from Terraform long ago: leave it out."),
     ("verify-plugins", "Removed from Terraform long ago: leave it out."),
     ("ignore-remote-version", "There is no remote version to compare: leave it out."),

@@ -1,18 +1,19 @@
-//! `init`: settles on the place of the state, and checks that everything else the configuration needs is here: every
-//! provider is built in, every module source is a local path.
+//! `init`: settles on the place of the state, and installs what the configuration needs from elsewhere.
 
+use super::show::UNLOCKED;
 use crate::arguments::{Init, VariableArgument};
 use crate::failure::{Failure, Success};
+use crate::installation;
 use crate::place::{self, Place, Remembered, Written, moving::Move};
 use crate::registry;
 use crate::session::Session;
 use crate::terminal::{Terminal, print};
-use formwork_diagnostic::{Diagnostic, Diagnostics, Sources, Span};
-use formwork_engine::connections::missing_provider;
+use formwork_diagnostic::{Diagnostic, Sources, Span};
+use formwork_engine::requirements::of_state;
+use formwork_engine::run::Configuration;
 use formwork_engine::variables::read_file;
-use formwork_lang::Module;
-use formwork_state::ProviderAddress;
 use formwork_value::{Name, Value};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 pub(super) fn run(
@@ -20,26 +21,23 @@ pub(super) fn run(
     variables: &[VariableArgument],
     terminal: Terminal,
 ) -> Result<Success, Failure> {
-    let session = Session::new(terminal);
+    let (session, modules) = if arguments.get {
+        let (session, modules) = installation::installing(terminal, arguments.upgrade)?;
+        (session, Some(modules))
+    } else {
+        (Session::new(terminal), None)
+    };
     print("\nInitializing the backend...\n");
     let configuration =
         if variables.is_empty() { session.load()? } else { session.configuration_with_gaps(variables)? };
+    if let Some(modules) = modules {
+        installation::keep_modules(&session, &configuration, &modules)?;
+    }
     if arguments.backend {
         let span = configuration.root.settings.backend.as_ref().map(|one| one.span);
         settle_place(&session, arguments, variables, span)?;
     }
-    let mut diagnostics = Diagnostics::new();
-    print("\nInitializing provider plugins...\n");
-    let mut listed = String::new();
-    for (address, span) in required(&configuration.root) {
-        if session.environment.providers.provider(&address).is_some() {
-            let _ = writeln!(listed, "- {} is built in", address.for_display());
-        } else {
-            diagnostics.push(missing_provider(&address, &session.environment).at(span));
-        }
-    }
-    print(&listed);
-    session.settle(&diagnostics, &configuration.sources)?;
+    providers(&session, arguments, &configuration)?;
     print("\nFormwork has been successfully initialized!\n");
     if crate::ambient::is_automated() {
         return Ok(Success::Done);
@@ -48,6 +46,29 @@ pub(super) fn run(
         "\nYou may now begin working with Formwork. Try running \"formwork plan\" to see\nany changes that are required for your infrastructure.\n",
     );
     Ok(Success::Done)
+}
+
+/// Installs the providers that are not part of this program.
+fn providers(session: &Session, arguments: &Init, configuration: &Configuration) -> Result<(), Failure> {
+    print("\nInitializing provider plugins...\n");
+    let stored = if arguments.backend {
+        // Where the state cannot be opened, whoever needs it will say so.
+        session.store("init", &UNLOCKED).map(|store| of_state(&store.folded().state)).unwrap_or_default()
+    } else {
+        BTreeSet::new()
+    };
+    let needed = installation::needed(session, configuration, stored)?;
+    let listed = needed.native.iter().fold(String::new(), |mut listed, address| {
+        let _ = writeln!(listed, "- {} is built in", address.for_display());
+        listed
+    });
+    print(&listed);
+    let options = installation::How {
+        upgrade: arguments.upgrade,
+        is_readonly: arguments.lockfile.is_some(),
+        folders: &arguments.plugin_dir,
+    };
+    installation::providers(session, &needed.wanted, &options)
 }
 
 /// What the block says with what the command line adds.
@@ -178,21 +199,4 @@ fn file(session: &Session, path: &str) -> Result<Vec<(Name, Value)>, Failure> {
     let (values, found) = read_file(path, &text, &mut sources);
     session.settle(&found, &sources)?;
     Ok(values.into_iter().map(|(name, (value, _))| (name, value)).collect())
-}
-
-/// The providers that a module tree names, each once, with the place of the first.
-fn required(root: &Module) -> Vec<(ProviderAddress, Span)> {
-    let mut found: Vec<(ProviderAddress, Span)> = Vec::new();
-    let mut modules = vec![root];
-    while let Some(module) = modules.pop() {
-        for (name, required) in &module.settings.required_providers {
-            let source = required.source.as_deref().unwrap_or(name);
-            let address = ProviderAddress::parse(source).unwrap_or_else(|_| ProviderAddress::hashicorp(name));
-            if found.iter().all(|(known, _)| *known != address) {
-                found.push((address, required.span));
-            }
-        }
-        modules.extend(module.calls.values().map(|call| call.module.as_ref()));
-    }
-    found
 }

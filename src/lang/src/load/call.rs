@@ -7,7 +7,6 @@ use crate::body::ESCAPE;
 use crate::compile::compile;
 use crate::expression::Expression;
 use crate::module::{Module, ModuleCall, ProviderReference};
-use crate::source::join_path;
 use crate::suggest;
 use crate::syntax::{AttributeSyntax, BlockSyntax, Expr, ExprKind};
 use arcstr::ArcStr;
@@ -47,7 +46,10 @@ impl<'a> Loader<'a> {
             return;
         };
         let path: Vec<ArcStr> = module.path.iter().chain([&name]).cloned().collect();
-        let directory = join_path(&module.directory, &source);
+        let Some(directory) = self.directory(block, &source, span, &early, &path) else {
+            self.is_incomplete = true;
+            return;
+        };
         let called = self.module(&directory, &path, Some(span), Some((&inputs, &early)));
         self.check_constants(&called, &inputs, &early);
         self.check_inputs(&arguments, &called);
@@ -159,7 +161,7 @@ impl<'a> Loader<'a> {
         self.enabled(body, &lifecycle.body)
     }
 
-    /// The path of a local module, and where it is written.
+    /// Where a module comes from, and where that is written.
     fn source(&mut self, block: &BlockSyntax, early: &Early<'_>) -> Option<(String, Span)> {
         let attribute = self.required(block, "source")?;
         let span = attribute.value.span;
@@ -178,7 +180,7 @@ impl<'a> Loader<'a> {
             );
             return None;
         };
-        self.check_local(block, &source, span).then_some((source, span))
+        Some((source, span))
     }
 
     /// Whether a module's source is a local folder; says so where it is none.

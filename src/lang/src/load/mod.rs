@@ -1,4 +1,4 @@
-//! Loading a module tree: files to syntax, blocks to their meaning, local child modules, and what can be checked
+//! Loading a module tree: files to syntax, blocks to their meaning, child modules, and what can be checked
 //! before anything is evaluated.
 //!
 //! Invariant: each folder is read once, however many calls lead to it, and its findings are reported once.
@@ -14,6 +14,7 @@ mod encryption;
 #[cfg(test)]
 mod file_tests;
 mod files;
+mod installed;
 mod merge;
 mod provisioner;
 mod refactor;
@@ -87,6 +88,8 @@ struct Loader<'a> {
     loaded: FxHashMap<String, Arc<Module>>,
     /// Folders of the modules that are being loaded, from the root down.
     open: Vec<String>,
+    /// Modules that were installed, by key, once somebody asked.
+    installed: Option<FxHashMap<String, installed::Entry>>,
     /// Whether something in the module at hand could not be read: nothing is to be called undeclared then.
     is_incomplete: bool,
 }
@@ -130,6 +133,7 @@ impl<'a> Loader<'a> {
             read: FxHashMap::default(),
             loaded: FxHashMap::default(),
             open: Vec::new(),
+            installed: None,
             is_incomplete: false,
         }
     }

@@ -275,7 +275,15 @@ const FAULTS: &[(&str, &str)] = &[
     ("module \"m\" {}\n", "main.tf:1 Missing required argument"),
     (
         "module \"m\" {\n  source = \"registry/x/y\"\n}\n",
-        "main.tf:2 Unsupported module source [Put a copy of the module beside this configuration.]",
+        "main.tf:2 Module not installed",
+    ),
+    (
+        "module \"m\" {\n  source = \"registry/x\"\n}\n",
+        "main.tf:2 Invalid module source address",
+    ),
+    (
+        "module \"m\" {\n  source = \"github.com/x/y\"\n  version = \"1.0.0\"\n}\n",
+        "main.tf:3 Invalid module version [Name the version in the address, as ?ref=... of a git address does.]",
     ),
     ("module \"m\" {\n  source = \"./none\"\n}\n", "main.tf:2 Unreadable module directory"),
     ("module \"m\" {\n  source = \"./m\"\n}\n", "main.tf:1 Missing required argument"),
