@@ -13,6 +13,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("src/age", &[]),
     ("src/value", &["formwork-diagnostic"]),
     ("src/lang", &["formwork-diagnostic", "formwork-value"]),
+    ("src/install", &["formwork-diagnostic", "formwork-lang", "formwork-state"]),
     ("state", &["formwork-age", "formwork-diagnostic", "formwork-value"]),
     ("providers/secret", &["formwork-age", "formwork-sdk", "formwork-diagnostic", "formwork-value"]),
     ("providers/sdk", &["formwork-diagnostic", "formwork-value"]),

@@ -168,7 +168,7 @@ pub(crate) fn providers(session: &Session, wanted: &Wanted, how: &How<'_>) -> Re
     let settings = settings(session)?;
     warn_of_overrides(session, &settings, wanted);
     let before = lock_file(session)?;
-    let options = Options { upgrade: how.upgrade, plugin_folders: how.folders.to_vec() };
+    let options = Options { plugin_folders: how.folders.to_vec(), ..Options::default() };
     let tell = teller(session.terminal.is_live);
     let installer = Installer::new(&settings, variable, &data_folder(), &options, &tell);
     let (lock, failed) = installer.install(wanted, &before, how.upgrade);

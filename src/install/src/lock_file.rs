@@ -148,7 +148,7 @@ provider "registry.opentofu.org/hashicorp/random" {
             ("\"6.42.0\"", "6", "line 4: the version"),
             (">= 2.49.0", "newest", "line 4: the constraints"),
             ("hashicorp/random", "hashicorp/aws", "line 13: this provider is locked twice"),
-            ("hashes = [", "hashes = ", "line 8: expected"),
+            ("hashes = [", "hashes = ", "line 9: expected"),
         ] {
             let error = LockFile::parse(&FILE.replace(from, to)).unwrap_err();
             assert!(error.detail.contains(said), "{said}: {}", error.detail);

@@ -1,8 +1,13 @@
 //! Folders of providers, unpacked and packed, as `providers mirror` makes them and air-gapped sites keep them.
 
-use crate::place::{archive_name, of_provider, unpacked};
+use crate::archive::{LIMITS, unpack_zip};
+use crate::hash;
+use crate::place::{archive_name, of_provider, readable, unpacked};
 use formwork_lang::Version;
 use formwork_state::ProviderAddress;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A package in a mirror.
@@ -55,6 +60,56 @@ pub(crate) fn providers(root: &Path) -> Vec<ProviderAddress> {
         path.is_dir().then(|| ProviderAddress::parse(&relative).ok())?
     };
     found.filter_map(address).collect()
+}
+
+/// Puts an archive into a mirror, and writes down there what the network mirror protocol asks for.
+pub(crate) fn put(
+    root: &Path,
+    address: &ProviderAddress,
+    version: &Version,
+    platform: &str,
+    archive: &mut File,
+) -> Result<(), String> {
+    let io = |error: std::io::Error| error.to_string();
+    let folder = of_provider(root, address);
+    std::fs::create_dir_all(&folder).map_err(io)?;
+    let contents = tempfile::tempdir().map_err(io)?;
+    unpack_zip(archive, contents.path(), LIMITS)
+        .map_err(|error| format!("the archive is refused: {error}"))?;
+    let hash = hash::of_folder(contents.path()).map_err(io)?;
+    let name = archive_name(address, version, platform);
+    archive.rewind().map_err(io)?;
+    write(&folder.join(&name), |file| std::io::copy(archive, file).map(drop)).map_err(io)?;
+    let path = folder.join(format!("{version}.json"));
+    let mut described = read(&path)?;
+    described["archives"][platform] = json!({ "hashes": [hash], "url": name });
+    write_json(&path, &described).map_err(io)?;
+    let path = folder.join("index.json");
+    let mut index = read(&path)?;
+    index["versions"][version.to_string()] = json!({});
+    write_json(&path, &index).map_err(io)
+}
+
+/// A document of the mirror, or an empty one.
+fn read(path: &Path) -> Result<Value, String> {
+    match std::fs::read(path) {
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(document @ Value::Object(_)) => Ok(document),
+            _ => Err(format!("{} is no document of a mirror; remove it", path.display())),
+        },
+        Err(_) => Ok(json!({})),
+    }
+}
+
+fn write_json(path: &Path, document: &Value) -> std::io::Result<()> {
+    write(path, |file| file.write_all(format!("{document:#}").as_bytes()))
+}
+
+fn write(path: &Path, content: impl FnOnce(&mut File) -> std::io::Result<()>) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    content(file.as_file_mut())?;
+    readable(file.as_file())?;
+    file.persist(path).map_err(|error| error.error).map(drop)
 }
 
 fn packed_version<'a>(name: &'a str, address: &ProviderAddress, platform: &str) -> Option<&'a str> {

@@ -107,10 +107,10 @@ fn size(bytes: u64) -> String {
 /// How to install.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Choose the newest versions, whatever is locked.
-    pub upgrade: bool,
     /// Folders that alone are looked into.
     pub plugin_folders: Vec<PathBuf>,
+    /// A network mirror that alone is asked.
+    pub mirror: Option<String>,
 }
 
 /// Installs providers for one working directory.
@@ -148,7 +148,9 @@ impl<'a> Installer<'a> {
         options: &Options,
         tell: &'a dyn Fn(&Event),
     ) -> Self {
-        let methods = if options.plugin_folders.is_empty() {
+        let methods = if let Some(address) = &options.mirror {
+            vec![Method::new(Way::Mirror(format!("{}/", address.trim_end_matches('/'))))]
+        } else if options.plugin_folders.is_empty() {
             settings.methods(variable)
         } else {
             options.plugin_folders.iter().cloned().map(|folder| Method::new(Way::Folder(folder))).collect()
@@ -157,12 +159,49 @@ impl<'a> Installer<'a> {
         Self { methods, registries, root: packages(data_folder), platform: platform(), tell }
     }
 
-    /// The same for another platform and other folder, for mirrors and locks.
+    /// The same for another platform than this one.
     #[must_use]
-    pub fn elsewhere(mut self, root: &Path, platform: &str) -> Self {
-        root.clone_into(&mut self.root);
+    pub fn for_platform(mut self, platform: &str) -> Self {
         platform.clone_into(&mut self.platform);
         self
+    }
+
+    /// The hashes of a package that is installed nowhere. Those known must be met, unless there are none for its
+    /// platform.
+    pub fn hashes(
+        &self,
+        address: &ProviderAddress,
+        version: &Version,
+    ) -> Result<(BTreeSet<String>, Authentication), Diagnostic> {
+        let around =
+            tempfile::tempdir().map_err(|error| install_failed(address, version, &error.to_string()))?;
+        let package = self.package(address, version, &around.path().join("package"), None)?;
+        Ok((package.hashes, package.authentication))
+    }
+
+    /// Puts the archive of a version into a mirror, with what the network mirror protocol says of it.
+    pub fn mirror(
+        &self,
+        address: &ProviderAddress,
+        version: &Version,
+        root: &Path,
+    ) -> Result<Authentication, Diagnostic> {
+        let failed = |why: String| install_failed(address, version, &why);
+        for method in self.methods.iter().filter(|method| method.is_for(address)) {
+            let source = self.source(method, address, version).map_err(|error| failed(error.to_string()))?;
+            let Some(source) = source else { continue };
+            let mut archive = match &source {
+                Source::Folder(folder) => {
+                    return Err(failed(format!("{} is unpacked; copy it as it stands", folder.display())));
+                }
+                source => self.archive(source).map_err(&failed)?,
+            };
+            let sum = hash::sha256(&archive).map_err(|error| failed(error.to_string()))?;
+            let (authentication, _) = self.authenticate(&source, &sum).map_err(&failed)?;
+            mirror::put(root, address, version, &self.platform, &mut archive).map_err(failed)?;
+            return Ok(authentication);
+        }
+        Err(failed(format!("there is no package of it for {} in any of the search locations", self.platform)))
     }
 
     /// Installs what is wanted; gives the lock file as it should be, and what could not be installed.
@@ -412,9 +451,7 @@ impl<'a> Installer<'a> {
                 let folder = folder.clone();
                 return Ok(Package { folder, hashes, authentication: Authentication::None, made: None });
             }
-            Source::Archive(archive) => File::open(archive).map_err(io)?,
-            Source::Mirror { url, .. } => self.download(url, "")?,
-            Source::Registry(download, host) => self.download(&download.url, host)?,
+            source => self.archive(source)?,
         };
         let sum = hash::sha256(&archive).map_err(io)?;
         let (authentication, mut hashes) = self.authenticate(source, &sum)?;
@@ -430,6 +467,17 @@ impl<'a> Installer<'a> {
         }
         hashes.insert(contents);
         Ok(Package { folder: made.path().to_owned(), hashes, authentication, made: Some(made) })
+    }
+
+    /// The archive, at its beginning.
+    fn archive(&self, source: &Source) -> Result<File, String> {
+        match source {
+            Source::Folder(folder) | Source::Archive(folder) => {
+                File::open(folder).map_err(|error| error.to_string())
+            }
+            Source::Mirror { url, .. } => self.download(url, ""),
+            Source::Registry(download, host) => self.download(&download.url, host),
+        }
     }
 
     fn download(&self, url: &str, host: &str) -> Result<File, String> {

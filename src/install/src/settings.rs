@@ -256,7 +256,7 @@ fn expand(path: &str) -> PathBuf {
 fn unreadable(name: &str, why: &str) -> Diagnostic {
     let detail = format!("The CLI configuration file {name} cannot be used: {why}.");
     Diagnostic::error("cli-configuration", "Invalid CLI configuration", detail)
-        .hint("See docs/providers.md for what may stand in it.")
+        .hint("See docs/installing.md for what may stand in it.")
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ impl Web {
             into.clear().map_err(|error| WebError::Failed(error.to_string()))?;
             match self.runtime.block_on(self.once(address, token, limit, tell, into)) {
                 Err(Lost::MayComeBack(_)) if attempt < ATTEMPTS => {
-                    std::thread::sleep(Duration::from_millis(200 << attempt));
+                    self.runtime.block_on(tokio::time::sleep(Duration::from_millis(200 << attempt)));
                     attempt += 1;
                 }
                 Err(Lost::MayComeBack(why)) => {

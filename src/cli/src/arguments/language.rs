@@ -91,6 +91,55 @@ pub(crate) struct Providers {
 pub(crate) enum ProvidersVerb {
     /// Show what each provider of the configuration and the state offers.
     Schema(super::ProvidersSchema),
+    /// Record the hashes of providers for several platforms.
+    Lock(ProvidersLock),
+    /// Copy the archives of providers into a folder, from which others can install.
+    Mirror(ProvidersMirror),
+}
+
+/// `providers lock`
+#[derive(Debug, Args)]
+pub(crate) struct ProvidersLock {
+    /// A platform, such as `linux_amd64`; this one where none is named. May be given several times.
+    #[arg(long, value_name = "OS_ARCH")]
+    pub(crate) platform: Vec<String>,
+    /// A folder of providers that alone is looked into.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "net_mirror")]
+    pub(crate) fs_mirror: Option<PathBuf>,
+    /// A network mirror that alone is asked.
+    #[arg(long, value_name = "URL")]
+    pub(crate) net_mirror: Option<String>,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// The providers; all that the configuration needs where none is named.
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) providers: Vec<String>,
+}
+
+/// `providers mirror`
+#[derive(Debug, Args)]
+pub(crate) struct ProvidersMirror {
+    /// A platform, such as `linux_amd64`; this one where none is named. May be given several times.
+    #[arg(long, value_name = "OS_ARCH")]
+    pub(crate) platform: Vec<String>,
+    /// Values for variables.
+    #[command(flatten)]
+    variables: Variables,
+    /// Where the mirror is, or is to be.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+}
+
+/// `new`
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Which stack.
+    #[arg(value_name = "STACK")]
+    pub(crate) stack: String,
+    /// Where to; it is made, or empty.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
 }
 
 /// `get`

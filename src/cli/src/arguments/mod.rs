@@ -17,7 +17,10 @@ pub(crate) use history::{History, HistoryPrune, HistoryVerb, Rollback};
 pub(crate) use inspection::{
     Complete, Completion, Docs, Doctor, Graph, GraphFormat, GraphType, Permissions, ProvidersSchema, Shell,
 };
-pub(crate) use language::{Console, Format, Get, Metadata, MetadataVerb, Providers, ProvidersVerb};
+pub(crate) use language::{
+    Console, Format, Get, Metadata, MetadataVerb, New, Providers, ProvidersLock, ProvidersMirror,
+    ProvidersVerb,
+};
 pub(crate) use mending::{Recover, StateRepair};
 use normalise::normalise;
 pub(crate) use place::{ForceUnlock, Init, Locking, LockingVerb, without_values};
@@ -64,6 +67,8 @@ pub(crate) enum VariableArgument {
 pub(crate) enum Verb {
     /// Prepare your working directory for other commands.
     Init(Init),
+    /// Copy a stack of Formwork's own into a folder, to start from.
+    New(New),
     /// Check whether the configuration is valid.
     Validate(Validate),
     /// Reformat your configuration in the standard style.

@@ -3,9 +3,12 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 19] = [
+const TAKES_VALUE: [&str; 22] = [
     "backend-config",
     "plugin-dir",
+    "platform",
+    "fs-mirror",
+    "net-mirror",
     "filter",
     "junit-xml",
     "test-directory",

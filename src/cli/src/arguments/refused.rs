@@ -26,14 +26,10 @@ const VERBS: &[(&str, &str)] = &[
 ];
 
 /// Verbs below another.
-const BELOW: &[(&str, &str)] = &[
-    ("providers lock", "Every provider is built in, so there is nothing to lock yet."),
-    ("providers mirror", "Every provider is built in, so there is nothing to copy yet."),
-    (
-        "state migrate",
-        "Name the new place in the backend block: `init -migrate-state` takes the state along.",
-    ),
-];
+const BELOW: &[(&str, &str)] = &[(
+    "state migrate",
+    "Name the new place in the backend block: `init -migrate-state` takes the state along.",
+)];
 
 /// Options of any verb.
 const OPTIONS: &[(&str, &str)] = &[
@@ -63,9 +59,6 @@ const OPTIONS: &[(&str, &str)] = &[
     ("config", "Choose the configuration with -chdir."),
     ("query", "`list` blocks are Terraform's alone."),
     ("scope", "Write the module's address before the name in the expression."),
-    ("platform", "Every provider is built in, so there is nothing to fetch for another platform."),
-    ("fs-mirror", "Every provider is built in, so none is looked for."),
-    ("net-mirror", "Every provider is built in, so none is looked for."),
     ("state-key", "Every module of a test has a state of its own by itself."),
 ];
 

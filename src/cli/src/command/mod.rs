@@ -17,10 +17,12 @@ mod import;
 mod init;
 mod lock;
 mod metadata;
+mod new;
 mod output;
 mod permissions;
 mod plan;
 mod providers;
+mod providers_lock;
 mod recover;
 mod refresh;
 mod rollback;
@@ -61,6 +63,7 @@ pub(crate) fn terminal(verb: &Verb) -> Terminal {
         | Verb::Workspace(_)
         | Verb::Lock(_)
         | Verb::Docs(_)
+        | Verb::New(_)
         | Verb::Completion(_)
         | Verb::Complete(_)
         | Verb::Version(_) => (None, false),
@@ -110,6 +113,7 @@ pub(crate) fn run(arguments: Arguments, terminal: Terminal) -> Result<Success, F
         Verb::Doctor(doctor) => doctor::run(&doctor, &variables, terminal),
         Verb::Permissions(arguments) => permissions::run(&arguments, &variables, terminal),
         Verb::Docs(docs) => docs::run(&docs),
+        Verb::New(new) => new::run(&new),
         Verb::Completion(completion) => Ok(completion::run(&completion)),
         Verb::Complete(words) => Ok(completion::complete(&words, terminal)),
         Verb::Version(version) => Ok(version::run(&version)),

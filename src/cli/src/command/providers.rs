@@ -1,5 +1,6 @@
 //! `providers`: what the configuration needs, as a tree of its modules, and what the state needs.
 
+use super::providers_lock;
 use super::show::UNLOCKED;
 use crate::arguments::{Providers, ProvidersVerb, VariableArgument};
 use crate::failure::{Failure, Success};
@@ -17,8 +18,15 @@ pub(super) fn run(
 ) -> Result<Success, Failure> {
     let session = Session::new(terminal);
     let configuration = session.configuration_with_gaps(variables)?;
-    if let Some(ProvidersVerb::Schema(_)) = &arguments.verb {
-        return schemas(&session, &of_module(&configuration.root));
+    match &arguments.verb {
+        Some(ProvidersVerb::Schema(_)) => return schemas(&session, &of_module(&configuration.root)),
+        Some(ProvidersVerb::Lock(arguments)) => {
+            return providers_lock::lock(&session, &configuration, arguments);
+        }
+        Some(ProvidersVerb::Mirror(arguments)) => {
+            return providers_lock::mirror(&session, &configuration, arguments);
+        }
+        None => {}
     }
     let store = session.store("providers", &UNLOCKED)?;
     let mut text = "\nProviders required by configuration:\n.\n".to_owned();
