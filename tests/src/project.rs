@@ -197,6 +197,8 @@ impl Project {
             .args(line.split(' ').filter(|word| !word.is_empty()))
             .current_dir(self.path())
             .env_remove("TF_LOG")
+            .env_remove("TF_CLI_CONFIG_FILE")
+            .env_remove("TF_PLUGIN_CACHE_DIR")
             .env("NO_COLOR", "1");
         command
     }

@@ -98,18 +98,22 @@ fn the_cli_configuration_says_where_providers_are() {
             ),
         )
         .unwrap();
-    let with = |file: &str| {
-        let mut command = project.command("init");
+    let with = |file: &str, line: &str| {
+        let mut command = project.command(line);
         project.finish(command.env("TF_CLI_CONFIG_FILE", project.path().join(file)))
     };
-    with("bad").expect("init", 1, &["Invalid CLI configuration", "line 2"]);
-    with("missing").expect("init", 1, &["Invalid CLI configuration"]);
-    with("dev").expect(
+    with("bad", "init").expect("init", 1, &["Invalid CLI configuration", "line 2"]);
+    with("missing", "init -plugin-dir=none").expect(
+        "init",
+        1,
+        &["Unable to open CLI configuration file", "none"],
+    );
+    with("dev", "init").expect(
         "init",
         0,
         &["Provider development overrides are in effect", "example.com/acme/thing in"],
     );
-    with("rc").expect("init", 0, &["- Installed example.com/acme/thing v1.0.0 (unauthenticated)"]);
+    with("rc", "init").expect("init", 0, &["- Installed example.com/acme/thing v1.0.0 (unauthenticated)"]);
     assert!(
         project.path().join(".terraform/providers/example.com/acme/thing/1.0.0/linux_amd64").is_symlink()
     );

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Once, PoisonError};
 
 /// Providers that a configuration and its state need.
 pub(crate) struct Needed {
@@ -43,7 +43,16 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 
 /// The CLI configuration.
 pub(crate) fn settings(session: &Session) -> Result<Settings, Failure> {
-    Settings::of(variable).map_err(|diagnostic| session.refused(diagnostic))
+    static IS_SAID: Once = Once::new();
+    let settings = Settings::of(variable).map_err(|diagnostic| session.refused(diagnostic))?;
+    if let Some(path) = &settings.missing {
+        let detail = format!("The CLI configuration file at {} does not exist.", path.display());
+        let summary = "Unable to open CLI configuration file";
+        IS_SAID.call_once(|| {
+            session.screen.show(&Diagnostic::warning("cli-configuration", summary, detail).into());
+        });
+    }
+    Ok(settings)
 }
 
 /// What a configuration needs, and the objects in a state.

@@ -206,7 +206,7 @@ impl Modules {
 
     fn of_web(&self, address: &str, into: &Path) -> Result<Option<String>, String> {
         let said = |error: WebError| format!("{}: {error}", without_query(address));
-        let token = self.registries.token(address);
+        let token = self.registries.token(address, "");
         let web = self.registries.web().map_err(|error| error.to_string())?;
         if !is_archive(address) {
             let sign = if address.contains('?') { '&' } else { '?' };

@@ -483,10 +483,7 @@ impl<'a> Installer<'a> {
     fn download(&self, url: &str, host: &str) -> Result<File, String> {
         let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
         let tell = |bytes: u64, all: Option<u64>| (self.tell)(&Event::Received(bytes, all));
-        let token = self.registries.token(url).or_else(|| self.registries.token(host)).filter(|_| {
-            // What a registry points at elsewhere gets no token of the registry's.
-            host.is_empty() || crate::registry::authority(url) == host
-        });
+        let token = self.registries.token(url, host);
         let web = self.registries.web().map_err(|error| error.to_string())?;
         web.download(url, token.as_deref(), &mut file, &tell).map_err(|error| format!("{url}: {error}"))?;
         std::io::Seek::rewind(&mut file).map_err(|error| error.to_string())?;

@@ -103,22 +103,20 @@ impl Registries {
         self.web.get().ok_or_else(|| WebError::Failed("there is no connection".to_owned()))
     }
 
-    /// Who one is to the host of an address.
-    pub(crate) fn token(&self, address: &str) -> Option<String> {
-        self.settings.token(authority(address), self.variable)
+    /// Who one is to the server of an address: by that server's own name, or where it is the one that speaks for a
+    /// registry, by the registry's. Nobody else is told.
+    pub(crate) fn token(&self, address: &str, host: &str) -> Option<String> {
+        let server = authority(address);
+        let speaks = |services: &Services| services.values().any(|one| authority(one) == server);
+        let is_told = self.settings.services.get(host).is_some_and(speaks)
+            || self.discovered.borrow().get(host).is_some_and(speaks);
+        let own = self.settings.token(server, self.variable);
+        own.or_else(|| is_told.then(|| self.settings.token(host, self.variable)).flatten())
     }
 
-    /// Who one is to what a registry named: its own host's token also counts where it gives another port or name.
+    /// Asks for a document that a host is behind.
     pub(crate) fn get(&self, address: &str, host: &str) -> Result<Document, WebError> {
-        let token = self.token(address).or_else(|| {
-            // The settings say where this host's services are, so its token is meant for them.
-            self.settings
-                .services
-                .contains_key(host)
-                .then(|| self.settings.token(host, self.variable))
-                .flatten()
-        });
-        self.web()?.get(address, token.as_deref())
+        self.web()?.get(address, self.token(address, host).as_deref())
     }
 
     fn service(&self, host: &str, name: &str) -> Result<String, WebError> {

@@ -22,6 +22,8 @@ pub struct Settings {
     pub overrides: BTreeMap<ProviderAddress, PathBuf>,
     /// Packages shared by all working directories of this user.
     pub cache: Option<PathBuf>,
+    /// The file that the environment names, where there is none.
+    pub missing: Option<PathBuf>,
     /// Whether a package in the cache may be used that the lock file does not know.
     pub cache_may_break_lock: bool,
     /// By host.
@@ -96,16 +98,16 @@ fn is_like(pattern: &str, address: &ProviderAddress) -> bool {
 impl Settings {
     /// What the file and the environment say. `variable` reads the environment.
     pub fn of(variable: Variable) -> Result<Self, Diagnostic> {
-        let mut settings = match file(variable) {
-            Some((path, is_asked_for)) => match std::fs::read_to_string(&path) {
-                Ok(text) => Self::parse(&text, &path.display().to_string())?,
-                Err(error) if is_asked_for || error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(unreadable(&path.display().to_string(), &error.to_string()));
+        let mut settings = Self::default();
+        if let Some((path, is_asked_for)) = file(variable) {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => settings = Self::parse(&text, &path.display().to_string())?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    settings.missing = is_asked_for.then_some(path);
                 }
-                Err(_) => Self::default(),
-            },
-            None => Self::default(),
-        };
+                Err(error) => return Err(unreadable(&path.display().to_string(), &error.to_string())),
+            }
+        }
         if let Some(cache) = variable("TF_PLUGIN_CACHE_DIR") {
             settings.cache = Some(PathBuf::from(cache));
         }

