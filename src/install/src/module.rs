@@ -7,7 +7,7 @@ use crate::git;
 use crate::place;
 use crate::registry::Registries;
 use crate::settings::{Settings, Variable};
-use crate::web::WebError;
+use crate::web::{WebError, shown};
 use formwork_diagnostic::Diagnostic;
 use formwork_lang::{ModuleAddress, ModuleRequest, Version};
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,7 @@ impl Modules {
         let (mut address, folder, version) = match request.address {
             ModuleAddress::Local(path) => return Err(format!("{path} is a folder beside the module")),
             ModuleAddress::Remote { address, folder } => {
-                (self.tell)(&format!("Downloading {source} for {}...\n", request.key));
+                (self.tell)(&format!("Downloading {} for {}...\n", shown(&source), request.key));
                 (address.clone(), vec![folder.clone()], None)
             }
             ModuleAddress::Registry { host, name, folder } => {
@@ -205,7 +205,7 @@ impl Modules {
     }
 
     fn of_web(&self, address: &str, into: &Path) -> Result<Option<String>, String> {
-        let said = |error: WebError| format!("{}: {error}", without_query(address));
+        let said = |error: WebError| format!("{}: {error}", shown(address));
         let token = self.registries.token(address, "");
         let web = self.registries.web().map_err(|error| error.to_string())?;
         if !is_archive(address) {
@@ -215,10 +215,7 @@ impl Modules {
             let text = String::from_utf8_lossy(&document.body);
             let next = document.header("x-terraform-get").map(ToOwned::to_owned).or_else(|| meta(&text));
             let next = next.ok_or_else(|| {
-                format!(
-                    "{} is no archive by its name (.zip, .tar.gz), and names none",
-                    without_query(address)
-                )
+                format!("{} is no archive by its name (.zip, .tar.gz), and names none", shown(address))
             })?;
             let is_relative = next.starts_with(['/', '.']);
             return Ok(Some(if is_relative { crate::web::resolve(&document.address, &next) } else { next }));
@@ -252,7 +249,7 @@ fn package(location: &str) -> Result<(String, String), String> {
             }
             Ok((address, folder))
         }
-        _ => Err(format!("the server names \"{location}\", which is no package")),
+        _ => Err(format!("the server names \"{}\", which is no package", shown(location))),
     }
 }
 
@@ -273,11 +270,6 @@ fn without_archive(address: &str) -> String {
     if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) }
 }
 
-/// An address as messages show it: what is behind `?` may be a credential.
-fn without_query(address: &str) -> &str {
-    address.split('?').next().unwrap_or_default()
-}
-
 /// `<meta name="terraform-get" content="...">` of a page.
 fn meta(page: &str) -> Option<String> {
     let tag = page.split('<').find(|tag| tag.starts_with("meta") && tag.contains("\"terraform-get\""))?;
@@ -286,9 +278,8 @@ fn meta(page: &str) -> Option<String> {
 }
 
 fn failed(request: &ModuleRequest<'_>, why: &str) -> Diagnostic {
-    let shown = request.address.to_string();
-    let detail =
-        format!("Could not download module \"{}\" from {}: {why}.", request.key, without_query(&shown));
+    let source = shown(&request.address.to_string());
+    let detail = format!("Could not download module \"{}\" from {}: {why}.", request.key, source);
     Diagnostic::error("module-install", "Failed to download module", detail)
 }
 

@@ -10,7 +10,7 @@ use crate::place::{self, platform, unpacked};
 use crate::registry::{Download, Registries};
 use crate::settings::{Method, Settings, Variable, Way};
 use crate::signature;
-use crate::web::WebError;
+use crate::web::{WebError, shown};
 use formwork_diagnostic::Diagnostic;
 use formwork_lang::{Version, VersionConstraint};
 use formwork_state::ProviderAddress;
@@ -166,8 +166,7 @@ impl<'a> Installer<'a> {
         self
     }
 
-    /// The hashes of a package that is installed nowhere. Those known must be met, unless there are none for its
-    /// platform.
+    /// The hashes of a package, which is installed nowhere.
     pub fn hashes(
         &self,
         address: &ProviderAddress,
@@ -485,7 +484,8 @@ impl<'a> Installer<'a> {
         let tell = |bytes: u64, all: Option<u64>| (self.tell)(&Event::Received(bytes, all));
         let token = self.registries.token(url, host);
         let web = self.registries.web().map_err(|error| error.to_string())?;
-        web.download(url, token.as_deref(), &mut file, &tell).map_err(|error| format!("{url}: {error}"))?;
+        web.download(url, token.as_deref(), &mut file, &tell)
+            .map_err(|error| format!("{}: {error}", shown(url)))?;
         std::io::Seek::rewind(&mut file).map_err(|error| error.to_string())?;
         Ok(file)
     }
@@ -514,7 +514,7 @@ impl<'a> Installer<'a> {
             ));
         }
         let get = |url: &String| {
-            let got = self.registries.get(url, host).map_err(|error| format!("{url}: {error}"))?;
+            let got = self.registries.get(url, host).map_err(|error| format!("{}: {error}", shown(url)))?;
             Ok::<_, String>(got.body)
         };
         let sums = get(&download.shasums_url)?;

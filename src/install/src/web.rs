@@ -72,7 +72,7 @@ impl Document {
 
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, WebError> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            WebError::Failed(format!("{} answers no JSON as expected: {error}", self.address))
+            WebError::Failed(format!("{} answers no JSON as expected: {error}", shown(&self.address)))
         })
     }
 }
@@ -139,7 +139,7 @@ impl Web {
         into: &mut dyn Sink,
     ) -> Result<(String, http::HeaderMap), Lost> {
         let failed = |why: String| Lost::ForGood(WebError::Failed(why));
-        let first: Uri = address.parse().map_err(|_| failed(format!("\"{address}\" is no URL")))?;
+        let first: Uri = address.parse().map_err(|_| failed(format!("\"{}\" is no URL", shown(address))))?;
         let mut uri = first.clone();
         for _ in 0..REDIRECTS {
             let token =
@@ -148,10 +148,11 @@ impl Web {
             let status = answer.status();
             if status.is_redirection() {
                 let next = answer.headers().get("location").and_then(|value| value.to_str().ok());
-                let next = next.ok_or_else(|| failed(format!("{uri} sends on to nowhere")))?;
+                let next =
+                    next.ok_or_else(|| failed(format!("{} sends on to nowhere", shown(&uri.to_string()))))?;
                 uri = resolve(&uri.to_string(), next)
                     .parse()
-                    .map_err(|_| failed(format!("{uri} sends on to no URL")))?;
+                    .map_err(|_| failed(format!("{} sends on to no URL", shown(&uri.to_string()))))?;
                 continue;
             }
             judge(status, &uri)?;
@@ -159,10 +160,11 @@ impl Web {
             receive(answer, limit, tell, into, &uri).await?;
             return Ok((uri.to_string(), headers));
         }
-        Err(failed(format!("{address} sends on more than {REDIRECTS} times")))
+        Err(failed(format!("{} sends on more than {REDIRECTS} times", shown(address))))
     }
 
     async fn ask(&self, uri: &Uri, token: Option<&str>) -> Result<Response<Incoming>, Lost> {
+        let place = shown(&uri.to_string());
         let mut request =
             Request::get(uri.clone()).header("user-agent", concat!("formwork/", env!("CARGO_PKG_VERSION")));
         if let Some(token) = token {
@@ -170,16 +172,16 @@ impl Web {
         }
         let request = request.body(Empty::new()).map_err(|_| {
             Lost::ForGood(WebError::Failed(format!(
-                "{uri} cannot be asked: the address or the token has characters that no request may have"
+                "{place} cannot be asked: the address or the token has characters that no request may have"
             )))
         })?;
         let silence = Duration::from_secs(SILENCE_S);
         match tokio::time::timeout(silence, self.client.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                Err(Lost::MayComeBack(format!("{uri}: {}", formwork_state::network::with_cause(&error))))
+                Err(Lost::MayComeBack(format!("{place}: {}", formwork_state::network::with_cause(&error))))
             }
-            Err(_) => Err(Lost::MayComeBack(format!("{uri}: no answer within {SILENCE_S} s"))),
+            Err(_) => Err(Lost::MayComeBack(format!("{place}: no answer within {SILENCE_S} s"))),
         }
     }
 }
@@ -191,12 +193,13 @@ enum Lost {
 }
 
 fn judge(status: StatusCode, uri: &Uri) -> Result<(), Lost> {
+    let place = shown(&uri.to_string());
     match status.as_u16() {
         200..300 => Ok(()),
         401 | 403 => Err(Lost::ForGood(WebError::Denied)),
         404 | 410 => Err(Lost::ForGood(WebError::NotFound)),
-        429 | 500.. => Err(Lost::MayComeBack(format!("{uri} answers {status}"))),
-        _ => Err(Lost::ForGood(WebError::Failed(format!("{uri} answers {status}")))),
+        429 | 500.. => Err(Lost::MayComeBack(format!("{place} answers {status}"))),
+        _ => Err(Lost::ForGood(WebError::Failed(format!("{place} answers {status}")))),
     }
 }
 
@@ -209,24 +212,34 @@ async fn receive(
 ) -> Result<(), Lost> {
     let length =
         answer.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let place = shown(&uri.to_string());
     let mut body = answer.into_body();
     let mut received = 0_u64;
     loop {
         let next = tokio::time::timeout(Duration::from_secs(SILENCE_S), body.frame()).await;
         let frame = match next {
-            Err(_) => return Err(Lost::MayComeBack(format!("{uri}: nothing came for {SILENCE_S} s"))),
+            Err(_) => return Err(Lost::MayComeBack(format!("{place}: nothing came for {SILENCE_S} s"))),
             Ok(None) => return Ok(()),
-            Ok(Some(Err(error))) => return Err(Lost::MayComeBack(format!("{uri}: {error}"))),
+            Ok(Some(Err(error))) => return Err(Lost::MayComeBack(format!("{place}: {error}"))),
             Ok(Some(Ok(frame))) => frame,
         };
         let Ok(bytes) = frame.into_data() else { continue };
         received += bytes.len() as u64;
         if received > limit {
-            return Err(Lost::ForGood(WebError::Failed(format!("{uri} sends more than {limit} bytes"))));
+            return Err(Lost::ForGood(WebError::Failed(format!("{place} sends more than {limit} bytes"))));
         }
         into.write_all(&bytes).map_err(|error| Lost::ForGood(WebError::Failed(error.to_string())))?;
         tell(received, length);
     }
+}
+
+/// An address as messages show it: passwords stand before the host, and credentials behind `?`.
+pub(crate) fn shown(address: &str) -> String {
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    let Some((way, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (server, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let server = server.rsplit('@').next().unwrap_or_default();
+    format!("{way}://{server}{path}")
 }
 
 /// What takes an answer, and can begin again.
@@ -282,7 +295,19 @@ pub(crate) fn resolve(base: &str, reference: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::resolve;
+    use super::{resolve, shown};
+
+    #[test]
+    fn no_credential_of_an_address_is_shown() {
+        for (address, expected) in [
+            ("https://u:hunter2@h.test:8/a/b@c.zip?signature=x#y", "https://h.test:8/a/b@c.zip"),
+            ("git::https://hunter2@h.test/a.git", "git::https://h.test/a.git"),
+            ("https://h.test?x", "https://h.test"),
+            ("reg.test/a/b/c", "reg.test/a/b/c"),
+        ] {
+            assert_eq!(shown(address), expected);
+        }
+    }
 
     #[test]
     fn references_are_resolved() {
