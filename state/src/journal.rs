@@ -113,6 +113,15 @@ pub enum Record {
         /// The remote id.
         id: String,
     },
+    /// What the target calls the requests of an act: for the history alone.
+    Answered {
+        /// The object.
+        key: ObjectKey,
+        /// Of the open intent.
+        token: Token,
+        /// The names, in order.
+        requests: Vec<String>,
+    },
     /// The target works on it.
     Progress {
         /// The object.
@@ -396,6 +405,7 @@ impl Record {
             Self::Begin { .. } => ("begin", Transition::NoRun),
             Self::Intent(_) => ("intent", Transition::Closed),
             Self::Accepted { .. } => ("accepted", Transition::Open),
+            Self::Answered { .. } => ("answered", Transition::Open),
             Self::Progress { .. } => ("progress", Transition::Open),
             Self::Done { .. } => ("done", Transition::Open),
             Self::Failed { .. } => ("failed", Transition::Open),
@@ -429,6 +439,7 @@ impl Record {
         match self {
             Self::Intent(intent) | Self::Deposed { intent, .. } => vec![intent.key.clone()],
             Self::Accepted { key, .. }
+            | Self::Answered { key, .. }
             | Self::Progress { key, .. }
             | Self::Done { key, .. }
             | Self::Failed { key, .. }
@@ -465,6 +476,7 @@ impl Record {
     fn token(&self) -> Option<&Token> {
         match self {
             Self::Accepted { token, .. }
+            | Self::Answered { token, .. }
             | Self::Progress { token, .. }
             | Self::Done { token, .. }
             | Self::Failed { token, .. } => Some(token),
@@ -706,6 +718,7 @@ fn changes_state(state: &State, record: &Record) -> bool {
         | Record::Begin { .. }
         | Record::Intent(_)
         | Record::Accepted { .. }
+        | Record::Answered { .. }
         | Record::Progress { .. }
         | Record::UndoOnFailure
         | Record::RollbackBegun

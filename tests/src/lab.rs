@@ -19,7 +19,8 @@ const KINDS: &str = "priorityclasses,namespaces,resourcequotas,limitranges,roles
 #[derive(Debug)]
 pub struct Lab {
     kubectl: PathBuf,
-    audit: PathBuf,
+    /// The server's own log of requests.
+    pub audit: PathBuf,
     /// The administrator's kubeconfig; its context is `lab`.
     pub kubeconfig: PathBuf,
     /// Beginning of the name of all that this test makes.

@@ -63,6 +63,8 @@ fn tenancy_lives() {
     }
     assert_code(&project.run("plan -detailed-exitcode"), 0);
 
+    assert_eq!(untold_requests(&lab, &project), Vec::<String>::new());
+
     let namespace = format!("{}-vision-dev", lab.prefix);
     let edit = ["edit", "resourcequota", "tenant", "--namespace", &namespace];
     let edited = lab.command(&edit).env("KUBE_EDITOR", "sed -i 's/pods: \"50\"/pods: \"500\"/'").output();
@@ -94,6 +96,20 @@ fn tenancy_lives() {
     assert_code(&gone, 0);
     assert_says(&gone, &["Destroy complete! Resources: 29 destroyed."]);
     assert_eq!(lab.owned(), BTreeMap::new());
+}
+
+/// Steps of the last run whose requests the history does not name as the server's own audit log does.
+fn untold_requests(lab: &Lab, project: &Project) -> Vec<String> {
+    let shown = project.run("history show -json 1").out;
+    let entry: Json = serde_json::from_str(&shown).unwrap_or_else(|error| panic!("{error}: {shown}"));
+    let steps = entry["steps"].as_array().unwrap_or_else(|| panic!("{shown}"));
+    assert_eq!(steps.len(), 29);
+    let audit = std::fs::read_to_string(&lab.audit).unwrap();
+    let is_told = |step: &&Json| {
+        let requests = step["requests"].as_array().map(Vec::as_slice).unwrap_or_default();
+        !requests.is_empty() && requests.iter().all(|id| audit.contains(id.as_str().unwrap()))
+    };
+    steps.iter().filter(|step| !is_told(step)).map(ToString::to_string).collect()
 }
 
 /// More GPUs than the tenant's quota.

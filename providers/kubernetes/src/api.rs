@@ -8,6 +8,7 @@ use http::{Method, Request};
 use kube::Client;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
+use std::cell::RefCell;
 
 /// What is escaped: every byte but the unreserved ones (RFC 3986 section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -146,6 +147,9 @@ impl Api {
             .map_err(|error| Refusal::unsent(error.to_string()))?;
         let response = self.client.send(request).await.map_err(|error| Refusal::of_transport(&error))?;
         let (parts, body) = response.into_parts();
+        if method != Method::GET && !path.contains("dryRun=") {
+            note_write(&parts.headers);
+        }
         let bytes = body.collect_bytes().await.map_err(|error| Refusal::lost(error_chain(&error)))?;
         tracing::debug!(%method, path = path.split('?').next(), status = parts.status.as_u16(), "kubernetes request");
         if parts.status.is_success() {
@@ -154,6 +158,25 @@ impl Api {
         }
         Err(Refusal::of_answer(parts.status.as_u16(), &parts.headers, &bytes))
     }
+}
+
+/// The server's audit log knows a request by this.
+const AUDIT_ID: &str = "audit-id";
+
+tokio::task_local! {
+    /// What the server calls the requests that change something.
+    static WRITES: RefCell<Vec<String>>;
+}
+
+fn note_write(headers: &HeaderMap) {
+    let id = headers.get(AUDIT_ID).and_then(|id| id.to_str().ok());
+    // Outside of an act nobody listens.
+    let _ = id.map(|id| WRITES.try_with(|writes| writes.borrow_mut().push(id.to_owned())));
+}
+
+/// Lets an act go on; its answer, and what the server calls the requests that it sent to change something.
+pub(crate) async fn tracing_writes<T>(act: impl Future<Output = T>) -> (T, Vec<String>) {
+    WRITES.scope(RefCell::default(), async { (act.await, WRITES.with(RefCell::take)) }).await
 }
 
 impl ApplyOptions<'_> {

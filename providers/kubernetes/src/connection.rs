@@ -1,6 +1,6 @@
 //! The configured provider: one request in, one response out.
 
-use crate::api::{Api, Refusal, error_chain};
+use crate::api::{Api, Refusal, error_chain, tracing_writes};
 use crate::connect::{Access, access};
 use crate::manifest;
 use crate::manifests;
@@ -91,6 +91,57 @@ impl KubernetesConnection {
             }
         }
     }
+
+    async fn answer(&self, request: Request) -> Response {
+        let session = &*self.session;
+        match request {
+            Request::Upgrade { kind, version, stored } => {
+                Response::Upgraded(self.upgrade(&kind, version, &stored))
+            }
+            Request::Read { kind, objects } => Response::Read(self.read(&kind, objects)),
+            Request::Plan(request) => {
+                let planned = match self.kind(&request.kind) {
+                    Ok(schema) if request.kind == MANIFEST => manifest::plan(session, schema, &request).await,
+                    Ok(schema) => manifests::plan(session, schema, &request).await,
+                    Err(error) => Err(error),
+                };
+                Response::Planned(planned.map(Box::new))
+            }
+            Request::Apply(request) if request.kind == MANIFESTS => {
+                Response::Progress(manifests::apply(session, &request).await)
+            }
+            Request::Apply(request) => Response::Progress(manifest::apply(session, &request).await),
+            Request::Poll(request) if request.apply.kind == MANIFESTS => {
+                Response::Progress(manifests::poll(session, &request).await)
+            }
+            Request::Poll(request) => Response::Progress(manifest::poll(session, &request).await),
+            Request::Find(request) if request.kind == MANIFESTS => {
+                Response::Progress(manifests::find(session, &request).await)
+            }
+            Request::Find(request) => Response::Progress(manifest::find(session, &request).await),
+            Request::Import { kind, id } if kind == MANIFEST => Response::Imported(match self.kind(&kind) {
+                Ok(schema) => manifest::import(session, schema, &id).await.map(|object| vec![object]),
+                Err(error) => Err(error),
+            }),
+            Request::ImportByIdentity { kind, identity } if kind == MANIFEST => {
+                Response::Imported(match self.kind(&kind) {
+                    Ok(schema) => {
+                        let imported = manifest::import_identified(session, schema, &identity).await;
+                        imported.map(|object| vec![object])
+                    }
+                    Err(error) => Err(error),
+                })
+            }
+            Request::ReadData { kind, configurations } if kind == RESOURCE => {
+                Response::Data(resource::read(session, &configurations).await)
+            }
+            Request::OpenEphemeral { kind, configuration } if kind == TOKEN_REQUEST => {
+                Response::Opened(token_request::open(session, &configuration).await)
+            }
+            Request::CloseEphemeral { kind, .. } if kind == TOKEN_REQUEST => Response::Renewed(Ok(None)),
+            _ => Response::Unsupported,
+        }
+    }
 }
 
 /// The server's address, where the words do not name it: a context of one name may lead to two clusters.
@@ -172,58 +223,11 @@ impl Connection for KubernetesConnection {
 
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         Box::pin(async move {
-            let session = &*self.session;
-            match request {
-                Request::Upgrade { kind, version, stored } => {
-                    Response::Upgraded(self.upgrade(&kind, version, &stored))
-                }
-                Request::Read { kind, objects } => Response::Read(self.read(&kind, objects)),
-                Request::Plan(request) => {
-                    let planned = match self.kind(&request.kind) {
-                        Ok(schema) if request.kind == MANIFEST => {
-                            manifest::plan(session, schema, &request).await
-                        }
-                        Ok(schema) => manifests::plan(session, schema, &request).await,
-                        Err(error) => Err(error),
-                    };
-                    Response::Planned(planned.map(Box::new))
-                }
-                Request::Apply(request) if request.kind == MANIFESTS => {
-                    Response::Progress(manifests::apply(session, &request).await)
-                }
-                Request::Apply(request) => Response::Progress(manifest::apply(session, &request).await),
-                Request::Poll(request) if request.apply.kind == MANIFESTS => {
-                    Response::Progress(manifests::poll(session, &request).await)
-                }
-                Request::Poll(request) => Response::Progress(manifest::poll(session, &request).await),
-                Request::Find(request) if request.kind == MANIFESTS => {
-                    Response::Progress(manifests::find(session, &request).await)
-                }
-                Request::Find(request) => Response::Progress(manifest::find(session, &request).await),
-                Request::Import { kind, id } if kind == MANIFEST => {
-                    Response::Imported(match self.kind(&kind) {
-                        Ok(schema) => manifest::import(session, schema, &id).await.map(|object| vec![object]),
-                        Err(error) => Err(error),
-                    })
-                }
-                Request::ImportByIdentity { kind, identity } if kind == MANIFEST => {
-                    Response::Imported(match self.kind(&kind) {
-                        Ok(schema) => {
-                            let imported = manifest::import_identified(session, schema, &identity).await;
-                            imported.map(|object| vec![object])
-                        }
-                        Err(error) => Err(error),
-                    })
-                }
-                Request::ReadData { kind, configurations } if kind == RESOURCE => {
-                    Response::Data(resource::read(session, &configurations).await)
-                }
-                Request::OpenEphemeral { kind, configuration } if kind == TOKEN_REQUEST => {
-                    Response::Opened(token_request::open(session, &configuration).await)
-                }
-                Request::CloseEphemeral { kind, .. } if kind == TOKEN_REQUEST => Response::Renewed(Ok(None)),
-                _ => Response::Unsupported,
+            let (response, requests) = tracing_writes(self.answer(request)).await;
+            if requests.is_empty() {
+                return response;
             }
+            Response::Traced { requests, response: Box::new(response) }
         })
     }
 }

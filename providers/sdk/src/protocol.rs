@@ -335,6 +335,24 @@ pub enum Response {
     Renewed(Result<Option<u64>, ProviderError>),
     /// To [`Request::GenerateConfiguration`]: an object of arguments.
     Generated(Result<Value, ProviderError>),
+    /// An answer, with what the target calls the requests that changed something for it: its own logs know them by
+    /// these names.
+    Traced {
+        /// The names, in order.
+        requests: Vec<String>,
+        /// The answer.
+        response: Box<Self>,
+    },
     /// The provider does not know this request.
     Unsupported,
+}
+
+impl Response {
+    /// The answer itself, and the names of its requests.
+    pub fn untraced(self) -> (Self, Vec<String>) {
+        match self {
+            Self::Traced { requests, response } => (*response, requests),
+            other => (other, Vec::new()),
+        }
+    }
 }

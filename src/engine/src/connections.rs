@@ -237,6 +237,7 @@ fn response_error(response: &Response) -> Option<&ProviderError> {
         Response::Upgraded(result) | Response::Generated(result) => result.as_ref().err(),
         Response::Listed(result) => result.as_ref().err(),
         Response::Planned(result) => result.as_ref().err(),
+        Response::Traced { response, .. } => response_error(response),
         Response::Progress(result) => result.as_ref().err(),
         Response::Imported(result) => result.as_ref().err(),
         Response::Opened(result) => result.as_ref().err(),

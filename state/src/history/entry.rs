@@ -181,6 +181,9 @@ pub struct Step {
     /// The id that the target answered before it was finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
+    /// What the target calls the requests that were sent for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<String>,
     /// `done`, `failed`, `partial` (failed, and something stands all the same), `open` (nobody can say).
     pub outcome: String,
     /// Whether it undid another.

@@ -33,6 +33,7 @@ struct Act {
     operation: Operation,
     begun: String,
     accepted: Option<String>,
+    requests: Vec<String>,
     outcome: &'static str,
     is_rollback: bool,
 }
@@ -100,6 +101,11 @@ impl Part {
                     act.accepted = Some(id.clone());
                 }
             }
+            Record::Answered { token, requests, .. } => {
+                if let Some(act) = self.act(token) {
+                    act.requests.extend_from_slice(requests);
+                }
+            }
             Record::Done { token, .. } => self.end(token, "done"),
             Record::Failed { token, object, .. } => {
                 self.end(token, if object.is_some() { "partial" } else { "failed" });
@@ -141,6 +147,7 @@ impl Part {
             operation: intent.operation,
             begun: intent.time.clone(),
             accepted: None,
+            requests: Vec::new(),
             outcome: "open",
             is_rollback: self.rollback.is_some(),
         });
@@ -194,6 +201,7 @@ impl Part {
             token: act.token.0.to_string(),
             begun: act.begun,
             accepted: act.accepted,
+            requests: act.requests,
             outcome: act.outcome.to_owned(),
             is_rollback: act.is_rollback,
         };

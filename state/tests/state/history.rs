@@ -38,6 +38,7 @@ fn acts() -> [Vec<Record>; 2] {
     let run = vec![
         begin("run"),
         intent(0, "a"),
+        Record::Answered { key: key(0), token: token("a"), requests: vec!["req-1".to_owned()] },
         accepted(0, "a"),
         done(0, "a", Some(object("zero"))),
         intent(1, "b"),
@@ -98,11 +99,14 @@ fn a_run_and_an_edit_leave_an_entry_each() {
     let steps: Vec<String> = run
         .steps
         .iter()
-        .map(|step| format!("{} {} {} {:?}", step.action, step.address, step.outcome, step.accepted))
+        .map(|step| {
+            let (named, accepted) = (step.requests.join(" "), &step.accepted);
+            format!("{} {} {} {accepted:?} {named}", step.action, step.address, step.outcome)
+        })
         .collect();
     assert_eq!(
         steps,
-        ["create sim_machine.gpu[0] done Some(\"id-0\")", "create sim_machine.gpu[1] failed None"]
+        ["create sim_machine.gpu[0] done Some(\"id-0\") req-1", "create sim_machine.gpu[1] failed None "]
     );
     assert_eq!((edit.origin.verb.as_str(), edit.edits[0].action.as_str()), ("edit", "taint"));
     assert_eq!(edit.previous, decode(&entries[0].1).unwrap().digest);

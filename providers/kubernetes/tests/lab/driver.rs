@@ -237,7 +237,7 @@ impl Bench {
     }
 
     pub(crate) async fn progress(&self, request: Request) -> Result<Progress, ProviderError> {
-        match self.connection.call(request).await {
+        match self.connection.call(request).await.untraced().0 {
             Response::Progress(progress) => progress,
             _ => panic!("an apply is answered with progress"),
         }

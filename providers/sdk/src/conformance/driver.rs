@@ -181,7 +181,7 @@ impl Driver {
     }
 
     async fn progress(&self, request: Request) -> Result<Progress, ProviderError> {
-        match self.connection.call(request).await {
+        match self.connection.call(request).await.untraced().0 {
             Response::Progress(progress) => progress,
             Response::Unsupported => Err(ProviderError::bug("the request is not supported")),
             _ => Err(ProviderError::bug("an apply, poll or find was answered by something else")),

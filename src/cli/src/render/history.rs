@@ -191,10 +191,15 @@ fn shown_variables(plan: &PlanRecord) -> impl Iterator<Item = (&String, Value)> 
 
 fn step_line(text: &mut String, step: &Step) {
     let accepted = step.accepted.as_ref().map(|id| format!(", accepted as {id}")).unwrap_or_default();
+    let requests = if step.requests.is_empty() {
+        String::new()
+    } else {
+        format!(", requests {}", step.requests.join(" "))
+    };
     let undoing = if step.is_rollback { " (rollback)" } else { "" };
     let _ = writeln!(
         text,
-        "  {} {:<9} {}: {}{undoing}{accepted}, token {}",
+        "  {} {:<9} {}: {}{undoing}{accepted}, token {}{requests}",
         step.begun, step.action, step.address, step.outcome, step.token
     );
 }

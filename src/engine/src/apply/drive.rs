@@ -198,7 +198,13 @@ impl Applier<'_> {
                 cursor: cursor.clone(),
             })),
         };
-        match self.while_renewing(act.connection.call(request)).await {
+        let (response, requests) = self.while_renewing(act.connection.call(request)).await.untraced();
+        if !requests.is_empty() {
+            let (key, token) = (act.key.clone(), Token(act.token.as_str().into()));
+            // For whoever looks into the target's logs; it becomes durable with what follows.
+            drop(self.input.store.append(&Record::Answered { key, token, requests }));
+        }
+        match response {
             Response::Progress(result) => result,
             _ => Err(ProviderError::bug("the provider does not perform this request")),
         }
