@@ -13,6 +13,7 @@ pub mod checks;
 pub mod connections;
 pub mod console;
 pub mod drawing;
+mod edges;
 pub mod envelope;
 pub mod environment;
 mod ephemeral;

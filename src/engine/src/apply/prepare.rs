@@ -2,8 +2,9 @@
 
 use super::{Applier, ApplyInput};
 use crate::connections::Connections;
+use crate::edges::Naming;
 use crate::evaluate::{Evaluator, EvaluatorOptions, Read, ResourceCell, RootVariables};
-use crate::graph::{Graph, ModuleId, NodeId, NodeKind};
+use crate::graph::{Graph, ModuleId, NodeKind};
 use crate::model::{Action, Plan, RunMode, Work};
 use crate::objects::{StoredParts, decode_object, encode_object, encode_output};
 use crate::ordinal::ordinal;
@@ -11,8 +12,7 @@ use crate::plan::{evaluate_configuration, instance_repetition, mode_of};
 use crate::schema::Kind;
 use arcstr::ArcStr;
 use formwork_state::{
-    Address, BlockAddress, Edge, Mode, ModuleInstance, Object, ObjectKey, OutputValue, ProviderConfigAddress,
-    Record,
+    Address, BlockAddress, Edge, Mode, Object, ObjectKey, OutputValue, ProviderConfigAddress, Record,
 };
 use formwork_value::{MarkKind, Value};
 use rustc_hash::FxHashMap;
@@ -93,45 +93,12 @@ fn stored_value(input: &ApplyInput<'_>, connections: &Connections, address: &Add
 impl Applier<'_> {
     /// What reads are called in the state.
     pub(super) fn edges(&self, reads: &[Read]) -> Vec<Edge> {
-        let through =
-            if self.has_ephemerals { Some(self.ephemerals.through(self.graph, reads)) } else { None };
-        let reads = through.as_deref().unwrap_or(reads);
-        let mut edges: Vec<Edge> = reads.iter().filter_map(|read| self.edge(*read)).collect();
-        edges.sort();
-        edges.dedup();
-        edges
+        self.naming().edges(reads)
     }
 
-    fn edge(&self, read: Read) -> Option<Edge> {
-        match read {
-            Read::Node(node, row) => Some(Edge::Node(self.node_name(node, row))),
-            Read::Block(node, row) => Some(Edge::Block(self.block_address(node, row))),
-            Read::Instance(node, row, place) => {
-                let key = self.evaluator.resource(node, row).keys.get(place as usize)?.clone();
-                Some(Edge::Object(self.block_address(node, row).instance(key)))
-            }
-        }
-    }
-
-    fn block_address(&self, node: NodeId, row: u32) -> BlockAddress {
-        let resource = self.graph.resource(node);
-        let module = self.evaluator.row(self.graph.node(node).module, row).address.clone();
-        BlockAddress::new(module, mode_of(resource.mode), resource.type_name.clone(), resource.name.clone())
-    }
-
-    fn node_name(&self, node: NodeId, row: u32) -> ArcStr {
-        let graph_node = self.graph.node(node);
-        let module: &ModuleInstance = &self.evaluator.row(graph_node.module, row).address;
-        let prefix = if module.is_root() { String::new() } else { format!("{module}.") };
-        let name = match &graph_node.kind {
-            NodeKind::Variable(name) => format!("var.{name}"),
-            NodeKind::Local(name) => format!("local.{name}"),
-            NodeKind::Output(name) => format!("output.{name}"),
-            NodeKind::Call(name) => format!("module.{name}"),
-            NodeKind::Check(name) => format!("check.{name}"),
-            NodeKind::Resource(_) | NodeKind::Provider(..) => self.graph.name(node),
-        };
-        ArcStr::from(format!("{prefix}{name}"))
+    fn naming(&self) -> Naming<'_, '_> {
+        let ephemerals = self.has_ephemerals.then_some(&self.ephemerals);
+        Naming { graph: self.graph, evaluator: &self.evaluator, ephemerals }
     }
 
     /// What every value in between reads, for those that lead to an object.
@@ -159,7 +126,7 @@ impl Applier<'_> {
                     _ => true,
                 });
                 if leads_somewhere {
-                    edges.insert(self.node_name(*id, row), reads);
+                    edges.insert(self.naming().node_name(*id, row), reads);
                 }
             }
         }

@@ -7,6 +7,7 @@ use super::provider::ProviderNode;
 use super::refresh::nothing;
 use super::triggers::Triggers;
 use crate::connections::error_diagnostic;
+use crate::edges::Naming;
 use crate::evaluate::{Checked, Evaluator, Expansion, Read, ResourceCell, RowRepetition};
 use crate::graph::{Graph, NodeId};
 use crate::model::{Action, ActionReason, Change};
@@ -17,7 +18,7 @@ use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::IgnoreChanges;
 use formwork_sdk::{Connection, Deferred, PlanRequest, Planned, ProviderError, Request, Response};
-use formwork_state::{Address, BlockAddress, Object, ObjectKey};
+use formwork_state::{Address, BlockAddress, Edge, Object, ObjectKey};
 use formwork_value::{Marks, Path, Value};
 use futures::StreamExt;
 use std::rc::Rc;
@@ -401,7 +402,7 @@ impl Planner<'_> {
         let mut has_deferred = false;
         for ((key, _), row) in block.expansion.rows.iter().zip(block.rows.iter()) {
             let decided = self.decide_row(block, row);
-            self.note_life_cycle(block.node, row);
+            self.note_remembered(block.node, row, decided.change);
             has_deferred |= decided.is_deferred;
             keys.push(key.clone());
             values.push(decided.value);
@@ -425,21 +426,45 @@ impl Planner<'_> {
         self.check_postconditions(block);
     }
 
-    /// What the block says of the end of its objects holds for those that stand too, also once the block is gone.
-    fn note_life_cycle(&self, node: NodeId, row: &Row) {
+    /// What the state remembers of an object for its end is brought up to date also where nothing else changes: what
+    /// its block says of it, once the block is gone, too, and what it stands on.
+    fn note_remembered(&self, node: NodeId, row: &Row, change: Option<u32>) {
         let is_planned = matches!(row.outcome, Outcome::Asked(Some(_)));
         let Some(prior) = row.prior.as_ref().filter(|_| is_planned) else { return };
+        if self.imported.borrow().contains_key(&row.address) {
+            return;
+        }
+        let stored = &*prior.object;
         let create_before_destroy = self.create_before_destroy.contains(&node);
         let skip_destroy = self.graph.skips_destroy(node);
-        let stored = (prior.object.create_before_destroy, prior.object.skip_destroy);
-        if stored == (create_before_destroy, skip_destroy)
-            || self.imported.borrow().contains_key(&row.address)
+        let is_left_alone =
+            change.is_none_or(|change| self.changes.borrow()[change as usize].action == Action::NoOp);
+        let stands_on = is_left_alone.then(|| self.stands_on(row, stored)).flatten();
+        if (stored.create_before_destroy, stored.skip_destroy) == (create_before_destroy, skip_destroy)
+            && stands_on.is_none()
         {
             return;
         }
-        let object = Object { create_before_destroy, skip_destroy, ..Object::clone(&prior.object) };
+        let (edges, provider_edges) =
+            stands_on.unwrap_or_else(|| (stored.edges.clone(), stored.provider_edges.clone()));
+        let object =
+            Object { create_before_destroy, skip_destroy, edges, provider_edges, ..Object::clone(stored) };
         let key = ObjectKey::current(row.address.clone());
         self.rewrites.borrow_mut().push((key, Some(Arc::new(object))));
+    }
+
+    /// What an object and its provider's configuration read, where that is other than what is remembered of it.
+    fn stands_on(&self, row: &Row, stored: &Object) -> Option<(Vec<Edge>, Vec<Edge>)> {
+        let is_without = stored.edges.is_empty() && stored.provider_edges.is_empty();
+        let reads_nothing = row.reads.is_empty() && row.provider.reads.is_empty();
+        // What another engine wrote down instead holds until the object changes.
+        if is_without && (reads_nothing || !stored.dependencies.is_empty()) {
+            return None;
+        }
+        let ephemerals = self.has_ephemerals.then_some(&self.ephemerals);
+        let naming = Naming { graph: self.graph, evaluator: &self.evaluator, ephemerals };
+        let found = (naming.edges(&row.reads), naming.edges(&row.provider.reads));
+        (found.0 != stored.edges || found.1 != stored.provider_edges).then_some(found)
     }
 
     fn decide_row(&self, block: &BlockWork, row: &Row) -> Decided {

@@ -394,6 +394,13 @@ fn run_program(seed: u64) {
             crate::world::actions(&again),
             program.text()
         );
+        let remembered = again.rewrites.iter().map(|(key, _)| key.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            remembered,
+            Vec::<String>::new(),
+            "remembered otherwise by the next plan\n{}",
+            program.text()
+        );
         old = program.clone();
         for _ in 0..=random.below(3) {
             program.edit(&mut random);

@@ -1,6 +1,6 @@
 //! Objects that are stored in another form than today's: by an older schema, flat, of another type.
 
-use crate::world::{World, text};
+use crate::world::{World, is_before, text};
 use formwork_engine::run;
 use formwork_engine::{Action, Importing, RunMode};
 use formwork_state::FaultPoint;
@@ -302,5 +302,38 @@ fn a_crash_leaves_no_half_of_a_new_form() {
             let again = world.plan();
             assert!(!again.has_changes() && again.rewrites.is_empty(), "{kind}");
         }
+    }
+}
+
+/// What an object stands on is remembered as its block says it last, though nothing else of the object changed since.
+#[test]
+fn what_an_object_stands_on_is_kept_up_to_date() {
+    let main = |edits: &str| {
+        format!(
+            "terraform {{\n  required_providers {{\n    sim = {{ source = \"formwork/sim\" }}\n  }}\n}}\n{edits}\n"
+        )
+    };
+    let volume = |name: &str, count: u32| {
+        format!(
+            "resource \"sim_volume\" \"{name}\" {{\n  count   = {count}\n  name    = \"v\"\n  size_gb = 1\n}}\n"
+        )
+    };
+    let reader = |name: &str| {
+        format!("resource \"terraform_data\" \"reader\" {{\n  depends_on = [sim_volume.{name}]\n}}\n")
+    };
+    // The block is renamed while it has no object; then it gets one; the dependence comes later than both.
+    for edits in [
+        [volume("old", 0) + &reader("old"), volume("new", 1) + &reader("new")],
+        [volume("new", 1) + "resource \"terraform_data\" \"reader\" {}\n", volume("new", 1) + &reader("new")],
+    ] {
+        let mut world = World::new(&main(&edits[0]));
+        world.apply();
+        world.main(&main(&edits[1]));
+        world.apply();
+        let again = world.plan();
+        assert!(!again.has_changes() && again.rewrites.is_empty(), "{:?}", again.rewrites);
+        let plan = world.plan_mode(RunMode::Destroy).unwrap();
+        let delete = |address: &str| format!("delete {address}");
+        assert!(is_before(&plan, &delete("terraform_data.reader"), &delete("sim_volume.new[0]")));
     }
 }
