@@ -364,31 +364,42 @@ pub(crate) fn actions(plan: &Plan) -> Vec<String> {
     actions
 }
 
-/// Changes in the order of their steps: `create a`, `delete b`.
-pub(crate) fn order(plan: &Plan) -> Vec<String> {
+/// What a step does: `create a`, `delete b`; nothing for one that only joins others.
+fn named(plan: &Plan, step: &formwork_engine::Step) -> Option<String> {
     use formwork_engine::Work;
-    let named = plan.steps.iter().filter_map(|step| {
-        let change = &plan.changes[step.work.change()? as usize];
-        let word = match step.work {
-            Work::Create { .. } => "create",
-            Work::Update { .. } => "update",
-            Work::Delete { .. } => "delete",
-            Work::Read { .. } => "read",
-            Work::Forget { .. } => "forget",
-            Work::Barrier => return None,
-        };
-        Some(format!("{word} {}", change.address))
-    });
-    named.collect()
+    let change = &plan.changes[step.work.change()? as usize];
+    let word = match step.work {
+        Work::Create { .. } => "create",
+        Work::Update { .. } => "update",
+        Work::Delete { .. } => "delete",
+        Work::Read { .. } => "read",
+        Work::Forget { .. } => "forget",
+        Work::Barrier => return None,
+    };
+    Some(format!("{word} {}", change.address))
 }
 
-/// Whether one step comes before another, through whatever lies between.
+/// Changes in the order of their steps: `create a`, `delete b`.
+pub(crate) fn order(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().filter_map(|step| named(plan, step)).collect()
+}
+
+/// Whether one step has to wait for another, through whatever lies between.
 pub(crate) fn is_before(plan: &Plan, first: &str, second: &str) -> bool {
-    let order = order(plan);
-    let place = |name: &str| {
-        order.iter().position(|step| step == name).unwrap_or_else(|| panic!("{name} is not in {order:?}"))
+    let find = |name: &str| {
+        let found = plan.steps.iter().find(|step| named(plan, step).as_deref() == Some(name));
+        found.unwrap_or_else(|| panic!("{name} is not in {:?}", order(plan))).id
     };
-    place(first) < place(second)
+    let (first, mut waiting, mut seen) = (find(first), vec![find(second)], BTreeSet::new());
+    while let Some(id) = waiting.pop() {
+        if id == first {
+            return true;
+        }
+        if seen.insert(id) {
+            waiting.extend(&plan.steps[id as usize].after);
+        }
+    }
+    false
 }
 
 pub(crate) fn text(diagnostics: &Diagnostics, sources: &formwork_diagnostic::Sources) -> String {
