@@ -183,6 +183,9 @@ pub struct Block {
 pub struct Attribute {
     /// Its type; optional attributes of objects in it may be left out, and are null then.
     pub value_type: Type,
+    /// What its objects are made of, where some of that is computed or optional by itself; it has no blocks, and the
+    /// type says the same.
+    pub nested: Option<Box<NestedBlock>>,
     /// Who gives it.
     pub presence: Presence,
     /// Whether it is never shown.
@@ -270,6 +273,7 @@ impl Attribute {
     fn new(value_type: Type, presence: Presence, doc: &'static str) -> Self {
         Self {
             value_type,
+            nested: None,
             presence,
             sensitive: false,
             echoes: None,

@@ -11,6 +11,10 @@ enum Meaning {
     /// It changes nothing that is done here.
     Harmless,
     /// A run without it would be another one: what to do instead.
+    #[cfg_attr(
+        all(feature = "provider-plugin", not(test)),
+        expect(dead_code, reason = "a build with every feature follows every variable")
+    )]
     Refused(&'static str),
 }
 
@@ -34,9 +38,12 @@ const VARIABLES: &[(&str, Meaning)] = &[
     ("TF_REGISTRY_*", Meaning::Harmless),
     ("TOFU_CPU_PROFILE", Meaning::Harmless),
     ("OTEL_TRACES_EXPORTER", Meaning::Harmless),
+    #[cfg(feature = "provider-plugin")]
+    ("TF_REATTACH_PROVIDERS", Meaning::Followed),
+    #[cfg(not(feature = "provider-plugin"))]
     (
         "TF_REATTACH_PROVIDERS",
-        Meaning::Refused("Providers that run in processes of their own cannot be hosted yet: unset it."),
+        Meaning::Refused("This build hosts no providers in processes of their own: unset it."),
     ),
     (ENCRYPTION, Meaning::Followed),
 ];
@@ -64,7 +71,11 @@ pub(crate) fn is_automated() -> bool {
 
 /// An error where a variable asks for what there is not.
 pub(crate) fn check(is_set: impl Fn(&str) -> bool) -> Result<(), Diagnostic> {
-    for (name, meaning) in VARIABLES {
+    check_against(VARIABLES, is_set)
+}
+
+fn check_against(variables: &[(&str, Meaning)], is_set: impl Fn(&str) -> bool) -> Result<(), Diagnostic> {
+    for (name, meaning) in variables {
         let Meaning::Refused(instead) = meaning else { continue };
         if is_set(name) {
             let detail = format!("The environment variable {name} is set, which is not supported.");
@@ -78,15 +89,16 @@ pub(crate) fn check(is_set: impl Fn(&str) -> bool) -> Result<(), Diagnostic> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Meaning, VARIABLES, check};
+    use super::{Meaning, VARIABLES, check, check_against};
 
     #[test]
     fn what_cannot_be_followed_stops_a_run() {
         let harmless = ["HOME", "TF_VAR_a", "TF_CLI_ARGS_plan", "TF_PLUGIN_CACHE_DIR"];
         assert!(check(|name| harmless.contains(&name)).is_ok());
-        let refused = |set: &str| check(|name| name == set).unwrap_err();
-        let found = refused("TF_REATTACH_PROVIDERS");
-        assert!(found.hint.is_some() && found.detail.contains("TF_REATTACH_PROVIDERS"));
+        let table = [("TF_A", Meaning::Followed), ("TF_B", Meaning::Refused("Unset it."))];
+        assert!(check_against(&table, |name| name == "TF_A").is_ok());
+        let found = check_against(&table, |name| name == "TF_B").unwrap_err();
+        assert!(found.hint.is_some() && found.detail.contains("TF_B"));
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod encryption;
 mod failure;
 mod fault;
 mod focus;
+#[cfg(feature = "provider-plugin")]
+mod hosted;
 mod installation;
 mod log;
 mod origin;
@@ -35,12 +37,19 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "provider-plugin")]
+    if let Some(ended) = hosted::launch_if_asked() {
+        return ended;
+    }
     let arguments = match arguments::parse(std::env::args_os(), |name| std::env::var(name).ok()) {
         Ok(arguments) => arguments,
         Err(error) => return failure::conclude_usage(&error),
     };
     let terminal = command::terminal(&arguments.verb);
-    failure::conclude(run(arguments, terminal), &terminal)
+    let ended = failure::conclude(run(arguments, terminal), &terminal);
+    #[cfg(feature = "provider-plugin")]
+    hosted::settle();
+    ended
 }
 
 fn run(

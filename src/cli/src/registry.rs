@@ -1,5 +1,6 @@
 //! Every provider by its address, every backend by its name: the one place that names them.
 
+use formwork_diagnostic::Diagnostic;
 use formwork_engine::ProviderSource;
 use formwork_provider_builtin::{BuiltinProvider, StateReader};
 use formwork_sdk::Provider;
@@ -102,9 +103,25 @@ fn misfortune(provider: formwork_provider_sim::SimProvider) -> formwork_provider
     provider
 }
 
+/// A provider in a process of its own, or why it cannot be used.
+#[cfg(feature = "provider-plugin")]
+fn hosted(address: &ProviderAddress) -> Option<Result<Arc<dyn Provider>, Diagnostic>> {
+    crate::hosted::provider(address)
+}
+
+#[cfg(not(feature = "provider-plugin"))]
+fn hosted(_: &ProviderAddress) -> Option<Result<Arc<dyn Provider>, Diagnostic>> {
+    None
+}
+
 impl ProviderSource for Registry {
     fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>> {
-        all(PROVIDERS).chain(all(DOUBLES)).find(|(one, _)| one == address).map(|(_, make)| make())
+        let ours = all(PROVIDERS).chain(all(DOUBLES)).find(|(one, _)| one == address);
+        ours.map(|(_, make)| make()).or_else(|| hosted(address)?.ok())
+    }
+
+    fn fault(&self, address: &ProviderAddress) -> Option<Diagnostic> {
+        hosted(address)?.err()
     }
 
     fn addresses(&self) -> Vec<ProviderAddress> {

@@ -251,12 +251,15 @@ fn response_error(response: &Response) -> Option<&ProviderError> {
 
 /// Says that there is no such provider, and which of ours it may mean.
 pub fn missing_provider(address: &ProviderAddress, environment: &Environment) -> Diagnostic {
+    if let Some(fault) = environment.providers.fault(address) {
+        return fault;
+    }
     let known = environment.providers.addresses();
     let ours = known.iter().find(|known| known.type_name == address.type_name);
     let diagnostic = Diagnostic::error(
         "missing-provider",
         "Provider not available",
-        format!("There is no provider {address} here: providers of other registries cannot be hosted yet."),
+        format!("There is no provider {address} here: it is not part of Formwork, and it is not installed."),
     );
     if let Some(ours) = ours {
         return diagnostic.hint(format!(

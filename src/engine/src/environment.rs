@@ -1,6 +1,7 @@
 //! What the engine is given from outside: providers, time, processes, and whoever listens.
 
 use crate::event::Observer;
+use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Connection, Provider};
 use formwork_state::{Address, ProviderAddress, ProviderConfigAddress};
 use std::sync::Arc;
@@ -9,6 +10,11 @@ use std::sync::Arc;
 pub trait ProviderSource: Send + Sync {
     /// The provider of an address, where there is one.
     fn provider(&self, address: &ProviderAddress) -> Option<Arc<dyn Provider>>;
+
+    /// Why there is no provider of an address although somebody named one: it cannot be started, say.
+    fn fault(&self, _address: &ProviderAddress) -> Option<Diagnostic> {
+        None
+    }
 
     /// Addresses of all providers, for messages.
     fn addresses(&self) -> Vec<ProviderAddress>;

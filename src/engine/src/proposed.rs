@@ -4,7 +4,7 @@
 //! Invariant: no unknown is put in here; that is the provider's to do.
 
 use arcstr::ArcStr;
-use formwork_sdk::{Attribute, Block, NestedBlock, Nesting};
+use formwork_sdk::{Attribute, Block, NestedBlock, Nesting, Presence};
 use formwork_value::{Kind, Path, PathStep, Type, Value};
 
 /// Merges prior and configuration: what the configuration says wins, what it leaves out and the provider computes
@@ -33,9 +33,35 @@ fn proposed_block(block: &Block, prior: &Value, configuration: &Value) -> Value 
 }
 
 fn proposed_attribute(attribute: &Attribute, before: Option<&Value>, given: &Value) -> Value {
-    match before {
-        Some(before) if attribute.is_computed() && given.is_null() => before.clone(),
+    match (before, &attribute.nested) {
+        (Some(before), nested) if attribute.is_computed() && given.is_null() => {
+            let was_given = |nested: &NestedBlock| holds_given(nested, before);
+            let is_left_out = attribute.presence == Presence::OptionalComputed
+                && nested.as_ref().is_some_and(|nested| was_given(nested));
+            if is_left_out { given.clone() } else { before.clone() }
+        }
+        (_, Some(nested)) => proposed_nested(nested, before, given),
         _ => given.clone(),
+    }
+}
+
+/// Whether objects hold something that only a configuration gives: then it gave them, and leaving them out takes them
+/// away.
+fn holds_given(nested: &NestedBlock, before: &Value) -> bool {
+    let of_one = |object: &Value| {
+        nested.block.attributes.iter().any(|(name, attribute)| {
+            let Some(value) = object.get(name).filter(|value| !value.is_null()) else { return false };
+            !attribute.is_computed()
+                || attribute.nested.as_ref().is_some_and(|inner| holds_given(inner, value))
+        })
+    };
+    match (nested.nesting, before.kind()) {
+        (_, Kind::List(items) | Kind::Set(items) | Kind::Tuple(items)) => items.iter().any(of_one),
+        (Nesting::Map, Kind::Map(entries) | Kind::Object(entries)) => {
+            entries.iter().any(|(_, one)| of_one(one))
+        }
+        (_, Kind::Object(_)) => of_one(before),
+        _ => false,
     }
 }
 
@@ -138,7 +164,10 @@ fn check_block(
                 || (before == Some(after) && !given.is_null())
                 || !given.is_wholly_known()
         };
-        if !is_allowed {
+        let nested = attribute.nested.as_ref().filter(|_| !attribute.write_only && !given.is_null());
+        if let (Some(nested), false) = (nested, is_allowed) {
+            check_nested(nested, before, given, after, at.clone().attribute(name.clone()), faults);
+        } else if !is_allowed {
             let sentence = if attribute.write_only {
                 "a write-only attribute must be planned as null"
             } else {
@@ -149,32 +178,57 @@ fn check_block(
     }
     for (name, nested) in &block.blocks {
         let (Some(given), Some(after)) = (configuration.get(name), planned.get(name)) else { continue };
-        let below = at.clone().attribute(name.clone());
-        let nothing = Value::null(Type::Dynamic);
-        let before = prior.get(name).unwrap_or(&nothing);
-        match nested.nesting {
-            Nesting::Single | Nesting::Group if !given.is_null() && given.is_known() => {
-                check_block(&nested.block, before, given, after, &below, faults);
-            }
-            Nesting::List => {
-                let (Some(given), Some(after)) = (given.items(), after.items()) else { continue };
-                if given.len() != after.len() {
-                    faults.push((
-                        below,
-                        "the number of blocks planned differs from the number configured".to_owned(),
-                    ));
-                    continue;
-                }
-                for (index, (given, after)) in (0u64..).zip(given.iter().zip(after)) {
-                    let before = before
-                        .items()
-                        .and_then(|items| items.get(usize::try_from(index).ok()?))
-                        .unwrap_or(&nothing);
-                    check_block(&nested.block, before, given, after, &below.clone().index(index), faults);
-                }
-            }
-            _ => {}
+        check_nested(nested, prior.get(name), given, after, at.clone().attribute(name.clone()), faults);
+    }
+}
+
+/// Elements of sets are not held against each other: nobody can say which belong together.
+fn check_nested(
+    nested: &NestedBlock,
+    before: Option<&Value>,
+    given: &Value,
+    after: &Value,
+    below: Path,
+    faults: &mut Vec<(Path, String)>,
+) {
+    let nothing = Value::null(Type::Dynamic);
+    let before = before.unwrap_or(&nothing);
+    let miscounted =
+        |below| (below, "the number of blocks planned differs from the number configured".to_owned());
+    match nested.nesting {
+        Nesting::Single | Nesting::Group if !given.is_null() && given.is_known() => {
+            check_block(&nested.block, before, given, after, &below, faults);
         }
+        Nesting::List => {
+            let (Some(given), Some(after)) = (given.items(), after.items()) else { return };
+            if given.len() != after.len() {
+                faults.push(miscounted(below));
+                return;
+            }
+            for (index, (given, after)) in (0u64..).zip(given.iter().zip(after)) {
+                let before = before
+                    .items()
+                    .and_then(|items| items.get(usize::try_from(index).ok()?))
+                    .unwrap_or(&nothing);
+                check_block(&nested.block, before, given, after, &below.clone().index(index), faults);
+            }
+        }
+        Nesting::Map => {
+            let (Some(given), Some(after)) = (given.entries(), after.entries()) else { return };
+            if given.len() != after.len() {
+                faults.push(miscounted(below));
+                return;
+            }
+            for (key, given) in given.iter() {
+                let Some(after) = after.get(key) else {
+                    faults.push(miscounted(below.clone().key(key.clone())));
+                    continue;
+                };
+                let before = before.get(key).unwrap_or(&nothing);
+                check_block(&nested.block, before, given, after, &below.clone().key(key.clone()), faults);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -279,6 +333,64 @@ mod tests {
         ]);
         let faults = plan_faults(&block(), &Value::null(Type::Dynamic), &given, &planned);
         assert_eq!(faults.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), [".name"]);
+    }
+
+    /// An attribute that holds objects with a part given and a part computed.
+    fn nesting(nesting: Nesting) -> (Block, Type) {
+        let nested = NestedBlock {
+            nesting,
+            block: Block::new([
+                ("id", Attribute::computed(Type::String, "")),
+                ("name", Attribute::optional(Type::String, "")),
+            ]),
+            min_items: 0,
+            max_items: 0,
+        };
+        let value_type = nested.implied_type();
+        let mut attribute = Attribute::optional_computed(value_type.clone(), "");
+        attribute.nested = Some(Box::new(nested));
+        (Block::new([("part", attribute)]), value_type)
+    }
+
+    fn part(id: Value, name: Value) -> Value {
+        object(&[("id", id), ("name", name)])
+    }
+
+    #[test]
+    fn attributes_with_parts() {
+        let null = || Value::null(Type::String);
+        let element = || Type::object([("id", Type::String), ("name", Type::String)]);
+        let single = |one: Value| one;
+        let list = |one: Value| Value::list(element(), vec![one]);
+        let map = |one: Value| Value::map(element(), vec![("k".into(), one)]);
+        let set = |one: Value| Value::set(element(), vec![one]);
+        type Wrap<'a> = &'a dyn Fn(Value) -> Value;
+        let shapes: [(Nesting, Wrap<'_>); 4] =
+            [(Nesting::Single, &single), (Nesting::List, &list), (Nesting::Map, &map), (Nesting::Set, &set)];
+        for (shape, wrap) in shapes {
+            let (block, value_type) = nesting(shape);
+            let of = |value: Value| object(&[("part", value)]);
+            let prior = of(wrap(part("a".into(), "x".into())));
+            let same = of(wrap(part(null(), "x".into())));
+            assert_eq!(proposed(&block, &prior, &same), prior, "{shape:?}: what is computed stays");
+            let left_out = of(Value::null(value_type));
+            assert_eq!(
+                proposed(&block, &prior, &left_out),
+                left_out,
+                "{shape:?}: what was given is taken away"
+            );
+            let computed = of(wrap(part("a".into(), null())));
+            assert_eq!(
+                proposed(&block, &computed, &left_out),
+                computed,
+                "{shape:?}: what was computed stays"
+            );
+            let planned = of(wrap(part("b".into(), "x".into())));
+            assert!(plan_faults(&block, &prior, &same, &planned).is_empty(), "{shape:?}");
+            let planned = of(wrap(part("a".into(), "y".into())));
+            let faults = plan_faults(&block, &prior, &same, &planned).len();
+            assert_eq!(faults, usize::from(shape != Nesting::Set), "{shape:?}: what is given is kept");
+        }
     }
 
     #[test]

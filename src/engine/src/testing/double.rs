@@ -132,6 +132,10 @@ impl ProviderSource for Doubles {
         self.lenient.get(address).cloned().or_else(|| self.inner.provider(address))
     }
 
+    fn fault(&self, address: &ProviderAddress) -> Option<Diagnostic> {
+        self.inner.fault(address)
+    }
+
     fn addresses(&self) -> Vec<ProviderAddress> {
         self.inner.addresses()
     }

@@ -1,0 +1,379 @@
+//! One provider's process: started, connected to, spoken with, stopped.
+//!
+//! Invariants: it runs in a process group of its own and ends when this program does, however that ends; its socket
+//! lies in a folder that nobody else may enter; what it prints is always read.
+
+use crate::handshake::{self, Handshake, Listening, Protocol};
+use crate::log::{Log, limited_line};
+use crate::messages::{Empty, Printed};
+use crate::secure::{Identity, NAME};
+use crate::worker;
+use hyper_util::rt::TokioIo;
+use prost::Message;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::BufReader;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::process::{Child, Command};
+use tokio::sync::{oneshot, watch};
+use tonic::client::Grpc;
+use tonic::transport::{Channel, Endpoint};
+use tonic_prost::ProstCodec;
+
+/// So long a provider may take until it says where it listens.
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// So long a provider may take to end by itself when it is asked to, and again to end when it is no more asked.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// So long a broken connection is given to turn out as an ended process.
+const END_LIMIT: Duration = Duration::from_millis(500);
+/// The greatest answer taken, of schemas and of anything else.
+pub(crate) const SCHEMA_LIMIT_BYTES: usize = 64 << 20;
+pub(crate) const ANSWER_LIMIT_BYTES: usize = 256 << 20;
+/// The longest folder that leaves a socket's name room: an address of a socket holds 108 bytes.
+const LONGEST_FOLDER_BYTES: usize = 70;
+
+/// How a provider is come by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Started from this file.
+    Executable(PathBuf),
+    /// Running already, started by somebody who works on it.
+    Attached(Protocol, Listening),
+}
+
+/// What goes before the program and its arguments so that it ends when this program does.
+pub type Launcher = fn() -> Option<Vec<OsString>>;
+
+/// A running provider.
+pub(crate) struct Process {
+    /// The provider, in messages.
+    pub(crate) name: String,
+    /// What it speaks.
+    pub(crate) protocol: Protocol,
+    channel: Channel,
+    log: Arc<Log>,
+    /// How it ended, once it has; none for one that somebody else started.
+    ended: Option<watch::Receiver<Option<String>>>,
+    /// Dropped with this, which asks the watch to stop the process.
+    _stop: Option<oneshot::Sender<()>>,
+}
+
+/// Why a call gave no answer.
+#[derive(Debug, Clone)]
+pub(crate) struct CallError {
+    /// What is wrong, whole sentences.
+    pub(crate) message: String,
+}
+
+impl Process {
+    /// Starts or attaches. The error is whole sentences.
+    pub(crate) async fn start(name: &str, origin: &Origin, launcher: Launcher) -> Result<Self, String> {
+        match origin {
+            Origin::Executable(program) => Self::spawn(name, program, launcher).await,
+            Origin::Attached(protocol, listening) => {
+                let channel = connect(listening.clone(), None).await?;
+                let log = Arc::default();
+                Ok(Self {
+                    name: name.to_owned(),
+                    protocol: *protocol,
+                    channel,
+                    log,
+                    ended: None,
+                    _stop: None,
+                })
+            }
+        }
+    }
+
+    async fn spawn(name: &str, program: &Path, launcher: Launcher) -> Result<Self, String> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            format!("The provider {name} at {} {what}: {error}.", program.display())
+        };
+        let folder = socket_folder().map_err(|error| failed("gets no folder for its socket", &error))?;
+        let identity = if is_plain() {
+            None
+        } else {
+            Some(Identity::make().map_err(|error| failed("gets no certificate", &error))?)
+        };
+        let mut command = command(program, launcher);
+        command.env("PLUGIN_UNIX_SOCKET_DIR", folder.path());
+        if let Some(identity) = &identity {
+            command.env("PLUGIN_CLIENT_CERT", &identity.pem);
+        }
+        let mut child = command.spawn().map_err(|error| failed("cannot be started", &error))?;
+        let log = Arc::new(Log::default());
+        let greeting = greet(name, &mut child, &log).await;
+        let connected = match greeting {
+            Ok(handshake) => secured(identity, handshake).await,
+            Err(what) => Err(what),
+        };
+        let (protocol, channel) = match connected {
+            Ok(connected) => connected,
+            Err(what) => {
+                kill(&mut child).await;
+                let tail = log.tail();
+                let more = if tail.is_empty() { String::new() } else { format!("\n\nIt printed:\n{tail}") };
+                return Err(format!("The provider {name} at {} {what}.{more}", program.display()));
+            }
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (tell, ended) = watch::channel(None);
+        worker::launch(listen(name.to_owned(), channel.clone(), log.clone()));
+        worker::watch(watch_over(child, channel.clone(), stopped, tell, folder));
+        Ok(Self { name: name.to_owned(), protocol, channel, log, ended: Some(ended), _stop: Some(stop) })
+    }
+
+    /// Calls, by the name that version 6 has for it.
+    pub(crate) async fn call<Q, A>(&self, method: &str, request: Q) -> Result<A, CallError>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let limit = if method == "GetProviderSchema" { SCHEMA_LIMIT_BYTES } else { ANSWER_LIMIT_BYTES };
+        let path = self.path(method);
+        match unary(self.channel.clone(), &path, request, limit).await {
+            Ok(answer) => Ok(answer),
+            Err(status) => Err(self.failure(method, &status).await),
+        }
+    }
+
+    fn path(&self, method: &str) -> String {
+        match self.protocol {
+            Protocol::Six => format!("/tfplugin6.Provider/{method}"),
+            Protocol::Five => {
+                let method = match method {
+                    "GetProviderSchema" => "GetSchema",
+                    "ValidateProviderConfig" => "PrepareProviderConfig",
+                    "ValidateResourceConfig" => "ValidateResourceTypeConfig",
+                    "ValidateDataResourceConfig" => "ValidateDataSourceConfig",
+                    "ConfigureProvider" => "Configure",
+                    "StopProvider" => "Stop",
+                    other => other,
+                };
+                format!("/tfplugin5.Provider/{method}")
+            }
+        }
+    }
+
+    async fn failure(&self, method: &str, status: &tonic::Status) -> CallError {
+        let name = &self.name;
+        if status.code() == tonic::Code::Unimplemented {
+            let message = format!("The provider {name} does not know the call {method}.");
+            return CallError { message };
+        }
+        let said = status.message();
+        let message = match self.end().await {
+            Some(end) => {
+                let tail = self.log.tail();
+                let tail = if tail.is_empty() { String::new() } else { format!("\n\nIt printed:\n{tail}") };
+                format!("The process of the provider {name} ended in the call {method}: {end}.{tail}")
+            }
+            None => format!("The provider {name} failed in the call {method}: {:?}, {said}.", status.code()),
+        };
+        CallError { message }
+    }
+
+    async fn end(&self) -> Option<String> {
+        let mut ended = self.ended.clone()?;
+        let _ = tokio::time::timeout(END_LIMIT, ended.wait_for(Option::is_some)).await;
+        ended.borrow().clone()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.borrow().is_some())
+    }
+}
+
+fn is_plain() -> bool {
+    std::env::var_os("TF_DISABLE_PLUGIN_TLS").is_some_and(|value| !value.is_empty())
+}
+
+fn socket_folder() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("formwork-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    let usual = std::env::temp_dir();
+    if usual.as_os_str().len() <= LONGEST_FOLDER_BYTES {
+        builder.tempdir_in(usual)
+    } else {
+        builder.tempdir_in("/tmp")
+    }
+}
+
+fn command(program: &Path, launcher: Launcher) -> Command {
+    let mut words = launcher().unwrap_or_default().into_iter();
+    let mut command = match words.next() {
+        Some(first) => {
+            let mut command = Command::new(first);
+            command.args(words).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command
+        .env_clear()
+        .envs(handshake::inherited(std::env::vars_os()))
+        .env(handshake::COOKIE.0, handshake::COOKIE.1)
+        .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
+        .env("PLUGIN_MIN_PORT", "10000")
+        .env("PLUGIN_MAX_PORT", "25000")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    command
+}
+
+/// Waits for the one line; from then on both pipes are read for ever.
+async fn greet(name: &str, child: &mut Child, log: &Arc<Log>) -> Result<Handshake, String> {
+    let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err("has no output".to_owned());
+    };
+    let drain = |from: Box<dyn tokio::io::AsyncRead + Send + Unpin>| {
+        let (name, log) = (name.to_owned(), log.clone());
+        async move { log.drain(&name, from).await }
+    };
+    let errors = tokio::spawn(drain(Box::new(errors)));
+    let mut output = BufReader::new(output);
+    let line = tokio::time::timeout(START_LIMIT, limited_line(&mut output)).await;
+    worker::launch(drain(Box::new(output)));
+    match line {
+        Err(_) => Err(format!("did not say within {} seconds where it listens", START_LIMIT.as_secs())),
+        Ok(None) => {
+            // What it printed before it ended is the only reason that anybody has.
+            let _ = tokio::time::timeout(END_LIMIT, errors).await;
+            let status = tokio::time::timeout(END_LIMIT, child.wait()).await;
+            let end = status.ok().and_then(Result::ok).map(|status| format!(" ({status})"));
+            Err(format!("ended before it said where it listens{}", end.unwrap_or_default()))
+        }
+        Ok(Some(line)) => handshake::parse(&line),
+    }
+}
+
+async fn secured(identity: Option<Identity>, handshake: Handshake) -> Result<(Protocol, Channel), String> {
+    let config = match (identity, handshake.certificate) {
+        (Some(identity), Some(certificate)) => {
+            let config =
+                identity.client(certificate).map_err(|error| format!("cannot be trusted: {error}"))?;
+            Some(Arc::new(config))
+        }
+        (Some(_), None) => {
+            return Err(
+                "gave no certificate; with TF_DISABLE_PLUGIN_TLS=1 it is spoken with in the clear".to_owned()
+            );
+        }
+        (None, _) => None,
+    };
+    Ok((handshake.protocol, connect(handshake.listening, config).await?))
+}
+
+/// A connection, made at once and never made again: another process behind the same address is another provider.
+async fn connect(listening: Listening, config: Option<Arc<rustls::ClientConfig>>) -> Result<Channel, String> {
+    let endpoint = Endpoint::from_static("http://localhost").connect_timeout(START_LIMIT);
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let (listening, config) = (listening.clone(), config.clone());
+        async move {
+            let stream: Box<dyn Stream> = match listening {
+                Listening::Unix(path) => Box::new(UnixStream::connect(path).await?),
+                Listening::Tcp(address) => Box::new(TcpStream::connect(address).await?),
+            };
+            let Some(config) = config else { return Ok::<_, std::io::Error>(TokioIo::new(stream)) };
+            let name = rustls::pki_types::ServerName::try_from(NAME).map_err(std::io::Error::other)?;
+            let secured = tokio_rustls::TlsConnector::from(config).connect(name, stream).await?;
+            Ok(TokioIo::new(Box::new(secured) as Box<dyn Stream>))
+        }
+    });
+    endpoint.connect_with_connector(connector).await.map_err(|error| {
+        let mut message = format!("cannot be connected to: {error}");
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            message = format!("{message}: {inner}");
+            cause = inner.source();
+        }
+        message
+    })
+}
+
+trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Stream for T {}
+
+async fn unary<Q, A>(channel: Channel, path: &str, request: Q, limit: usize) -> Result<A, tonic::Status>
+where
+    Q: Message + 'static,
+    A: Message + Default + 'static,
+{
+    let path = path.parse().map_err(|_| tonic::Status::internal("the path of a call is none"))?;
+    let mut client = Grpc::new(channel).max_decoding_message_size(limit);
+    client.ready().await.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+    let answer = client.unary(tonic::Request::new(request), path, ProstCodec::<Q, A>::default()).await?;
+    Ok(answer.into_inner())
+}
+
+/// What the provider prints once it speaks with us comes this way alone; unread, it would stop the provider.
+async fn listen(name: String, channel: Channel, log: Arc<Log>) {
+    let mut client = Grpc::new(channel);
+    if client.ready().await.is_err() {
+        return;
+    }
+    let path = http::uri::PathAndQuery::from_static("/plugin.GRPCStdio/StreamStdio");
+    let codec = ProstCodec::<Empty, Printed>::default();
+    // An old provider does not know the call, and prints to its pipes.
+    let Ok(answer) = client.server_streaming(tonic::Request::new(Empty {}), path, codec).await else {
+        return;
+    };
+    let mut printed = answer.into_inner();
+    while let Ok(Some(part)) = printed.message().await {
+        for line in String::from_utf8_lossy(&part.data).lines() {
+            log.note(&name, line);
+        }
+    }
+}
+
+async fn watch_over(
+    mut child: Child,
+    channel: Channel,
+    stopped: oneshot::Receiver<()>,
+    tell: watch::Sender<Option<String>>,
+    folder: tempfile::TempDir,
+) {
+    let ended = tokio::select! {
+        status = child.wait() => Some(status),
+        _ = stopped => None,
+    };
+    let end = match ended {
+        Some(Ok(status)) => status.to_string(),
+        Some(Err(error)) => error.to_string(),
+        None => {
+            let shutdown =
+                unary::<_, Empty>(channel, "/plugin.GRPCController/Shutdown", Empty {}, ANSWER_LIMIT_BYTES);
+            let _ = tokio::time::timeout(STOP_LIMIT, shutdown).await;
+            if tokio::time::timeout(STOP_LIMIT, child.wait()).await.is_err() {
+                kill(&mut child).await;
+            }
+            "it was stopped".to_owned()
+        }
+    };
+    let _ = tell.send(Some(end));
+    drop(folder);
+}
+
+/// Ends a process and all that it started.
+async fn kill(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(group) =
+        child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
+    {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill().await;
+}
