@@ -123,9 +123,10 @@ mod tests {
 
     #[test]
     fn lines() {
+        type Read = (Protocol, Listening, Option<usize>);
         let unix = |protocol| Ok((protocol, Listening::Unix("/run/a".into()), None));
         let certificate = "A".repeat(60);
-        let cases: [(&str, Result<(Protocol, Listening, Option<usize>), &str>); 13] = [
+        let cases: [(&str, Result<Read, &str>); 13] = [
             ("1|5|unix|/run/a|grpc", unix(Protocol::Five)),
             (" 1|6|unix|/run/a|grpc|\n", unix(Protocol::Six)),
             ("1|6|unix|/run/a|grpc|short", unix(Protocol::Six)),
