@@ -54,7 +54,7 @@ fn hosting(mirror: &Path, main: &str) -> Project {
     let project = project().file("main.tf", main).build();
     for name in ["local", "time"] {
         let versions = mirror.join(REGISTRY).join("hashicorp").join(name);
-        let version = std::fs::read_dir(&versions).expect("a mirror").filter_map(Result::ok).next();
+        let version = std::fs::read_dir(&versions).expect("a mirror").find_map(Result::ok);
         let version = version.expect("a version").file_name().into_string().expect("a version");
         let file =
             versions.join(&version).join(platform()).join(format!("terraform-provider-{name}_v{version}"));
@@ -225,8 +225,8 @@ fn a_provider_that_dies_in_an_apply_leaves_a_question() {
 fn a_provider_that_somebody_started_is_spoken_with_where_it_runs() {
     let Some(mirror) = mirror() else { return };
     let project = hosting(&mirror, "resource \"time_static\" \"a\" {}\n");
-    let provider = std::fs::read_dir(mirror.join(REGISTRY).join("hashicorp/time")).expect("a mirror");
-    let version = provider.filter_map(Result::ok).next().expect("a version").file_name();
+    let mut provider = std::fs::read_dir(mirror.join(REGISTRY).join("hashicorp/time")).expect("a mirror");
+    let version = provider.find_map(Result::ok).expect("a version").file_name();
     let version = version.to_str().expect("a version");
     let file = format!("hashicorp/time/{version}/{}/terraform-provider-time_v{version}", platform());
     let mut provider = std::process::Command::new(mirror.join(REGISTRY).join(file))

@@ -236,13 +236,10 @@ impl HostedConnection {
         let object =
             if answer.legacy_type_system { values::normalise(&schema.block, object) } else { object };
         let mut found = answer.diagnostics;
-        if request.operation == Operation::Delete && !object.is_null() && answer::error(&found).is_none() {
-            let detail = "It said that it removed the object, and gave an object.".to_owned();
-            found.push(answer::finding("Provider returned invalid result object after apply", detail));
-        }
-        if request.operation != Operation::Delete && object.is_null() && answer::error(&found).is_none() {
-            let detail = "It said that it made the object, and gave none.".to_owned();
-            found.push(answer::finding("Provider returned invalid result object after apply", detail));
+        let broken = broken_promise(request.operation, &object);
+        if let Some(sentence) = broken.filter(|_| answer::error(&found).is_none()) {
+            let summary = "Provider returned invalid result object after apply";
+            found.push(answer::finding(summary, sentence.to_owned()));
         }
         match answer::error(&found) {
             Some(error) => Err(error.outcome(remains(object, &request.prior))),
@@ -354,6 +351,18 @@ fn planned(value: Value, private: Vec<u8>) -> Planned {
         lenient: false,
         deferred: None,
         diagnostics: formwork_diagnostic::Diagnostics::new(),
+    }
+}
+
+/// What is wrong with the object of a change that is said to have gone well.
+fn broken_promise(operation: Operation, object: &Value) -> Option<&'static str> {
+    match (operation, object.is_null()) {
+        (Operation::Delete, false) => Some("It said that it removed the object, and gave an object."),
+        (Operation::Create | Operation::Update, true) => {
+            Some("It said that it made the object, and gave none.")
+        }
+        _ if !object.is_wholly_known() => Some("It left something of the object unknown."),
+        _ => None,
     }
 }
 

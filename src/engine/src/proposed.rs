@@ -219,7 +219,7 @@ fn check_nested(
                 faults.push(miscounted(below));
                 return;
             }
-            for (key, given) in given.iter() {
+            for (key, given) in given {
                 let Some(after) = after.get(key) else {
                     faults.push(miscounted(below.clone().key(key.clone())));
                     continue;
@@ -356,6 +356,8 @@ mod tests {
         object(&[("id", id), ("name", name)])
     }
 
+    type Wrap<'a> = &'a dyn Fn(Value) -> Value;
+
     #[test]
     fn attributes_with_parts() {
         let null = || Value::null(Type::String);
@@ -364,7 +366,6 @@ mod tests {
         let list = |one: Value| Value::list(element(), vec![one]);
         let map = |one: Value| Value::map(element(), vec![("k".into(), one)]);
         let set = |one: Value| Value::set(element(), vec![one]);
-        type Wrap<'a> = &'a dyn Fn(Value) -> Value;
         let shapes: [(Nesting, Wrap<'_>); 4] =
             [(Nesting::Single, &single), (Nesting::List, &list), (Nesting::Map, &map), (Nesting::Set, &set)];
         for (shape, wrap) in shapes {
