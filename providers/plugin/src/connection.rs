@@ -21,7 +21,6 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use indexmap::IndexMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// So many objects of one batch are read side by side.
 const READS_AT_ONCE: usize = 10;
@@ -32,6 +31,8 @@ pub(crate) struct HostedConnection {
     process: Arc<Process>,
     schema: Arc<ProviderSchema>,
     capabilities: ServerCapabilities,
+    /// Seconds since 1970.
+    clock: fn() -> i64,
 }
 
 type Answer<T> = Result<T, ProviderError>;
@@ -41,8 +42,9 @@ impl HostedConnection {
         process: Arc<Process>,
         schema: Arc<ProviderSchema>,
         capabilities: ServerCapabilities,
+        clock: fn() -> i64,
     ) -> Self {
-        Self { process, schema, capabilities }
+        Self { process, schema, capabilities, clock }
     }
 }
 
@@ -299,20 +301,29 @@ impl HostedConnection {
         let answer: Opened = self.ask("OpenEphemeralResource", KindValue { type_name: kind, value }).await?;
         checked(&answer.diagnostics)?;
         let result = received(answer.result.as_ref(), &value_type, "the ephemeral object")?;
-        Ok((result, answer.private.unwrap_or_default(), answer.renew_at.as_ref().map(from_now_ms)))
+        Ok((
+            result,
+            answer.private.unwrap_or_default(),
+            answer.renew_at.as_ref().map(|at| self.from_now_ms(at)),
+        ))
     }
 
     async fn renew(&self, kind: String, private: Vec<u8>) -> Answer<Option<u64>> {
         let request = KindPrivate { type_name: kind, private: Some(private) };
         let answer: Renewed = self.ask("RenewEphemeralResource", request).await?;
         checked(&answer.diagnostics)?;
-        Ok(answer.renew_at.as_ref().map(from_now_ms))
+        Ok(answer.renew_at.as_ref().map(|at| self.from_now_ms(at)))
     }
 
     async fn close(&self, kind: String, private: Vec<u8>) -> Answer<()> {
         let request = KindPrivate { type_name: kind, private: Some(private) };
         let answer: Findings = self.ask("CloseEphemeralResource", request).await?;
         checked(&answer.diagnostics)
+    }
+
+    fn from_now_ms(&self, moment: &Timestamp) -> u64 {
+        let ahead_ms = moment.seconds.saturating_sub((self.clock)()).saturating_mul(1000);
+        u64::try_from(ahead_ms.saturating_add(i64::from(moment.nanos) / 1_000_000)).unwrap_or(0)
     }
 
     async fn generate(&self, kind: String, object: &Value) -> Answer<Value> {
@@ -378,11 +389,4 @@ fn deferral(deferred: &messages::Deferred, provider: &str) -> Deferred {
         _ => DeferredReason::ResourceConfigUnknown,
     };
     Deferred { reason, awaits: format!("what the provider {provider} waits for") }
-}
-
-fn from_now_ms(moment: &Timestamp) -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    let then_ms = moment.seconds.saturating_mul(1000).saturating_add(i64::from(moment.nanos) / 1_000_000);
-    u64::try_from(then_ms.saturating_sub(now_ms)).unwrap_or(0)
 }

@@ -19,12 +19,13 @@ const OURS: [&str; 7] =
 
 /// The environment that a provider gets of this program's: credentials of its target are there, our own secrets are
 /// not.
-pub(crate) fn inherited(all: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
-    all.filter(|(name, _)| {
-        let name = name.to_string_lossy();
-        !OURS.iter().any(|ours| name.starts_with(ours)) && name != COOKIE.0
-    })
-    .collect()
+pub(crate) fn inherited(all: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    all.into_iter()
+        .filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            !OURS.iter().any(|ours| name.starts_with(ours)) && name != COOKIE.0
+        })
+        .collect()
 }
 
 /// Which version of the provider protocol.
@@ -174,7 +175,8 @@ mod tests {
             ("TF_REATTACH_PROVIDERS", false),
             ("PLUGIN_CLIENT_CERT", false),
         ];
-        let given = inherited(all.iter().map(|(name, _)| (OsString::from(name), OsString::from("x"))));
+        let given =
+            inherited(all.iter().map(|(name, _)| (OsString::from(name), OsString::from("x"))).collect());
         let names: Vec<_> = given.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
         let expected: Vec<_> = all.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
         assert_eq!(names, expected);

@@ -7,7 +7,7 @@ use crate::messages::{
     CallAnswer, CallFunction, ClientCapabilities, Configure, Empty, Findings, Schemas, ServerCapabilities,
     ValidateKind, ValidateProvider, ValidatedProvider,
 };
-use crate::process::{Launcher, Origin, Process};
+use crate::process::{Origin, Process, Surroundings};
 use crate::{schema, values, worker};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{Connection, KindSchema, Provider, ProviderError, ProviderSchema};
@@ -39,7 +39,7 @@ struct Hosted(Arc<Host>);
 struct Host {
     name: String,
     origin: Origin,
-    launcher: Launcher,
+    surroundings: Surroundings,
     schema: Arc<ProviderSchema>,
     capabilities: ServerCapabilities,
     /// The process that answers what needs no configuration, and whether a configuration has taken it besides.
@@ -50,14 +50,15 @@ struct Host {
 ///
 /// # Errors
 /// When it cannot be started, does not speak the protocol or has schemas that cannot be read.
-pub fn host(name: &str, program: &Path, launcher: Launcher) -> Result<Arc<dyn Provider>, Diagnostic> {
-    hosted(name, Origin::Executable(program.to_owned()), launcher)
+pub fn host(name: &str, program: &Path, surroundings: Surroundings) -> Result<Arc<dyn Provider>, Diagnostic> {
+    hosted(name, Origin::Executable(program.to_owned()), surroundings)
 }
 
 /// Attaches to the provider of an address that `TF_REATTACH_PROVIDERS` names in this text; nothing where it names
 /// none.
 pub fn attached(
     text: &str,
+    surroundings: Surroundings,
     is_meant: impl Fn(&str) -> bool,
 ) -> Option<Result<Arc<dyn Provider>, Diagnostic>> {
     let refuse = |words: String| {
@@ -70,7 +71,7 @@ pub fn attached(
     };
     let (name, one) = all.into_iter().find(|(name, _)| is_meant(name))?;
     let origin = one.origin().map_err(|words| refuse(format!("The provider {name} {words}.")));
-    Some(origin.and_then(|origin| hosted(&name, origin, || None)))
+    Some(origin.and_then(|origin| hosted(&name, origin, surroundings)))
 }
 
 /// Waits until the processes have ended whose providers and connections are gone.
@@ -105,21 +106,21 @@ impl Reattach {
     }
 }
 
-fn hosted(name: &str, origin: Origin, launcher: Launcher) -> Result<Arc<dyn Provider>, Diagnostic> {
+fn hosted(name: &str, origin: Origin, surroundings: Surroundings) -> Result<Arc<dyn Provider>, Diagnostic> {
     let refuse = |words: String| {
         Diagnostic::error("provider-unusable", "Failed to load plugin schemas", words)
             .hint("Check that it is a provider for this system, or choose another version and run init.")
     };
     let name = name.to_owned();
     let work = async move {
-        let process = Process::start(&name, &origin, launcher).await?;
+        let process = Process::start(&name, &origin, surroundings).await?;
         let schemas = schemas(&process).await?;
         let translated = schema::translate(&schemas, process.protocol)
             .map_err(|error| format!("The schemas of the provider {name} cannot be read: {error}."))?;
         Ok(Host {
             name,
             origin,
-            launcher,
+            surroundings,
             schema: Arc::new(translated),
             capabilities: schemas.capabilities.unwrap_or_default(),
             first: Mutex::new((Arc::new(process), false)),
@@ -161,7 +162,7 @@ impl Host {
     }
 
     async fn another(&self) -> Result<Arc<Process>, String> {
-        let process = Process::start(&self.name, &self.origin, self.launcher).await?;
+        let process = Process::start(&self.name, &self.origin, self.surroundings).await?;
         // The older kit prepares itself in this call, unless it says that it does not.
         if !self.capabilities.get_provider_schema_optional {
             schemas(&process).await?;
@@ -303,7 +304,12 @@ impl Host {
         for warning in found {
             tracing::warn!(provider = self.name, "{}: {}", warning.summary, warning.detail);
         }
-        Ok(Arc::new(HostedConnection::new(process, self.schema.clone(), self.capabilities.clone())))
+        Ok(Arc::new(HostedConnection::new(
+            process,
+            self.schema.clone(),
+            self.capabilities.clone(),
+            self.surroundings.clock,
+        )))
     }
 
     async fn call_function(&self, name: String, arguments: &[Value]) -> Result<Value, ProviderError> {

@@ -18,4 +18,4 @@ mod values;
 mod worker;
 
 pub use hosted::{attached, host, settle};
-pub use process::Launcher;
+pub use process::Surroundings;

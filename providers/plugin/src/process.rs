@@ -44,8 +44,23 @@ pub(crate) enum Origin {
     Attached(Protocol, Listening),
 }
 
-/// What goes before the program and its arguments so that it ends when this program does.
-pub type Launcher = fn() -> Option<Vec<OsString>>;
+/// What is passed in from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings {
+    /// What goes before a provider's program so that it ends when this program does; nothing where the system knows
+    /// no such thing.
+    pub launcher: fn() -> Option<Vec<OsString>>,
+    /// The variables of the environment.
+    pub variables: fn() -> Vec<(OsString, OsString)>,
+    /// The time, in seconds since 1970.
+    pub clock: fn() -> i64,
+}
+
+impl Surroundings {
+    fn is_plain(self) -> bool {
+        (self.variables)().iter().any(|(name, value)| name == "TF_DISABLE_PLUGIN_TLS" && !value.is_empty())
+    }
+}
 
 /// A running provider.
 pub(crate) struct Process {
@@ -70,9 +85,13 @@ pub(crate) struct CallError {
 
 impl Process {
     /// Starts or attaches. The error is whole sentences.
-    pub(crate) async fn start(name: &str, origin: &Origin, launcher: Launcher) -> Result<Self, String> {
+    pub(crate) async fn start(
+        name: &str,
+        origin: &Origin,
+        surroundings: Surroundings,
+    ) -> Result<Self, String> {
         match origin {
-            Origin::Executable(program) => Self::spawn(name, program, launcher).await,
+            Origin::Executable(program) => Self::spawn(name, program, surroundings).await,
             Origin::Attached(protocol, listening) => {
                 let channel = connect(listening.clone(), None).await?;
                 let log = Arc::default();
@@ -88,17 +107,17 @@ impl Process {
         }
     }
 
-    async fn spawn(name: &str, program: &Path, launcher: Launcher) -> Result<Self, String> {
+    async fn spawn(name: &str, program: &Path, surroundings: Surroundings) -> Result<Self, String> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             format!("The provider {name} at {} {what}: {error}.", program.display())
         };
         let folder = socket_folder().map_err(|error| failed("gets no folder for its socket", &error))?;
-        let identity = if is_plain() {
+        let identity = if surroundings.is_plain() {
             None
         } else {
             Some(Identity::make().map_err(|error| failed("gets no certificate", &error))?)
         };
-        let mut command = command(program, launcher);
+        let mut command = command(program, surroundings);
         command.env("PLUGIN_UNIX_SOCKET_DIR", folder.path());
         if let Some(identity) = &identity {
             command.env("PLUGIN_CLIENT_CERT", &identity.pem);
@@ -188,10 +207,6 @@ impl Process {
     }
 }
 
-fn is_plain() -> bool {
-    std::env::var_os("TF_DISABLE_PLUGIN_TLS").is_some_and(|value| !value.is_empty())
-}
-
 fn socket_folder() -> std::io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("formwork-");
@@ -208,8 +223,8 @@ fn socket_folder() -> std::io::Result<tempfile::TempDir> {
     }
 }
 
-fn command(program: &Path, launcher: Launcher) -> Command {
-    let mut words = launcher().unwrap_or_default().into_iter();
+fn command(program: &Path, surroundings: Surroundings) -> Command {
+    let mut words = (surroundings.launcher)().unwrap_or_default().into_iter();
     let mut command = match words.next() {
         Some(first) => {
             let mut command = Command::new(first);
@@ -220,7 +235,7 @@ fn command(program: &Path, launcher: Launcher) -> Command {
     };
     command
         .env_clear()
-        .envs(handshake::inherited(std::env::vars_os()))
+        .envs(handshake::inherited((surroundings.variables)()))
         .env(handshake::COOKIE.0, handshake::COOKIE.1)
         .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
         .env("PLUGIN_MIN_PORT", "10000")

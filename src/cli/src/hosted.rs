@@ -16,6 +16,12 @@ const LOCK_FILE: &str = ".terraform.lock.hcl";
 /// A lock file larger than this is none.
 const LARGEST_LOCK_BYTES: u64 = 16 << 20;
 
+const SURROUNDINGS: formwork_provider_plugin::Surroundings = formwork_provider_plugin::Surroundings {
+    launcher,
+    variables: || std::env::vars_os().collect(),
+    clock: crate::clock::seconds,
+};
+
 type Outcome = Result<Arc<dyn Provider>, Diagnostic>;
 
 static STARTED: Mutex<BTreeMap<ProviderAddress, Outcome>> = Mutex::new(BTreeMap::new());
@@ -29,7 +35,7 @@ pub(crate) fn provider(address: &ProviderAddress) -> Option<Outcome> {
     }
     let outcome = attached(address).or_else(|| {
         let program = executable(address)?;
-        Some(formwork_provider_plugin::host(&address.to_string(), &program, launcher))
+        Some(formwork_provider_plugin::host(&address.to_string(), &program, SURROUNDINGS))
     })?;
     if let Ok(mut started) = STARTED.lock() {
         started.insert(address.clone(), outcome.clone());
@@ -48,7 +54,7 @@ pub(crate) fn settle() {
 fn attached(address: &ProviderAddress) -> Option<Outcome> {
     let text = std::env::var("TF_REATTACH_PROVIDERS").ok().filter(|text| !text.is_empty())?;
     let is_meant = |name: &str| ProviderAddress::parse(name).is_ok_and(|one| one == *address);
-    formwork_provider_plugin::attached(&text, is_meant)
+    formwork_provider_plugin::attached(&text, SURROUNDINGS, is_meant)
 }
 
 /// The executable of an installed provider: `providers/HOST/NAMESPACE/TYPE/VERSION/OS_ARCH` of the data folder, of the
