@@ -301,18 +301,14 @@ impl HostedConnection {
         let answer: Opened = self.ask("OpenEphemeralResource", KindValue { type_name: kind, value }).await?;
         checked(&answer.diagnostics)?;
         let result = received(answer.result.as_ref(), &value_type, "the ephemeral object")?;
-        Ok((
-            result,
-            answer.private.unwrap_or_default(),
-            answer.renew_at.as_ref().map(|at| self.from_now_ms(at)),
-        ))
+        Ok((result, answer.private.unwrap_or_default(), answer.renew_at.as_ref().map(|at| self.until_ms(at))))
     }
 
     async fn renew(&self, kind: String, private: Vec<u8>) -> Answer<Option<u64>> {
         let request = KindPrivate { type_name: kind, private: Some(private) };
         let answer: Renewed = self.ask("RenewEphemeralResource", request).await?;
         checked(&answer.diagnostics)?;
-        Ok(answer.renew_at.as_ref().map(|at| self.from_now_ms(at)))
+        Ok(answer.renew_at.as_ref().map(|at| self.until_ms(at)))
     }
 
     async fn close(&self, kind: String, private: Vec<u8>) -> Answer<()> {
@@ -321,7 +317,7 @@ impl HostedConnection {
         checked(&answer.diagnostics)
     }
 
-    fn from_now_ms(&self, moment: &Timestamp) -> u64 {
+    fn until_ms(&self, moment: &Timestamp) -> u64 {
         let ahead_ms = moment.seconds.saturating_sub((self.clock)()).saturating_mul(1000);
         u64::try_from(ahead_ms.saturating_add(i64::from(moment.nanos) / 1_000_000)).unwrap_or(0)
     }

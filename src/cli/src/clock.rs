@@ -30,8 +30,8 @@ pub(crate) fn compact() -> String {
     format!("{:.0}", jiff::Timestamp::now()).replace(['-', ':'], "")
 }
 
-/// Now, in seconds since 1970, for certificates.
-#[cfg(feature = "provider-tls")]
+/// Now, in seconds since 1970, for certificates and for what must be renewed.
+#[cfg(any(feature = "provider-tls", feature = "provider-plugin"))]
 pub(crate) fn seconds() -> i64 {
     jiff::Timestamp::now().as_second()
 }
