@@ -79,6 +79,21 @@ fn a_folder_is_enough_to_install_providers() {
 }
 
 #[test]
+fn what_runs_is_what_was_locked() {
+    if !platform_is_known() {
+        return;
+    }
+    let project = project().file("main.tf", &format!("{REQUIRED}resource \"thing_x\" \"a\" {{}}\n")).build();
+    with_provider(&project, "1.0.0", "no program");
+    said(&project, &[("init -plugin-dir=mirror", 0, &["- Installed example.com/acme/thing v1.0.0"])]);
+    with_provider(&project, "1.0.0", "another");
+    let missing = "Required plugins are not installed";
+    said(&project, &[("plan", 1, &[missing, "does not match any of the checksums", "formwork init"])]);
+    std::fs::remove_dir_all(project.path().join(".terraform/providers")).unwrap();
+    said(&project, &[("plan", 1, &[missing, "there is no package for example.com/acme/thing 1.0.0"])]);
+}
+
+#[test]
 fn the_cli_configuration_says_where_providers_are() {
     if !platform_is_known() {
         return;

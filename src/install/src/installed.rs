@@ -38,6 +38,10 @@ pub fn program(
             packages(data_folder).display()
         )));
     };
+    // Where nothing was recorded there is nothing to hold it against.
+    if locked.hashes.is_empty() {
+        return Ok(program);
+    }
     let hash = hash::of_folder(&folder).map_err(|error| not_installed(&format!("{address}: {error}")))?;
     if !locked.hashes.contains(&hash) {
         return Err(not_installed(&format!(
