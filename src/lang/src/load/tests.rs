@@ -273,14 +273,8 @@ const FAULTS: &[(&str, &str)] = &[
         "main.tf:2 Cloud block not supported [Use a \"backend\" block to say where the state is kept.]",
     ),
     ("module \"m\" {}\n", "main.tf:1 Missing required argument"),
-    (
-        "module \"m\" {\n  source = \"registry/x/y\"\n}\n",
-        "main.tf:2 Module not installed",
-    ),
-    (
-        "module \"m\" {\n  source = \"registry/x\"\n}\n",
-        "main.tf:2 Invalid module source address",
-    ),
+    ("module \"m\" {\n  source = \"registry/x/y\"\n}\n", "main.tf:2 Module not installed"),
+    ("module \"m\" {\n  source = \"registry/x\"\n}\n", "main.tf:2 Invalid module source address"),
     (
         "module \"m\" {\n  source = \"github.com/x/y\"\n  version = \"1.0.0\"\n}\n",
         "main.tf:3 Invalid module version [Name the version in the address, as ?ref=... of a git address does.]",
