@@ -106,7 +106,8 @@ fn change_outside(forge: &Forge) {
 /// From a pull request to a platform whose drift is told, with one apply killed on the way.
 fn lives<F: Pipeline + std::ops::Deref<Target = Forge>>(forge: &F) {
     // A pull request that does not plan, then one that does, then one that is changed once more.
-    let broken = forge.commit(&[("platform/main.tf", "resource \"sim_machine\" \"node\" {}\n")]);
+    let incomplete = "terraform {\n  required_providers {\n    sim = { source = \"formwork/sim\" }\n  }\n}\nresource \"sim_machine\" \"node\" {}\n";
+    let broken = forge.commit(&[("platform/main.tf", incomplete)]);
     let ended = forge.plan(&broken);
     assert_eq!(ended.code, 1, "{}", ended.text);
     assert!(forge.comments()[0].contains(" failed: see [the "), "{:?}", forge.comments());

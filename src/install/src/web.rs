@@ -118,7 +118,9 @@ impl Web {
             into.clear().map_err(|error| WebError::Failed(error.to_string()))?;
             match self.runtime.block_on(self.once(address, token, limit, tell, into)) {
                 Err(Lost::MayComeBack(_)) if attempt < ATTEMPTS => {
-                    self.runtime.block_on(tokio::time::sleep(Duration::from_millis(200 << attempt)));
+                    let pause = Duration::from_millis(200 << attempt);
+                    // Made inside: outside there is no clock that would wake it.
+                    self.runtime.block_on(async { tokio::time::sleep(pause).await });
                     attempt += 1;
                 }
                 Err(Lost::MayComeBack(why)) => {

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
@@ -32,6 +33,8 @@ struct Server {
     answers: Arc<Mutex<Answers>>,
     /// Paths asked for, with the token given.
     asked: Arc<Mutex<Asked>>,
+    /// How many questions are answered with an error that passes.
+    stumbles: Arc<AtomicU32>,
 }
 
 impl Server {
@@ -40,6 +43,8 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (answers, asked) = (Arc::<Mutex<Answers>>::default(), Arc::<Mutex<Asked>>::default());
         let (known, told) = (answers.clone(), asked.clone());
+        let stumbles = Arc::<AtomicU32>::default();
+        let stumbling = stumbles.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
@@ -52,8 +57,13 @@ impl Server {
                     .iter()
                     .find_map(|line| line.strip_prefix("authorization: Bearer ").map(ToOwned::to_owned));
                 told.lock().unwrap().push((path.clone(), token));
-                let body = known.lock().unwrap().get(&path).cloned();
-                let status = if body.is_some() { "200 OK" } else { "404 Not Found" };
+                let is_stumbling = stumbling.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+                let body = known.lock().unwrap().get(&path).filter(|_| !is_stumbling).cloned();
+                let status = match &body {
+                    Some(_) => "200 OK",
+                    None if is_stumbling => "503 Service Unavailable",
+                    None => "404 Not Found",
+                };
                 let body = body.unwrap_or_default();
                 let head = format!(
                     "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -62,7 +72,7 @@ impl Server {
                 let _ = stream.write_all(&[head.as_bytes(), &body].concat());
             }
         });
-        Self { address, answers, asked }
+        Self { address, answers, asked, stumbles }
     }
 
     fn settings(&self, installation: &str) -> Settings {
@@ -300,6 +310,20 @@ fn what_is_wrong_with_a_registry_is_found_and_leaves_nothing() {
         assert!(error.contains(said), "{name}: {error}");
         assert!(!error.contains(TOKEN), "{name}");
         assert!(is_clean(data.path()), "{name}");
+    }
+}
+
+#[test]
+fn what_passes_is_asked_for_again_a_few_times() {
+    for (stumbles, said) in [(2, ""), (9, "answers 503 Service Unavailable, at the last of 4 attempts")] {
+        let (server, data) = (Server::start(), folder());
+        *server.answers.lock().unwrap() = registry("1.2.0", &program());
+        server.stumbles.store(stumbles, SeqCst);
+        let (result, _) = install(&server.settings(DIRECT), data.path(), &LockFile::default(), "");
+        match result {
+            Ok(_) => assert!(said.is_empty(), "{stumbles} stumbles"),
+            Err(error) => assert!(!said.is_empty() && error.contains(said), "{stumbles} stumbles: {error}"),
+        }
     }
 }
 
