@@ -298,9 +298,11 @@ impl Applier<'_> {
                 }
             };
         let record = Record::Done { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
-        self.ending.set(self.ending.get() + 1);
+        // Where provisioners follow it goes on, and keeps its place.
+        let ending = usize::from(act.followed_by == 0);
+        self.ending.set(self.ending.get() + ending);
         let recorded = self.record(&record).await;
-        self.ending.set(self.ending.get() - 1);
+        self.ending.set(self.ending.get() - ending);
         if recorded.is_err() {
             return StepEnd::Failed;
         }
