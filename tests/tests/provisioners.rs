@@ -1,6 +1,6 @@
 //! Provisioners from outside: the lines users know, the JSON stream, a killed run, the second interrupt.
 
-use formwork_tests::{Finished, Project, project};
+use formwork_tests::{Finished, Project, project, said};
 use serde_json::Value as Json;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -168,4 +168,13 @@ fn the_first_interrupt_lets_one_finish_and_the_second_ends_it() {
         assert_eq!(project.run("apply -auto-approve").code, 0);
         assert!(log(&project).ends_with("end "));
     }
+}
+
+/// As many at once as asked for, their commands included.
+#[test]
+fn one_at_a_time_is_one_at_a_time() {
+    let main = "resource \"terraform_data\" \"a\" {\n  count = 6\n  provisioner \"local-exec\" {\n    command = \"echo begin >> log; sleep 0.05; echo end >> log\"\n  }\n}\n";
+    let project = project().file("main.tf", main).build();
+    said(&project, &[("apply -auto-approve -parallelism=1", 0, &["6 added"])]);
+    assert_eq!(project.read("log"), "begin\nend\n".repeat(6));
 }
