@@ -223,8 +223,9 @@ impl Connection for KubernetesConnection {
 
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         Box::pin(async move {
+            let is_act = matches!(request, Request::Apply(_) | Request::Poll(_) | Request::Find(_));
             let (response, requests) = tracing_writes(self.answer(request)).await;
-            if requests.is_empty() {
+            if requests.is_empty() || !is_act {
                 return response;
             }
             Response::Traced { requests, response: Box::new(response) }

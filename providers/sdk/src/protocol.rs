@@ -335,7 +335,7 @@ pub enum Response {
     Renewed(Result<Option<u64>, ProviderError>),
     /// To [`Request::GenerateConfiguration`]: an object of arguments.
     Generated(Result<Value, ProviderError>),
-    /// An answer, with what the target calls the requests that changed something for it: its own logs know them by
+    /// To [`Request::Apply`], [`Request::Poll`] and [`Request::Find`]: an answer, with what the target calls the requests that changed something for it: its own logs know them by
     /// these names.
     Traced {
         /// The names, in order.
