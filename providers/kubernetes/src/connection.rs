@@ -223,9 +223,11 @@ impl Connection for KubernetesConnection {
 
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         Box::pin(async move {
-            let is_act = matches!(request, Request::Apply(_) | Request::Poll(_) | Request::Find(_));
+            if !matches!(request, Request::Apply(_) | Request::Poll(_) | Request::Find(_)) {
+                return self.answer(request).await;
+            }
             let (response, requests) = tracing_writes(self.answer(request)).await;
-            if requests.is_empty() || !is_act {
+            if requests.is_empty() {
                 return response;
             }
             Response::Traced { requests, response: Box::new(response) }
