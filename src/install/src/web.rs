@@ -2,14 +2,11 @@
 //!
 //! Invariant: a token goes to the host it is for and to no other, wherever that one points.
 
+use formwork_state::network::http::{Sender, sender};
 use formwork_state::network::tls::{Trust, client};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use std::io::Write;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -54,7 +51,7 @@ pub(crate) type Telling<'a> = &'a dyn Fn(u64, Option<u64>);
 /// Asks servers, one question at a time.
 pub(crate) struct Web {
     runtime: Runtime,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Sender<Empty<Bytes>>,
 }
 
 /// A small answer, whole.
@@ -82,9 +79,7 @@ impl Web {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let tls = client(Trust::Whole, None, None)?;
-        let builder = HttpsConnectorBuilder::new().with_tls_config((*tls).clone());
-        let connector = builder.https_or_http().enable_http1().build();
-        Ok(Self { runtime, client: Client::builder(TokioExecutor::new()).build(connector) })
+        Ok(Self { runtime, client: sender(&tls) })
     }
 
     /// A document. The token is for the host of the address.

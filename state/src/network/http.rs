@@ -5,7 +5,7 @@
 use super::with_cause;
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -50,18 +50,29 @@ pub struct Question {
     pub body: Vec<u8>,
 }
 
+/// What sends requests, over TLS and without it.
+pub type Sender<B> = Client<HttpsConnector<HttpConnector>, B>;
+
+/// One with settings for TLS.
+pub fn sender<B>(tls: &ClientConfig) -> Sender<B>
+where
+    B: Body + Send,
+    B::Data: Send,
+{
+    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls.clone());
+    Client::builder(TokioExecutor::new()).build(builder.https_or_http().enable_http1().build())
+}
+
 /// Asks servers.
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Sender<Full<Bytes>>,
     timeout: Duration,
 }
 
 impl HttpClient {
     /// One with settings for TLS, that waits so long for an answer.
     pub fn new(tls: &Arc<ClientConfig>, timeout: Duration) -> Self {
-        let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config((**tls).clone());
-        let connector = builder.https_or_http().enable_http1().build();
-        Self { client: Client::builder(TokioExecutor::new()).build(connector), timeout }
+        Self { client: sender(tls), timeout }
     }
 
     /// Asks once. The error says why there was no answer, without what was sent.
