@@ -418,6 +418,9 @@ fn an_object_of_an_older_schema_is_upgraded_by_its_provider() {
     ] {
         let project = hosting(THING);
         expect("apply", &run(&project, WELL, "apply -auto-approve", LIMIT), 0, &["1 added"]);
+        // Of today's version, too.
+        expect("plan", &run(&project, WELL, "plan", LIMIT), 0, &["No changes"]);
+        assert_eq!(calls(&project, "UpgradeResourceState", "fixture_thing"), 1);
         let mut state: Json = serde_json::from_str(&project.read("terraform.tfstate")).expect("a state");
         let object = &mut state["resources"][0]["instances"][0];
         object["schema_version"] = 1.into();

@@ -55,6 +55,7 @@ impl Reader {
             kind.version = u64::try_from(schema.version)
                 .map_err(|_| format!("{name}: version {} is negative", schema.version))?;
             kind.recovery = Recovery::Ask;
+            kind.upgrades_always = true;
             kind.import_id = "the id that the provider's documentation names";
             kind.time_limit_ms = TIME_LIMIT_MS;
             Ok((ArcStr::from(name.as_str()), kind))

@@ -48,6 +48,9 @@ pub struct KindSchema {
     pub write_permissions: Vec<Permission>,
     /// Whether [`crate::Request::List`] is offered.
     pub can_list: bool,
+    /// Whether the provider is asked for the form of today of each stored object, and not only of those that an older
+    /// version stored.
+    pub upgrades_always: bool,
     /// Milliseconds that create, update and delete may take unless `timeouts` says otherwise.
     pub time_limit_ms: u64,
 }
@@ -69,6 +72,7 @@ impl KindSchema {
             read_permissions: Vec::new(),
             write_permissions: Vec::new(),
             can_list: false,
+            upgrades_always: false,
             time_limit_ms: 20 * 60 * 1000,
         }
     }

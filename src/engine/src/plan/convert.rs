@@ -8,7 +8,7 @@ use super::{Ground, Planner, provider};
 use crate::connections::{Connections, error_diagnostic};
 use crate::graph::Graph;
 use crate::model::Rewrites;
-use crate::objects::{encode_identity, raw};
+use crate::objects::{decode_object, encode_identity, raw};
 use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::{Connection, Request, Response};
@@ -78,7 +78,10 @@ fn pending(ground: &Ground<'_>, state: &State) -> (Vec<Pending>, Diagnostics) {
         // What nobody knows is reported where the objects are read.
         let Some(provider) = provider else { continue };
         let Some(kind) = kind_of(ground.connections, &provider, key) else { continue };
-        if origin.is_none() && object.schema_version == kind.schema.version {
+        if origin.is_none()
+            && object.schema_version == kind.schema.version
+            && !kind.schema.upgrades_always
+        {
             continue;
         }
         if origin.is_none() && object.schema_version > kind.schema.version {
@@ -133,7 +136,7 @@ impl Planner<'_> {
             let connection = self.connections.connection_of(&one.key.address, &one.provider, connection);
             let response = self.connections.ask(&connection, request(&one)).await;
             match taken(&one, response) {
-                Ok(object) => Some((one.key, Arc::new(object))),
+                Ok(object) => Some((one.key, object)),
                 Err(diagnostic) => {
                     self.report(*diagnostic);
                     None
@@ -159,18 +162,26 @@ fn request(one: &Pending) -> Request {
     }
 }
 
-fn taken(one: &Pending, response: Response) -> Result<Object, Box<Diagnostic>> {
+fn taken(one: &Pending, response: Response) -> Result<Arc<Object>, Box<Diagnostic>> {
     let summary = match one.origin {
         Some(_) => "Unable to Move Resource State",
         None => "Upgrading a stored object failed",
     };
     match response {
-        Response::Upgraded(Ok(value)) => in_form_of_today(one, &value),
+        Response::Upgraded(Ok(value)) if stands_so(one, &value) => Ok(one.object.clone()),
+        Response::Upgraded(Ok(value)) => in_form_of_today(one, &value).map(Arc::new),
         Response::Upgraded(Err(error)) => {
             Err(Box::new(error_diagnostic(&error, summary, &one.key.to_string())))
         }
         _ => Err(Box::new(not_converted(one, summary))),
     }
+}
+
+/// Whether an object is stored as its provider has it today.
+fn stands_so(one: &Pending, value: &Value) -> bool {
+    one.origin.is_none()
+        && one.object.schema_version == one.kind.schema.version
+        && decode_object(&one.object, &one.kind).is_ok_and(|prior| prior.value == *value)
 }
 
 fn in_form_of_today(one: &Pending, value: &Value) -> Result<Object, Box<Diagnostic>> {
