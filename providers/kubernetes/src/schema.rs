@@ -180,6 +180,7 @@ fn field_manager_block() -> NestedBlock {
 fn timeouts_block() -> NestedBlock {
     at_most_one(Block::new([
         ("create", Attribute::optional(Type::String, "How long a create may take: `10m`.")),
+        ("read", Attribute::optional(Type::String, "How long a read is tried again.")),
         ("update", Attribute::optional(Type::String, "How long an update may take.")),
         ("delete", Attribute::optional(Type::String, "How long a delete may take.")),
     ]))

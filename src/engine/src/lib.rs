@@ -43,6 +43,7 @@ pub mod requirements;
 pub mod run;
 pub mod schema;
 pub mod testing;
+mod time_limit;
 mod unsupported;
 pub mod variables;
 pub mod why;

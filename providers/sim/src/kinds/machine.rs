@@ -47,6 +47,7 @@ pub(super) struct Machine;
 fn timeouts_block() -> NestedBlock {
     let block = Block::new([
         ("create", Attribute::optional(Type::String, "How long a create may take: `10m`.")),
+        ("read", Attribute::optional(Type::String, "How long a read is tried again.")),
         ("update", Attribute::optional(Type::String, "How long an update may take.")),
         ("delete", Attribute::optional(Type::String, "How long a delete may take.")),
     ]);

@@ -9,6 +9,7 @@ use crate::pace::pause_ms;
 use crate::proposed::completion_faults;
 use crate::recipe::Recipe;
 use crate::schema::Kind;
+use crate::time_limit;
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{
     Applied, ApplyRequest, Connection, Operation, Outcome, Progress, ProviderError, Recovery, Request,
@@ -159,11 +160,7 @@ impl Applier<'_> {
         if pause_ms.is_none_or(|pause_ms| self.elapsed_ms(act) + pause_ms <= limit_ms) {
             return (error, pause_ms);
         }
-        let hint = format!(
-            "Its time limit of {} seconds leaves no room for another attempt; `timeouts` may give it more.",
-            limit_ms / 1000
-        );
-        (error.hint(hint), None)
+        (time_limit::no_room(error, limit_ms), None)
     }
 
     fn elapsed_ms(&self, act: &Act) -> u64 {
@@ -473,31 +470,7 @@ fn time_limit_ms(act: &Act) -> u64 {
     };
     let configuration =
         if act.operation == Operation::Delete { &act.request.prior } else { &act.request.configuration };
-    let timeouts = configuration.get("timeouts");
-    let block = timeouts.and_then(|timeouts| timeouts.items().map_or(Some(timeouts), <[Value]>::first));
-    let given = block.and_then(|block| block.get(name)).and_then(Value::as_str);
-    given.and_then(|text| duration_ms(text)).unwrap_or(act.kind.schema.time_limit_ms)
-}
-
-/// A duration as the field writes it: `90s`, `1h30m`.
-fn duration_ms(text: &str) -> Option<u64> {
-    let mut total = 0u64;
-    let mut digits = String::new();
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        if character.is_ascii_digit() {
-            digits.push(character);
-            rest = &rest[1..];
-            continue;
-        }
-        let (unit, scale) = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
-            .into_iter()
-            .find(|(unit, _)| rest.starts_with(unit))?;
-        total = total.checked_add(digits.parse::<u64>().ok()?.checked_mul(scale)?)?;
-        digits.clear();
-        rest = &rest[unit.len()..];
-    }
-    (digits.is_empty() && !text.is_empty()).then_some(total)
+    time_limit::given_ms(configuration, name).unwrap_or(act.kind.schema.time_limit_ms)
 }
 
 fn after_lost_reply(act: &Act, now: &Start) -> Start {
@@ -555,24 +528,4 @@ fn first_unknown(value: &Value) -> Option<Path> {
         });
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::duration_ms;
-
-    #[test]
-    fn durations() {
-        for (text, expected) in [
-            ("90s", Some(90_000)),
-            ("1h30m", Some(5_400_000)),
-            ("250ms", Some(250)),
-            ("", None),
-            ("5", None),
-            ("x", None),
-            ("5d", None),
-        ] {
-            assert_eq!(duration_ms(text), expected, "{text}");
-        }
-    }
 }

@@ -78,10 +78,7 @@ fn pending(ground: &Ground<'_>, state: &State) -> (Vec<Pending>, Diagnostics) {
         // What nobody knows is reported where the objects are read.
         let Some(provider) = provider else { continue };
         let Some(kind) = kind_of(ground.connections, &provider, key) else { continue };
-        if origin.is_none()
-            && object.schema_version == kind.schema.version
-            && !kind.schema.upgrades_always
-        {
+        if origin.is_none() && object.schema_version == kind.schema.version && !kind.schema.upgrades_always {
             continue;
         }
         if origin.is_none() && object.schema_version > kind.schema.version {

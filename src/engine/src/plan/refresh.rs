@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::model::{Action, Change, RunMode, StoredReading};
 use crate::objects::{PriorObject, decode_object, shown_id};
 use crate::pace::pause_ms;
+use crate::time_limit;
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Connection, ProviderError, ReadRequest, Reading, Request, Response};
 use formwork_state::{Address, Mode, ObjectKey, ProviderConfigAddress};
@@ -169,6 +170,7 @@ impl Planner<'_> {
         }
         let mut left: Vec<usize> = (0..objects.len()).collect();
         let number = self.connections.next_request();
+        let began_ms = self.environment.clock.monotonic_ms();
         let mut attempt = 0;
         while !left.is_empty() {
             let Some(refused) = self.read_once(&connection, &kind, &objects, &left).await else {
@@ -180,16 +182,28 @@ impl Planner<'_> {
             // The longest pause that one of them asks for is right for all.
             let pause = |(_, error): &(usize, ProviderError)| pause_ms(error, attempt, number);
             let pause_ms = refused.iter().filter_map(pause).max();
-            let is_over = pause_ms.is_none() || self.environment.is_interrupted();
-            left = refused.iter().map(|(at, _)| *at).collect();
-            if is_over {
+            let Some(pause_ms) = pause_ms.filter(|_| !self.environment.is_interrupted()) else {
                 for (at, error) in refused {
-                    let (key, prior) = &objects[at];
-                    self.take_reading(key, prior, Reading::Failed(error));
+                    self.take_reading(&objects[at].0, &objects[at].1, Reading::Failed(error));
                 }
                 return;
+            };
+            let elapsed_ms = self.environment.clock.monotonic_ms() - began_ms + pause_ms;
+            left.clear();
+            for (at, error) in refused {
+                let (key, prior) = &objects[at];
+                match time_limit::given_ms(&prior.value, "read").filter(|limit_ms| elapsed_ms > *limit_ms) {
+                    Some(limit_ms) => {
+                        let error = time_limit::no_room(error, limit_ms);
+                        self.take_reading(key, prior, Reading::Failed(error));
+                    }
+                    None => left.push(at),
+                }
             }
-            self.environment.clock.sleep(pause_ms.unwrap_or_default()).await;
+            if left.is_empty() {
+                return;
+            }
+            self.environment.clock.sleep(pause_ms).await;
             attempt += 1;
         }
     }

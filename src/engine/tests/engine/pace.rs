@@ -178,3 +178,31 @@ fn time_limits() {
     assert_eq!(patient.errors, "");
     assert!(given.taken_ms < patient.taken_ms, "{} and {} ms", given.taken_ms, patient.taken_ms);
 }
+
+/// Plans over a machine that cannot be read; the errors, and how long that took.
+fn unread(timeouts: &str) -> (String, u64) {
+    let mut world = World::new(&machines(timeouts, "", 1));
+    let clock = Arc::new(HeldClock::default());
+    world.clock = Arc::new(Handle(clock.clone()));
+    assert_eq!(apply(&world, &clock).0, "");
+    world.refuses_reads.store(true, Ordering::SeqCst);
+    let (environment, configuration, store) = (world.environment(), world.configuration(), world.store());
+    let folded = store.folded().clone();
+    let began = clock.now_ms.load(Ordering::SeqCst);
+    let options = World::options(RunMode::Normal);
+    let planning = run_out(&clock, run::plan(&environment, &configuration, &folded, &options));
+    let taken_ms = clock.now_ms.load(Ordering::SeqCst) - began;
+    (text(&planning.diagnostics, &configuration.sources), taken_ms)
+}
+
+#[test]
+fn a_read_is_not_tried_again_past_its_time() {
+    let (given, given_ms) = unread("timeouts { read = \"1s\" }");
+    assert!(given.contains("nobody answers"), "{given}");
+    assert!(given.contains("Its time limit of 1 seconds leaves no room"), "{given}");
+    assert!((200..=1_000).contains(&given_ms), "{given_ms} ms");
+    let (patient, patient_ms) = unread("");
+    assert!(patient.contains("nobody answers"), "{patient}");
+    assert!(!patient.contains("leaves no room"), "{patient}");
+    assert!(patient_ms > 3_000, "{patient_ms} ms");
+}

@@ -12,7 +12,7 @@ use formwork_engine::{
 use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
-use formwork_sdk::{Connection, ErrorKind, Provider, Request, Response};
+use formwork_sdk::{Connection, ErrorKind, Provider, ProviderError, Reading, Request, Response};
 use formwork_state::{FaultHook, FaultPoint, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
 use formwork_value::Value;
 use futures::future::BoxFuture;
@@ -63,12 +63,14 @@ struct Salted {
     inner: Arc<dyn Provider>,
     salt: &'static str,
     throttled: Arc<AtomicU64>,
+    refuses_reads: Arc<AtomicBool>,
 }
 
 struct SaltedConnection {
     inner: Arc<dyn Connection>,
     salt: &'static str,
     throttled: Arc<AtomicU64>,
+    refuses_reads: Arc<AtomicBool>,
 }
 
 impl Provider for Salted {
@@ -87,8 +89,9 @@ impl Provider for Salted {
     fn configure(&self, configuration: Value) -> BoxFuture<'_, Result<Arc<dyn Connection>, Diagnostics>> {
         Box::pin(async move {
             let inner = self.inner.configure(configuration).await?;
-            let throttled = self.throttled.clone();
-            Ok(Arc::new(SaltedConnection { inner, salt: self.salt, throttled }) as Arc<dyn Connection>)
+            let (throttled, refuses_reads) = (self.throttled.clone(), self.refuses_reads.clone());
+            let connection = SaltedConnection { inner, salt: self.salt, throttled, refuses_reads };
+            Ok(Arc::new(connection) as Arc<dyn Connection>)
         })
     }
 }
@@ -102,6 +105,13 @@ impl Connection for SaltedConnection {
         match &mut request {
             Request::Apply(apply) | Request::Find(apply) => apply.token.0.push_str(self.salt),
             Request::Poll(wait) => wait.apply.token.0.push_str(self.salt),
+            Request::Read { kind, objects }
+                if kind == "sim_machine" && self.refuses_reads.load(Ordering::SeqCst) =>
+            {
+                let refusal = || ProviderError::new(ErrorKind::Transient, "nobody answers");
+                let readings = (0..objects.len()).map(move |at| (at, Reading::Failed(refusal())));
+                return Box::pin(async move { Response::Read(Box::pin(futures::stream::iter(readings))) });
+            }
             _ => {}
         }
         Box::pin(async move {
@@ -180,6 +190,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     /// How often a target said that it was too many.
     pub(crate) throttled: Arc<AtomicU64>,
+    /// Whether each read of a machine fails with what may well pass.
+    pub(crate) refuses_reads: Arc<AtomicBool>,
     pub(crate) token_salt: Option<&'static str>,
     pub(crate) told: Arc<Told>,
     runs: u32,
@@ -195,6 +207,7 @@ impl World {
             hook: None,
             clock: Arc::new(JumpingClock::default()),
             throttled: Arc::default(),
+            refuses_reads: Arc::default(),
             token_salt: None,
             told: Arc::default(),
             runs: 0,
@@ -236,7 +249,8 @@ impl World {
         let sim: Arc<dyn Provider> =
             Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default()));
         let salt = self.token_salt.unwrap_or_default();
-        let sim = Arc::new(Salted { inner: sim, salt, throttled: self.throttled.clone() });
+        let (throttled, refuses_reads) = (self.throttled.clone(), self.refuses_reads.clone());
+        let sim = Arc::new(Salted { inner: sim, salt, throttled, refuses_reads });
         Environment {
             providers: Arc::new(Providers { builtin: Arc::new(BuiltinProvider::new()), sim }),
             clock: self.clock.clone(),
