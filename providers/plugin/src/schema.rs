@@ -8,7 +8,7 @@ use crate::values::count;
 use arcstr::ArcStr;
 use formwork_sdk::{
     Attribute, Block, Change, FunctionSchema, KindSchema, NestedBlock, Nesting, Presence, ProviderSchema,
-    Recovery,
+    Recovery, Upgrades,
 };
 use formwork_value::{Type, type_from_json};
 use indexmap::IndexMap;
@@ -55,7 +55,7 @@ impl Reader {
             kind.version = u64::try_from(schema.version)
                 .map_err(|_| format!("{name}: version {} is negative", schema.version))?;
             kind.recovery = Recovery::Ask;
-            kind.upgrades_always = true;
+            kind.upgrades = Upgrades::All;
             kind.import_id = "the id that the provider's documentation names";
             kind.time_limit_ms = TIME_LIMIT_MS;
             Ok((ArcStr::from(name.as_str()), kind))

@@ -25,7 +25,7 @@ pub use protocol::{
 };
 pub use schema::{
     Attribute, Block, Change, Disruption, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema,
-    NestedBlock, Nesting, Permission, Presence, ProviderSchema, Recovery,
+    NestedBlock, Nesting, Permission, Presence, ProviderSchema, Recovery, Upgrades,
 };
 
 use formwork_diagnostic::Diagnostics;

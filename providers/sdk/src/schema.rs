@@ -19,6 +19,15 @@ pub struct ProviderSchema {
     pub functions: IndexMap<ArcStr, FunctionSchema>,
 }
 
+/// Which stored objects a provider is asked for today's form of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrades {
+    /// Those that an older version of the kind stored.
+    Older,
+    /// Every one: the provider may change the form without a change of its version.
+    All,
+}
+
 /// One resource kind or data source.
 #[derive(Debug, Clone)]
 pub struct KindSchema {
@@ -48,9 +57,8 @@ pub struct KindSchema {
     pub write_permissions: Vec<Permission>,
     /// Whether [`crate::Request::List`] is offered.
     pub can_list: bool,
-    /// Whether the provider is asked for the form of today of each stored object, and not only of those that an older
-    /// version stored.
-    pub upgrades_always: bool,
+    /// Which stored objects the provider is asked for today's form of.
+    pub upgrades: Upgrades,
     /// Milliseconds that create, update and delete may take unless `timeouts` says otherwise.
     pub time_limit_ms: u64,
 }
@@ -72,7 +80,7 @@ impl KindSchema {
             read_permissions: Vec::new(),
             write_permissions: Vec::new(),
             can_list: false,
-            upgrades_always: false,
+            upgrades: Upgrades::Older,
             time_limit_ms: 20 * 60 * 1000,
         }
     }

@@ -11,7 +11,7 @@ use crate::model::Rewrites;
 use crate::objects::{decode_object, encode_identity, raw};
 use crate::schema::Kind;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_sdk::{Connection, Request, Response};
+use formwork_sdk::{Connection, Request, Response, Upgrades};
 use formwork_state::{Address, Mode, Object, ObjectKey, ProviderConfigAddress, State};
 use formwork_value::{Value, json};
 use futures::StreamExt;
@@ -78,7 +78,10 @@ fn pending(ground: &Ground<'_>, state: &State) -> (Vec<Pending>, Diagnostics) {
         // What nobody knows is reported where the objects are read.
         let Some(provider) = provider else { continue };
         let Some(kind) = kind_of(ground.connections, &provider, key) else { continue };
-        if origin.is_none() && object.schema_version == kind.schema.version && !kind.schema.upgrades_always {
+        if origin.is_none()
+            && object.schema_version == kind.schema.version
+            && kind.schema.upgrades == Upgrades::Older
+        {
             continue;
         }
         if origin.is_none() && object.schema_version > kind.schema.version {
