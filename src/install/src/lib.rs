@@ -5,12 +5,14 @@
 //! made: packages are put together beside their place and then renamed into it.
 
 mod archive;
+mod credentials;
 mod git;
 mod hash;
 mod installed;
 mod lock_file;
 mod mirror;
 mod module;
+mod oci;
 mod place;
 mod provider;
 mod registry;

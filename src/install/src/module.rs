@@ -4,10 +4,11 @@
 
 use crate::archive::{LIMITS, unpack};
 use crate::git;
+use crate::oci;
 use crate::place;
 use crate::registry::Registries;
 use crate::settings::{Settings, Variable};
-use crate::web::{WebError, shown};
+use crate::web::{Question, WebError, shown};
 use formwork_diagnostic::Diagnostic;
 use formwork_lang::{ModuleAddress, ModuleRequest, Version};
 use serde::{Deserialize, Serialize};
@@ -190,6 +191,9 @@ impl Modules {
         if let Some(repository) = address.strip_prefix("git::") {
             return git::clone(repository, into).map(|()| None);
         }
+        if address.starts_with("oci://") {
+            return self.of_oci(address, into).map(|()| None);
+        }
         if let Some(path) = address.strip_prefix("file://") {
             return of_folder(Path::new(path), into).map(|()| None);
         }
@@ -197,16 +201,26 @@ impl Modules {
         let is_web = rest.starts_with("https://") || rest.starts_with("http://");
         if !matches!(way, "" | "http" | "https") || !is_web {
             return Err(format!(
-                "modules are not fetched by \"{}\": use a registry, git::, an https:// archive or a folder",
+                "modules are not fetched by \"{}\": use a registry, git::, oci://, an https:// archive or a folder",
                 if way.is_empty() { rest.split(':').next().unwrap_or_default() } else { way }
             ));
         }
         self.of_web(rest, into)
     }
 
+    fn of_oci(&self, address: &str, into: &Path) -> Result<(), String> {
+        let (place, reference) = oci::reference(address)?;
+        let said = |error: WebError| format!("{}: {error}", shown(address));
+        let repository = oci::Repository::new(&self.registries, &place)?;
+        let layer = repository.package(&reference, oci::MODULE).map_err(said)?;
+        let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
+        repository.download(&layer, &mut file, &|_, _| {}).map_err(said)?;
+        unpacked(&mut file, into)
+    }
+
     fn of_web(&self, address: &str, into: &Path) -> Result<Option<String>, String> {
         let said = |error: WebError| format!("{}: {error}", shown(address));
-        let token = self.registries.token(address, "");
+        let token = self.registries.token(address, "").map_err(said)?;
         let web = self.registries.web().map_err(|error| error.to_string())?;
         if !is_archive(address) {
             let sign = if address.contains('?') { '&' } else { '?' };
@@ -221,7 +235,8 @@ impl Modules {
             return Ok(Some(if is_relative { crate::web::resolve(&document.address, &next) } else { next }));
         }
         let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
-        web.download(&without_archive(address), token.as_deref(), &mut file, &|_, _| {}).map_err(said)?;
+        let question = Question::new(&without_archive(address), token.as_deref());
+        web.download(&question, &mut file, &|_, _| {}).map_err(said)?;
         unpacked(&mut file, into).map(|()| None)
     }
 }

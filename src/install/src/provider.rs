@@ -6,11 +6,12 @@ use crate::archive::{LIMITS, unpack_zip};
 use crate::hash;
 use crate::lock_file::{LockFile, Locked};
 use crate::mirror::{self, Found};
+use crate::oci;
 use crate::place::{self, platform, unpacked};
 use crate::registry::{Download, Registries};
 use crate::settings::{Method, Settings, Variable, Way};
 use crate::signature;
-use crate::web::{WebError, shown};
+use crate::web::{Question, WebError, shown};
 use formwork_diagnostic::Diagnostic;
 use formwork_lang::{Version, VersionConstraint};
 use formwork_state::ProviderAddress;
@@ -276,7 +277,7 @@ impl<'a> Installer<'a> {
             text.push_str("\n  - ");
             match &method.way {
                 Way::Folder(folder) => text.push_str(&folder.display().to_string()),
-                Way::Mirror(address) => text.push_str(address),
+                Way::Mirror(address) | Way::Oci(address) => text.push_str(address),
                 Way::Registry => text.push_str("provider registry"),
             }
             text
@@ -287,6 +288,7 @@ impl<'a> Installer<'a> {
         match &method.way {
             Way::Folder(folder) => Ok(mirror::versions(folder, address, &self.platform)),
             Way::Mirror(mirror) => self.registries.mirrored(mirror, address),
+            Way::Oci(template) => self.repository(template, address)?.versions(),
             Way::Registry => self.registries.versions(address),
         }
     }
@@ -433,6 +435,13 @@ impl<'a> Installer<'a> {
                 };
                 Ok(Some(Source::Mirror { url: archive.url, hashes: archive.hashes.unwrap_or_default() }))
             }
+            Way::Oci(template) => {
+                let repository = self.repository(template, address)?;
+                match repository.provider(version, &self.platform) {
+                    Err(WebError::NotFound) => Ok(None),
+                    other => Ok(Some(Source::Oci(repository.place().to_owned(), other?))),
+                }
+            }
             Way::Registry => match self.registries.package(address, version, &self.platform) {
                 Err(WebError::NotFound) => Ok(None),
                 other => {
@@ -440,6 +449,12 @@ impl<'a> Installer<'a> {
                 }
             },
         }
+    }
+
+    /// The repository that holds a provider.
+    fn repository(&self, template: &str, address: &ProviderAddress) -> Result<oci::Repository<'_>, WebError> {
+        let place = oci::of_template(template, address);
+        oci::Repository::new(&self.registries, &place).map_err(WebError::Failed)
     }
 
     fn unpack(&self, source: &Source, target: &Path) -> Result<Package, String> {
@@ -476,15 +491,23 @@ impl<'a> Installer<'a> {
             }
             Source::Mirror { url, .. } => self.download(url, ""),
             Source::Registry(download, host) => self.download(&download.url, host),
+            Source::Oci(place, layer) => {
+                let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
+                let tell = |bytes: u64, all: Option<u64>| (self.tell)(&Event::Received(bytes, all));
+                let repository = oci::Repository::new(&self.registries, place)?;
+                let said = |error: WebError| format!("{place}: {error}");
+                repository.download(layer, &mut file, &tell).map_err(said)?;
+                Ok(file)
+            }
         }
     }
 
     fn download(&self, url: &str, host: &str) -> Result<File, String> {
         let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
         let tell = |bytes: u64, all: Option<u64>| (self.tell)(&Event::Received(bytes, all));
-        let token = self.registries.token(url, host);
+        let token = self.registries.token(url, host).map_err(|error| error.to_string())?;
         let web = self.registries.web().map_err(|error| error.to_string())?;
-        web.download(url, token.as_deref(), &mut file, &tell)
+        web.download(&Question::new(url, token.as_deref()), &mut file, &tell)
             .map_err(|error| format!("{}: {error}", shown(url)))?;
         std::io::Seek::rewind(&mut file).map_err(|error| error.to_string())?;
         Ok(file)
@@ -497,6 +520,8 @@ impl<'a> Installer<'a> {
             Source::Mirror { hashes, .. } if !hashes.is_empty() => {
                 Ok((Authentication::Checksum, BTreeSet::new()))
             }
+            // Its own digest is what it was asked for by, and was met.
+            Source::Oci(..) => Ok((Authentication::Checksum, BTreeSet::from([format!("zh:{sum}")]))),
             _ => Ok((Authentication::None, BTreeSet::new())),
         }
     }
@@ -541,8 +566,13 @@ impl<'a> Installer<'a> {
 enum Source {
     Folder(PathBuf),
     Archive(PathBuf),
-    Mirror { url: String, hashes: Vec<String> },
+    Mirror {
+        url: String,
+        hashes: Vec<String>,
+    },
     Registry(Box<Download>, String),
+    /// A layer of a repository.
+    Oci(String, oci::Layer),
 }
 
 /// Checksums by file name.

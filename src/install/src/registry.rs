@@ -17,6 +17,7 @@ pub(crate) struct Registries {
     pub(crate) variable: Variable,
     web: OnceCell<Web>,
     discovered: RefCell<BTreeMap<String, Services>>,
+    tokens: RefCell<BTreeMap<String, Option<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +92,8 @@ struct ModuleLocation {
 
 impl Registries {
     pub(crate) fn new(settings: Settings, variable: Variable) -> Self {
-        Self { settings, variable, web: OnceCell::new(), discovered: RefCell::default() }
+        let (discovered, tokens) = Default::default();
+        Self { settings, variable, web: OnceCell::new(), discovered, tokens }
     }
 
     /// What asks; it is made when first needed, since reading the system's roots takes time.
@@ -105,18 +107,31 @@ impl Registries {
 
     /// Who one is to the server of an address: by that server's own name, or where it is the one that speaks for a
     /// registry, by the registry's. Nobody else is told.
-    pub(crate) fn token(&self, address: &str, host: &str) -> Option<String> {
+    pub(crate) fn token(&self, address: &str, host: &str) -> Result<Option<String>, WebError> {
         let server = authority(address);
         let speaks = |services: &Services| services.values().any(|one| authority(one) == server);
         let is_told = self.settings.services.get(host).is_some_and(speaks)
             || self.discovered.borrow().get(host).is_some_and(speaks);
-        let own = self.settings.token(server, self.variable);
-        own.or_else(|| is_told.then(|| self.settings.token(host, self.variable)).flatten())
+        match self.own_token(server)? {
+            None if is_told => self.own_token(host),
+            own => Ok(own),
+        }
+    }
+
+    /// The token of a host; whoever keeps it is asked once.
+    fn own_token(&self, host: &str) -> Result<Option<String>, WebError> {
+        if let Some(token) = self.tokens.borrow().get(host) {
+            return Ok(token.clone());
+        }
+        let token = self.settings.token(host, self.variable).map_err(WebError::Failed)?;
+        self.tokens.borrow_mut().insert(host.to_owned(), token.clone());
+        Ok(token)
     }
 
     /// Asks for a document that a host is behind.
     pub(crate) fn get(&self, address: &str, host: &str) -> Result<Document, WebError> {
-        self.web()?.get(address, self.token(address, host).as_deref())
+        let token = self.token(address, host)?;
+        self.web()?.get(address, token.as_deref())
     }
 
     fn service(&self, host: &str, name: &str) -> Result<String, WebError> {

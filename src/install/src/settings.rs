@@ -3,6 +3,7 @@
 //!
 //! Invariant: a token is never in a message or in what [`std::fmt::Debug`] shows.
 
+use crate::credentials::{Helper, OciAccess};
 use crate::text::{self, Item, argument};
 use formwork_diagnostic::Diagnostic;
 use formwork_state::ProviderAddress;
@@ -30,10 +31,15 @@ pub struct Settings {
     tokens: BTreeMap<String, Secret>,
     /// Services of hosts, in place of what the hosts say themselves.
     pub services: BTreeMap<String, BTreeMap<String, String>>,
+    /// A program that knows tokens of hosts.
+    helper: Option<Helper>,
+    /// Who one is to OCI registries.
+    pub(crate) oci: OciAccess,
 }
 
+/// What no message shows.
 #[derive(Clone, PartialEq, Eq)]
-struct Secret(String);
+pub(crate) struct Secret(pub(crate) String);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +63,8 @@ pub enum Way {
     Folder(PathBuf),
     /// From a server that speaks the network mirror protocol.
     Mirror(String),
+    /// From repositories of OCI registries, whose names follow from the addresses.
+    Oci(String),
     /// From the registry that the address names.
     Registry,
 }
@@ -136,11 +144,16 @@ impl Settings {
                     let token = token.ok_or_else(|| fault(&item, "credentials have a token"))?;
                     settings.tokens.insert(host.to_lowercase(), Secret(token.to_owned()));
                 }
-                ("credentials_helper", _) => {
-                    return Err(fault(
-                        &item,
-                        "credentials_helper is not supported: write credentials blocks, or set TF_TOKEN_ variables",
-                    ));
+                ("credentials_helper", [name]) => {
+                    let arguments = argument(body, "args").map_or(Some(Vec::new()), text::Written::texts);
+                    let arguments = arguments.ok_or_else(|| fault(&item, "args is a list of texts"))?;
+                    settings.helper = Some(Helper::new(name, arguments).map_err(|why| fault(&item, why))?);
+                }
+                ("oci_credentials", [place]) => {
+                    settings.oci.add(place, body).map_err(|why| fault(&item, why))?;
+                }
+                ("oci_default_credentials", []) => {
+                    settings.oci.defaults(body).map_err(|why| fault(&item, why))?;
                 }
                 ("host", [host]) => {
                     let services = argument(body, "services").map(text::Written::body).unwrap_or_default();
@@ -172,6 +185,13 @@ impl Settings {
                     let address = said("url").ok_or((item.clone(), "network_mirror has a url"))?;
                     Way::Mirror(format!("{}/", address.trim_end_matches('/')))
                 }
+                "oci_mirror" => {
+                    let template = said("repository_template")
+                        .ok_or((item.clone(), "oci_mirror has a repository_template"))?;
+                    let include = patterns("include");
+                    crate::oci::check_template(template, &include).map_err(|why| (item.clone(), why))?;
+                    Way::Oci(template.to_owned())
+                }
                 "dev_overrides" => {
                     for one in body {
                         let address = ProviderAddress::parse(&one.name);
@@ -191,14 +211,18 @@ impl Settings {
         Ok(())
     }
 
-    /// Who one is to a host: from the environment (`TF_TOKEN_app_example_com`), else from the file.
-    pub fn token(&self, host: &str, variable: Variable) -> Option<String> {
+    /// Who one is to a host: from the environment (`TF_TOKEN_app_example_com`), else from the file, else from the
+    /// helper.
+    pub fn token(&self, host: &str, variable: Variable) -> Result<Option<String>, String> {
         let host = host.to_lowercase();
         let domain = host.split(':').next().unwrap_or_default();
         let plain = domain.replace('.', "_");
         let named = [plain.replace('-', "__"), plain];
         let given = named.iter().find_map(|name| variable(&format!("TF_TOKEN_{name}")));
-        given.or_else(|| self.tokens.get(&host).map(|secret| secret.0.clone()))
+        match given.or_else(|| self.tokens.get(&host).map(|secret| secret.0.clone())) {
+            None => self.helper.as_ref().map_or(Ok(None), |helper| helper.token(&host, variable)),
+            given => Ok(given),
+        }
     }
 
     /// The ways to get providers, in order. Without any in the file: what lies in well-known folders, and the
@@ -248,7 +272,7 @@ fn file(variable: Variable) -> Option<(PathBuf, bool)> {
 }
 
 /// A path as the file has it: `$NAME` and `~` stand for what the environment says.
-fn expand(path: &str) -> PathBuf {
+pub(crate) fn expand(path: &str) -> PathBuf {
     let Some(rest) = path.strip_prefix("~/").or_else(|| path.strip_prefix("$HOME/")) else {
         return PathBuf::from(path);
     };
@@ -288,9 +312,9 @@ provider_installation {
         assert_eq!(settings.cache, Some(PathBuf::from("/cache")));
         assert_eq!(settings.services["reg.test"]["providers.v1"], "http://127.0.0.1:1/p/");
         let nothing: Variable = |_| None;
-        assert_eq!(settings.token("app.example.com", nothing).as_deref(), Some("hunter2"));
+        assert_eq!(settings.token("app.example.com", nothing), Ok(Some("hunter2".to_owned())));
         let given: Variable = |name| (name == "TF_TOKEN_app_example_com").then(|| "x".to_owned());
-        assert_eq!(settings.token("app.example.com", given).as_deref(), Some("x"));
+        assert_eq!(settings.token("app.example.com", given), Ok(Some("x".to_owned())));
         let asked = |text: &str| -> Vec<bool> {
             let address = ProviderAddress::parse(text).unwrap();
             settings.methods(nothing).iter().map(|method| method.is_for(&address)).collect()
@@ -306,9 +330,12 @@ provider_installation {
             ("a {", "line 1"),
             ("credentials \"x\" {}", "a token"),
             ("\nprovider_installation {\n oci_mirror {}\n}", "line 3"),
+            ("provider_installation { oci_mirror { repository_template = \"h.test/x\" } }", "type"),
+            ("provider_installation { any_mirror {} }", "not supported"),
+            ("credentials_helper \"../x\" {}", "no path"),
+            ("oci_credentials \"h.test\" {}", "username"),
             ("provider_installation { filesystem_mirror {} }", "a path"),
             ("provider_installation { dev_overrides { \"a/b/c/d\" = \"x\" } }", "no provider's address"),
-            ("credentials_helper \"x\" {}", "TF_TOKEN_"),
         ] {
             let error = Settings::parse(text, "f").unwrap_err();
             assert!(error.detail.contains(said), "{text}: {}", error.detail);

@@ -4,7 +4,7 @@
 
 use formwork_state::network::http::{Sender, sender};
 use formwork_state::network::tls::{Trust, client};
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use std::io::Write;
@@ -27,8 +27,8 @@ pub(crate) const ARCHIVE_BYTES: u64 = 2 << 30;
 pub(crate) enum WebError {
     /// There is no such thing.
     NotFound,
-    /// One must say who one is, or may not.
-    Denied,
+    /// One must say who one is, or may not; with what the server says of how, where it says so.
+    Denied(Option<String>),
     /// Anything else, in words.
     Failed(String),
 }
@@ -37,11 +37,26 @@ impl std::fmt::Display for WebError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotFound => out.write_str("the server has no such thing (404)"),
-            Self::Denied => out.write_str(
+            Self::Denied(_) => out.write_str(
                 "the server does not allow it (401 or 403); set TF_TOKEN_<host> or write a credentials block",
             ),
             Self::Failed(why) => out.write_str(why),
         }
+    }
+}
+
+/// What is asked for, and what is said with it to the server of that address alone.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) address: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+}
+
+impl Question {
+    /// A question of somebody, where there is a token for the host of the address.
+    pub(crate) fn new(address: &str, token: Option<&str>) -> Self {
+        let headers = token.map(|token| ("authorization", format!("Bearer {token}")));
+        Self { address: address.to_owned(), headers: headers.into_iter().collect() }
     }
 }
 
@@ -84,26 +99,29 @@ impl Web {
 
     /// A document. The token is for the host of the address.
     pub(crate) fn get(&self, address: &str, token: Option<&str>) -> Result<Document, WebError> {
+        self.document(&Question::new(address, token))
+    }
+
+    /// A document.
+    pub(crate) fn document(&self, question: &Question) -> Result<Document, WebError> {
         let mut body = Vec::new();
-        let (address, headers) = self.attempts(address, token, DOCUMENT_BYTES, &|_, _| {}, &mut body)?;
+        let (address, headers) = self.attempts(question, DOCUMENT_BYTES, &|_, _| {}, &mut body)?;
         Ok(Document { body, address, headers })
     }
 
     /// Downloads into a file.
     pub(crate) fn download(
         &self,
-        address: &str,
-        token: Option<&str>,
+        question: &Question,
         into: &mut std::fs::File,
         tell: Telling<'_>,
     ) -> Result<(), WebError> {
-        self.attempts(address, token, ARCHIVE_BYTES, tell, into).map(drop)
+        self.attempts(question, ARCHIVE_BYTES, tell, into).map(drop)
     }
 
     fn attempts(
         &self,
-        address: &str,
-        token: Option<&str>,
+        question: &Question,
         limit: u64,
         tell: Telling<'_>,
         into: &mut dyn Sink,
@@ -111,7 +129,7 @@ impl Web {
         let mut attempt = 1;
         loop {
             into.clear().map_err(|error| WebError::Failed(error.to_string()))?;
-            match self.runtime.block_on(self.once(address, token, limit, tell, into)) {
+            match self.runtime.block_on(self.once(question, limit, tell, into)) {
                 Err(Lost::MayComeBack(_)) if attempt < ATTEMPTS => {
                     let pause = Duration::from_millis(200 << attempt);
                     // Made inside: outside there is no clock that would wake it.
@@ -129,19 +147,18 @@ impl Web {
 
     async fn once(
         &self,
-        address: &str,
-        token: Option<&str>,
+        question: &Question,
         limit: u64,
         tell: Telling<'_>,
         into: &mut dyn Sink,
     ) -> Result<(String, http::HeaderMap), Lost> {
+        let address = question.address.as_str();
         let failed = |why: String| Lost::ForGood(WebError::Failed(why));
         let first: Uri = address.parse().map_err(|_| failed(format!("\"{}\" is no URL", shown(address))))?;
         let mut uri = first.clone();
         for _ in 0..REDIRECTS {
-            let token =
-                token.filter(|_| uri.authority() == first.authority() && uri.scheme() == first.scheme());
-            let answer = self.ask(&uri, token).await?;
+            let is_first = uri.authority() == first.authority() && uri.scheme() == first.scheme();
+            let answer = self.ask(&uri, if is_first { &question.headers } else { &[] }).await?;
             let status = answer.status();
             if status.is_redirection() {
                 let next = answer.headers().get("location").and_then(|value| value.to_str().ok());
@@ -152,7 +169,7 @@ impl Web {
                     .map_err(|_| failed(format!("{} sends on to no URL", shown(&uri.to_string()))))?;
                 continue;
             }
-            judge(status, &uri)?;
+            judge(&answer, &uri)?;
             let headers = answer.headers().clone();
             receive(answer, limit, tell, into, &uri).await?;
             return Ok((uri.to_string(), headers));
@@ -160,12 +177,12 @@ impl Web {
         Err(failed(format!("{} sends on more than {REDIRECTS} times", shown(address))))
     }
 
-    async fn ask(&self, uri: &Uri, token: Option<&str>) -> Result<Response<Incoming>, Lost> {
+    async fn ask(&self, uri: &Uri, headers: &[(&'static str, String)]) -> Result<Response<Incoming>, Lost> {
         let place = shown(&uri.to_string());
         let mut request =
             Request::get(uri.clone()).header("user-agent", concat!("formwork/", env!("CARGO_PKG_VERSION")));
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(*name, value);
         }
         let request = request.body(Empty::new()).map_err(|_| {
             Lost::ForGood(WebError::Failed(format!(
@@ -189,11 +206,15 @@ enum Lost {
     ForGood(WebError),
 }
 
-fn judge(status: StatusCode, uri: &Uri) -> Result<(), Lost> {
+fn judge(answer: &Response<Incoming>, uri: &Uri) -> Result<(), Lost> {
+    let status = answer.status();
     let place = shown(&uri.to_string());
     match status.as_u16() {
         200..300 => Ok(()),
-        401 | 403 => Err(Lost::ForGood(WebError::Denied)),
+        401 | 403 => {
+            let how = answer.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
+            Err(Lost::ForGood(WebError::Denied(how.map(ToOwned::to_owned))))
+        }
         404 | 410 => Err(Lost::ForGood(WebError::NotFound)),
         429 | 500.. => Err(Lost::MayComeBack(format!("{place} answers {status}"))),
         _ => Err(Lost::ForGood(WebError::Failed(format!("{place} answers {status}")))),
