@@ -216,6 +216,7 @@ fn every_verb_says_what_it_does() {
         "tests/lab/ceph",
         "tests/lab/consumers",
         "tests/lab/plugins",
+        "tests/lab/openstack",
     ] {
         let done = std::process::Command::new(repository().join(verb)).arg("--help").output().unwrap();
         assert!(done.status.success(), "{verb} --help");
