@@ -75,7 +75,8 @@ impl Cloud {
     /// Takes a token for a project, and the addresses that come with it.
     fn enter(&mut self, project: &str) {
         let domain = json!({ "name": "Default" });
-        let password = std::env::var("OS_PASSWORD").expect("OS_PASSWORD: eval \"$(tests/lab/openstack env)\"");
+        let password =
+            std::env::var("OS_PASSWORD").expect("OS_PASSWORD: eval \"$(tests/lab/openstack env)\"");
         let user = json!({ "name": "admin", "password": password, "domain": domain });
         let auth = json!({ "auth": {
             "identity": { "methods": ["password"], "password": { "user": user } },
@@ -92,7 +93,8 @@ impl Cloud {
         for service in body["token"]["catalog"].as_array().expect("a catalog") {
             let endpoints = service["endpoints"].as_array().expect("endpoints");
             let public = endpoints.iter().find(|one| one["interface"] == "public");
-            if let (Some(kind), Some(url)) = (service["type"].as_str(), public.and_then(|one| one["url"].as_str()))
+            if let (Some(kind), Some(url)) =
+                (service["type"].as_str(), public.and_then(|one| one["url"].as_str()))
             {
                 self.services.insert(kind.to_owned(), url.trim_end_matches('/').to_owned());
             }
@@ -110,14 +112,25 @@ impl Cloud {
         let user = listed("/users?name=admin", "users");
         let role = listed("/roles?name=admin", "roles");
         let path = format!("/projects/{project}/users/{user}/roles/{role}");
-        assert_eq!(self.ask("identity", "PUT", &path, None).0, 204, "the administrator's role in the project");
+        assert_eq!(
+            self.ask("identity", "PUT", &path, None).0,
+            204,
+            "the administrator's role in the project"
+        );
     }
 
     /// One request: the status, the head of the answer, and its JSON.
-    fn exchange(&self, service: &str, method: &str, path: &str, content: Option<&Json>) -> (u16, String, Json) {
+    fn exchange(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        content: Option<&Json>,
+    ) -> (u16, String, Json) {
         let url = self.services.get(service).expect("a service of the catalog");
         let rest = url.strip_prefix("http://").expect("an address of the lab");
-        let (host, base) = rest.split_once('/').map_or((rest, String::new()), |(host, base)| (host, format!("/{base}")));
+        let (host, base) =
+            rest.split_once('/').map_or((rest, String::new()), |(host, base)| (host, format!("/{base}")));
         // Version 3 of the identity service is part of the lab's address, not of the catalog's.
         let base = if service == "identity" { "/v3".to_owned() } else { base };
         let body = content.map(Json::to_string).unwrap_or_default();

@@ -44,7 +44,9 @@ fn servers(cloud: &Cloud) -> Vec<String> {
     let mut found: Vec<String> = cloud
         .servers()
         .iter()
-        .map(|server| format!("{} {}", text(&server["name"]).replace(&cloud.name, ""), text(&server["status"])))
+        .map(|server| {
+            format!("{} {}", text(&server["name"]).replace(&cloud.name, ""), text(&server["status"]))
+        })
         .collect();
     found.sort();
     found
@@ -66,9 +68,21 @@ fn a_quota_stops_what_is_over_it_and_nothing_else() {
             (
                 "apply -auto-approve",
                 1,
-                &["openstack_compute_instance_v2.second", "main.tf line", "Quota exceeded for instances", "403"],
+                &[
+                    "openstack_compute_instance_v2.second",
+                    "main.tf line",
+                    "Quota exceeded for instances",
+                    "403",
+                ],
             ),
-            ("plan", 0, &["openstack_compute_instance_v2.second will be created", "Plan: 1 to add, 0 to change, 0 to destroy"]),
+            (
+                "plan",
+                0,
+                &[
+                    "openstack_compute_instance_v2.second will be created",
+                    "Plan: 1 to add, 0 to change, 0 to destroy",
+                ],
+            ),
         ],
     );
     assert_eq!(servers(&cloud), ["-first ACTIVE"]);
@@ -89,19 +103,22 @@ fn a_server_without_a_host_is_kept_as_what_it_is() {
             (
                 "apply -auto-approve -var gpus=5",
                 1,
-                &["openstack_compute_instance_v2.second", "main.tf line", "No valid host was found"],
+                &["openstack_compute_instance_v2.second", "main.tf line", "unexpected state 'ERROR'"],
             ),
             (
                 "plan -var gpus=5",
                 0,
                 &[
-                    "openstack_compute_instance_v2.second is tainted, so must be replaced",
+                    "openstack_compute_instance_v2.second is tainted, so it must be replaced",
                     "Plan: 1 to add, 0 to change, 1 to destroy",
                 ],
             ),
         ],
     );
     assert_eq!(servers(&cloud), ["-first ACTIVE", "-second ERROR"]);
+    let failed = cloud.servers().into_iter().find(|server| server["status"] == "ERROR").expect("a server");
+    let fault = failed["fault"]["message"].as_str().expect("a fault");
+    assert!(fault.contains("No valid host was found"), "{fault}");
     let line = "apply -auto-approve -var gpus=1";
     cloud.run(&project, line).expect(line, 0, &["Resources: 1 added, 1 changed, 1 destroyed"]);
     assert_eq!(servers(&cloud), ["-first ACTIVE", "-second ACTIVE"]);
@@ -113,7 +130,12 @@ fn a_server_whose_making_nobody_saw_the_end_of_is_not_made_twice() {
     let Some(cloud) = Cloud::find("kill") else { return };
     let project = hosting(&cloud, SERVERS);
     let mut command = cloud.command(&project, "apply -auto-approve");
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program");
     cloud.wait_until("the server is being made", |cloud| !cloud.servers().is_empty());
     child.kill().expect("a process to kill");
     child.wait().expect("its end");
@@ -122,7 +144,11 @@ fn a_server_whose_making_nobody_saw_the_end_of_is_not_made_twice() {
     for _ in 0..2 {
         cloud.said(
             &project,
-            &[("apply -auto-approve", 1, &["openstack_compute_instance_v2.first", "Nobody can say whether this was done", "import"])],
+            &[(
+                "apply -auto-approve",
+                1,
+                &["openstack_compute_instance_v2.first", "Nobody can say whether this was done", "import"],
+            )],
         );
         assert_eq!(servers(&cloud), ["-first ACTIVE"], "nothing is made twice, and nothing behind it");
     }

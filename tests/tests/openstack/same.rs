@@ -18,9 +18,15 @@ fn hosted_and_native_make_the_same() {
     let Some(cloud) = Cloud::find("same") else { return };
     let hosted = lived(&cloud, &hosting(&cloud, PLATFORM), |pair| pair.hosted);
     let there = native_kinds(&cloud);
-    let missing: Vec<&str> = PAIRS.iter().map(|pair| pair.native).filter(|kind| !there.contains(*kind)).collect();
+    let missing: Vec<&str> =
+        PAIRS.iter().map(|pair| pair.native).filter(|kind| !there.contains(*kind)).collect();
     if !missing.is_empty() {
-        println!("{} of {} kinds of {NATIVE} are not there yet: {}", missing.len(), PAIRS.len(), missing.join(", "));
+        println!(
+            "{} of {} kinds of {NATIVE} are not there yet: {}",
+            missing.len(),
+            PAIRS.len(),
+            missing.join(", ")
+        );
         return;
     }
     let project = written(&cloud, NATIVE, PLATFORM);
@@ -62,7 +68,8 @@ fn readings(cloud: &Cloud, project: &Project, kind: impl Fn(&Pair) -> &'static s
             let path = filled(pair.path, values) + after;
             let answer = answers.entry(path).or_insert_with_key(|path| cloud.get(pair.service, path));
             let told = sorted(answer.pointer(pointer).unwrap_or(&Json::Null).clone());
-            let kept = sorted(values.pointer(&format!("/{}", field.attribute)).unwrap_or(&Json::Null).clone());
+            let kept =
+                sorted(values.pointer(&format!("/{}", field.attribute)).unwrap_or(&Json::Null).clone());
             if told != kept {
                 wrong.push(format!("{address}.{}: the state has {kept}, the cloud {told}", field.attribute));
             }
@@ -116,7 +123,10 @@ fn native_kinds(cloud: &Cloud) -> BTreeSet<String> {
     let shown: Json = serde_json::from_slice(&output.stdout).expect("JSON");
     let providers = shown["provider_schemas"].as_object().expect("providers");
     let kinds = providers.iter().filter(|(name, _)| name.ends_with(NATIVE) && !name.ends_with(HOSTED));
-    kinds.filter_map(|(_, one)| one["resource_schemas"].as_object()).flat_map(|kinds| kinds.keys().cloned()).collect()
+    kinds
+        .filter_map(|(_, one)| one["resource_schemas"].as_object())
+        .flat_map(|kinds| kinds.keys().cloned())
+        .collect()
 }
 
 #[test]
@@ -125,7 +135,12 @@ fn the_table_names_each_kind_and_attribute_once() {
     for pair in PAIRS {
         assert!(PLATFORM.contains(&format!("resource \"{}\"", pair.hosted)), "{} is not in use", pair.hosted);
         for field in pair.fields {
-            assert!(seen.insert((pair.hosted, field.attribute)), "{}.{} stands twice", pair.hosted, field.attribute);
+            assert!(
+                seen.insert((pair.hosted, field.attribute)),
+                "{}.{} stands twice",
+                pair.hosted,
+                field.attribute
+            );
             assert!(field.reading.contains("#/"), "{}.{} reads nothing", pair.hosted, field.attribute);
         }
     }
