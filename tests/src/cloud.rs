@@ -1,4 +1,4 @@
-//! The OpenStack lab as an outsider sees it: its API, in a project that is one test's alone.
+//! The `OpenStack` lab as an outsider sees it: its API, in a project that is one test's alone.
 //!
 //! Invariant: nothing of ours is asked; what stands is what the services say.
 #![expect(clippy::expect_used, reason = "a test whose lab does not answer cannot go on")]
@@ -89,7 +89,7 @@ impl Cloud {
             name.eq_ignore_ascii_case("x-subject-token").then(|| value.trim().to_owned())
         });
         self.token = token.expect("a token");
-        self.id = body["token"]["project"]["id"].as_str().expect("the project's id").to_owned();
+        body["token"]["project"]["id"].as_str().expect("the project's id").clone_into(&mut self.id);
         for service in body["token"]["catalog"].as_array().expect("a catalog") {
             let endpoints = service["endpoints"].as_array().expect("endpoints");
             let public = endpoints.iter().find(|one| one["interface"] == "public");
@@ -140,7 +140,7 @@ impl Cloud {
             body.len()
         );
         let mut stream = TcpStream::connect(host).expect("the lab answers");
-        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a limit");
+        stream.set_read_timeout(Some(Duration::from_mins(2))).expect("a limit");
         stream.write_all((head + &body).as_bytes()).expect("a request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
@@ -227,7 +227,7 @@ impl Cloud {
     pub fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         while !is_so(self) {
-            assert!(began.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+            assert!(began.elapsed() < Duration::from_mins(1), "not within a minute: {what}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -5,7 +5,7 @@ use formwork_tests::{Cloud, Project};
 use serde_json::{Value as Json, json};
 
 /// One object of every kind; `text` changes in place, `key` makes anew.
-pub const PLATFORM: &str = r#"
+pub(crate) const PLATFORM: &str = r#"
 variable "text" {
   default = "one"
 }

@@ -1,11 +1,7 @@
-//! The OpenStack provider of Terraform and OpenTofu, hosted, against the real services of `tests/lab/openstack`.
+//! The `OpenStack` provider of Terraform and OpenTofu, hosted, against the real services of `tests/lab/openstack`.
 //!
 //! Invariant: what came of a run is asked from the cloud's API, never from the program that made it.
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a test whose program or lab does not answer cannot go on"
-)]
+#![expect(clippy::expect_used, reason = "a test whose program or lab does not answer cannot go on")]
 
 mod failures;
 mod life;

@@ -2,27 +2,27 @@
 //! where the cloud's API says what each attribute says.
 
 /// A kind on both sides, and its object in the API.
-pub struct Pair {
+pub(crate) struct Pair {
     /// The type in the provider that others wrote.
-    pub hosted: &'static str,
+    pub(crate) hosted: &'static str,
     /// The type in `formwork/openstack`.
-    pub native: &'static str,
+    pub(crate) native: &'static str,
     /// The service's type in the catalog.
-    pub service: &'static str,
+    pub(crate) service: &'static str,
     /// The object's path there; `{attribute}` stands for an attribute of the state.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// What is compared.
-    pub fields: &'static [Field],
+    pub(crate) fields: &'static [Field],
 }
 
 /// One attribute, and where the API has it.
-pub struct Field {
+pub(crate) struct Field {
     /// A JSON pointer into the object of the state, without its first `/`.
-    pub attribute: &'static str,
+    pub(crate) attribute: &'static str,
     /// What follows the object's path, `#`, and a JSON pointer into the answer.
-    pub reading: &'static str,
+    pub(crate) reading: &'static str,
     /// Whether the same configuration leads to the same value twice; else the cloud chooses it.
-    pub is_repeatable: bool,
+    pub(crate) is_repeatable: bool,
 }
 
 const fn same(attribute: &'static str, reading: &'static str) -> Field {
@@ -34,7 +34,7 @@ const fn chosen(attribute: &'static str, reading: &'static str) -> Field {
 }
 
 /// The pairs.
-pub const PAIRS: &[Pair] = &[
+pub(crate) const PAIRS: &[Pair] = &[
     Pair {
         hosted: "openstack_networking_network_v2",
         native: "openstack_networking_network_v2",
