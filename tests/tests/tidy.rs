@@ -162,6 +162,7 @@ fn registry_alone_names_providers_and_backends() {
         "formwork_provider_random",
         "formwork_provider_tls",
         "formwork_provider_secret",
+        "formwork_provider_host",
         "formwork_test_providers",
     ];
     for path in files("rs").iter().filter(|path| local(path).starts_with("src/")) {

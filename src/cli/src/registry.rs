@@ -29,6 +29,8 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("formwork/tls", || Arc::new(formwork_provider_tls::tls(crate::clock::seconds))),
     #[cfg(feature = "provider-secret")]
     ("formwork/secret", || Arc::new(formwork_provider_secret::secret(crate::ambient::variable))),
+    #[cfg(feature = "provider-host")]
+    ("formwork/host", || Arc::new(formwork_provider_host::HostProvider::new())),
 ];
 
 /// Doubles of other providers: found by their addresses, and offered to nobody.

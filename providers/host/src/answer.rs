@@ -1,0 +1,61 @@
+//! What a script answered: fields by part, separated by the one character that no field can hold.
+
+use std::collections::BTreeMap;
+
+/// The fields of one part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answer(BTreeMap<String, Vec<u8>>);
+
+impl Answer {
+    /// A field's text where it is there and is one.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.0.get(name)?).ok()
+    }
+
+    /// A field's text where it is there and not empty.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
+    /// Whether the part came to its end, and well.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.text("exit") == Some("0")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(fields: &[(&str, &str)]) -> Self {
+        Self(fields.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect())
+    }
+}
+
+/// The answers of so many parts. What is cut off or belongs to no part is left out.
+pub(crate) fn answers(output: &[u8], parts: usize) -> Vec<Answer> {
+    let mut found = vec![Answer::default(); parts];
+    let end = output.iter().rposition(|byte| *byte == 0).unwrap_or(0);
+    let mut fields = output[..end].split(|byte| *byte == 0);
+    while let (Some(at), Some(name), Some(value)) = (fields.next(), fields.next(), fields.next()) {
+        let at = std::str::from_utf8(at).ok().and_then(|at| at.parse::<usize>().ok());
+        let Some(answer) = at.and_then(|at| found.get_mut(at)) else { continue };
+        answer.0.insert(String::from_utf8_lossy(name).into_owned(), value.to_vec());
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, answers};
+
+    #[test]
+    fn fields_are_found_by_part() {
+        let table: &[(&[u8], [Answer; 2])] = &[
+            (b"", [Answer::default(), Answer::default()]),
+            (b"0\0a\0x\0", [Answer::of(&[("a", "x")]), Answer::default()]),
+            (b"1\0a\0\n\01\0exit\00\0", [Answer::default(), Answer::of(&[("a", "\n"), ("exit", "0")])]),
+            (b"7\0a\0x\0-1\0a\0x\0z\0a\0x\0", [Answer::default(), Answer::default()]),
+            (b"0\0a\0x\0000\0exit\00", [Answer::of(&[("a", "x")]), Answer::default()]),
+        ];
+        for (output, expected) in table {
+            assert_eq!(answers(output, 2), expected, "{}", String::from_utf8_lossy(output));
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The configured provider: each request as scripts for the hosts that it concerns.
+
+use crate::answer::Answer;
+use crate::failure;
+use crate::fleet::{Fleet, Host, Reply};
+use crate::kinds::{Act, Facts, HostKind};
+use crate::link::Trouble;
+use crate::place::{self, HOST, Place};
+use crate::private::Private;
+use crate::settings::Settings;
+use crate::shell::{name_of, quote};
+use formwork_sdk::values::{object, text};
+use formwork_sdk::{
+    Applied, ApplyRequest, Connection, ErrorKind, ImportedObject, KindSchema, Operation, PlanRequest,
+    Planned, Progress, ProviderError, ProviderSchema, ReadRequest, Reading, Readings, Request, Response,
+    Target, WaitRequest, default_plan,
+};
+use formwork_value::{Path, Value, decode};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesUnordered, StreamExt as _};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How long a host that does not answer is left alone.
+const ASK_AGAIN_AFTER_MS: u64 = 2000;
+
+/// All hosts, under one block of the configuration.
+#[derive(Clone)]
+pub(crate) struct HostConnection {
+    fleet: Arc<Fleet>,
+    schema: Arc<ProviderSchema>,
+    kinds: Arc<Vec<Box<dyn HostKind>>>,
+}
+
+impl HostConnection {
+    pub(crate) fn new(
+        settings: Settings,
+        schema: Arc<ProviderSchema>,
+        kinds: Arc<Vec<Box<dyn HostKind>>>,
+    ) -> Self {
+        Self { fleet: Arc::new(Fleet::new(settings)), schema, kinds }
+    }
+
+    fn kind(&self, name: &str) -> Result<(&dyn HostKind, &KindSchema), ProviderError> {
+        let kind = self.kinds.iter().find(|one| one.name() == name);
+        let found = kind.map(AsRef::as_ref).zip(self.schema.resources.get(name));
+        found.ok_or_else(|| {
+            ProviderError::invalid(format!("formwork/host does not support resource type {name:?}"))
+        })
+    }
+
+    fn upgrade(&self, kind: &str, stored: &str) -> Result<Value, ProviderError> {
+        decode(stored, &self.kind(kind)?.1.block.implied_type())
+            .map_err(|error| ProviderError::invalid(format!("the stored {kind} cannot be read: {error}")))
+    }
+
+    /// Reads objects, those of one host with one question.
+    fn read(&self, name: &str, objects: Vec<ReadRequest>) -> Readings<'static> {
+        let mut hosts: HashMap<Place, Vec<(usize, ReadRequest)>> = HashMap::new();
+        let mut refused = Vec::new();
+        for (at, request) in objects.into_iter().enumerate() {
+            match Place::of(&request.prior, self.fleet.settings()) {
+                Ok(place) => hosts.entry(place).or_default().push((at, request)),
+                Err(error) => refused.push((at, Reading::Failed(error))),
+            }
+        }
+        let asked: FuturesUnordered<_> = hosts
+            .into_iter()
+            .map(|(place, requests)| {
+                let (connection, name) = (self.clone(), name.to_owned());
+                async move { connection.read_host(&name, &place, requests).await }
+            })
+            .collect();
+        stream::iter(refused).chain(asked.flat_map(stream::iter)).boxed()
+    }
+
+    async fn read_host(
+        &self,
+        name: &str,
+        place: &Place,
+        requests: Vec<(usize, ReadRequest)>,
+    ) -> Vec<(usize, Reading)> {
+        let kind = match self.kind(name) {
+            Ok((kind, _)) => kind,
+            Err(error) => return failed(requests, &error),
+        };
+        let host = self.fleet.host(place);
+        let privates: Vec<Private> =
+            requests.iter().map(|(_, request)| Private::of(&request.private)).collect();
+        for key in privates.iter().filter_map(|private| private.host_key.clone()) {
+            host.believe(key);
+        }
+        let parts = requests.iter().zip(&privates);
+        let parts = parts.map(|((_, request), private)| kind.probe(&request.prior, private)).collect();
+        let reply = match host.look(parts).await {
+            Ok(reply) => reply,
+            Err(trouble) => return failed(requests, &trouble.error(place)),
+        };
+        let answers = reply.answers.iter();
+        let readings = requests.into_iter().zip(answers).map(|((at, request), answer)| {
+            let reading = match whole(answer, &reply).and_then(|answer| kind.reading(&request.prior, answer))
+            {
+                Ok(Some(object)) => Reading::Found { object, private: request.private },
+                Ok(None) => Reading::Gone,
+                Err(error) => Reading::Failed(about(error, place)),
+            };
+            (at, reading)
+        });
+        readings.collect()
+    }
+
+    fn plan(&self, request: &PlanRequest) -> Result<Box<Planned>, ProviderError> {
+        let (kind, schema) = self.kind(&request.kind)?;
+        let mut planned = default_plan(schema, request);
+        if request.proposed.is_null() {
+            return Ok(Box::new(planned));
+        }
+        kind.adjust(request, &mut planned);
+        let address = |object: &Value| object.get(HOST).and_then(|host| host.get("address").cloned());
+        let path = Path::root().attribute(HOST);
+        if !request.prior.is_null() && address(&request.prior) != address(&planned.planned) {
+            planned.requires_replace.push(path);
+        }
+        let mut private = Private::of(&request.private);
+        if let Ok(place) = Place::of(&planned.planned, self.fleet.settings()) {
+            private.host_key = private.host_key.or_else(|| self.fleet.host(&place).shown_key());
+        }
+        planned.private = private.bytes();
+        Ok(Box::new(planned))
+    }
+
+    async fn apply(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
+        let object = if request.operation == Operation::Delete { &request.prior } else { &request.planned };
+        let place = Place::of(object, self.fleet.settings())?;
+        let host = self.host(&place, request);
+        let act = self.act(request)?;
+        let mut parts = vec![act];
+        let planned = request.planned.unknown_as_null();
+        let private = self.stored(request, &host)?;
+        if request.operation != Operation::Delete {
+            parts.push(self.kind(&request.kind)?.0.probe(&planned, &private));
+        }
+        match host.act(parts).await {
+            Ok(reply) => self.applied(request, &place, &host, &reply),
+            Err(Trouble::Unreachable(why)) => Ok(waiting(&place, &why)),
+            Err(trouble) => Err(trouble.error(&place)),
+        }
+    }
+
+    fn host(&self, place: &Place, request: &ApplyRequest) -> Arc<Host> {
+        let host = self.fleet.host(place);
+        if let Some(key) = Private::of(&request.private).host_key {
+            host.believe(key);
+        }
+        host
+    }
+
+    /// The act as shell: what is before it and after it is the same for all kinds.
+    fn act(&self, request: &ApplyRequest) -> Result<String, ProviderError> {
+        let (kind, _) = self.kind(&request.kind)?;
+        let object = if request.operation == Operation::Delete { &request.prior } else { &request.planned };
+        let (folder, key) = (mark_folder(kind, object), text(object, kind.key()).unwrap_or_default());
+        let owner = quote(&request.owner);
+        if request.operation == Operation::Delete {
+            return Ok(format!(
+                "set -e\nD={folder}\nif [ -s \"$D/owner\" ]; then\nmine \"$D\" {owner}\n{}drop_claim\nelse\n{}fi\n",
+                kind.restore(object),
+                kind.remove(object)
+            ));
+        }
+        let act = Act { request, planned: request.planned.unknown_as_null() };
+        Ok(format!(
+            "set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {}\n{}close_claim {}\n",
+            quote(key),
+            kind.put(&act)?,
+            quote(&request.token.0)
+        ))
+    }
+
+    /// What is to be stored privately with what an apply makes.
+    fn stored(&self, request: &ApplyRequest, host: &Host) -> Result<Private, ProviderError> {
+        let (kind, _) = self.kind(&request.kind)?;
+        Ok(Private { host_key: host.shown_key(), is_claimed: true, kept: kind.kept(&request.configuration) })
+    }
+
+    fn applied(
+        &self,
+        request: &ApplyRequest,
+        place: &Place,
+        host: &Host,
+        reply: &Reply,
+    ) -> Result<Progress, ProviderError> {
+        let (kind, schema) = self.kind(&request.kind)?;
+        let nothing = Answer::default();
+        let acted = reply.answers.first().unwrap_or(&nothing);
+        if !acted.is_whole() {
+            return Err(about(failure::of_act(acted, &reply.said), place));
+        }
+        if request.operation == Operation::Delete {
+            return Ok(done(Value::null(schema.block.implied_type()), Vec::new()));
+        }
+        let answer = whole(reply.answers.get(1).unwrap_or(&nothing), reply)?;
+        let planned = request.planned.unknown_as_null();
+        let found = kind.reading(&planned, answer).map_err(|error| about(error, place))?;
+        let object = found.ok_or_else(|| {
+            let message = "what was made is not there a moment later: something else on the host removes it";
+            about(ProviderError::new(ErrorKind::Conflict, message), place)
+        })?;
+        Ok(done(object, self.stored(request, host)?.bytes()))
+    }
+
+    /// Looks for what an apply whose answer was lost did: the mark bears its token once it came to its end.
+    async fn find(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
+        let is_delete = request.operation == Operation::Delete;
+        let object = if is_delete { request.prior.clone() } else { request.planned.unknown_as_null() };
+        let place = Place::of(&object, self.fleet.settings())?;
+        let host = self.host(&place, request);
+        let (kind, schema) = self.kind(&request.kind)?;
+        let folder = mark_folder(kind, &object);
+        let private = self.stored(request, &host)?;
+        let mark = format!(
+            "d={folder}\nemit token \"$(cat -- \"$d/token\" 2>/dev/null)\"\n[ ! -e \"$d/owner\" ] || emit owner 1\ntrue"
+        );
+        let reply = match host.look(vec![mark, kind.probe(&object, &private)]).await {
+            Ok(reply) => reply,
+            Err(Trouble::Unreachable(why)) => return Ok(waiting(&place, &why)),
+            Err(trouble) => return Err(trouble.error(&place)),
+        };
+        let [mark, answer] = reply.answers.as_slice() else { return Ok(Progress::NotFound) };
+        let mark = whole(mark, &reply)?;
+        if is_delete {
+            let is_done = Private::of(&request.private).is_claimed && mark.given("owner").is_none();
+            let null = || done(Value::null(schema.block.implied_type()), Vec::new());
+            return Ok(if is_done { null() } else { Progress::NotFound });
+        }
+        if mark.given("token") != Some(request.token.0.as_str()) {
+            return Ok(Progress::NotFound);
+        }
+        let found = kind.reading(&object, whole(answer, &reply)?).map_err(|error| about(error, &place))?;
+        Ok(found.map_or(Progress::NotFound, |object| done(object, private.bytes())))
+    }
+
+    /// A host that did not answer is asked again. The last time may have come through, so what it did is looked for.
+    async fn poll(&self, wait: &WaitRequest) -> Result<Progress, ProviderError> {
+        match self.find(&wait.apply).await? {
+            Progress::NotFound => self.apply(&wait.apply).await,
+            progress => Ok(progress),
+        }
+    }
+
+    fn import(&self, name: &str, id: &str) -> Result<Vec<ImportedObject>, ProviderError> {
+        let (kind, schema) = self.kind(name)?;
+        let wrong =
+            || ProviderError::invalid(format!("{id:?} is no import id of {name}: {}", schema.import_id));
+        let (host, key) = id.split_once(',').ok_or_else(wrong)?;
+        let (user, address, port) = place::parse(host).ok_or_else(wrong)?;
+        self.imported(kind, schema, place::host_of(address, port, user), key)
+    }
+
+    fn imported(
+        &self,
+        kind: &dyn HostKind,
+        schema: &KindSchema,
+        host: Value,
+        key: &str,
+    ) -> Result<Vec<ImportedObject>, ProviderError> {
+        let mut values = kind.import(key)?;
+        values.push((HOST, host));
+        let object = object(schema, &values);
+        Ok(vec![ImportedObject { kind: kind.name().to_owned(), object, private: Vec::new() }])
+    }
+
+    fn import_by_identity(&self, name: &str, identity: &Value) -> Result<Vec<ImportedObject>, ProviderError> {
+        let (kind, schema) = self.kind(name)?;
+        let part = |name: &str| text(identity, name).unwrap_or_default();
+        self.imported(kind, schema, place::host_of(part("address"), None, None), part("key"))
+    }
+
+    async fn read_data(&self, configuration: &Value) -> Result<Value, ProviderError> {
+        let place = Place::of(configuration, self.fleet.settings())?;
+        let reply = self.fleet.host(&place).look(vec![Facts::probe()]).await;
+        let reply = reply.map_err(|trouble| trouble.error(&place))?;
+        let nothing = Answer::default();
+        let answer = whole(reply.answers.first().unwrap_or(&nothing), &reply)?;
+        Facts::reading(configuration, answer).map_err(|error| about(error, &place))
+    }
+
+    async fn answer(self, request: Request) -> Response {
+        match request {
+            Request::Upgrade { kind, stored, .. } => Response::Upgraded(self.upgrade(&kind, &stored)),
+            Request::Read { kind, objects } => Response::Read(self.read(&kind, objects)),
+            Request::Plan(request) => Response::Planned(self.plan(&request)),
+            Request::Apply(request) => Response::Progress(self.apply(&request).await),
+            Request::Find(request) => Response::Progress(self.find(&request).await),
+            Request::Poll(wait) => Response::Progress(self.poll(&wait).await),
+            Request::Import { kind, id } => Response::Imported(self.import(&kind, &id)),
+            Request::ImportByIdentity { kind, identity } => {
+                Response::Imported(self.import_by_identity(&kind, &identity))
+            }
+            Request::ReadData { configurations, .. } => {
+                let read = configurations.iter().map(|one| self.read_data(one));
+                Response::Data(futures::future::join_all(read).await)
+            }
+            _ => Response::Unsupported,
+        }
+    }
+}
+
+impl Connection for HostConnection {
+    fn target(&self) -> Target {
+        let settings = self.fleet.settings();
+        let words = if settings.is_local {
+            "this machine".to_owned()
+        } else {
+            format!("hosts over SSH as {}", settings.user)
+        };
+        Target { id: "formwork/host".to_owned(), words }
+    }
+
+    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+        self.clone().answer(request).boxed()
+    }
+}
+
+fn done(object: Value, private: Vec<u8>) -> Progress {
+    Progress::Done(Box::new(Applied { object, private, lenient: false }))
+}
+
+fn waiting(place: &Place, why: &str) -> Progress {
+    Progress::Waiting {
+        id: place.words(),
+        cursor: serde_json::json!({ "until": "answer" }),
+        ask_again_after_ms: ASK_AGAIN_AFTER_MS,
+        words: format!("{} to answer ({why})", place.words()),
+    }
+}
+
+/// Where a host keeps who owns an object and what it replaced; quoted for the shell.
+fn mark_folder(kind: &dyn HostKind, object: &Value) -> String {
+    let sort = kind.name().trim_start_matches("host_");
+    format!("\"$S\"/{}", quote(&format!("{sort}/{}", name_of(text(object, kind.key()).unwrap_or_default()))))
+}
+
+/// The answer, where it came to its end.
+fn whole<'a>(answer: &'a Answer, reply: &Reply) -> Result<&'a Answer, ProviderError> {
+    if answer.is_whole() { Ok(answer) } else { Err(failure::of_act(answer, &reply.said)) }
+}
+
+fn failed(requests: Vec<(usize, ReadRequest)>, error: &ProviderError) -> Vec<(usize, Reading)> {
+    requests.into_iter().map(|(at, _)| (at, Reading::Failed(error.clone()))).collect()
+}
+
+fn about(mut error: ProviderError, place: &Place) -> ProviderError {
+    error.message = format!("{}: {}", place.words(), error.message);
+    error
+}

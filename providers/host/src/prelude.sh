@@ -1,0 +1,179 @@
+umask 022
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+DEBIAN_FRONTEND=noninteractive
+export LC_ALL PATH DEBIAN_FRONTEND
+if [ "$(id -u)" = 0 ]; then S=/var/lib/formwork; else S=$HOME/.local/state/formwork; fi
+
+emit() { printf '%s\0%s\0%s\0' "$at" "$1" "$2"; }
+
+# refuse SORT WHY: nothing is done.
+refuse() {
+  emit refused "$1"
+  emit why "$2"
+  exit 9
+}
+
+# look PATH: what is there, without following a link; fails where nothing is.
+look() {
+  s=$(stat -c '%F|%a|%U|%G|%s' -- "$1" 2>&1) && {
+    emit stat "$s"
+    return 0
+  }
+  case $s in
+  *'No such file'* | *'Not a directory'*) emit stat '' ;;
+  *) emit trouble "$s" ;;
+  esac
+  return 1
+}
+
+# show_content PATH KNOWN: the digest, and the content where its digest is another and it is not large.
+show_content() {
+  h=$(sha256sum < "$1" 2>&1) || {
+    emit trouble "$h"
+    return 0
+  }
+  h=${h%% *}
+  emit sha256 "$h"
+  [ "$h" != "$2" ] || return 0
+  [ "$(stat -L -c %s -- "$1")" -le 262144 ] || return 0
+  emit content "$(base64 -w0 < "$1")"
+}
+
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# mine DIR OWNER: stops where another owner holds the mark.
+mine() {
+  d=$1
+  [ ! -s "$d/owner" ] || o=$(cat -- "$d/owner")
+  [ ! -s "$d/owner" ] || [ "$o" = "$2" ] || refuse conflict "it is managed by another state already ($o), says $d/owner"
+}
+
+# open_claim DIR OWNER KEY: the mark of who owns an object, and the place for what it replaces.
+open_claim() {
+  made=
+  mine "$1" "$2"
+  if [ ! -s "$d/owner" ]; then
+    made=1
+    (umask 077 && mkdir -p -- "$d")
+    printf %s "$3" > "$d/key"
+    printf %s "$2" > "$d/owner"
+  fi
+}
+
+close_claim() { printf %s "$1" > "$d/token"; }
+
+drop_claim() {
+  rm -rf -- "$d"
+  rmdir -- "${d%/*}" "$S" 2>/dev/null || :
+}
+
+unwind() { :; }
+
+# How an act ends: what it began is taken back where it failed.
+finish() {
+  [ "$1" != 0 ] || return 0
+  set +e
+  unwind
+  [ -z "$made" ] || drop_claim
+}
+
+# keep PATH: the image of what is there, taken once, before the first change.
+keep() {
+  if is_there "$d/before" || [ -e "$d/absent" ]; then return 0; fi
+  if is_there "$1"; then
+    rm -rf -- "$d/before.part"
+    cp -a -- "$1" "$d/before.part"
+    mv -T -- "$d/before.part" "$d/before"
+  else
+    : > "$d/absent"
+  fi
+}
+
+# keep_step PATH: what is there at the beginning of this act, for unwind.
+keep_step() {
+  rm -rf -- "$d/step"
+  if is_there "$1"; then cp -a -- "$1" "$d/step"; fi
+}
+
+# put_back IMAGE PATH: an image takes the place of what is there, in one step; no image, and it is removed.
+put_back() {
+  if is_there "$1"; then
+    cp -a -- "$1" "${2%/*}/.formwork-back"
+    mv -fT -- "${2%/*}/.formwork-back" "$2"
+  else
+    rm -f -- "$2"
+  fi
+}
+
+# put PATH MODE OWNER GROUP: what stands in $t takes the place of PATH, in one step.
+put() {
+  if [ -f "$1" ] && [ ! -L "$1" ]; then chown --reference="$1" -- "$t"; fi
+  if [ -n "$3" ]; then chown -- "$3" "$t"; fi
+  if [ -n "$4" ]; then chgrp -- "$4" "$t"; fi
+  chmod -- "$2" "$t"
+  sync -- "$t"
+  mv -fT -- "$t" "$1"
+}
+
+show_journal() { emit journal "$(journalctl --unit="$1" --lines=10 --no-pager --output=cat 2>&1)"; }
+
+# show_unit UNIT: what systemd says of it.
+show_unit() {
+  s=$(systemctl show --property=LoadState --property=ActiveState --property=UnitFileState -- "$1" 2>&1) || {
+    emit trouble "$s"
+    return 0
+  }
+  emit unit "$s"
+}
+
+# keep_state UNIT: whether it was enabled and active before, once.
+keep_state() {
+  [ ! -e "$d/was" ] || return 0
+  systemctl show --property=ActiveState --property=UnitFileState -- "$1" > "$d/was.part"
+  mv -- "$d/was.part" "$d/was"
+}
+
+# start VERB UNIT: it runs a moment after its start still, or its journal is in the answer.
+start() {
+  systemctl "$1" -- "$2" || {
+    show_journal "$2"
+    return 1
+  }
+  sleep 0.5
+  case $(systemctl show --property=ActiveState,SubState --value -- "$2" | tr '\n' ' ') in
+  inactive* | failed* | deactivating* | *auto-restart*)
+    show_journal "$2"
+    echo "$2 did not stay active after its start" >&2
+    return 1
+    ;;
+  esac
+}
+
+# enable_unit UNIT true|false: nothing to say, and nothing is done.
+enable_unit() {
+  case $2 in
+  true) systemctl --quiet enable -- "$1" ;;
+  false) systemctl --quiet disable -- "$1" ;;
+  esac
+}
+
+# activate UNIT true|false VERB
+activate() {
+  case $2 in
+  true) start "$3" "$1" ;;
+  false) systemctl stop -- "$1" ;;
+  esac
+}
+
+# state_back UNIT: enabled and active as before.
+state_back() {
+  case $(cat -- "$d/was") in
+  *UnitFileState=enabled*) systemctl --quiet enable -- "$1" ;;
+  *UnitFileState=disabled*) systemctl --quiet disable -- "$1" ;;
+  esac
+  case $(cat -- "$d/was") in
+  *ActiveState=active*) systemctl restart -- "$1" ;;
+  *) systemctl stop -- "$1" ;;
+  esac
+}
