@@ -255,11 +255,10 @@ impl HostConnection {
             || ProviderError::invalid(format!("{id:?} is no import id of {name}: {}", schema.import_id));
         let (host, key) = id.split_once(',').ok_or_else(wrong)?;
         let (user, address, port) = place::parse(host).ok_or_else(wrong)?;
-        self.imported(kind, schema, place::host_of(address, port, user), key)
+        Self::imported(kind, schema, place::host_of(address, port, user), key)
     }
 
     fn imported(
-        &self,
         kind: &dyn HostKind,
         schema: &KindSchema,
         host: Value,
@@ -274,7 +273,7 @@ impl HostConnection {
     fn import_by_identity(&self, name: &str, identity: &Value) -> Result<Vec<ImportedObject>, ProviderError> {
         let (kind, schema) = self.kind(name)?;
         let part = |name: &str| text(identity, name).unwrap_or_default();
-        self.imported(kind, schema, place::host_of(part("address"), None, None), part("key"))
+        Self::imported(kind, schema, place::host_of(part("address"), None, None), part("key"))
     }
 
     async fn read_data(&self, configuration: &Value) -> Result<Value, ProviderError> {

@@ -90,7 +90,7 @@ mod tests {
         for (words, kind) in table {
             assert_eq!(of_words(words).kind, kind, "{words}");
         }
-        let long: String = (0..100).map(|line| format!("line {line}\n\n")).collect();
+        let long = "a line\n\n".repeat(100);
         assert_eq!(of_words(&long).message.lines().count(), super::LINES);
     }
 

@@ -84,7 +84,7 @@ impl Link {
             }
         };
         if elevation.is_asked && output.out.is_empty() {
-            return Err(elevation.refusal(&String::from_utf8_lossy(&output.error)));
+            return Err(Elevation::refusal(&String::from_utf8_lossy(&output.error)));
         }
         Ok(output)
     }
@@ -125,7 +125,7 @@ impl Elevation {
         }
     }
 
-    fn refusal(&self, said: &str) -> Trouble {
+    fn refusal(said: &str) -> Trouble {
         let line = said.lines().find(|line| line.contains("sudo")).unwrap_or("it said nothing");
         Trouble::Denied {
             why: format!("sudo does not make this account root: {line}"),

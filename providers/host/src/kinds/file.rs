@@ -124,17 +124,16 @@ impl HostKind for File {
         let schema = self.schema();
         let configuration = &request.configuration;
         let set = |planned: &mut Planned, name: &str, value: &Value| {
-            set_planned(&schema, request, planned, name, value)
+            set_planned(&schema, request, planned, name, value);
         };
         let is_given = |name: &str| configuration.get(name).is_some_and(|value| !value.is_null());
         let content = match rendered(configuration) {
             Some(Ok(text)) => Value::from(text),
-            Some(Err(_)) => Value::null(Type::String),
             None if is_given(TEMPLATE) => Value::unknown(Type::String),
             None if is_given(CONTENT) => {
                 configuration.get(CONTENT).cloned().unwrap_or_else(|| Value::null(Type::String))
             }
-            None => Value::null(Type::String),
+            Some(Err(_)) | None => Value::null(Type::String),
         };
         set(planned, CONTENT, &content);
         let digest = if is_given(SECRET) {

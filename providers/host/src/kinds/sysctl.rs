@@ -73,10 +73,9 @@ impl HostKind for Sysctl {
                 );
             }
         }
-        if let Some(value) = text(configuration, "value") {
-            if value.is_empty() || value.split(' ').any(str::is_empty) || value.contains(['\n', '\t', '\0']) {
-                found.refuse("value", "It is empty or has more space than one between two numbers: write it as \"4096 87380 6291456\".");
-            }
+        let is_odd = |value: &str| value.split(' ').any(str::is_empty) || value.contains(['\n', '\t']);
+        if text(configuration, "value").is_some_and(is_odd) {
+            found.refuse("value", "It is empty or has more space than one between two numbers: write it as \"4096 87380 6291456\".");
         }
     }
 

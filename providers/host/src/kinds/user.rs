@@ -105,14 +105,9 @@ impl HostKind for User {
             ("shell", Value::from(shell)),
             ("system", Value::from(truth(object, "system").unwrap_or(false))),
         ];
-        {
-            let groups = answer
-                .text("groups")
-                .unwrap_or_default()
-                .split(' ')
-                .filter(|group| !group.is_empty() && *group != own);
-            changed.push(("groups", Value::set(Type::String, groups.map(Value::from).collect())));
-        }
+        let groups = answer.text("groups").unwrap_or_default().split(' ');
+        let further = groups.filter(|group| !group.is_empty() && *group != own);
+        changed.push(("groups", Value::set(Type::String, further.map(Value::from).collect())));
         Ok(Some(with(object, &changed)))
     }
 

@@ -1,0 +1,473 @@
+//! Hosts behind SSH through the real program. The outsider is the lab: what a host has written is the upper layer of
+//! its overlay, and what it was asked is in the log of its SSH server.
+#![expect(clippy::unwrap_used, reason = "a test ends where it must")]
+
+use formwork_tests::{Finished, Project, project, repository};
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What a host writes by itself, and what stays of a package manager's work: caches, logs and the copies that dpkg
+/// keeps of its own database.
+const OWN: &[&str] = &[
+    "run",
+    "tmp",
+    "var/log",
+    "var/tmp",
+    "var/cache",
+    "var/lib/systemd",
+    // Packages are compared by what dpkg says of them: it takes their priorities from wherever it installed last.
+    "var/lib/dpkg/status",
+    "var/lib/dpkg/status-old",
+    "var/lib/dpkg/lock",
+    "var/lib/dpkg/lock-frontend",
+    "var/lib/dpkg/triggers",
+    "var/lib/apt",
+    "etc/.pwd.lock",
+    "var/lib/sudo",
+    "home/admin",
+    // The backups of the account tools, which they write before every change.
+    "etc/passwd-",
+    "etc/group-",
+    "etc/shadow-",
+    "etc/gshadow-",
+    "etc/subuid-",
+    "etc/subgid-",
+    "var/lib/dpkg/available",
+];
+
+/// Objects that the configuration below has on each host.
+const OBJECTS: usize = 10;
+
+/// The lab's hosts, for one test at a time.
+struct Hosts {
+    addresses: Vec<String>,
+    folder: PathBuf,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Hosts {
+    fn find() -> Option<Self> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let Ok(addresses) = std::env::var("FORMWORK_LAB_HOSTS") else {
+            let is_needed = std::env::var_os("FORMWORK_LAB").is_some_and(|lab| lab == "hosts");
+            assert!(!is_needed, "FORMWORK_LAB=hosts, but no lab: eval \"$(tests/lab/hosts env)\"");
+            println!("not run: needs tests/lab/hosts");
+            return None;
+        };
+        Some(Self {
+            addresses: addresses.split(' ').map(str::to_owned).collect(),
+            folder: std::env::var_os("FORMWORK_LAB_HOSTS_DIR").map(PathBuf::from).unwrap(),
+            _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
+        })
+    }
+
+    /// What a command says that runs on a host, past SSH.
+    #[track_caller]
+    fn run(&self, host: usize, script: &str) -> String {
+        let mut command = Command::new(repository().join("tests/lab/hosts"));
+        command.args(["run", &(host + 1).to_string(), "sh", "-c", script]);
+        let output = command.env("FORMWORK_LAB_HOSTS_DIR", &self.folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{script}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// All that a host has written, but for its own doings.
+    fn written(&self, host: usize) -> BTreeMap<String, String> {
+        let upper = self.folder.join(format!("host-{}/upper", host + 1));
+        let base = std::env::var_os("FORMWORK_LAB_HOSTS_BASE").map(PathBuf::from).unwrap();
+        let mut found = BTreeMap::new();
+        let mut folders = vec![upper.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(&upper).unwrap().display().to_string();
+                if OWN.iter().any(|own| name == *own || name.starts_with(&format!("{own}/"))) {
+                    continue;
+                }
+                let what = std::fs::symlink_metadata(&path).unwrap();
+                folders.extend(what.is_dir().then(|| path.clone()));
+                // What is copied up and as it was, is no change.
+                let is = described(&path);
+                if described(&base.join(&name)) != is {
+                    found.insert(name, is.unwrap_or_default());
+                }
+            }
+        }
+        found
+    }
+
+    /// Connections and commands that a host's SSH server has had.
+    fn log(&self, host: usize) -> (usize, usize) {
+        let log = self.run(host, "journalctl -u ssh -o cat --no-pager");
+        let count = |sign: &str| log.lines().filter(|line| line.contains(sign)).count();
+        (count("Accepted publickey"), count("Starting session: command"))
+    }
+
+    /// A provider's block, with the lab's own settings where nothing else is said.
+    fn provider(&self, changed: &[(&str, &str)]) -> String {
+        let quoted = |path: &str| format!("{:?}", self.folder.join(path).display().to_string());
+        let mut settings = BTreeMap::from([
+            ("user", "\"admin\"".to_owned()),
+            ("private_key_file", quoted("id")),
+            ("known_hosts_file", quoted("known_hosts")),
+        ]);
+        for (name, value) in changed {
+            settings.insert(name, (*value).to_owned());
+        }
+        let settings: String = settings.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+        format!(
+            "terraform {{\n  required_providers {{\n    host = {{ source = \"formwork/host\" }}\n  }}\n}}\nprovider \"host\" {{\n{settings}}}\n"
+        )
+    }
+
+    /// A project with one resource or data source on the first host.
+    fn one(&self, changed: &[(&str, &str)], block: &str) -> Project {
+        let block = block.replace("HOST", &format!("{{ address = {:?} }}", self.addresses[0]));
+        project().file("main.tf", &format!("{}{block}", self.provider(changed))).build()
+    }
+}
+
+/// What stands at a path: rights, owner and content; times are left out.
+fn described(path: &Path) -> Option<String> {
+    let what = std::fs::symlink_metadata(path).ok()?;
+    let content = if what.is_file() {
+        String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
+    } else if what.is_symlink() {
+        std::fs::read_link(path).unwrap().display().to_string()
+    } else {
+        // A file of the base that is gone stands here as a device 0:0.
+        format!("{:?} {}", what.file_type(), what.rdev())
+    };
+    Some(format!("{:o} {}:{} {content}", what.permissions().mode(), what.uid(), what.gid()))
+}
+
+/// Ten objects on each host.
+fn everything(hosts: &Hosts) -> Project {
+    let map: String = hosts
+        .addresses
+        .iter()
+        .enumerate()
+        .map(|(at, one)| format!("  h{at} = {{ address = {one:?} }}\n"))
+        .collect();
+    let text = format!(
+        r#"{}
+locals {{
+  hosts = {{
+{map}  }}
+}}
+resource "host_directory" "app" {{
+  for_each = local.hosts
+  host     = each.value
+  path     = "/srv/app"
+  mode     = "0750"
+}}
+resource "host_file" "settings" {{
+  for_each = local.hosts
+  host     = each.value
+  path     = "${{host_directory.app[each.key].path}}/it's $(here).conf"
+  template = "name = {{{{name}}}}\n"
+  values   = {{ name = each.key }}
+}}
+resource "host_file" "motd" {{
+  for_each = local.hosts
+  host     = each.value
+  path     = "/etc/motd"
+  content  = "ours\n"
+}}
+resource "host_unit" "sleeper" {{
+  for_each = local.hosts
+  host     = each.value
+  name     = "sleeper.service"
+  content  = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+}}
+resource "host_service" "clean" {{
+  for_each = local.hosts
+  host     = each.value
+  name     = "systemd-tmpfiles-clean.timer"
+  active   = false
+}}
+resource "host_package" "tool" {{
+  for_each = local.hosts
+  host     = each.value
+  name     = "formwork-lab-tool"
+  version  = "1.0"
+  hold     = true
+}}
+resource "host_group" "trainers" {{
+  for_each = local.hosts
+  host     = each.value
+  name     = "trainers"
+  gid      = 4200
+}}
+resource "host_user" "ada" {{
+  for_each = local.hosts
+  host     = each.value
+  name     = "ada"
+  groups   = [host_group.trainers[each.key].name]
+}}
+resource "host_sysctl" "forwarding" {{
+  for_each = local.hosts
+  host     = each.value
+  name     = "net.ipv4.ip_forward"
+  value    = "1"
+}}
+resource "host_hosts_entry" "api" {{
+  for_each = local.hosts
+  host     = each.value
+  name     = "api.internal"
+  ip       = "10.0.0.100"
+  aliases  = ["api"]
+}}
+"#,
+        hosts.provider(&[])
+    );
+    project().file("main.tf", &text).build()
+}
+
+#[track_caller]
+fn assert_says(finished: &Finished, code: i32, parts: &[&str]) {
+    let text = format!("{}{}", finished.out, finished.error);
+    assert_eq!(finished.code, code, "{text}");
+    // The screen's frame and the breaks of its lines say nothing.
+    let flowing = text.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in parts {
+        assert!(text.contains(part) || flowing.contains(part), "{part:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn hosts_go_from_bare_to_what_is_said_and_back() {
+    let Some(hosts) = Hosts::find() else { return };
+    let all = 0..hosts.addresses.len();
+    let bare: Vec<_> = all.clone().map(|host| hosts.written(host)).collect();
+    let state = |host| {
+        hosts.run(
+            host,
+            "cat /proc/sys/net/ipv4/ip_forward; dpkg-query -W; systemctl is-active systemd-tmpfiles-clean.timer || true",
+        )
+    };
+    let before: Vec<String> = all.clone().map(state).collect();
+    let project = everything(&hosts);
+    let count = OBJECTS * hosts.addresses.len();
+
+    let begun = Instant::now();
+    assert_says(&project.run("apply -auto-approve"), 0, &[&format!("{count} added, 0 changed, 0 destroyed")]);
+    println!("{count} objects on {} hosts in {:.1} s", hosts.addresses.len(), begun.elapsed().as_secs_f64());
+    for host in all.clone() {
+        let said = hosts.run(
+            host,
+            "cat /etc/motd \"/srv/app/it's \\$(here).conf\"; stat -c %a /srv/app; systemctl is-active sleeper; systemctl is-enabled sleeper; \
+             dpkg-query -W -f '${Version} ${db:Status-Want}\\n' formwork-lab-tool; id -nG ada; cat /proc/sys/net/ipv4/ip_forward; \
+             systemctl is-active systemd-tmpfiles-clean.timer || true; getent hosts api.internal",
+        );
+        let lines: Vec<&str> = said.lines().collect();
+        let name = format!("name = h{host}");
+        let expected =
+            ["ours", &name, "750", "active", "enabled", "1.0 hold", "ada trainers", "1", "inactive"];
+        assert_eq!(lines[..expected.len()], expected);
+        assert!(lines[expected.len()].starts_with("10.0.0.100"), "{said}");
+    }
+
+    let logged: Vec<_> = all.clone().map(|host| hosts.log(host)).collect();
+    let begun = Instant::now();
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    println!("a plan without changes in {:.1} s", begun.elapsed().as_secs_f64());
+    for host in all.clone() {
+        let (connections, commands) = hosts.log(host);
+        let asked = (connections - logged[host].0, commands - logged[host].1);
+        assert_eq!(asked.0, 1, "one connection a host");
+        assert!(asked.1 <= 2, "{} commands for {OBJECTS} objects", asked.1);
+        println!("host {host}: 1 connection, {} commands", asked.1);
+    }
+
+    hosts.run(0, "echo theirs > /etc/motd; systemctl stop sleeper; usermod -s /bin/sh ada; userdel -r ada 2>/dev/null; sed -i /api.internal/d /etc/hosts");
+    let drift = project.run("plan -detailed-exitcode");
+    assert_says(&drift, 2, &["theirs", "2 to add, 2 to change, 0 to destroy"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["2 added, 2 changed, 0 destroyed"]);
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &[]);
+
+    assert_says(&project.run("destroy -auto-approve"), 0, &[&format!("{count} destroyed")]);
+    for host in all {
+        assert_eq!(hosts.written(host), bare[host], "host {host} is as bare as before");
+        assert_eq!(state(host), before[host]);
+    }
+}
+
+#[test]
+fn what_stands_is_imported_and_then_as_planned() {
+    let Some(hosts) = Hosts::find() else { return };
+    let address = &hosts.addresses[0];
+    let bare = hosts.written(0);
+    let block = r#"
+resource "host_file" "name" {
+  host    = HOST
+  path    = "/etc/issue.net"
+  content = "CONTENT"
+}
+resource "host_service" "ssh" {
+  host    = HOST
+  name    = "ssh.service"
+  enabled = true
+  active  = true
+}
+"#;
+    let content = hosts.run(0, "cat /etc/issue.net").replace('\n', "\\n");
+    let project = hosts.one(&[], &block.replace("CONTENT", &content));
+    assert_says(&project.run(&format!("import host_file.name {address},/etc/issue.net")), 0, &[]);
+    assert_says(&project.run(&format!("import host_service.ssh {address},ssh.service")), 0, &[]);
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    assert_says(&project.run(&format!("import host_service.ssh {address}")), 1, &[]);
+    assert_eq!(hosts.written(0), bare, "an import changes nothing");
+}
+
+#[test]
+fn a_secret_is_nowhere_but_in_its_file() {
+    let Some(hosts) = Hosts::find() else { return };
+    let block = r#"
+variable "token" {
+  ephemeral = true
+}
+resource "host_file" "token" {
+  host               = HOST
+  path               = "/etc/token"
+  mode               = "0600"
+  content_wo         = var.token
+  content_wo_version = 1
+}
+"#;
+    let project = hosts.one(&[], block);
+    assert_says(&project.run("apply -auto-approve -var token=hunter2hunter2"), 0, &["1 added"]);
+    assert_eq!(hosts.run(0, "cat /etc/token"), "hunter2hunter2");
+    assert!(!project.read("terraform.tfstate").contains("hunter2"));
+    assert_says(&project.run("plan -detailed-exitcode -var token=other"), 0, &["No changes."]);
+    hosts.run(0, "echo theirs > /etc/token");
+    let drift = project.run("plan -detailed-exitcode -var token=hunter2hunter2");
+    assert_says(&drift, 2, &["1 to change"]);
+    assert!(!drift.out.contains("theirs"), "{}", drift.out);
+    assert_says(&project.run("destroy -auto-approve -var token=x"), 0, &["1 destroyed"]);
+}
+
+#[test]
+fn bad_luck_is_told_and_leaves_the_host_as_it_was() {
+    let Some(hosts) = Hosts::find() else { return };
+    hosts.run(0, "mkdir -p /run/ro /run/small; mount -t tmpfs -o ro tmpfs /run/ro; mount -t tmpfs -o size=16k tmpfs /run/small");
+    let bare = hosts.written(0);
+    let other = std::fs::read_to_string(hosts.folder.join("other.pub")).unwrap();
+    let quoted = |path: &str| format!("{:?}", hosts.folder.join(path).display().to_string());
+    let (wrong_key, missing) = (quoted("other"), quoted("missing"));
+    let file = |path: &str, content: &str| {
+        format!(
+            "resource \"host_file\" \"x\" {{\n  host = HOST\n  path = {path:?}\n  content = {content}\n}}\n"
+        )
+    };
+    let plain = file("/etc/x", "\"x\"");
+    let unit = r#"resource "host_unit" "x" {
+  host    = HOST
+  name    = "failing.service"
+  content = "[Service]\nExecStart=/bin/sh -c 'echo no GPU here; exit 7'\n"
+}
+"#;
+    let pinned =
+        plain.replace("HOST", &format!("{{ address = {:?}, host_key = {other:?} }}", hosts.addresses[0]));
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, String, Vec<&'a str>);
+    let table: Vec<Case<'_>> = vec![
+        (
+            "wrong key",
+            vec![("private_key_file", &wrong_key)],
+            plain.clone(),
+            vec!["it does not let the account admin in"],
+        ),
+        ("changed host key", vec![], pinned, vec!["the host key is not the one that is known"]),
+        (
+            "unknown host key",
+            vec![("known_hosts_file", "\"/dev/null\"")],
+            plain.clone(),
+            vec!["the host key is not known", "SHA256:"],
+        ),
+        ("no file of host keys", vec![("known_hosts_file", &missing)], plain.clone(), vec!["cannot be read"]),
+        (
+            "no sudo",
+            vec![("user", "\"plain\"")],
+            plain.clone(),
+            vec!["sudo does not make this account root", "become_password"],
+        ),
+        (
+            "not root",
+            vec![("become", "false")],
+            plain.clone(),
+            vec!["Permission denied", "Set become = true"],
+        ),
+        ("read-only", vec![], file("/run/ro/x", "\"x\""), vec!["Read-only file system"]),
+        (
+            "full",
+            vec![],
+            file(
+                "/run/small/x",
+                "join(\"\", [for a in range(200) : join(\"\", [for b in range(200) : \"x\"])])",
+            ),
+            vec!["No space left on device"],
+        ),
+        (
+            "no folder",
+            vec![],
+            file("/nonesuch/x", "\"x\""),
+            vec!["No such file or directory", "host_directory"],
+        ),
+        ("a folder there", vec![], file("/etc", "\"x\""), vec!["/etc is a directory"]),
+        ("unit fails", vec![], unit.to_owned(), vec!["did not stay active", "no GPU here"]),
+        (
+            "no package",
+            vec![],
+            "resource \"host_package\" \"x\" {\n  host = HOST\n  name = \"nonesuch\"\n}\n".to_owned(),
+            vec!["Unable to locate package nonesuch"],
+        ),
+    ];
+    for (name, settings, block, words) in table {
+        println!("{name}");
+        let project = hosts.one(&settings, &block);
+        assert_says(&project.run("apply -auto-approve"), 1, &words);
+        assert_eq!(hosts.written(0), bare, "{name}: the host is as it was");
+    }
+    hosts.run(0, "umount /run/ro /run/small; rmdir /run/ro /run/small");
+}
+
+#[test]
+fn a_key_that_was_believed_once_stays_the_only_one() {
+    let Some(hosts) = Hosts::find() else { return };
+    let block = "resource \"host_file\" \"x\" {\n  host = HOST\n  path = \"/etc/x\"\n  content = \"x\"\n}\n";
+    let trusting = [("trust_on_first_use", "true"), ("known_hosts_file", "\"/dev/null\"")];
+    let project = hosts.one(&trusting, block);
+    assert_says(&project.run("validate"), 0, &["Host keys are believed at first use"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &[]);
+    let key = Path::new(&hosts.folder).join("host-1/root/etc/ssh/ssh_host_ed25519_key");
+    let (own, public) = (std::fs::read(&key).unwrap(), std::fs::read(key.with_extension("pub")).unwrap());
+    hosts.run(0, "rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; systemctl restart ssh");
+    let refused = project.run("plan");
+    std::fs::write(&key, own).unwrap();
+    std::fs::write(key.with_extension("pub"), public).unwrap();
+    hosts.run(0, "systemctl restart ssh");
+    assert_says(&refused, 1, &["the host key is not the one that is known"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+}
+
+#[test]
+fn sudo_may_ask_for_a_password() {
+    let Some(hosts) = Hosts::find() else { return };
+    let password = format!("{:?}", std::env::var("FORMWORK_LAB_HOSTS_PASSWORD").unwrap());
+    let block = "data \"host_facts\" \"x\" {\n  host = HOST\n}\noutput \"os\" {\n  value = data.host_facts.x.os_id\n}\n";
+    for (user, password, code, words) in [
+        ("\"typist\"", password.as_str(), 0, "os = \"debian\""),
+        ("\"admin\"", "\"touch /etc/owned\"", 0, "os = \"debian\""),
+        ("\"typist\"", "\"wrong\"", 1, "sudo does not make this account root"),
+    ] {
+        let project = hosts.one(&[("user", user), ("become_password", password)], block);
+        assert_says(&project.run("apply -auto-approve"), code, &[words]);
+    }
+    assert_eq!(hosts.run(0, "ls /etc/owned 2>/dev/null || echo none"), "none\n");
+}
