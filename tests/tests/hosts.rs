@@ -416,7 +416,7 @@ fn bad_luck_is_told_and_leaves_the_host_as_it_was() {
             "no folder",
             vec![],
             file("/nonesuch/x", "\"x\""),
-            vec!["No such file or directory", "host_directory"],
+            vec!["the folder of /nonesuch/x is not there", "host_directory"],
         ),
         ("a folder there", vec![], file("/etc", "\"x\""), vec!["/etc is a directory"]),
         ("unit fails", vec![], unit.to_owned(), vec!["did not stay active", "no GPU here"]),

@@ -6,6 +6,8 @@ use formwork_sdk::{ErrorKind, ProviderError};
 /// Of what a host says, an error shows so much, from the end.
 const LINES: usize = 15;
 
+const FOLDER_HINT: &str = "Make the folder first: a host_directory that this depends on.";
+
 /// Words that a system has for one sort of trouble, and what to do.
 const SORTS: &[(&[&str], ErrorKind, &str)] = &[
     (
@@ -34,11 +36,7 @@ const SORTS: &[(&[&str], ErrorKind, &str)] = &[
         ErrorKind::Transient,
         "Another program works on packages there.",
     ),
-    (
-        &["No such file or directory"],
-        ErrorKind::NotFound,
-        "Make the folder first: a host_directory that this depends on.",
-    ),
+    (&["No such file or directory"], ErrorKind::NotFound, FOLDER_HINT),
 ];
 
 /// The error that words of a host stand for.
@@ -56,8 +54,11 @@ pub(crate) fn of_words(words: &str) -> ProviderError {
 /// Why an act failed, from its fields and from what it said beside.
 pub(crate) fn of_act(answer: &Answer, said: &str) -> ProviderError {
     if let (Some(sort), Some(why)) = (answer.given("refused"), answer.given("why")) {
-        let kind = if sort == "conflict" { ErrorKind::Conflict } else { ErrorKind::Invalid };
-        return ProviderError::new(kind, why.to_owned());
+        return match sort {
+            "conflict" => ProviderError::new(ErrorKind::Conflict, why),
+            "missing" => ProviderError::new(ErrorKind::NotFound, why).hint(FOLDER_HINT),
+            _ => ProviderError::invalid(why),
+        };
     }
     let words = if said.trim().is_empty() {
         format!("the command on the host ended with exit code {}", answer.text("exit").unwrap_or("?"))

@@ -203,6 +203,7 @@ impl HostKind for File {
         let path = word("path");
         Ok(format!(
             "p={path}\n\
+             [ -d \"${{p%/*}}/\" ] || refuse missing \"the folder of $p is not there\"\n\
              [ ! -d \"$p\" ] || [ -L \"$p\" ] || refuse conflict \"$p is a directory\"\n\
              keep \"$p\"\n\
              t=\"${{p%/*}}\"/.formwork-{}\n\
