@@ -39,6 +39,9 @@ const OWN: &[&str] = &[
     "var/lib/dpkg/available",
 ];
 
+/// What goes wrong: its name, changed settings, a block, what is said.
+type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, String, Vec<&'a str>);
+
 /// Objects that the configuration below has on each host.
 const OBJECTS: usize = 10;
 
@@ -50,6 +53,7 @@ struct Hosts {
 }
 
 impl Hosts {
+    #[expect(clippy::print_stdout, reason = "a test that did nothing says so")]
     fn find() -> Option<Self> {
         static ALONE: Mutex<()> = Mutex::new(());
         let Ok(addresses) = std::env::var("FORMWORK_LAB_HOSTS") else {
@@ -119,7 +123,9 @@ impl Hosts {
         for (name, value) in changed {
             settings.insert(name, (*value).to_owned());
         }
-        let settings: String = settings.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+        let lines: Vec<String> =
+            settings.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+        let settings = lines.concat();
         format!(
             "terraform {{\n  required_providers {{\n    host = {{ source = \"formwork/host\" }}\n  }}\n}}\nprovider \"host\" {{\n{settings}}}\n"
         )
@@ -146,87 +152,83 @@ fn described(path: &Path) -> Option<String> {
     Some(format!("{:o} {}:{} {content}", what.permissions().mode(), what.uid(), what.gid()))
 }
 
-/// Ten objects on each host.
-fn everything(hosts: &Hosts) -> Project {
-    let map: String = hosts
-        .addresses
-        .iter()
-        .enumerate()
-        .map(|(at, one)| format!("  h{at} = {{ address = {one:?} }}\n"))
-        .collect();
-    let text = format!(
-        r#"{}
-locals {{
-  hosts = {{
-{map}  }}
-}}
-resource "host_directory" "app" {{
+/// Ten objects on each host of `MAP`.
+const EVERYTHING: &str = r#"
+locals {
+  hosts = {
+MAP  }
+}
+resource "host_directory" "app" {
   for_each = local.hosts
   host     = each.value
   path     = "/srv/app"
   mode     = "0750"
-}}
-resource "host_file" "settings" {{
+}
+resource "host_file" "settings" {
   for_each = local.hosts
   host     = each.value
-  path     = "${{host_directory.app[each.key].path}}/it's $(here).conf"
-  template = "name = {{{{name}}}}\n"
-  values   = {{ name = each.key }}
-}}
-resource "host_file" "motd" {{
+  path     = "${host_directory.app[each.key].path}/it's $(here).conf"
+  template = "name = {{name}}\n"
+  values   = { name = each.key }
+}
+resource "host_file" "motd" {
   for_each = local.hosts
   host     = each.value
   path     = "/etc/motd"
   content  = "ours\n"
-}}
-resource "host_unit" "sleeper" {{
+}
+resource "host_unit" "sleeper" {
   for_each = local.hosts
   host     = each.value
   name     = "sleeper.service"
   content  = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
-}}
-resource "host_service" "clean" {{
+}
+resource "host_service" "clean" {
   for_each = local.hosts
   host     = each.value
   name     = "systemd-tmpfiles-clean.timer"
   active   = false
-}}
-resource "host_package" "tool" {{
+}
+resource "host_package" "tool" {
   for_each = local.hosts
   host     = each.value
   name     = "formwork-lab-tool"
   version  = "1.0"
   hold     = true
-}}
-resource "host_group" "trainers" {{
+}
+resource "host_group" "trainers" {
   for_each = local.hosts
   host     = each.value
   name     = "trainers"
   gid      = 4200
-}}
-resource "host_user" "ada" {{
+}
+resource "host_user" "ada" {
   for_each = local.hosts
   host     = each.value
   name     = "ada"
   groups   = [host_group.trainers[each.key].name]
-}}
-resource "host_sysctl" "forwarding" {{
+}
+resource "host_sysctl" "forwarding" {
   for_each = local.hosts
   host     = each.value
   name     = "net.ipv4.ip_forward"
   value    = "1"
-}}
-resource "host_hosts_entry" "api" {{
+}
+resource "host_hosts_entry" "api" {
   for_each = local.hosts
   host     = each.value
   name     = "api.internal"
   ip       = "10.0.0.100"
   aliases  = ["api"]
-}}
-"#,
-        hosts.provider(&[])
-    );
-    project().file("main.tf", &text).build()
+}
+"#;
+
+fn everything(hosts: &Hosts) -> Project {
+    let lines = hosts.addresses.iter().enumerate();
+    let lines: Vec<String> =
+        lines.map(|(at, one)| format!("    h{at} = {{ address = {one:?} }}\n")).collect();
+    let text = EVERYTHING.replace("MAP", &lines.concat());
+    project().file("main.tf", &format!("{}{text}", hosts.provider(&[]))).build()
 }
 
 #[track_caller]
@@ -353,6 +355,7 @@ resource "host_file" "token" {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of what may go wrong")]
 fn bad_luck_is_told_and_leaves_the_host_as_it_was() {
     let Some(hosts) = Hosts::find() else { return };
     hosts.run(0, "mkdir -p /run/ro /run/small; mount -t tmpfs -o ro tmpfs /run/ro; mount -t tmpfs -o size=16k tmpfs /run/small");
@@ -374,7 +377,6 @@ fn bad_luck_is_told_and_leaves_the_host_as_it_was() {
 "#;
     let pinned =
         plain.replace("HOST", &format!("{{ address = {:?}, host_key = {other:?} }}", hosts.addresses[0]));
-    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, String, Vec<&'a str>);
     let table: Vec<Case<'_>> = vec![
         (
             "wrong key",

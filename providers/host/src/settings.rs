@@ -14,6 +14,7 @@ const CONNECT_SECONDS: i64 = 10;
 
 /// What the block says.
 #[derive(Clone, Default)]
+#[cfg_attr(not(feature = "ssh"), expect(dead_code, reason = "a build without SSH has no use for it"))]
 pub(crate) struct Settings {
     pub(crate) is_local: bool,
     pub(crate) user: String,
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
 
 /// How an account is proven.
 #[derive(Clone, Default)]
+#[cfg_attr(not(feature = "ssh"), expect(dead_code, reason = "a build without SSH has no use for it"))]
 pub(crate) struct Credentials {
     /// A private key's text.
     pub(crate) private_key: Option<String>,
