@@ -86,20 +86,26 @@ fn moving(state: &State, moves: &[(Address, Address)]) -> Vec<Record> {
     moves.iter().map(record).chain(renamed_edges(state, moves)).collect()
 }
 
-/// Takes objects out of the state and leaves them where they are.
-pub fn forget_objects(state: &State, selectors: &[Selector]) -> Result<Edit, Diagnostic> {
+/// Takes objects out of the state and leaves them where they are. An act on one of them that nobody knows the end of is
+/// given up; with the last of these the run that was cut off is over, so that the object can be taken in.
+pub fn forget_objects(folded: &Folded, selectors: &[Selector]) -> Result<Edit, Diagnostic> {
+    let in_flight = || folded.run.iter().flat_map(|run| run.open.keys());
     let mut keys: Vec<ObjectKey> = Vec::new();
     for selector in selectors {
-        let found = state.objects().map(|(key, _)| key).filter(|key| selector.contains(&key.address));
+        let all = folded.state.objects().map(|(key, _)| key).chain(in_flight());
         let before = keys.len();
-        keys.extend(found.cloned());
+        keys.extend(all.filter(|key| selector.contains(&key.address)).cloned());
         if keys.len() == before {
             return Err(nothing_there(selector));
         }
     }
     keys.sort();
     keys.dedup();
-    let records = keys.iter().map(|key| Record::Forgotten { key: key.clone(), step: None }).collect();
+    let is_given_up = |key: &ObjectKey| keys.binary_search(key).is_ok();
+    let is_undone = folded.run.as_ref().is_some_and(|run| run.undo.is_some());
+    let ends_run = !is_undone && in_flight().next().is_some() && in_flight().all(is_given_up);
+    let forgotten = keys.iter().map(|key| Record::Forgotten { key: key.clone(), step: None });
+    let records = forgotten.chain(ends_run.then_some(Record::Finished { errored: true })).collect();
     Ok(Edit { moves: Vec::new(), keys, records })
 }
 
@@ -270,8 +276,8 @@ fn impossible(detail: String) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{key, object};
-    use crate::journal::{Folded, fold};
+    use crate::fixtures::{key, object, raw};
+    use crate::journal::{Intent, Token, fold};
 
     fn state(names: &[&str]) -> State {
         let mut state = State::new("l");
@@ -372,14 +378,57 @@ mod tests {
     #[test]
     fn objects_are_forgotten_and_given_away() {
         let state = state(&["a.b[0]", "a.b[1]", "a.c", "module.m.a.b"]);
-        let edit = forget_objects(&state, &["a.b".parse().unwrap(), "a.b[0]".parse().unwrap()]).unwrap();
+        let folded = Folded { state: state.clone(), run: None, is_changed: false };
+        let edit = forget_objects(&folded, &["a.b".parse().unwrap(), "a.b[0]".parse().unwrap()]).unwrap();
         assert_eq!(names(&after(&state, &edit)), "a.c module.m.a.b");
-        assert!(forget_objects(&state, &["a.c".parse().unwrap(), "a.none".parse().unwrap()]).is_err());
+        assert!(forget_objects(&folded, &["a.c".parse().unwrap(), "a.none".parse().unwrap()]).is_err());
 
         let (from, to) = (ProviderAddress::formwork("sim"), ProviderAddress::hashicorp("sim"));
         let edit = replace_provider(&state, &from, &to);
         let after = after(&state, &edit);
         assert!(after.objects().all(|(_, object)| object.provider.provider == to));
         assert_eq!((edit.keys.len(), replace_provider(&after, &from, &to).keys.len()), (4, 0));
+    }
+
+    #[test]
+    fn an_act_in_flight_is_given_up_with_its_object() {
+        let begin = Record::Begin {
+            run: "run".into(),
+            lineage: "l".into(),
+            base_serial: 0,
+            base_digest: String::new(),
+            time: String::new(),
+            plan: raw("{}"),
+        };
+        let intent = |(step, name): (u32, &str)| {
+            Record::Intent(Box::new(Intent {
+                key: key(name),
+                token: Token(name.into()),
+                operation: Operation::Create,
+                step,
+                attempt: 0,
+                stage: 0,
+                time: String::new(),
+                followed_by: 0,
+                recipe: raw("{}"),
+            }))
+        };
+        let mut before = Folded { state: state(&["a.made"]), run: None, is_changed: false };
+        for record in [begin].into_iter().chain([(1, "a.x"), (2, "a.y")].map(intent)) {
+            fold(&mut before, &record).unwrap();
+        }
+        // What is forgotten, the acts that are left, and whether the run is over.
+        for (selectors, left) in
+            [(&["a.made"][..], Some("a.x a.y")), (&["a.x"], Some("a.y")), (&["a.x", "a.y"], None)]
+        {
+            let selectors: Vec<Selector> = selectors.iter().map(|text| text.parse().unwrap()).collect();
+            let mut folded = before.clone();
+            for record in forget_objects(&before, &selectors).unwrap().records {
+                fold(&mut folded, &record).unwrap();
+            }
+            let open =
+                folded.run.map(|run| run.open.keys().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+            assert_eq!(open.as_deref(), left);
+        }
     }
 }

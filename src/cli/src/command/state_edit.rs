@@ -8,7 +8,7 @@ use crate::terminal::print;
 use formwork_diagnostic::Diagnostic;
 use formwork_state::edit::{self, Edit};
 use formwork_state::encryption::is_sealed;
-use formwork_state::{AddressError, ProviderAddress, Selector, State, format_v4};
+use formwork_state::{AddressError, Folded, ProviderAddress, Selector, format_v4};
 use std::fmt::Write as _;
 use std::io::Read as _;
 
@@ -29,7 +29,7 @@ pub(super) fn selectors(session: &Session, texts: &[String]) -> Result<Vec<Selec
 pub(super) fn run_move(session: &Session, arguments: &StateMove) -> Result<Success, Failure> {
     let ends = selectors(session, &[arguments.source.clone(), arguments.destination.clone()])?;
     let [from, to] = ends.as_slice() else { return Err(Failure::default()) };
-    let act = |state: &State| edit::move_objects(state, from, to);
+    let act = |folded: &Folded| edit::move_objects(&folded.state, from, to);
     let edit = perform(session, "state mv", &arguments.lock, arguments.dry_run, act)?;
     let word = if arguments.dry_run { "Would move" } else { "Move" };
     let mut text = edit.moves.iter().fold(String::new(), |mut text, (from, to)| {
@@ -45,7 +45,7 @@ pub(super) fn run_move(session: &Session, arguments: &StateMove) -> Result<Succe
 
 pub(super) fn run_remove(session: &Session, arguments: &StateRemove) -> Result<Success, Failure> {
     let wanted = selectors(session, &arguments.addresses)?;
-    let act = |state: &State| edit::forget_objects(state, &wanted);
+    let act = |folded: &Folded| edit::forget_objects(folded, &wanted);
     let edit = perform(session, "state rm", &arguments.lock, arguments.dry_run, act)?;
     let word = if arguments.dry_run { "Would remove" } else { "Removed" };
     let mut text = edit.keys.iter().fold(String::new(), |mut text, key| {
@@ -65,10 +65,10 @@ fn perform(
     operation: &str,
     lock: &Lock,
     is_dry: bool,
-    act: impl Fn(&State) -> Result<Edit, Diagnostic>,
+    act: impl Fn(&Folded) -> Result<Edit, Diagnostic>,
 ) -> Result<Edit, Failure> {
     let store = session.store(operation, lock)?;
-    let edit = act(&store.folded().state).map_err(|diagnostic| session.refused(diagnostic))?;
+    let edit = act(&store.folded()).map_err(|diagnostic| session.refused(diagnostic))?;
     if !is_dry {
         session.record(store, &edit.records)?;
     }
