@@ -160,7 +160,11 @@ fn a_server_whose_making_nobody_saw_the_end_of_is_not_made_twice() {
     cloud.said(
         &project,
         &[
-            ("state rm openstack_compute_instance_v2.first", 0, &["Removed openstack_compute_instance_v2.first"]),
+            (
+                "state rm openstack_compute_instance_v2.first",
+                0,
+                &["Removed openstack_compute_instance_v2.first"],
+            ),
             (&line, 0, &["Import successful"]),
             ("apply -auto-approve", 0, &["Resources: 1 added"]),
             ("plan -detailed-exitcode", 0, &["No changes"]),
