@@ -8,6 +8,7 @@ mod chain;
 mod document;
 mod entry;
 mod files;
+mod passage;
 mod trail;
 
 pub use chain::{Fault, verify};
@@ -17,6 +18,7 @@ pub use entry::{
     Version,
 };
 pub use files::{pack, unpack};
+pub(crate) use passage::{Entries, Obstacle, missing};
 pub(crate) use trail::{Part, Trail};
 
 use crate::backend::{Backend, BackendError, Fence};
@@ -69,6 +71,13 @@ pub(crate) fn append(
         }
     }
     Ok(())
+}
+
+/// All entries that a place keeps, in order; nothing where it keeps no history.
+pub(crate) fn entries(backend: &dyn Backend) -> Result<Option<Entries>, BackendError> {
+    let Some(numbers) = backend.history()? else { return Ok(None) };
+    let read = |number: u64| Ok((number, backend.history_entry(number)?.unwrap_or_default()));
+    numbers.into_iter().map(read).collect::<Result<_, _>>().map(Some)
 }
 
 /// Number and digest of the last entry, and the runs of the last few.

@@ -570,7 +570,7 @@ pub fn fold(folded: &mut Folded, record: &Record) -> Result<(), IllegalTransitio
                 undo.has_begun = true;
             }
         }
-        Record::RollbackEnded { .. } => undo::put_back(folded),
+        Record::RollbackEnded { is_whole } => undo::put_back(folded, *is_whole),
         Record::StageFinished { stage } => {
             if let Some(run) = &mut folded.run {
                 run.stage = stage + 1;

@@ -36,7 +36,7 @@ pub use journal::{
     Token, Undo, UndoAct, fold,
 };
 pub use model::{LANGUAGE_VERSION, Object, OutputValue, State, Status, Target};
-pub use store::{FaultHook, FaultPoint, Opening, Store, StoreOptions, digest};
+pub use store::{FaultHook, FaultPoint, MissingHistory, Opening, Store, StoreOptions, digest};
 pub use writer::Ticket;
 
 /// An interned text, cheap to clone.

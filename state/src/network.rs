@@ -4,6 +4,8 @@
 
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "http")]
+pub mod proxy;
 pub mod tls;
 
 use crate::backend::BackendError;

@@ -8,7 +8,7 @@ use crate::encryption;
 use crate::files::Files;
 use crate::format_v4;
 use crate::heartbeat::Heartbeat;
-use crate::history::{self, About, Chronicle, Edit, Frame, Origin, StateRecord, Trail, Version};
+use crate::history::{self, About, Chronicle, Document, Edit, Frame, Obstacle, Origin, StateRecord, Trail, Version};
 use crate::journal::{Folded, IllegalTransition, Record, fold};
 use crate::line::{self, Header};
 use crate::model::State;
@@ -106,6 +106,16 @@ impl Drop for Lease {
         if self.fence != Fence::UNLOCKED {
             self.backend.release(self.fence);
         }
+    }
+}
+
+/// Entries of a history that another place lacks: see [`Store::missing_history`].
+pub struct MissingHistory(history::Entries);
+
+impl MissingHistory {
+    /// The entries.
+    pub fn documents(&self) -> impl Iterator<Item = Document> {
+        self.0.iter().filter_map(|(_, bytes)| history::decode(bytes).ok())
     }
 }
 
@@ -240,6 +250,50 @@ impl Store {
         self.keep_history(stands.clone(), stands)?;
         self.lease.backend.prune_history(self.lease.fence, below).map_err(failed)?;
         Ok(Some((first, below - 1)))
+    }
+
+    /// What of another store's history this one lacks. That store's journal must be at its end.
+    ///
+    /// # Errors
+    /// When a place does not answer, the other history is damaged, or this one is of another.
+    pub fn missing_history(&self, from: &Self) -> Result<MissingHistory, Diagnostics> {
+        let read = |store: &Self| {
+            let entries = history::entries(&*store.lease.backend);
+            entries.map_err(|error| unreadable(&store.name(), error))
+        };
+        let (Some(theirs), Some(ours)) = (read(from)?, read(self)?) else {
+            return Ok(MissingHistory(Vec::new()));
+        };
+        let missing = history::missing(theirs, &ours);
+        let entries = missing.map_err(|obstacle| history_stays(&from.name(), &self.name(), &obstacle))?;
+        Ok(MissingHistory(entries))
+    }
+
+    /// Takes entries along that [`Store::missing_history`] found missing, and looks at what stands then.
+    ///
+    /// # Errors
+    /// When the place does not take them, or gives back others.
+    pub fn take_history(&self, missing: MissingHistory) -> Result<(), Diagnostics> {
+        let (backend, fence) = (&self.lease.backend, self.lease.fence);
+        let failed = |error: BackendError| history_unwritable(&backend.name(), &error);
+        let MissingHistory(missing) = missing;
+        let Some((first, _)) = missing.first() else { return Ok(()) };
+        for (number, bytes) in &missing {
+            backend.append_history(fence, *number, bytes).map_err(failed)?;
+        }
+        let mut stands = history::entries(&**backend).map_err(failed)?.unwrap_or_default();
+        let faults = history::verify(stands.iter().map(|(number, bytes)| (*number, bytes.as_slice())));
+        stands.retain(|(number, _)| number >= first);
+        if !faults.is_empty() || stands != missing {
+            let reason = "what was written there is not what stands there".to_owned();
+            return Err(failed(BackendError::Failed(reason)).into());
+        }
+        Ok(())
+    }
+
+    /// Whether the journal has something that is not in the snapshot or in the history yet.
+    pub fn has_journal(&self) -> bool {
+        self.journal.get() != Journal::Empty
     }
 
     /// The state with the journal folded in, and the run that is not over.
@@ -577,6 +631,26 @@ fn history_unwritable(name: &str, error: &BackendError) -> Diagnostic {
         format!("{name}: {error}. What was done is in the state; only its entry in the history is missing.");
     Diagnostic::error("history-unwritable", "History cannot be written", detail)
         .hint("Make room or repair the place, then run apply again: the entry is written from the journal.")
+}
+
+fn history_stays(from: &str, to: &str, obstacle: &Obstacle) -> Diagnostic {
+    match obstacle {
+        Obstacle::Damaged(faults) => {
+            let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
+            let detail = format!("The history of {from} is not what was written:\n{}", lines.join("\n"));
+            Diagnostic::error("history-damaged", "History is damaged", detail).hint(
+                "Put the backend block back as it was, and restore the entries from a copy, or remove them with history prune. Then move the state.",
+            )
+        }
+        Obstacle::Other(number) => {
+            let detail = format!(
+                "{to} has a history whose entry {number} is no part of the one in {from}, and two histories cannot be made one."
+            );
+            Diagnostic::error("history-of-another", "Another history is there", detail).hint(
+                "Name a place that has no history, or run init -reconfigure to go on with what is there.",
+            )
+        }
+    }
 }
 
 fn illegal(name: &str, line: usize, error: &IllegalTransition) -> Diagnostic {

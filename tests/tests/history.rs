@@ -33,6 +33,7 @@ fn each_run_and_edit_leaves_an_entry() {
             ("state rm terraform_data.b", 0, &[]),
             ("destroy -auto-approve", 0, &["1 destroyed"]),
             ("history verify", 0, &["The history is whole: entries 1 to 7."]),
+            ("state verify", 0, &["History:    entries 1 to 7, whole", "The state is whole."]),
             (
                 "history show 1",
                 0,
@@ -63,7 +64,9 @@ fn what_was_done_to_an_entry_is_found() {
     let (second, third) = (project.read(&entry(2)), project.read(&entry(3)));
     let changed = second.replace("\"result\":\"done\"", "\"result\":\"failed\"");
     project.write(&entry(2), &changed).unwrap();
-    said(&project, &[("history verify", 1, &["entry 2 was changed after it was written"])]);
+    for line in ["history verify", "state verify"] {
+        said(&project, &[(line, 1, &["entry 2 was changed after it was written"])]);
+    }
     std::fs::remove_file(project.path().join(entry(2))).unwrap();
     said(&project, &[("history verify", 1, &["entry 2 is missing"])]);
     project.write(&entry(2), &third).unwrap();
@@ -71,7 +74,9 @@ fn what_was_done_to_an_entry_is_found() {
     said(&project, &[("history verify", 1, &["it was written as entry 3", "it was written as entry 2"])]);
     project.write(&entry(2), &second).unwrap();
     std::fs::remove_file(project.path().join(entry(3))).unwrap();
-    said(&project, &[("history verify", 0, &["State is not the one that the history ends with"])]);
+    for line in ["history verify", "state verify"] {
+        said(&project, &[(line, 0, &["State is not the one that the history ends with"])]);
+    }
 }
 
 #[test]

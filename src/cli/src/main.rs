@@ -5,6 +5,7 @@
 
 mod ambient;
 mod arguments;
+mod clear_secrets;
 mod clock;
 mod command;
 mod disk;

@@ -12,7 +12,7 @@ use crate::workspaces;
 use formwork_diagnostic::{Diagnostic, Diagnostics, Span};
 use formwork_engine::run::Configuration;
 use formwork_lang::BackendBlock;
-use formwork_state::storage::{Kind, Storage, Surroundings};
+use formwork_state::storage::{Kind, Setting, SettingType, Storage, Surroundings};
 use formwork_value::{Name, Value, encode_plain};
 use std::sync::Arc;
 
@@ -50,16 +50,23 @@ pub(crate) fn faults(configuration: &Configuration) -> Diagnostics {
         return unknown_kind(&block.kind).at(block.span).into();
     };
     let place = |name: &str| {
-        let argument = block.body.attribute(name)?;
-        Some((argument.name_span, argument.expression.span()))
+        let argument = block.body.attribute(name);
+        let written = argument.map(|argument| (argument.name_span, argument.expression.span()));
+        let inner = || block.body.just_blocks().find(|(other, ..)| *other == name);
+        written.or_else(|| inner().map(|(.., body)| (body.header(), body.header())))
     };
     let mut found = settings_placed(kind.check(&Value::object(values(block))), block.span, place);
-    for (name, _, _) in block.body.just_blocks() {
+    for (name, _, _) in block.body.just_blocks().filter(|(name, ..)| !has_block(kind, name)) {
         let detail =
             format!("Blocks of type \"{name}\" are not expected here, in backend \"{}\".", kind.name);
         found.push(Diagnostic::error("unsupported-block", "Unsupported block type", detail).at(block.span));
     }
     found
+}
+
+fn has_block(kind: &Kind, name: &str) -> bool {
+    let is_block = |setting: &Setting| matches!(setting.value_type, SettingType::Block(_));
+    kind.settings.iter().any(|setting| setting.name == name && is_block(setting))
 }
 
 /// Findings about settings, put where the argument stands that they name: its name where there is no such setting, else
@@ -100,7 +107,12 @@ fn names() -> Vec<&'static str> {
 }
 
 fn values(block: &BackendBlock) -> Vec<(Name, Value)> {
-    let given = block.values.iter().filter(|(_, value)| !value.is_null());
+    let kind = registry::backend(&block.kind);
+    let is_argument = |name: &str| {
+        let is_written_as_block = block.body.just_blocks().any(|(other, ..)| *other == name);
+        !is_written_as_block || kind.is_none_or(|kind| has_block(kind, name))
+    };
+    let given = block.values.iter().filter(|(name, value)| !value.is_null() && is_argument(name));
     given.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

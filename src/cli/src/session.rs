@@ -1,6 +1,7 @@
 //! What most commands begin with: the configuration with its variables, the open state, the engine's surroundings.
 
 use crate::arguments::{Lock, Planning, Telling, VariableArgument};
+use crate::clear_secrets;
 use crate::clock::{SystemClock, timestamp, timestamp_to_the_second};
 use crate::disk::Disk;
 use crate::encryption::{self, Encryptions};
@@ -438,6 +439,7 @@ impl Session {
 
     /// Appends records that change the state alone, each durable before the next, and writes the state.
     pub(crate) fn record(&self, store: Store, records: &[Record]) -> Result<(), Failure> {
+        clear_secrets::check_records(self, records, &store)?;
         // What is said while a run is open is that run's.
         let about = store.about(None).filter(|_| store.folded().run.is_none() && !records.is_empty());
         if let Some(about) = about {

@@ -381,7 +381,7 @@ async fn perform(
     let is_continuing = store.folded().run.is_some();
     let connections = Connections::new(environment.clone());
     let begun = if is_continuing {
-        begin_again(store, plan, &connections).await
+        begin_again(store, plan, on_failure, &connections).await
     } else {
         begin(environment, store, plan, (run, on_failure), (&connections, &configuration.root)).await
     };
@@ -397,11 +397,20 @@ async fn perform(
     if (!is_whole || performer.outcome.diagnostics.has_errors()) && !environment.is_interrupted() {
         performer.roll_back(plan).await;
     }
+    if is_rolling_back && !outcome.diagnostics.has_errors() {
+        outcome.diagnostics.push(failed_before());
+    }
     if is_whole && !plan.focus.is_everything() {
         outcome.diagnostics.push(partly_applied());
     }
     close(store, !is_whole || outcome.diagnostics.has_errors(), &mut outcome.diagnostics).await;
     outcome
+}
+
+/// A run that was cut off while it was undone failed, whoever finds the end of that.
+fn failed_before() -> Diagnostic {
+    let detail = "The run that was cut off had failed, and why was said then. It is undone by now.";
+    Diagnostic::error("run-failed", "Run failed", detail).hint("Correct what failed, and apply again.")
 }
 
 /// Takes up what an open run left in flight, from its own plan, and closes the run; performs no further step.
@@ -502,8 +511,19 @@ async fn begin(
         plan: Arc::from(raw),
     };
     store.append(&record).await?;
+    make_ready(store, plan, on_failure, connections).await
+}
+
+/// What is recorded between the beginning of a run and its first act. Doing it again before that act changes nothing.
+async fn make_ready(
+    store: &Store,
+    plan: &Plan,
+    on_failure: OnFailure,
+    connections: &Connections,
+) -> Result<(), Diagnostic> {
     settle(store, plan, connections).await?;
-    if on_failure == OnFailure::Undo {
+    let is_undone = store.folded().run.as_ref().is_some_and(|run| run.undo.is_some());
+    if on_failure == OnFailure::Undo && !is_undone {
         store.append(&Record::UndoOnFailure).await?;
     }
     let configurations = crate::objects::encode_configurations(&plan.prior_configurations, connections);
@@ -557,15 +577,20 @@ async fn import_objects(store: &Store, plan: &Plan, connections: &Connections) -
     Ok(())
 }
 
-/// A run that was cut off before its first act may not have moved everything yet.
-async fn begin_again(store: &Store, plan: &Plan, connections: &Connections) -> Result<(), Diagnostic> {
+/// A run that was cut off before its first act may not have recorded everything yet that comes before.
+async fn begin_again(
+    store: &Store,
+    plan: &Plan,
+    on_failure: OnFailure,
+    connections: &Connections,
+) -> Result<(), Diagnostic> {
     let has_begun = store.folded().run.as_ref().is_none_or(|run| {
         run.stage > 0 || !run.open.is_empty() || !run.partial.is_empty() || !run.finished_steps.is_empty()
     });
     if has_begun {
         return Ok(());
     }
-    settle(store, plan, connections).await
+    make_ready(store, plan, on_failure, connections).await
 }
 
 /// Ends the run, unless acts are still in flight: those wait for the next one.

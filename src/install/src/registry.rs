@@ -99,7 +99,7 @@ impl Registries {
     /// What asks; it is made when first needed, since reading the system's roots takes time.
     pub(crate) fn web(&self) -> Result<&Web, WebError> {
         if self.web.get().is_none() {
-            let made = Web::new().map_err(WebError::Failed)?;
+            let made = Web::new(&Proxies::of(self.variable)).map_err(WebError::Failed)?;
             let _ = self.web.set(made);
         }
         self.web.get().ok_or_else(|| WebError::Failed("there is no connection".to_owned()))

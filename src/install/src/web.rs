@@ -3,6 +3,7 @@
 //! Invariant: a token goes to the host it is for and to no other, wherever that one points.
 
 use formwork_state::network::http::{Sender, sender};
+use formwork_state::network::proxy::Proxies;
 use formwork_state::network::tls::{Trust, client};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
@@ -90,11 +91,11 @@ impl Document {
 }
 
 impl Web {
-    pub(crate) fn new() -> Result<Self, String> {
+    pub(crate) fn new(proxies: &Proxies) -> Result<Self, String> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let tls = client(Trust::Whole, None, None)?;
-        Ok(Self { runtime, client: sender(&tls) })
+        Ok(Self { runtime, client: sender(&tls, proxies) })
     }
 
     /// A document. The token is for the host of the address.

@@ -20,6 +20,8 @@ pub struct Undo {
     pub has_begun: bool,
     /// Whether that is over: only the run is still to be closed.
     pub has_ended: bool,
+    /// Whether everything was undone by then.
+    pub is_whole: bool,
     /// What the state held besides objects before the run.
     before: Box<State>,
 }
@@ -43,7 +45,7 @@ impl Undo {
     /// Of a run that begins with this state.
     pub(super) fn of(state: &State) -> Self {
         let before = Box::new(besides_objects(state));
-        Self { acts: Vec::new(), has_begun: false, has_ended: false, before }
+        Self { acts: Vec::new(), has_begun: false, has_ended: false, is_whole: false, before }
     }
 }
 
@@ -57,9 +59,9 @@ fn besides_objects(state: &State) -> State {
 }
 
 /// Makes what is no object what it was before the run.
-pub(super) fn put_back(folded: &mut Folded) {
+pub(super) fn put_back(folded: &mut Folded, is_whole: bool) {
     let Some(undo) = folded.run.as_mut().and_then(|run| run.undo.as_mut()) else { return };
-    undo.has_ended = true;
+    (undo.has_ended, undo.is_whole) = (true, is_whole);
     let State { outputs, node_edges, check_results, .. } = std::mem::take(&mut *undo.before);
     let state = &mut folded.state;
     (state.outputs, state.node_edges, state.check_results) = (outputs, node_edges, check_results);

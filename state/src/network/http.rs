@@ -2,13 +2,13 @@
 //!
 //! Invariant: an answer is told from no answer. What a request did whose answer was lost is for the caller to find out.
 
+use super::proxy::{Connector, Proxies};
 use super::with_cause;
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Bytes};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 use std::sync::Arc;
@@ -51,35 +51,41 @@ pub struct Question {
 }
 
 /// What sends requests, over TLS and without it.
-pub type Sender<B> = Client<HttpsConnector<HttpConnector>, B>;
+pub type Sender<B> = Client<HttpsConnector<Connector>, B>;
 
-/// One with settings for TLS.
-pub fn sender<B>(tls: &ClientConfig) -> Sender<B>
+/// One with settings for TLS, through proxies.
+pub fn sender<B>(tls: &ClientConfig, proxies: &Proxies) -> Sender<B>
 where
     B: Body + Send,
     B::Data: Send,
 {
     let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls.clone());
-    Client::builder(TokioExecutor::new()).build(builder.https_or_http().enable_http1().build())
+    let connector = builder.https_or_http().enable_http1().wrap_connector(Connector::new(proxies));
+    Client::builder(TokioExecutor::new()).build(connector)
 }
 
 /// Asks servers.
 pub struct HttpClient {
     client: Sender<Full<Bytes>>,
+    proxies: Proxies,
     timeout: Duration,
 }
 
 impl HttpClient {
-    /// One with settings for TLS, that waits so long for an answer.
-    pub fn new(tls: &Arc<ClientConfig>, timeout: Duration) -> Self {
-        Self { client: sender(tls), timeout }
+    /// One with settings for TLS, through proxies, that waits so long for an answer.
+    pub fn new(tls: &Arc<ClientConfig>, proxies: &Proxies, timeout: Duration) -> Self {
+        Self { client: sender(tls, proxies), proxies: proxies.clone(), timeout }
     }
 
     /// Asks once. The error says why there was no answer, without what was sent.
     pub async fn ask(&self, question: &Question) -> Result<Answer, String> {
         let method = Method::from_bytes(question.method.as_bytes()).map_err(|error| error.to_string())?;
         let uri: Uri = question.address.parse().map_err(|_| "the address is no URL".to_owned())?;
+        let authorization = self.proxies.authorization(&uri);
         let mut request = Request::builder().method(method).uri(uri);
+        if let Some(authorization) = authorization {
+            request = request.header(http::header::PROXY_AUTHORIZATION, authorization);
+        }
         for (name, value) in &question.headers {
             request = request.header(name, value);
         }

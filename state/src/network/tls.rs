@@ -1,10 +1,11 @@
 //! What TLS is made of, for every place behind a network.
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 
 /// How a server's certificate is looked at.
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub enum Trust {
     /// Whatever the server shows.
     Anything,
+    /// A chain to a known root, whatever the name.
+    Chain,
     /// A chain to a known root, and the name.
     Whole,
 }
@@ -36,6 +39,11 @@ pub fn client(
     let builder = match trust {
         Trust::Anything => {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+        }
+        Trust::Chain => {
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(known(roots)?), provider);
+            let verifier = verifier.build().map_err(|error| error.to_string())?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unnamed(verifier)))
         }
         Trust::Whole => builder.with_root_certificates(known(roots)?),
     };
@@ -100,5 +108,50 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Looks at the chain, and not at the name.
+#[derive(Debug)]
+struct Unnamed(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for Unnamed {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // The name is looked at last, when the chain was found good.
+        match self.0.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }

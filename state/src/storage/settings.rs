@@ -25,6 +25,8 @@ pub enum SettingType {
     Numbers,
     /// A map of strings.
     Map,
+    /// A block, written once at most, of settings of its own.
+    Block(&'static [Setting]),
 }
 
 impl SettingType {
@@ -36,6 +38,7 @@ impl SettingType {
             Self::Texts => Type::list(Type::String),
             Self::Numbers => Type::list(Type::Number),
             Self::Map => Type::map(Type::String),
+            Self::Block(_) => Type::Dynamic,
         }
     }
 
@@ -48,12 +51,13 @@ impl SettingType {
             Self::Texts => "list of string",
             Self::Numbers => "list of number",
             Self::Map => "map of string",
+            Self::Block(_) => "block",
         }
     }
 }
 
 /// One row of a kind's table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
     /// The argument's name.
     pub name: &'static str,
@@ -167,6 +171,7 @@ impl Surroundings {
 /// What is set of one place: of its kind's settings those that have a value, of the type that the table says.
 pub struct Settings {
     values: BTreeMap<&'static str, Value>,
+    blocks: BTreeMap<&'static str, Settings>,
     /// What it may ask for besides.
     pub surroundings: Surroundings,
 }
@@ -203,6 +208,11 @@ impl Settings {
     pub fn map(&self, name: &str) -> BTreeMap<String, String> {
         let entries = self.values.get(name).and_then(Value::entries).into_iter().flat_map(|map| map.iter());
         entries.filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_string()))).collect()
+    }
+
+    /// What is set in a block, where it is written.
+    pub fn block(&self, name: &str) -> Option<&Self> {
+        self.blocks.get(name)
     }
 
     /// A variable of the environment.
@@ -264,6 +274,13 @@ impl Table {
             match self.settings.iter().find(|setting| setting.name == name.as_str()) {
                 None => found.push(self.unknown(name)),
                 Some(_) if !value.is_known() || value.is_null() => {}
+                Some(Setting { value_type: SettingType::Block(inner), .. }) => match only(name, value) {
+                    Ok(written) => {
+                        let inner = written.iter().flat_map(|one| self.inner(name, inner).check(one));
+                        found.extend(inner.map(|one| one.attribute(name.as_str())));
+                    }
+                    Err(diagnostic) => found.push(diagnostic),
+                },
                 Some(setting) => {
                     if let Err(diagnostic) = setting.convert(value) {
                         found.push(diagnostic);
@@ -277,9 +294,21 @@ impl Table {
     /// What is set, with what the environment and the table give where nothing is.
     pub fn settings(&self, given: &Value, surroundings: &Surroundings) -> Result<Settings, Diagnostics> {
         let mut found = self.check(given);
-        let mut settings = Settings { values: BTreeMap::new(), surroundings: surroundings.clone() };
+        let mut settings =
+            Settings { values: BTreeMap::new(), blocks: BTreeMap::new(), surroundings: surroundings.clone() };
         for setting in self.settings {
             let value = given.get(setting.name).filter(|value| value.is_known() && !value.is_null());
+            if let SettingType::Block(inner) = setting.value_type {
+                let written = value.and_then(|value| only(setting.name, value).ok().flatten());
+                match written.map(|one| self.inner(setting.name, inner).settings(&one, surroundings)) {
+                    Some(Ok(block)) => drop(settings.blocks.insert(setting.name, block)),
+                    Some(Err(diagnostics)) => {
+                        found.extend(diagnostics.into_iter().map(|one| one.attribute(setting.name)));
+                    }
+                    None => {}
+                }
+                continue;
+            }
             let variable = || setting.environment.iter().find_map(|name| settings.variable(name));
             let default = || Some(setting.default.to_owned()).filter(|text| !text.is_empty());
             let value = value.cloned().or_else(|| variable().or_else(default).map(Value::from));
@@ -293,6 +322,12 @@ impl Table {
         // A value that the block gives is looked at twice.
         found.sort_by_place();
         if found.has_errors() { Err(found) } else { Ok(settings) }
+    }
+
+    /// The table of a block; a name of the table's own settings says where it stands.
+    fn inner(&self, name: &str, settings: &'static [Setting]) -> Self {
+        let own = self.settings.iter().find(|setting| setting.name == name);
+        Self { noun: "block", name: own.map_or("", |setting| setting.name), settings }
     }
 
     fn unknown(&self, name: &str) -> Diagnostic {
@@ -322,6 +357,20 @@ impl Table {
         }
         diagnostic.attribute(name).hint(format!("{hint}."))
     }
+}
+
+/// The one block that is written; nothing where there is none.
+fn only(name: &str, value: &Value) -> Result<Option<Value>, Diagnostic> {
+    let several = value.items().unwrap_or(std::slice::from_ref(value));
+    let detail = match several {
+        [] => return Ok(None),
+        [one] if one.is_null() || !one.is_known() => return Ok(None),
+        [one] if one.entries().is_some() => return Ok(Some(one.clone())),
+        [_] => format!("Inappropriate value for attribute \"{name}\": block required."),
+        _ => format!("No more than 1 \"{name}\" blocks are allowed."),
+    };
+    let diagnostic = Diagnostic::error("backend-argument", "Incorrect block", detail).attribute(name);
+    Err(diagnostic.hint(format!("Write one block: {name} {{ ... }}.")))
 }
 
 impl Setting {

@@ -1,7 +1,7 @@
 //! The history: one entry for each run and edit, wherever the power fails; and what was done to it is found.
 
 use crate::records::*;
-use formwork_state::backend::{Backend, FileBackend, Holder, MemoryBackend};
+use formwork_state::backend::{Backend, Fence, FileBackend, Holder, MemoryBackend};
 use formwork_state::history::{Chronicle, Fault, LazyOrigin, Origin, decode, verify};
 use formwork_state::simulated::{Loss, SimulatedFiles};
 use formwork_state::{Opening, Record, Store, digest};
@@ -221,4 +221,66 @@ fn only_so_many_entries_are_kept() {
     store.append(&Record::Untainted { key: key(0) }).wait().unwrap();
     store.finish().unwrap();
     assert_eq!(backend.history().unwrap(), Some(vec![3, 4]));
+}
+
+/// A place with these entries.
+fn place(entries: &[(u64, Vec<u8>)]) -> Arc<dyn Backend> {
+    let backend = MemoryBackend::default();
+    for (number, bytes) in entries {
+        backend.append_history(Fence::UNLOCKED, *number, bytes).unwrap();
+    }
+    Arc::new(backend)
+}
+
+#[test]
+fn a_history_goes_along_to_a_place_that_has_no_other() {
+    let backend: Arc<dyn Backend> = Arc::new(MemoryBackend::default());
+    perform(&backend).unwrap();
+    let store = open_on(&backend, "third").unwrap();
+    store.append(&Record::Untainted { key: key(0) }).wait().unwrap();
+    store.finish().unwrap();
+    let store = open_on(&backend, "prune").unwrap();
+    store.prune_history(3).unwrap();
+    let whole = entries(&backend);
+    let other: Arc<dyn Backend> = Arc::new(MemoryBackend::default());
+    let store = open_on(&other, "other").unwrap();
+    drop(store.append(&Record::About(Box::new(store.about(None).unwrap()))));
+    store.append(&Record::Imported { key: key(0), object: Arc::new(object("zero")) }).wait().unwrap();
+    store.finish().unwrap();
+    let other = entries(&other);
+    let mut changed = whole.clone();
+    changed[1].1 = String::from_utf8(changed[1].1.clone()).unwrap().replace("\"ada\"", "\"bob\"").into_bytes();
+    let (first, last) = (whole[..1].to_vec(), whole[1..].to_vec());
+    let further = [whole.clone(), vec![(whole.last().unwrap().0 + 1, b"{}".to_vec())]].concat();
+    for (name, from, to, expected) in [
+        ("nothing is there", &whole, &vec![], Ok(whole.len())),
+        ("there is nothing", &vec![], &other, Ok(0)),
+        ("neither has anything", &vec![], &vec![], Ok(0)),
+        ("the beginning is there", &whole, &first, Ok(whole.len() - 1)),
+        ("the beginning is there and was pruned here", &last, &first, Ok(last.len())),
+        ("all of it is there", &whole, &whole, Ok(0)),
+        ("another is there", &whole, &other, Err("Another history is there")),
+        ("it went on there", &whole, &further, Err("Another history is there")),
+        ("the beginning was changed there", &whole, &changed, Err("Another history is there")),
+        ("it was changed", &changed, &vec![], Err("History is damaged")),
+    ] {
+        let (from_place, to_place) = (place(from), place(to));
+        let (source, target) = (open_on(&from_place, "a").unwrap(), open_on(&to_place, "b").unwrap());
+        let found = target.missing_history(&source);
+        let found = found.map_err(|found| found.iter().map(|one| one.summary.clone()).collect::<String>());
+        match (found, expected) {
+            (Ok(missing), Ok(count)) => {
+                assert_eq!(missing.documents().count(), count, "{name}");
+                target.take_history(missing).unwrap();
+                if !from.is_empty() {
+                    assert!(entries(&to_place).ends_with(from), "{name}");
+                }
+            }
+            (Err(summary), Err(expected)) => {
+                assert_eq!(summary, expected, "{name}");
+                assert_eq!(entries(&to_place), *to, "{name}: nothing was written");
+            }
+            (found, expected) => panic!("{name}: {:?}, not {expected:?}", found.map(|_| ())),
+        }
+    }
 }

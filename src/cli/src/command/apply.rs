@@ -1,7 +1,8 @@
 //! `apply`: performs a saved plan, goes on with a run that was cut off, or plans, asks and performs.
 
-use super::{approval, clear_secrets, plan as planning};
+use super::{approval, plan as planning};
 use crate::arguments::{Apply as Arguments, OnFailure, VariableArgument};
+use crate::clear_secrets;
 use crate::failure::{Failure, Success};
 use crate::render::palette::Look;
 use crate::render::state_json::ShownOutput;
@@ -101,7 +102,7 @@ fn saved(
 }
 
 /// What is said of a run that goes on: one that failed goes on being undone.
-fn continued<'a>(folded: &Folded, words: &'a str) -> &'a str {
+pub(super) fn continued<'a>(folded: &Folded, words: &'a str) -> &'a str {
     if folded.run.as_ref().is_some_and(OpenRun::is_rolling_back) {
         "The last run failed and was cut off while it was undone. That goes on where it ended.\n\n"
     } else {

@@ -81,6 +81,40 @@ pub(super) fn entry(session: &Session, number: u64) -> Result<Document, Failure>
 fn check(session: &Session) -> Result<Success, Failure> {
     let backend = session.backend(&session.workspace)?;
     let entries = entries(session, &*backend)?;
+    print(&match verified(session, &*backend, &entries)? {
+        Some(Whole { range, digest }) => {
+            format!("The history is whole: {range}. The last one's digest is {digest}.\n")
+        }
+        None => "The history has no entries.\n".to_owned(),
+    });
+    Ok(Success::Done)
+}
+
+/// What `state verify` says of the history, which must be whole as the state must.
+pub(super) fn verified_beside(session: &Session) -> Result<String, Failure> {
+    let backend = session.backend(&session.workspace)?;
+    if backend.history().map_err(|error| failed(session, &*backend, &error))?.is_none() {
+        return Ok("none is kept here".to_owned());
+    }
+    let entries = entries(session, &*backend)?;
+    let whole = verified(session, &*backend, &entries)?;
+    Ok(whole.map_or_else(|| "no entries".to_owned(), |whole| format!("{}, whole", whole.range)))
+}
+
+/// A history in which nothing is wrong.
+struct Whole {
+    /// Its entries, in words.
+    range: String,
+    /// That of the last one.
+    digest: String,
+}
+
+/// Refuses entries that are not what was written, and warns where they do not lead to the state that stands.
+fn verified(
+    session: &Session,
+    backend: &dyn Backend,
+    entries: &[(u64, Vec<u8>)],
+) -> Result<Option<Whole>, Failure> {
     let faults = verify(entries.iter().map(|(number, bytes)| (*number, bytes.as_slice())));
     if !faults.is_empty() {
         let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
@@ -91,20 +125,12 @@ fn check(session: &Session) -> Result<Success, Failure> {
                 .hint("Compare the entries with a copy that was kept elsewhere."),
         ));
     }
-    let Some(last) = entries.last() else {
-        print("The history has no entries.\n");
-        return Ok(Success::Done);
-    };
-    let first = entries.first().map_or(last.0, |(number, _)| *number);
-    let document = decode(&last.1).map_err(|_| Failure::default())?;
-    warn_of_other_state(session, &*backend, &document)?;
+    let (Some((first, _)), Some((last, bytes))) = (entries.first(), entries.last()) else { return Ok(None) };
+    let document = decode(bytes).map_err(|_| Failure::default())?;
+    warn_of_other_state(session, backend, &document)?;
     let follows =
-        if first > 1 { format!(", which follow {} that were pruned", first - 1) } else { String::new() };
-    print(&format!(
-        "The history is whole: entries {first} to {}{follows}. The last one's digest is {}.\n",
-        last.0, document.digest
-    ));
-    Ok(Success::Done)
+        if *first > 1 { format!(", which follow {} that were pruned", first - 1) } else { String::new() };
+    Ok(Some(Whole { range: format!("entries {first} to {last}{follows}"), digest: document.digest }))
 }
 
 /// The last entry says which state it left; another one that stands was written by something that leaves no entries, or

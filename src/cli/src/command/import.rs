@@ -2,6 +2,7 @@
 
 use super::plan as planning;
 use crate::arguments::{Import as Arguments, VariableArgument};
+use crate::clear_secrets;
 use crate::failure::{Failure, Success};
 use crate::session::{Session, run_id};
 use crate::terminal::Terminal;
@@ -61,6 +62,7 @@ pub(super) fn run(
             .hint("Look at the key, and at count or for_each of the block."),
         ));
     }
+    clear_secrets::check(&session, &plan, &store)?;
     let mut outcome =
         session.block_on(run::apply(&session.environment, &store, &plan, &run_id(), &session.workspace))?;
     if let Err(diagnostics) = store.finish() {

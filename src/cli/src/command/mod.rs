@@ -2,7 +2,6 @@
 
 mod apply;
 mod approval;
-mod clear_secrets;
 mod completion;
 mod console;
 mod destroy;

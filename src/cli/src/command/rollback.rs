@@ -1,7 +1,8 @@
 //! `rollback`: plans the way back to what an earlier entry of the history was made from, and performs it.
 
-use super::{apply, approval, clear_secrets, history, plan as planning};
+use super::{apply, approval, history, plan as planning};
 use crate::arguments::{OnFailure, Rollback as Arguments, VariableArgument};
+use crate::clear_secrets;
 use crate::failure::{Failure, Success};
 use crate::session::Session;
 use crate::terminal::Terminal;
@@ -28,8 +29,18 @@ pub(super) fn run(
     session.settle(&found, &earlier.configuration.sources)?;
     let configuration = decided(&session, earlier, variables, arguments.number)?;
     let store = session.store("rollback", &arguments.lock)?;
-    if store.folded().run.is_some() {
-        return Err(session.refused(planning::unfinished()));
+    let open = run::open_plan(&store.folded()).map_err(|diagnostic| session.refused(diagnostic))?;
+    if let Some(mut open) = open {
+        run::take_ephemeral(&mut open, &configuration);
+        let is_this_way = open.mode == mode && open.focus.is_everything();
+        if !is_this_way || !run::is_unchanged(&configuration, &open) {
+            return Err(session.refused(planning::unfinished()));
+        }
+        session.screen.text(apply::continued(
+            &store.folded(),
+            "The last run was cut off on this very way back, and goes on where it ended.\n\n",
+        ));
+        return apply::perform(&session, &open, store, OnFailure::Keep);
     }
     let options = PlanOptions {
         mode,

@@ -2,6 +2,7 @@
 
 use super::show::UNLOCKED;
 use crate::arguments::{Lock, StateMove, StatePush, StateRemove, StateReplaceProvider};
+use crate::clear_secrets;
 use crate::failure::{Failure, Success};
 use crate::session::Session;
 use crate::terminal::print;
@@ -102,6 +103,7 @@ pub(super) fn run_push(session: &Session, arguments: &StatePush) -> Result<Succe
     let bytes = if is_sealed(&bytes) { session.opened(&arguments.path, bytes, &[])? } else { bytes };
     let snapshot = format_v4::read(&name, &bytes).map_err(|diagnostic| session.refused(diagnostic))?;
     let store = session.store("state push", &arguments.lock)?;
+    clear_secrets::check_state(session, &snapshot.state, Vec::new(), &store)?;
     store.replace(&snapshot.state, arguments.force).map_err(|diagnostics| session.refused(diagnostics))?;
     Ok(Success::Done)
 }

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 const QUESTION: &str = "\nDo you want to put this in place of the state that stands?\n  A copy of that is kept. Only 'yes' will be accepted.\n\n  Enter a value: ";
 
-/// Checks everything that can be checked without asking a target: bytes, digests, serials, the fold of the journal, and
-/// every object against its schema.
+/// Checks everything that can be checked without asking a target: bytes, digests, serials, the fold of the journal, the
+/// chain of the history, and every object against its schema.
 pub(super) fn verify(session: &Session) -> Result<Success, Failure> {
     let store = session.store("state verify", &UNLOCKED)?;
     let folded = store.folded();
@@ -40,6 +40,8 @@ pub(super) fn verify(session: &Session) -> Result<Success, Failure> {
         None => text.push_str("Journal:    no run is open\n"),
     }
     print(&text);
+    let history = super::history::verified_beside(session)?;
+    print(&format!("History:    {history}\n"));
     let found = misfits(session, &folded.state);
     if !found.is_empty() {
         let detail = format!("These objects are not as their schemas say:\n  {}", found.join("\n  "));

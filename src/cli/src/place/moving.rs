@@ -1,14 +1,16 @@
-//! Taking states along from one place to another.
+//! Taking states along from one place to another, each with its history.
 //!
-//! Invariant: nothing in the old place is changed before all states stand in the new one.
+//! Invariant: no state in the old place is put away before all of them stand in the new one; a history stands there
+//! before its state does, so that a move that was cut off is made again.
 
 use super::{Place, workspaces_of};
 use crate::arguments::Lock;
+use crate::clear_secrets;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::terminal::print;
 use formwork_diagnostic::Diagnostic;
-use formwork_state::Store;
+use formwork_state::{MissingHistory, Store};
 
 /// A move.
 pub(crate) struct Move<'a> {
@@ -24,6 +26,7 @@ struct Pair {
     workspace: String,
     from: Store,
     to: Store,
+    history: MissingHistory,
 }
 
 impl Move<'_> {
@@ -31,27 +34,7 @@ impl Move<'_> {
     pub(crate) fn perform(&self, session: &Session) -> Result<bool, Failure> {
         let mut pairs = Vec::new();
         for workspace in self.workspaces(session)? {
-            // Asked first, so that no lock is left where no state ever was.
-            let place = session.backend_on(self.from, &workspace)?;
-            let loaded = place.load().map_err(|error| {
-                session.refused(super::unanswered(&*self.from.storage, &error.to_string()))
-            })?;
-            if loaded.snapshot.is_none() && loaded.journal.is_empty() {
-                continue;
-            }
-            let from = session.store_on(self.from, &workspace, "init", self.lock)?;
-            if from.folded().run.is_some() {
-                return Err(session.refused(unfinished(&workspace)));
-            }
-            let to = session.store_on(self.to, &workspace, "init", self.lock)?;
-            if to.folded().run.is_some() {
-                return Err(session.refused(unfinished(&workspace)));
-            }
-            let is_there = to.folded().state.lineage == from.folded().state.lineage
-                && to.base_serial() >= from.base_serial();
-            if !is_there {
-                pairs.push(Pair { workspace, from, to });
-            }
+            pairs.extend(self.pair(session, workspace)?);
         }
         if pairs.is_empty() {
             return Ok(false);
@@ -59,11 +42,12 @@ impl Move<'_> {
         if !self.is_forced && !self.may(session, &pairs)? {
             return Ok(false);
         }
-        for Pair { workspace, from, to } in pairs {
+        for Pair { workspace, from, to, history } in pairs {
             let mut state = from.folded().state.clone();
             state.serial = from.base_serial();
+            to.take_history(history).map_err(|found| session.refused(found))?;
             to.replace(&state, true).map_err(|found| session.refused(found))?;
-            // What a run left in its journal is in the state that was copied; its lock is given back here.
+            // Its lock is given back here.
             from.finish().map_err(|found| session.refused(found))?;
             let kept = self.from.storage.retire(&workspace);
             kept.map_err(|error| {
@@ -71,6 +55,44 @@ impl Move<'_> {
             })?;
         }
         Ok(true)
+    }
+
+    /// The states of a workspace; nothing where there is none, or where it stands in the new place already.
+    fn pair(&self, session: &Session, workspace: String) -> Result<Option<Pair>, Failure> {
+        // Asked first, so that no lock is left where no state ever was.
+        let place = session.backend_on(self.from, &workspace)?;
+        let loaded = place
+            .load()
+            .map_err(|error| session.refused(super::unanswered(&*self.from.storage, &error.to_string())))?;
+        if loaded.snapshot.is_none() && loaded.journal.is_empty() {
+            return Ok(None);
+        }
+        let mut from = session.store_on(self.from, &workspace, "init", self.lock)?;
+        if from.folded().run.is_some() {
+            return Err(session.refused(unfinished(&workspace)));
+        }
+        if from.has_journal() {
+            // A run that ended just before its state was written: its entry belongs to the history that moves.
+            from.finish().map_err(|found| session.refused(found))?;
+            from = session.store_on(self.from, &workspace, "init", self.lock)?;
+        }
+        let to = session.store_on(self.to, &workspace, "init", self.lock)?;
+        if to.folded().run.is_some() {
+            return Err(session.refused(unfinished(&workspace)));
+        }
+        let is_there = to.folded().state.lineage == from.folded().state.lineage
+            && to.base_serial() >= from.base_serial();
+        if is_there {
+            return Ok(None);
+        }
+        let history = to.missing_history(&from).map_err(|found| session.refused(found))?;
+        let variables = history.documents().flat_map(|document| {
+            let names = document.entry.plan.map(|plan| plan.sensitive).unwrap_or_default();
+            let number = document.entry.number;
+            names.into_iter().map(move |name| format!("var.{name} in entry {number} of the history"))
+        });
+        clear_secrets::check_state(session, &from.folded().state, variables.collect(), &to)?;
+        Ok(Some(Pair { workspace, from, to, history }))
     }
 
     /// The workspaces that can be moved: all, or the current one where the new place has no others.

@@ -41,7 +41,7 @@ terraform {
 
 `TF_ENCRYPTION` holds more of the same block's content, in either syntax; what it says of an argument goes before what the files say. It is read anew by every command, shown in no message, and stored in no plan. A variable that holds a passphrase should be `ephemeral`: others are part of a plan file.
 
-Without an `encryption` block, files have mode 0600 and are in clear. With `require_encryption = true` in the `terraform` block (of Formwork alone; `FORMWORK_REQUIRE_ENCRYPTION=true` elsewhere), a state outside this machine that would hold a sensitive value in clear is an error; else it is a warning that names the attributes.
+Without an `encryption` block, files have mode 0600 and are in clear. With `require_encryption = true` in the `terraform` block (of Formwork alone; `FORMWORK_REQUIRE_ENCRYPTION=true` elsewhere), a state outside this machine that would hold a sensitive value in clear is an error; else it is a warning that names the attributes. That goes for every command that writes one: `apply`, `rollback`, `import`, `state mv`, `rm`, `push` and `replace-provider`, `taint`, `untaint`, and `init` where it moves a state.
 
 ## Beginning, rotating, ending
 

@@ -45,12 +45,17 @@ pub async fn roll_back(
 
 impl Applier<'_> {
     async fn roll_back(&self) {
-        let (has_begun, has_ended) = {
-            let folded = self.input.store.folded();
-            let undo = folded.run.as_ref().and_then(|run| run.undo.as_ref());
-            undo.map_or((false, true), |undo| (undo.has_begun, undo.has_ended))
+        let Some(undo) = self.input.store.folded().run.as_ref().and_then(|run| run.undo.clone()) else {
+            return;
         };
-        if has_ended || (!has_begun && self.record(&Record::RollbackBegun).await.is_err()) {
+        if undo.has_ended {
+            // Cut off just before its end: what came of it is said again.
+            let standing = |act: &UndoAct| format!("  {}: it stands as this run left it", act.key);
+            let left = undo.acts.iter().filter(|act| !act.is_undone).map(standing);
+            self.report(if undo.is_whole { rolled_back() } else { partly_rolled_back(&left.collect::<Vec<_>>()) });
+            return;
+        }
+        if !undo.has_begun && self.record(&Record::RollbackBegun).await.is_err() {
             return;
         }
         if !self.take_up_open().await.is_empty() {
@@ -61,8 +66,10 @@ impl Applier<'_> {
         let left = acts.iter().filter(|act| !act.is_undone).count();
         self.environment.observer.observe(Event::RollbackStart { acts: left });
         let mut standing = Vec::new();
-        for (place, act) in (0..ordinal(acts.len())).zip(&acts).rev().filter(|(_, act)| !act.is_undone) {
-            match self.undo(place, act).await {
+        for (place, act) in (0..ordinal(acts.len())).zip(&acts).rev() {
+            // Cut off right after an object was removed, what was set aside for it has not come back yet.
+            let undone = if act.is_undone { self.give_back(act).await } else { self.undo(place, act).await };
+            match undone {
                 Undone::Yes => {}
                 Undone::No(reason) => standing.push(format!("  {}: {reason}", act.key)),
                 Undone::Later => {
@@ -104,7 +111,7 @@ impl Applier<'_> {
     /// Removes what the run made, and gives its place back to what was set aside for it.
     async fn unmake_again(&self, place: u32, act: &UndoAct) -> Result<Undone, Option<Diagnostic>> {
         let Some(object) = self.input.store.folded().state.object(&act.key).cloned() else {
-            return Ok(Undone::Yes);
+            return Ok(self.give_back(act).await);
         };
         let step = Step { id: place, work: Work::Delete { change: 0 }, after: Vec::new() };
         let change = self.change_of(act, &object, Action::Delete)?;
@@ -114,15 +121,19 @@ impl Applier<'_> {
             StepEnd::Failed => return Ok(Undone::No("it was made, and could not be removed".to_owned())),
             StepEnd::Stopped => return Ok(Undone::Later),
         }
-        if let Some(deposed) = &act.set_aside {
-            let aside = ObjectKey::deposed(act.key.address.clone(), deposed.clone());
-            let stands = self.input.store.folded().state.object(&aside).is_some();
-            let restored = Record::Restored { address: act.key.address.clone(), deposed: deposed.clone() };
-            if stands && self.record(&restored).await.is_err() {
-                return Ok(Undone::Later);
-            }
-        }
-        Ok(Undone::Yes)
+        Ok(self.give_back(act).await)
+    }
+
+    /// Gives the place of an object that is gone back to the one that was set aside for it.
+    async fn give_back(&self, act: &UndoAct) -> Undone {
+        let Some(deposed) = &act.set_aside else { return Undone::Yes };
+        let aside = ObjectKey::deposed(act.key.address.clone(), deposed.clone());
+        let is_due = {
+            let folded = self.input.store.folded();
+            folded.state.object(&aside).is_some() && folded.state.object(&act.key).is_none()
+        };
+        let restored = Record::Restored { address: act.key.address.clone(), deposed: deposed.clone() };
+        if is_due && self.record(&restored).await.is_err() { Undone::Later } else { Undone::Yes }
     }
 
     fn is_in_flight(&self, key: &ObjectKey) -> bool {

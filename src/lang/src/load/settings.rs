@@ -2,14 +2,14 @@
 
 use super::Loader;
 use super::arguments::argument;
-use crate::body::{Body, BodyContext, ESCAPE};
+use crate::body::{Attribute, Body, BodyContext, ESCAPE};
 use crate::lexer::is_identifier;
 use crate::module::{BackendBlock, Module, ProviderBlock, ProviderMeta, RequiredProvider, Settings};
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use crate::version::{LANGUAGE_VERSION, VersionConstraint};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Span};
-use formwork_value::Type;
+use formwork_value::{Type, Value};
 use indexmap::IndexMap;
 
 /// The code of the finding that a module is for another version of the language.
@@ -162,13 +162,12 @@ impl Loader<'_> {
     }
 
     /// The values of the backend's arguments, which may be written with variables and locals: the state is found
-    /// before anything else is evaluated.
+    /// before anything else is evaluated. Blocks in it stand as tuples of objects.
     pub(super) fn backend_values(&mut self, module: &mut Module) {
         let Some(backend) = &module.settings.backend else { return };
         let early = self.early(module, None);
-        let mut values = IndexMap::new();
         let mut found = Vec::new();
-        for attribute in backend.body.just_attributes() {
+        let mut evaluate = |attribute: &Attribute| {
             let (value, diagnostics) = attribute.expression.evaluate(&early);
             let span = attribute.expression.span();
             // Whoever opens the state asks for variables that have no value; checking a configuration needs none. What
@@ -178,8 +177,16 @@ impl Loader<'_> {
                     && one.subject.is_some_and(|subject| span.join(subject) == span)
             };
             found.extend(diagnostics.into_iter().filter(is_said_here));
-            values.insert(attribute.name.clone(), value);
+            (attribute.name.clone(), value)
+        };
+        let mut values: IndexMap<ArcStr, Value> =
+            backend.body.just_attributes().iter().map(&mut evaluate).collect();
+        let mut blocks: IndexMap<ArcStr, Vec<Value>> = IndexMap::new();
+        for (name, _, body) in backend.body.just_blocks() {
+            let inner = body.just_attributes().iter().map(&mut evaluate).collect();
+            blocks.entry(name.clone()).or_default().push(Value::object(inner));
         }
+        values.extend(blocks.into_iter().map(|(name, written)| (name, Value::tuple(written))));
         if let Some(backend) = &mut module.settings.backend {
             backend.values = values;
         }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use formwork_diagnostic::Diagnostic;
 use formwork_state::backend::BackendError;
 use formwork_state::network::http::{Answer, HttpClient, Question};
+use formwork_state::network::proxy::Proxies;
 use formwork_state::network::{Network, pause, tls};
 use formwork_state::storage::Settings;
 use md5::{Digest as _, Md5};
@@ -58,7 +59,7 @@ impl Endpoint {
         let network = Network::new().map_err(|error| invalid(format!("{error}.")))?;
         Ok(Self {
             network,
-            client: HttpClient::new(&tls, TIMEOUT),
+            client: HttpClient::new(&tls, &Proxies::of(|name| settings.variable(name)), TIMEOUT),
             headers,
             retries: settings.number("retry_max").and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
             wait_min: seconds("retry_wait_min"),

@@ -38,6 +38,9 @@ impl Access {
             config.root_cert = Some(certificates(&pem)?);
             config.root_cert_file = None;
         }
+        if let Some(user) = exec(settings)? {
+            config.auth_info = user;
+        }
         override_user(&mut config.auth_info, settings)?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.read_timeout = Some(ANSWER_TIMEOUT);
@@ -148,4 +151,22 @@ fn override_user(user: &mut AuthInfo, settings: &Settings) -> Result<(), Diagnos
         given.client_certificate_data.or_else(|| user.client_certificate_data.take());
     user.client_key_data = given.client_key_data.or_else(|| user.client_key_data.take());
     Ok(())
+}
+
+/// The program of the block gives the credentials in place of whatever the kubeconfig has.
+fn exec(settings: &Settings) -> Result<Option<AuthInfo>, Diagnostic> {
+    let Some(block) = settings.block("exec") else { return Ok(None) };
+    let variables = block.map("env").into_iter().map(|(name, value)| json!({"name": name, "value": value}));
+    let user = serde_json::from_value(json!({
+        "exec": {
+            "apiVersion": block.text("api_version"),
+            "command": block.text("command"),
+            "args": block.texts("args"),
+            "env": variables.collect::<Vec<_>>(),
+            // Nobody may be there to be asked.
+            "interactiveMode": "Never",
+        },
+    }));
+    // The error is left out: its text may quote a variable.
+    user.map(Some).map_err(|_| invalid("exec", "The block cannot be read.".to_owned()))
 }

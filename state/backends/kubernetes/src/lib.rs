@@ -59,10 +59,24 @@ pub const KUBERNETES: Kind = Kind {
         Setting::text("config_context_cluster", "Another cluster than the context's.")
             .from(&["KUBE_CTX_CLUSTER"]),
         Setting::text("token", "A bearer token.").from(&["KUBE_TOKEN"]).sensitive(),
+        Setting::of(
+            SettingType::Block(EXEC),
+            "exec",
+            "A program that gives the credentials, by the protocol of client-go; those of the kubeconfig are left aside.",
+        ),
         LEASE_SECONDS,
     ],
     configure,
 };
+
+/// What is asked for credentials.
+const EXEC: &[Setting] = &[
+    Setting::text("api_version", "The version of the protocol: client.authentication.k8s.io/v1 or /v1beta1.")
+        .required(),
+    Setting::text("command", "The program.").required(),
+    Setting::of(SettingType::Texts, "args", "Its arguments."),
+    Setting::of(SettingType::Map, "env", "What its environment has besides this program's.").sensitive(),
+];
 
 struct KubernetesStorage {
     server: Arc<Server>,

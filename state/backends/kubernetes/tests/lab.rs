@@ -267,3 +267,67 @@ fn a_lost_answer_is_asked_for_again() {
     let (relay, place) = behind_relay(&kubeconfig, "lost");
     conformance::check_lost_answers(&*place, &relay).unwrap();
 }
+
+/// Credentials that a program gives: the kubeconfig's own may only read.
+#[test]
+fn a_program_gives_the_credentials() {
+    let (Some(admin), Ok(reader)) = (lab(), std::env::var("FORMWORK_LAB_KUBECONFIG_READER")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig: Json = serde_json::from_str(&std::fs::read_to_string(admin).unwrap()).unwrap();
+    let user = &kubeconfig["users"][0]["user"];
+    let pem = |name: &str| {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(user[name].as_str().unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let file = folder.path().join("credential.json");
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {
+            "clientCertificateData": pem("client-certificate-data"),
+            "clientKeyData": pem("client-key-data"),
+        },
+    });
+    std::fs::write(&file, credential.to_string()).unwrap();
+    let exec = |command: &str, arguments: &[&str], variable: &str| {
+        let arguments = arguments.iter().map(|one| Value::from(*one)).collect();
+        Value::tuple(vec![Value::object(vec![
+            ("api_version".into(), "client.authentication.k8s.io/v1".into()),
+            ("command".into(), command.into()),
+            ("args".into(), Value::tuple(arguments)),
+            ("env".into(), Value::object(vec![("CREDENTIAL".into(), variable.into())])),
+        ])])
+    };
+    let path = file.display().to_string();
+    for (name, block, expected) in [
+        ("none", None, Some("forbidden")),
+        ("by its argument", Some(exec("cat", &[&path], "")), None),
+        ("by its environment", Some(exec("sh", &["-c", "cat \"$CREDENTIAL\""], &path)), None),
+        ("a program that fails", Some(exec("false", &[], "hunter2")), Some("false")),
+        ("no program", Some(exec("no-such-program", &[], "hunter2")), Some("no-such-program")),
+    ] {
+        let mut given: Vec<_> = [
+            ("secret_suffix", suffix("exec").as_str()),
+            ("config_path", &reader),
+            ("config_context", "lab"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+        given.extend(block.map(|block| ("exec".into(), block)));
+        let place = KUBERNETES.storage(&Value::object(given), &Surroundings::none()).ok().unwrap();
+        let outcome = place.backend("default").and_then(|backend| {
+            let fence = backend.lease(&holder(name), 0)?;
+            backend.release(fence);
+            Ok(())
+        });
+        match (outcome, expected) {
+            (Ok(()), None) => {}
+            (Err(error), Some(part)) => {
+                let said = error.to_string();
+                assert!(said.contains(part) && !said.contains("hunter2"), "{name}: {said}");
+            }
+            (outcome, _) => panic!("{name}: {outcome:?}"),
+        }
+    }
+}

@@ -2,8 +2,9 @@
 
 use formwork_diagnostic::Diagnostic;
 use formwork_state::backend::BackendError;
-use formwork_state::network::tls::{self, Trust};
+use formwork_state::network::tls::{self, Identity, Trust};
 use formwork_state::storage::Settings;
+use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::future::Future;
@@ -21,6 +22,9 @@ use tokio_rustls::client::TlsStream;
 
 /// How long a database may take to answer a first request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What stands for the system's own roots where a file could be named.
+const SYSTEM_ROOTS: &str = "system";
 
 /// Where the database is and how it is reached.
 pub(crate) struct Connecting {
@@ -46,14 +50,16 @@ impl Connecting {
             let written = options.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
             written.or_else(|| settings.variable(variable))
         };
-        let roots = option("sslrootcert", "PGSSLROOTCERT");
+        let roots = option("sslrootcert", "PGSSLROOTCERT").filter(|path| path != SYSTEM_ROOTS);
+        let is_rooted = option("sslrootcert", "PGSSLROOTCERT").is_some();
         let mode = option("sslmode", "PGSSLMODE").unwrap_or_else(|| "require".to_owned());
         let trust = match mode.as_str() {
             "disable" => None,
             // As libpq: with a root to hold it against, the certificate is looked at.
-            "require" if roots.is_none() => Some(Trust::Anything),
+            "require" if !is_rooted => Some(Trust::Anything),
             "allow" | "prefer" => Some(Trust::Anything),
-            "require" | "verify-ca" | "verify-full" => Some(Trust::Whole),
+            "require" | "verify-ca" => Some(Trust::Chain),
+            "verify-full" => Some(Trust::Whole),
             other => return Err(invalid(format!("There is no sslmode {other:?}."))),
         };
         config.ssl_mode(match mode.as_str() {
@@ -62,7 +68,13 @@ impl Connecting {
             _ => SslMode::Require,
         });
         config.connect_timeout(CONNECT_TIMEOUT).application_name("formwork");
-        Ok(Self { name: name(&config), tls: made(trust, roots.as_deref())?, config })
+        let files = TlsFiles {
+            roots,
+            certificate: option("sslcert", "PGSSLCERT"),
+            key: option("sslkey", "PGSSLKEY"),
+        };
+        let tls = trust.map(|trust| files.client(trust)).transpose()?;
+        Ok(Self { name: name(&config), tls, config })
     }
 
     pub(crate) async fn connect(&self) -> Result<Client, BackendError> {
@@ -90,18 +102,21 @@ fn reason(error: &tokio_postgres::Error) -> String {
 /// What a connection string says of TLS, which the client knows other words for, apart from the rest.
 fn without_tls_options(text: &str) -> (String, Vec<(String, String)>) {
     let is_ours = |name: &str| matches!(name, "sslmode" | "sslrootcert" | "sslcert" | "sslkey");
+    let is_url = text.contains("://");
     let mut found = Vec::new();
     let mut keep = |part: &str| match part.split_once('=') {
         Some((name, value)) if is_ours(name.trim()) => {
-            found.push((name.trim().to_owned(), value.trim_matches('\'').to_owned()));
+            let plain = || value.trim_matches('\'').to_owned();
+            let decoded = || percent_decode_str(value).decode_utf8_lossy().into_owned();
+            found.push((name.trim().to_owned(), if is_url { decoded() } else { plain() }));
             false
         }
         _ => true,
     };
-    let rest = if let Some((address, query)) = text.split_once('?').filter(|_| text.contains("://")) {
+    let rest = if let Some((address, query)) = text.split_once('?').filter(|_| is_url) {
         let kept: Vec<&str> = query.split('&').filter(|part| keep(part)).collect();
         if kept.is_empty() { address.to_owned() } else { format!("{address}?{}", kept.join("&")) }
-    } else if text.contains("://") {
+    } else if is_url {
         text.to_owned()
     } else {
         text.split_whitespace().filter(|part| keep(part)).collect::<Vec<_>>().join(" ")
@@ -147,11 +162,31 @@ fn name(config: &Config) -> String {
     format!("postgres://{host}{port}/{database}")
 }
 
-fn made(trust: Option<Trust>, path: Option<&str>) -> Result<Option<Arc<ClientConfig>>, Diagnostic> {
-    let Some(trust) = trust else { return Ok(None) };
-    let wrong = |error: String| invalid(format!("sslrootcert: {error}."));
-    let roots = path.map(std::fs::read).transpose().map_err(|error| wrong(error.to_string()))?;
-    tls::client(trust, roots.as_deref(), None).map(Some).map_err(wrong)
+/// The files that TLS is made of.
+struct TlsFiles {
+    roots: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+}
+
+impl TlsFiles {
+    fn client(&self, trust: Trust) -> Result<Arc<ClientConfig>, Diagnostic> {
+        let read = |option: &str, path: &Option<String>| {
+            let text = path.as_ref().map(std::fs::read_to_string).transpose();
+            text.map_err(|error| invalid(format!("{option}, {:?}: {error}.", path.as_deref().unwrap_or_default())))
+        };
+        let roots = read("sslrootcert", &self.roots)?;
+        let certificates = read("sslcert", &self.certificate)?;
+        let key = read("sslkey", &self.key)?;
+        let identity = match (&certificates, &key) {
+            (Some(certificates), Some(key)) => Some(Identity { certificates, key }),
+            (None, None) => None,
+            _ => return Err(invalid("sslcert and sslkey belong together: give both, or neither.".to_owned())),
+        };
+        tls::client(trust, roots.as_deref().map(str::as_bytes), identity.as_ref()).map_err(|error| {
+            invalid(format!("TLS cannot be set up with sslrootcert, sslcert and sslkey: {error}."))
+        })
+    }
 }
 
 /// TLS for the client, made of what is in the tree already.
@@ -240,6 +275,8 @@ mod tests {
                 "postgres://a@b/c?connect_timeout=3",
                 vec![("sslrootcert", "/r.pem"), ("sslmode", "verify-full")],
             ),
+            ("postgres://a@b/c?sslcert=%2Fmy%20own.pem", "postgres://a@b/c", vec![("sslcert", "/my own.pem")]),
+            ("host=b sslkey='/k.pem'", "host=b", vec![("sslkey", "/k.pem")]),
             ("host=b sslmode=disable user=a", "host=b user=a", vec![("sslmode", "disable")]),
             ("", "", vec![]),
         ] {

@@ -26,7 +26,7 @@ pub const PG: Kind = Kind {
     permissions: "It needs SELECT, INSERT, UPDATE and DELETE on its tables, USAGE on their schema and sequence, and CREATE where it is to make them.",
     example: "terraform {\n  backend \"pg\" {\n    conn_str = \"postgres://terraform@database.example/terraform\"\n  }\n}\n",
     settings: &[
-        Setting::text("conn_str", "Where the database is: a postgres:// URL, or words like host=... dbname=.... What it leaves out comes from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE and PGSSLROOTCERT.")
+        Setting::text("conn_str", "Where the database is: a postgres:// URL, or words like host=... dbname=.... What it leaves out comes from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE, PGSSLROOTCERT, PGSSLCERT and PGSSLKEY. sslmode is disable, allow, prefer, require, verify-ca or verify-full, and require where nothing says; sslrootcert=system stands for the system's roots.")
             .from(&["PG_CONN_STR"])
             .sensitive(),
         Setting::text("schema_name", "The schema that the tables are in.")

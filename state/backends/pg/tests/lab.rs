@@ -174,3 +174,52 @@ fn a_lost_answer_is_asked_for_again() {
     let (relay, backend) = place.behind_relay(&url);
     conformance::check_lost_answers(&*backend, &relay).unwrap();
 }
+
+/// What a client does with TLS, and what comes of it; nothing is wrong where no words are given.
+const TLS: &[(&str, &str, &str, &str)] = &[
+    // Without certificates.
+    ("encrypted", "127.0.0.1", "sslmode=require", ""),
+    ("encrypted", "127.0.0.1", "sslmode=prefer", ""),
+    ("encrypted", "127.0.0.1", "", ""),
+    ("encrypted", "127.0.0.1", "sslmode=disable", "pg_hba.conf rejects connection"),
+    // The server's certificate is looked at: its root, and its name.
+    ("encrypted", "127.0.0.1", "sslmode=require&sslrootcert={tls}/root.pem", ""),
+    ("encrypted", "127.0.0.1", "sslmode=require&sslrootcert={tls}/other.pem", "UnknownIssuer"),
+    ("encrypted", "127.0.0.1", "sslmode=verify-ca&sslrootcert={tls}/root.pem", ""),
+    ("encrypted", "127.0.0.1", "sslmode=verify-ca&sslrootcert={tls}/other.pem", "UnknownIssuer"),
+    ("encrypted", "127.0.0.1", "sslmode=verify-ca&sslrootcert=system", "UnknownIssuer"),
+    ("encrypted", "localhost", "sslmode=verify-full&sslrootcert={tls}/root.pem", ""),
+    ("encrypted", "127.0.0.1", "sslmode=verify-full&sslrootcert={tls}/root.pem", "not valid for name"),
+    ("encrypted", "localhost", "sslmode=verify-full&sslrootcert={tls}/other.pem", "UnknownIssuer"),
+    ("encrypted", "localhost", "sslmode=verify-full", "UnknownIssuer"),
+    // The client shows its own.
+    ("certified", "127.0.0.1", "sslmode=require&sslcert={tls}/client.pem&sslkey={tls}/client.key", ""),
+    ("certified", "127.0.0.1", "sslmode=require", "requires a valid client certificate"),
+    ("certified", "127.0.0.1", "sslmode=require&sslcert={tls}/other.pem&sslkey={tls}/other.key", "certificate"),
+    ("certified", "127.0.0.1", "sslmode=disable", "pg_hba.conf rejects connection"),
+    // Files that are not what they should be.
+    ("certified", "127.0.0.1", "sslmode=require&sslcert={tls}/client.pem", "belong together"),
+    ("encrypted", "127.0.0.1", "sslmode=verify-ca&sslrootcert={tls}/none.pem", "none.pem"),
+    ("certified", "127.0.0.1", "sslmode=require&sslcert={tls}/client.pem&sslkey={tls}/root.key", "TLS cannot be"),
+    ("encrypted", "127.0.0.1", "sslmode=strict", "no sslmode"),
+];
+
+#[test]
+fn tls_is_as_strict_as_it_is_asked_to_be() {
+    let Some(url) = lab() else { return };
+    let tls = std::env::var("FORMWORK_LAB_POSTGRESQL_TLS").unwrap();
+    let port = url.split(':').next_back().unwrap().split('/').next().unwrap();
+    for (user, host, options, expected) in TLS {
+        let options = options.replace("{tls}", &tls);
+        let url = format!("postgres://{user}@{host}:{port}/postgres?{options}");
+        let given = formwork_value::Value::object(vec![("conn_str".into(), url.as_str().into())]);
+        let opened = PG.storage(&given, &Surroundings::none());
+        let said = match opened.map(|storage| storage.workspaces()) {
+            Ok(Ok(_)) => String::new(),
+            Ok(Err(error)) => error.to_string(),
+            Err(found) => found.iter().map(|one| one.detail.clone()).collect(),
+        };
+        let is_as_expected = if expected.is_empty() { said.is_empty() } else { said.contains(expected) };
+        assert!(is_as_expected, "{user}@{host} {options}: {said:?}");
+    }
+}

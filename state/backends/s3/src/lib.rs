@@ -15,6 +15,7 @@ use credentials::Credentials;
 use formwork_diagnostic::Diagnostic;
 use formwork_state::backend::{Backend, BackendError};
 use formwork_state::network::http::HttpClient;
+use formwork_state::network::proxy::Proxies;
 use formwork_state::network::{Network, tls};
 use formwork_state::storage::{
     DEFAULT_WORKSPACE, Kind, LEASE_SECONDS, Setting, SettingType, Settings, Storage,
@@ -104,7 +105,7 @@ fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
     let network = Network::new().map_err(|error| invalid("bucket", format!("{error}.")))?;
     let store = Store {
         network,
-        client: HttpClient::new(&tls, TIMEOUT),
+        client: HttpClient::new(&tls, &Proxies::of(|name| settings.variable(name)), TIMEOUT),
         credentials: Credentials::find(settings)?,
         endpoint,
         bucket: text("bucket").unwrap_or_default(),

@@ -6,20 +6,14 @@
     reason = "a test whose program or lab does not answer cannot go on"
 )]
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use formwork_state::backend::relay::Relay;
-use formwork_tests::{HttpRequest, Project, answer_http, holds, project, said};
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+mod moving;
+mod remotes;
+mod secrets;
+
+use formwork_tests::{Project, project, said};
+use remotes::{MAIN, Remote, SLOW, block, project_of, remotes, sealed};
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
-
-const MAIN: &str = "resource \"terraform_data\" \"a\" {\n  input = \"east\"\n}\noutput \"region\" {\n  value = terraform_data.a.output\n}\n";
-
-fn block(text: &str) -> String {
-    format!("terraform {{\n  backend {text}\n}}\n")
-}
 
 #[test]
 fn a_place_is_settled_on_before_it_is_used() {
@@ -105,6 +99,19 @@ fn what_is_wrong_with_a_block_is_said_at_its_place() {
             &["Unsupported argument", "backend.tf line 3", "path, workspace_dir"],
         ),
         ("\"local\" {\n    path = []\n  }", &["Incorrect attribute value type", "backend.tf line 3"]),
+        ("\"local\" {\n    exec {\n    }\n  }", &["Unsupported block type", "\"exec\"", "backend.tf line 2"]),
+        (
+            "\"kubernetes\" {\n    secret_suffix = \"a\"\n    exec {\n      command = \"a\"\n      arg = []\n    }\n  }",
+            &["Unsupported argument", "\"arg\"", "backend.tf line 4", "api_version, command, args, env"],
+        ),
+        (
+            "\"kubernetes\" {\n    secret_suffix = \"a\"\n    host = \"h\"\n    exec {\n      command = \"a\"\n    }\n  }",
+            &["Missing required argument", "\"api_version\""],
+        ),
+        (
+            "\"kubernetes\" {\n    secret_suffix = \"a\"\n    exec {\n    }\n    exec {\n    }\n  }",
+            &["No more than 1 \"exec\" blocks are allowed.", "backend.tf line 4"],
+        ),
         ("\"local\" {\n    path = var.place\n  }\n}\nvariable \"place\" {\n  type = string", &[]),
     ] {
         let project = project().file("main.tf", MAIN).file("backend.tf", &block(text)).build();
@@ -159,107 +166,6 @@ fn a_lock_is_shown_with_what_is_in_flight() {
     }
     assert!(!shown.contains("hunter2"), "{shown}");
     said(&project, &[("lock show", 0, &["nobody holds it", "terraform_data.slow"])]);
-}
-
-/// A place that more than one machine reaches: a block that names it, and what its client needs in the environment.
-struct Remote {
-    name: &'static str,
-    block: String,
-    environment: Vec<(&'static str, String)>,
-}
-
-/// The places whose labs are up, each for this test alone.
-fn remotes(mark: &str) -> Vec<Remote> {
-    let mark = format!("{mark}_{}", std::process::id());
-    let mut found = Vec::new();
-    if let Some(url) = lab("postgresql", "FORMWORK_LAB_POSTGRESQL") {
-        let block = block(&format!("\"pg\" {{\n    schema_name = \"{mark}\"\n  }}"));
-        found.push(Remote { name: "pg", block, environment: vec![("PG_CONN_STR", url)] });
-    }
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    if let Some(endpoint) = lab("ceph", "FORMWORK_LAB_CEPH_S3") {
-        let keys = [variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")];
-        found.push(bucket("s3", &mark, endpoint, &variable("FORMWORK_LAB_CEPH_BUCKET"), keys));
-    }
-    if let Some(endpoint) = lab("localstack", "FORMWORK_LAB_LOCALSTACK_S3") {
-        let keys = ["test".to_owned(), "test".to_owned()];
-        found.push(bucket("localstack", &mark, endpoint, &variable("FORMWORK_LAB_LOCALSTACK_BUCKET"), keys));
-    }
-    if let Some(kubeconfig) = lab("kubernetes", "FORMWORK_LAB_KUBECONFIG") {
-        // The name of a Secret has no such sign.
-        let suffix = mark.replace('_', "-");
-        let block = block(&format!("\"kubernetes\" {{\n    secret_suffix = \"{suffix}\"\n  }}"));
-        let context = ("KUBE_CTX", "lab".to_owned());
-        let environment = vec![("KUBE_CONFIG_PATH", kubeconfig), context];
-        found.push(Remote { name: "kubernetes", block, environment });
-    }
-    let address = state_server();
-    let text = format!(
-        "\"http\" {{\n    address = \"{address}\"\n    lock_address = \"{address}\"\n    unlock_address = \"{address}\"\n  }}"
-    );
-    found.push(Remote { name: "http", block: block(&text), environment: Vec::new() });
-    found
-}
-
-fn bucket(name: &'static str, mark: &str, endpoint: String, bucket: &str, keys: [String; 2]) -> Remote {
-    let block = block(&format!(
-        "\"s3\" {{\n    bucket = \"{bucket}\"\n    key = \"{mark}.tfstate\"\n    use_path_style = true\n    workspace_key_prefix = \"{mark}\"\n  }}"
-    ));
-    let [key, secret] = keys;
-    let environment = vec![
-        ("AWS_ENDPOINT_URL_S3", endpoint),
-        ("AWS_ACCESS_KEY_ID", key),
-        ("AWS_SECRET_ACCESS_KEY", secret),
-    ];
-    Remote { name, block, environment }
-}
-
-/// What encrypts a state with a key that is cheap to derive; in clear it is read once.
-const ENCRYPTION: &str = "key_provider \"argon2\" \"k\" {\n  passphrase = \"a passphrase of a test\"\n  memory_kib = 64\n  iterations = 1\n}\nmethod \"aes_gcm\" \"m\" {\n  keys = key_provider.argon2.k\n}\nmethod \"unencrypted\" \"clear\" {}\nstate {\n  method = method.aes_gcm.m\n  fallback {\n    method = method.unencrypted.clear\n  }\n}\n";
-
-/// The same places, handed nothing in clear.
-fn sealed(mark: &str) -> Vec<Remote> {
-    let mut found = remotes(mark);
-    for remote in &mut found {
-        remote.environment.push(("TF_ENCRYPTION", ENCRYPTION.to_owned()));
-    }
-    found
-}
-
-/// What a lab's `env` printed, or nothing where none is up and none is asked for.
-fn lab(name: &str, variable: &str) -> Option<String> {
-    let found = std::env::var(variable).ok();
-    let is_needed = std::env::var("FORMWORK_LAB").is_ok_and(|lab| lab.split(',').any(|one| one == name));
-    assert!(
-        found.is_some() || !is_needed,
-        "FORMWORK_LAB={name}, but no lab: eval \"$(tests/lab/{name} env)\""
-    );
-    if found.is_none() {
-        println!("not run: needs tests/lab/{name}");
-    }
-    found
-}
-
-impl Remote {
-    fn project(&self, main: &str) -> Project {
-        project().file("main.tf", main).file("backend.tf", &self.block).build()
-    }
-
-    fn command(&self, project: &Project, line: &str) -> std::process::Command {
-        let mut command = project.command(line);
-        command
-            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
-            .env("FORMWORK_LEASE_SECONDS", "2");
-        command
-    }
-
-    #[track_caller]
-    fn said(&self, project: &Project, steps: &[(&str, i32, &[&str])]) {
-        for (line, code, parts) in steps {
-            let finished = project.finish(&mut self.command(project, line));
-            finished.expect(&format!("{}: {line}", self.name), *code, parts);
-        }
-    }
 }
 
 #[test]
@@ -320,8 +226,6 @@ fn workspaces_are_kept_in_a_remote_place() {
         );
     }
 }
-
-const SLOW: &str = "resource \"terraform_data\" \"slow\" {\n  for_each = toset([\"a\", \"b\", \"c\", \"d\", \"e\", \"f\"])\n  provisioner \"local-exec\" {\n    command = \"echo ${each.key} >> made; sleep 0.4\"\n  }\n}\n";
 
 /// Starts an apply and waits until it has finished so many objects.
 fn begin(remote: &Remote, project: &Project, finished: usize) -> std::process::Child {
@@ -424,124 +328,6 @@ fn a_lock_that_is_broken_is_its_holders_no_more() {
 }
 
 #[test]
-fn secrets_in_a_remote_place_are_named_or_sealed() {
-    let main = "variable \"secret\" {\n  sensitive = true\n}\nresource \"terraform_data\" \"a\" {\n  input = { token = var.secret }\n}\noutput \"token\" {\n  value     = var.secret\n  sensitive = true\n}\n";
-    for remote in remotes("secrets") {
-        let project = remote.project(main);
-        let run = |line: &str, secret: &str, more: &[(&str, &str)]| {
-            let mut command = remote.command(&project, line);
-            let finished = project.finish(command.env("TF_VAR_secret", secret).envs(more.iter().copied()));
-            let said = format!("{}{}", finished.out, finished.error).replace("\n│ ", " ");
-            assert!(!said.contains("hunter"), "{}: {line}: {said}", remote.name);
-            (finished.code, said)
-        };
-        assert_eq!(run("init", "hunter2", &[]).0, 0);
-        let required = [("FORMWORK_REQUIRE_ENCRYPTION", "true")];
-        let (code, said) = run("apply -auto-approve", "hunter2", &required);
-        assert!(code == 1 && said.contains("would be stored in clear"), "{}: {said}", remote.name);
-        let (code, said) = run("apply -auto-approve", "hunter2", &[]);
-        assert!(code == 0 && said.contains("are stored in clear"), "{}: {said}", remote.name);
-        for name in ["terraform_data.a.input.token", "output.token"] {
-            assert!(said.contains(name), "{}: no {name} in {said}", remote.name);
-        }
-        let (code, said) = run("rollback -auto-approve -var secret=hunter4 1", "hunter2", &required);
-        assert!(code == 1 && said.contains("would be stored in clear"), "{}: {said}", remote.name);
-        let (code, said) =
-            run("apply -auto-approve", "hunter3", &[("TF_ENCRYPTION", ENCRYPTION), required[0]]);
-        assert!(code == 0 && !said.contains("in clear"), "{}: {said}", remote.name);
-        let (code, said) = run("plan", "hunter3", &[]);
-        assert!(code == 1 && said.contains("is encrypted"), "{}: {said}", remote.name);
-        assert_eq!(run("plan -detailed-exitcode", "hunter3", &[("TF_ENCRYPTION", ENCRYPTION)]).0, 0);
-    }
-}
-
-/// The same place, reached by a way that keeps what is sent there; nothing where only the place's server can read it.
-fn tapped(remote: &Remote) -> Option<(Relay, Remote)> {
-    let texts = remote.environment.iter().map(|(_, text)| text.as_str()).chain([remote.block.as_str()]);
-    let server = texts.filter_map(|text| text.split_once("127.0.0.1:")).map(|(_, behind)| {
-        format!("127.0.0.1:{}", behind.chars().take_while(char::is_ascii_digit).collect::<String>())
-    });
-    let server = server.into_iter().next()?;
-    let relay = Relay::start(server.clone()).unwrap();
-    let through = |text: &str| text.replace(&server, &relay.address);
-    let block = through(&remote.block);
-    let environment = remote.environment.iter().map(|(name, text)| (*name, through(text))).collect();
-    Some((relay, Remote { name: remote.name, block, environment }))
-}
-
-/// All that stands in the cluster's Secrets, taken out of its wrappings.
-fn secrets_of_the_cluster(suffix: &str) -> Vec<u8> {
-    let kubectl = std::env::var("FORMWORK_LAB_KUBECTL").unwrap_or_else(|_| "kubectl".to_owned());
-    let mut command = std::process::Command::new(kubectl);
-    command.arg("--kubeconfig").arg(std::env::var("FORMWORK_LAB_KUBECONFIG").unwrap());
-    let listed = command.args(["get", "secrets", "-A", "-o", "json"]).output().unwrap();
-    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let mut found = Vec::new();
-    for secret in listed["items"].as_array().unwrap() {
-        if !secret["metadata"]["name"].as_str().unwrap().contains(suffix) {
-            continue;
-        }
-        for data in secret["data"].as_object().into_iter().flatten().map(|(_, data)| data) {
-            let bytes = STANDARD.decode(data.as_str().unwrap()).unwrap();
-            let mut plain = Vec::new();
-            // What is not packed is looked at as it stands.
-            if flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).is_ok() {
-                found.extend(plain);
-            }
-            found.extend(bytes);
-        }
-    }
-    found
-}
-
-/// What was handed to a place holds a planted secret where nothing is encrypted, and in no form where it is: in state,
-/// journal and history, through a crash, too.
-#[test]
-fn a_secret_is_in_nothing_that_a_sealed_place_is_handed() {
-    let main = format!(
-        "{}\nvariable \"secret\" {{\n  sensitive = true\n}}\nresource \"terraform_data\" \"kept\" {{\n  input = var.secret\n}}\noutput \"token\" {{\n  value     = var.secret\n  sensitive = true\n}}\n",
-        SLOW.replace("sleep 0.4", "sleep 2")
-    );
-    for encryption in [None, Some(ENCRYPTION)] {
-        let mark = if encryption.is_some() { "planted_sealed" } else { "planted_clear" };
-        // Most of the time is spent in waiting.
-        std::thread::scope(|scope| {
-            for remote in remotes(mark) {
-                let main = &main;
-                scope.spawn(move || planted(&remote, mark, main, encryption));
-            }
-        });
-    }
-}
-
-fn planted(remote: &Remote, mark: &str, main: &str, encryption: Option<&str>) {
-    const APPLY: &str = "apply -auto-approve -lock-timeout=60s";
-    let secret = "hunter2-and-the-horse";
-    let tap = tapped(remote).filter(|_| remote.name != "kubernetes");
-    let remote = tap.as_ref().map_or(remote, |(_, remote)| remote);
-    let project = remote.project(main);
-    let command = |line: &str| {
-        let mut command = remote.command(&project, line);
-        command.env("TF_VAR_secret", secret).envs(encryption.map(|text| ("TF_ENCRYPTION", text)));
-        command
-    };
-    project.finish(&mut command("init")).expect(remote.name, 0, &[]);
-    // A lock behind HTTP runs out for nobody.
-    if remote.name != "http" {
-        let mut child = command(APPLY).stdout(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(1500));
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    project.finish(&mut command(APPLY)).expect(remote.name, 0, &[]);
-    let handed = tap
-        .as_ref()
-        .map_or_else(|| secrets_of_the_cluster(&mark.replace('_', "-")), |(relay, _)| relay.sent());
-    assert!(handed.len() > 2000, "{}: {} bytes", remote.name, handed.len());
-    assert_eq!(holds(&handed, secret), encryption.is_none(), "{}", remote.name);
-}
-
-#[test]
 fn of_many_applies_at_once_one_holds_the_state() {
     for remote in remotes("many") {
         let main = "resource \"terraform_data\" \"a\" {\n  provisioner \"local-exec\" {\n    command = \"echo made >> made\"\n  }\n}\n";
@@ -641,48 +427,6 @@ fn outputs_are_read_from_a_remote_place() {
         let other = project_of(&reader);
         remote.said(&other, &[("apply -auto-approve", 0, &["all = \"east\""])]);
     }
-}
-
-fn project_of(main: &str) -> Project {
-    project().file("main.tf", main).build()
-}
-
-/// A server that keeps one state and one lock, whatever the path, as the simplest there are.
-fn state_server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/", listener.local_addr().unwrap());
-    let kept: Arc<Mutex<[Option<Vec<u8>>; 2]>> = Arc::default();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let kept = kept.clone();
-            std::thread::spawn(move || while answer(&stream, &kept).is_some() {});
-        }
-    });
-    address
-}
-
-fn answer(stream: &TcpStream, kept: &Mutex<[Option<Vec<u8>>; 2]>) -> Option<()> {
-    let HttpRequest { method, body, .. } = HttpRequest::read(stream)?;
-    let mut kept = kept.lock().ok()?;
-    let [state, lock] = &mut *kept;
-    let (status, body) = match method.as_str() {
-        "GET" => state.clone().map_or(("404 x", Vec::new()), |state| ("200 x", state)),
-        "POST" => {
-            *state = Some(body);
-            ("200 x", Vec::new())
-        }
-        "LOCK" if lock.is_some() => ("423 x", lock.clone().unwrap_or_default()),
-        "LOCK" => {
-            *lock = Some(body);
-            ("200 x", Vec::new())
-        }
-        "UNLOCK" => {
-            *lock = None;
-            ("200 x", Vec::new())
-        }
-        _ => ("405 x", Vec::new()),
-    };
-    answer_http(stream, status, &body)
 }
 
 /// A run over HTTP that was killed is gone on with by the machine that has its journal, and that is said before.
