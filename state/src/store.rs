@@ -8,7 +8,9 @@ use crate::encryption;
 use crate::files::Files;
 use crate::format_v4;
 use crate::heartbeat::Heartbeat;
-use crate::history::{self, About, Chronicle, Document, Edit, Frame, Obstacle, Origin, StateRecord, Trail, Version};
+use crate::history::{
+    self, About, Chronicle, Document, Edit, Frame, Obstacle, Origin, StateRecord, Trail, Version,
+};
 use crate::journal::{Folded, IllegalTransition, Record, fold};
 use crate::line::{self, Header};
 use crate::model::State;

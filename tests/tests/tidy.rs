@@ -216,6 +216,7 @@ fn every_verb_says_what_it_does() {
         "tests/lab/postgresql",
         "tests/lab/ceph",
         "tests/lab/consumers",
+        "tests/lab/openbao",
         "tests/lab/plugins",
         "tests/lab/openstack",
     ] {

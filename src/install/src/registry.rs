@@ -4,6 +4,7 @@ use crate::settings::{Settings, Variable};
 use crate::web::{Document, Web, WebError, resolve};
 use formwork_lang::Version;
 use formwork_state::ProviderAddress;
+use formwork_state::network::proxy::Proxies;
 use serde::Deserialize;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;

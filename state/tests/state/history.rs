@@ -249,7 +249,8 @@ fn a_history_goes_along_to_a_place_that_has_no_other() {
     store.finish().unwrap();
     let other = entries(&other);
     let mut changed = whole.clone();
-    changed[1].1 = String::from_utf8(changed[1].1.clone()).unwrap().replace("\"ada\"", "\"bob\"").into_bytes();
+    changed[1].1 =
+        String::from_utf8(changed[1].1.clone()).unwrap().replace("\"ada\"", "\"bob\"").into_bytes();
     let (first, last) = (whole[..1].to_vec(), whole[1..].to_vec());
     let further = [whole.clone(), vec![(whole.last().unwrap().0 + 1, b"{}".to_vec())]].concat();
     for (name, from, to, expected) in [

@@ -50,7 +50,10 @@ fn a_history_moves_with_its_state() {
             remote.said(&other, &[("init -migrate-state -force-copy", 1, &["Another history is there"])]);
             std::fs::rename(other.path().join(".terraform"), project.path().join(".terraform")).unwrap();
         } else {
-            remote.said(&other, &[("init -force-copy", 1, &["Another history is there", "entry 1", "-reconfigure"])]);
+            remote.said(
+                &other,
+                &[("init -force-copy", 1, &["Another history is there", "entry 1", "-reconfigure"])],
+            );
         }
         // Back again: the beginning is there already.
         project.write("backend.tf", "").unwrap();

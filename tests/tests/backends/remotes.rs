@@ -56,7 +56,13 @@ pub(crate) fn remotes(mark: &str) -> Vec<Remote> {
     found
 }
 
-pub(crate) fn bucket(name: &'static str, mark: &str, endpoint: String, bucket: &str, keys: [String; 2]) -> Remote {
+pub(crate) fn bucket(
+    name: &'static str,
+    mark: &str,
+    endpoint: String,
+    bucket: &str,
+    keys: [String; 2],
+) -> Remote {
     let block = block(&format!(
         "\"s3\" {{\n    bucket = \"{bucket}\"\n    key = \"{mark}.tfstate\"\n    use_path_style = true\n    workspace_key_prefix = \"{mark}\"\n  }}"
     ));

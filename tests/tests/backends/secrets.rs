@@ -84,7 +84,9 @@ fn secrets_that_a_hand_moves_are_named_or_refused() {
     // What is imported may be a secret itself.
     let imported = "terraform {\n  required_providers {\n    random = { source = \"formwork/random\" }\n  }\n}\nresource \"random_password\" \"p\" {\n  length = 12\n}\n";
     project.write("main.tf", imported).unwrap();
-    for (is_required, code, part) in [(true, 1, "would be stored in clear"), (false, 0, "are stored in clear")] {
+    for (is_required, code, part) in
+        [(true, 1, "would be stored in clear"), (false, 0, "are stored in clear")]
+    {
         let mut command = remote.command(&project, "import random_password.p twelve-signs");
         let required = is_required.then_some(("FORMWORK_REQUIRE_ENCRYPTION", "true"));
         let parts = [part, "random_password.p.result"];
@@ -94,7 +96,9 @@ fn secrets_that_a_hand_moves_are_named_or_refused() {
     let other = project_of(main);
     let apply = |line: &str| project_with(&other, line);
     assert_eq!(apply("apply -auto-approve").code, 0);
-    other.write("backend.tf", &block(&format!("\"http\" {{\n    address = \"{}\"\n  }}", state_server()))).unwrap();
+    other
+        .write("backend.tf", &block(&format!("\"http\" {{\n    address = \"{}\"\n  }}", state_server())))
+        .unwrap();
     let mut command = other.command("init -force-copy");
     other.finish(command.env("FORMWORK_REQUIRE_ENCRYPTION", "true")).expect("init", 1, &["would be", a]);
     apply("init -force-copy").expect("init", 0, &["are stored in clear", a, b]);

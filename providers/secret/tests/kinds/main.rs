@@ -3,6 +3,7 @@
 
 mod command;
 mod file;
+mod openbao;
 mod sops;
 mod vault;
 

@@ -52,7 +52,11 @@ impl Applier<'_> {
             // Cut off just before its end: what came of it is said again.
             let standing = |act: &UndoAct| format!("  {}: it stands as this run left it", act.key);
             let left = undo.acts.iter().filter(|act| !act.is_undone).map(standing);
-            self.report(if undo.is_whole { rolled_back() } else { partly_rolled_back(&left.collect::<Vec<_>>()) });
+            self.report(if undo.is_whole {
+                rolled_back()
+            } else {
+                partly_rolled_back(&left.collect::<Vec<_>>())
+            });
             return;
         }
         if !undo.has_begun && self.record(&Record::RollbackBegun).await.is_err() {

@@ -306,14 +306,11 @@ fn a_program_gives_the_credentials() {
         ("a program that fails", Some(exec("false", &[], "hunter2")), Some("false")),
         ("no program", Some(exec("no-such-program", &[], "hunter2")), Some("no-such-program")),
     ] {
-        let mut given: Vec<_> = [
-            ("secret_suffix", suffix("exec").as_str()),
-            ("config_path", &reader),
-            ("config_context", "lab"),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
+        let mut given: Vec<_> =
+            [("secret_suffix", suffix("exec").as_str()), ("config_path", &reader), ("config_context", "lab")]
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect();
         given.extend(block.map(|block| ("exec".into(), block)));
         let place = KUBERNETES.storage(&Value::object(given), &Surroundings::none()).ok().unwrap();
         let outcome = place.backend("default").and_then(|backend| {

@@ -173,7 +173,9 @@ impl TlsFiles {
     fn client(&self, trust: Trust) -> Result<Arc<ClientConfig>, Diagnostic> {
         let read = |option: &str, path: &Option<String>| {
             let text = path.as_ref().map(std::fs::read_to_string).transpose();
-            text.map_err(|error| invalid(format!("{option}, {:?}: {error}.", path.as_deref().unwrap_or_default())))
+            text.map_err(|error| {
+                invalid(format!("{option}, {:?}: {error}.", path.as_deref().unwrap_or_default()))
+            })
         };
         let roots = read("sslrootcert", &self.roots)?;
         let certificates = read("sslcert", &self.certificate)?;
@@ -181,7 +183,9 @@ impl TlsFiles {
         let identity = match (&certificates, &key) {
             (Some(certificates), Some(key)) => Some(Identity { certificates, key }),
             (None, None) => None,
-            _ => return Err(invalid("sslcert and sslkey belong together: give both, or neither.".to_owned())),
+            _ => {
+                return Err(invalid("sslcert and sslkey belong together: give both, or neither.".to_owned()));
+            }
         };
         tls::client(trust, roots.as_deref().map(str::as_bytes), identity.as_ref()).map_err(|error| {
             invalid(format!("TLS cannot be set up with sslrootcert, sslcert and sslkey: {error}."))
@@ -275,7 +279,11 @@ mod tests {
                 "postgres://a@b/c?connect_timeout=3",
                 vec![("sslrootcert", "/r.pem"), ("sslmode", "verify-full")],
             ),
-            ("postgres://a@b/c?sslcert=%2Fmy%20own.pem", "postgres://a@b/c", vec![("sslcert", "/my own.pem")]),
+            (
+                "postgres://a@b/c?sslcert=%2Fmy%20own.pem",
+                "postgres://a@b/c",
+                vec![("sslcert", "/my own.pem")],
+            ),
             ("host=b sslkey='/k.pem'", "host=b", vec![("sslkey", "/k.pem")]),
             ("host=b sslmode=disable user=a", "host=b user=a", vec![("sslmode", "disable")]),
             ("", "", vec![]),
