@@ -4,8 +4,9 @@ use crate::failure::Failure;
 use crate::session::Session;
 use formwork_diagnostic::Diagnostic;
 use formwork_engine::{Change, Plan};
-use formwork_state::{Record, State, Store, fold};
+use formwork_state::{ObjectKey, Record, State, Store, fold};
 use formwork_value::{MarkKind, Value};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Names in one message; more would hide what it says.
@@ -80,16 +81,22 @@ fn of_change(change: &Change) -> Vec<String> {
 
 fn of_state(session: &Session, state: &State) -> Vec<String> {
     let shown = session.shown_state(state);
-    let objects = shown.objects.iter().flat_map(|object| {
-        let deposed = object.deposed.as_ref().map(|key| format!(" (deposed object {key})"));
-        let deposed = deposed.unwrap_or_default();
-        paths(&object.value).map(move |path| format!("{}{path}{deposed}", object.address))
+    let by_schema = shown.objects.iter().flat_map(|object| {
+        let key = ObjectKey { address: object.address.clone(), deposed: object.deposed.clone() };
+        paths(&object.value).map(move |path| named(&key, &path))
     });
-    let mut names: Vec<String> = objects.collect();
-    names.sort();
+    // Where nobody knows the kind, what was stored with the object says it.
+    let stored = state.objects().flat_map(|(key, object)| {
+        object.sensitive_paths.iter().map(move |path| named(key, &path.to_string()))
+    });
+    let names: BTreeSet<String> = by_schema.chain(stored).collect();
     let outputs = shown.outputs.iter().filter(|output| output.sensitive && !output.value.is_null());
-    names.extend(outputs.map(|output| format!("output.{}", output.name)));
-    names
+    names.into_iter().chain(outputs.map(|output| format!("output.{}", output.name))).collect()
+}
+
+fn named(key: &ObjectKey, path: &str) -> String {
+    let deposed = key.deposed.as_ref().map(|deposed| format!(" (deposed {deposed})"));
+    format!("{}{path}{}", key.address, deposed.unwrap_or_default())
 }
 
 /// Where a value holds something sensitive.

@@ -1,4 +1,4 @@
-# Fails at its end, when each kind of act was done: made, changed, replaced with the old one set aside. All of it is
+# Fails at its end, when each kind of act was done: made, changed, made anew with the old one set aside. All of it is
 # undone, wherever that is killed.
 terraform {
   required_providers {
@@ -12,6 +12,7 @@ variable "latency_ms" {
 
 provider "sim" {
   latency_ms = var.latency_ms
+  quota      = { volume_gb = 100 }
 }
 
 resource "sim_network" "main" {
@@ -48,10 +49,12 @@ resource "sim_machine" "more" {
   network = sim_network.more.id
 }
 
-resource "terraform_data" "fails" {
-  input = [sim_machine.worker[*].id, sim_machine.more.id, sim_bucket.kept.id, sim_bucket.kept.versioning]
+# More than there may be: this fails when all else was done, and before the old machines are destroyed.
+resource "sim_volume" "data" {
+  count   = 2
+  name    = "data-${count.index}"
+  size_gb = 1000
+  machine = sim_machine.worker[count.index].id
 
-  provisioner "local-exec" {
-    command = "exit 1"
-  }
+  depends_on = [sim_machine.more, sim_bucket.kept]
 }

@@ -33,3 +33,10 @@ resource "sim_bucket" "kept" {
   name       = "kept"
   versioning = false
 }
+
+resource "sim_volume" "data" {
+  count   = 2
+  name    = "data-${count.index}"
+  size_gb = 10
+  machine = sim_machine.worker[count.index].id
+}
