@@ -31,8 +31,10 @@ pub(crate) fn check_state(
 pub(crate) fn check_records(session: &Session, records: &[Record], store: &Store) -> Result<(), Failure> {
     let written = || {
         let mut folded = store.folded().clone();
-        // One that is illegal is refused where it is written.
-        records.iter().for_each(|record| drop(fold(&mut folded, record)));
+        for record in records {
+            // One that is illegal is refused where it is written.
+            let _ = fold(&mut folded, record);
+        }
         of_state(session, &folded.state)
     };
     if records.is_empty() { Ok(()) } else { refuse(session, store, written) }

@@ -245,7 +245,7 @@ fn a_history_goes_along_to_a_place_that_has_no_other() {
     let other: Arc<dyn Backend> = Arc::new(MemoryBackend::default());
     let store = open_on(&other, "other").unwrap();
     drop(store.append(&Record::About(Box::new(store.about(None).unwrap()))));
-    store.append(&Record::Imported { key: key(0), object: Arc::new(object("zero")) }).wait().unwrap();
+    store.append(&Record::Imported { key: key(0), object: object("zero") }).wait().unwrap();
     store.finish().unwrap();
     let other = entries(&other);
     let mut changed = whole.clone();
