@@ -199,7 +199,7 @@ const TLS: &[(&str, &str, &str, &str)] = &[
         "certified",
         "127.0.0.1",
         "sslmode=require&sslcert={tls}/other.pem&sslkey={tls}/other.key",
-        "certificate",
+        "UnknownCA",
     ),
     ("certified", "127.0.0.1", "sslmode=disable", "pg_hba.conf rejects connection"),
     // Files that are not what they should be.
