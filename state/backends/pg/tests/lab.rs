@@ -195,12 +195,7 @@ const TLS: &[(&str, &str, &str, &str)] = &[
     // The client shows its own.
     ("certified", "127.0.0.1", "sslmode=require&sslcert={tls}/client.pem&sslkey={tls}/client.key", ""),
     ("certified", "127.0.0.1", "sslmode=require", "requires a valid client certificate"),
-    (
-        "certified",
-        "127.0.0.1",
-        "sslmode=require&sslcert={tls}/other.pem&sslkey={tls}/other.key",
-        "UnknownCA",
-    ),
+    ("certified", "127.0.0.1", "sslmode=require&sslcert={tls}/other.pem&sslkey={tls}/other.key", "UnknownCA"),
     ("certified", "127.0.0.1", "sslmode=disable", "pg_hba.conf rejects connection"),
     // Files that are not what they should be.
     ("certified", "127.0.0.1", "sslmode=require&sslcert={tls}/client.pem", "belong together"),
