@@ -52,12 +52,13 @@ pub(crate) fn finding(summary: &str, detail: String) -> messages::Diagnostic {
 
 /// A call without an answer. Nothing is tried again: a process that ended answers nothing more.
 pub(crate) fn unanswered(error: &CallError) -> ProviderError {
-    ProviderError::new(ErrorKind::Bug, error.message.clone())
+    ProviderError::new(ErrorKind::Bug, error.message.clone()).hint(error.hint())
 }
 
-/// The same for an apply: the provider may have done it.
+/// The same for an apply: the provider may have done what it was sent.
 pub(crate) fn undecided(error: &CallError) -> ProviderError {
-    unanswered(error).outcome(Outcome::Unknown)
+    let outcome = if error.was_sent { Outcome::Unknown } else { Outcome::NotDone };
+    unanswered(error).outcome(outcome)
 }
 
 /// A value that cannot be encoded or decoded.
@@ -68,5 +69,5 @@ pub(crate) fn unreadable(what: &str, error: &str) -> ProviderError {
 /// A call without an answer, as a diagnostic.
 pub(crate) fn failed(error: &CallError) -> Diagnostic {
     Diagnostic::error("provider-failed", "Plugin did not respond", error.message.clone())
-        .hint("This is a fault of the provider: tell its authors, with what it printed.")
+        .hint(error.hint())
 }

@@ -6,7 +6,7 @@
 use crate::answer;
 use crate::hosted::{CAPABILITIES, PROMPT_CAPABILITIES};
 use crate::messages::{
-    self, Apply, ApplyAnswer, Empty, Findings, Found, Import, ImportAnswer, KindPrivate, KindValue, Move,
+    self, Apply, ApplyAnswer, Findings, Found, Import, ImportAnswer, KindPrivate, KindValue, Move,
     Opened, Plan, PlanAnswer, RawState, Read, ReadAnswer, Renewed, ServerCapabilities, Timestamp, Upgrade,
 };
 use crate::process::Process;
@@ -14,7 +14,7 @@ use crate::{values, worker};
 use formwork_sdk::{
     Applied, ApplyRequest, Connection, Deferred, DeferredReason, ImportedObject, KindSchema, Operation,
     Outcome, PlanRequest, Planned, Progress, ProviderError, ProviderSchema, ReadRequest, Reading, Request,
-    Response, Target,
+    Response, Target, given_limit_ms,
 };
 use formwork_value::{Type, Value};
 use futures::future::BoxFuture;
@@ -71,9 +71,7 @@ impl Connection for HostedConnection {
 
     fn cancel(&self) {
         let process = self.process.clone();
-        worker::launch(async move {
-            let _ = process.call::<_, Empty>("StopProvider", Empty {}).await;
-        });
+        worker::launch(async move { process.ask_to_stop().await });
     }
 }
 
@@ -176,7 +174,9 @@ impl HostedConnection {
             private: object.private,
             capabilities: PROMPT_CAPABILITIES,
         };
-        let answer: ReadAnswer = self.ask("ReadResource", request).await?;
+        let given_ms = given_limit_ms(&object.prior, "read");
+        let answered = self.process.read("ReadResource", request, given_ms).await;
+        let answer: ReadAnswer = answered.map_err(|error| answer::unanswered(&error))?;
         checked(&answer.diagnostics)?;
         let object = received(answer.new_state.as_ref(), &value_type, "the object as read")?;
         if object.is_null() {
@@ -224,6 +224,12 @@ impl HostedConnection {
 
     async fn apply(&self, request: ApplyRequest) -> Answer<Applied> {
         let (schema, value_type) = self.resource(&request.kind)?;
+        let (operation, from) = match request.operation {
+            Operation::Create => ("create", &request.configuration),
+            Operation::Update => ("update", &request.configuration),
+            Operation::Delete => ("delete", &request.prior),
+        };
+        let given_ms = given_limit_ms(from, operation);
         let call = Apply {
             type_name: request.kind,
             prior_state: sent(&request.prior, &value_type)?,
@@ -231,7 +237,7 @@ impl HostedConnection {
             config: sent(&request.configuration, &value_type)?,
             planned_private: request.private,
         };
-        let answered = self.process.call("ApplyResourceChange", call).await;
+        let answered = self.process.change("ApplyResourceChange", call, given_ms).await;
         let answer: ApplyAnswer = answered.map_err(|error| answer::undecided(&error))?;
         let object = received(answer.new_state.as_ref(), &value_type, "the object as made")
             .map_err(|error| error.outcome(Outcome::Unknown))?;
@@ -265,7 +271,10 @@ impl HostedConnection {
     async fn read_data(&self, kind: String, configuration: Value) -> Answer<Value> {
         let (schema, value_type) = found(&self.schema.data_sources, &kind)?;
         let value = sent(&configuration, &value_type)?;
-        let answer: Found = self.ask("ReadDataSource", KindValue { type_name: kind, value }).await?;
+        let request = KindValue { type_name: kind, value };
+        let given_ms = given_limit_ms(&configuration, "read");
+        let answered = self.process.read("ReadDataSource", request, given_ms).await;
+        let answer: Found = answered.map_err(|error| answer::unanswered(&error))?;
         checked(&answer.diagnostics)?;
         let object = received(answer.value.as_ref(), &value_type, "the data as read")?;
         if object.is_null() || !object.is_wholly_known() {

@@ -9,6 +9,7 @@ mod answer;
 mod connection;
 mod handshake;
 mod hosted;
+mod limits;
 mod log;
 mod messages;
 mod process;

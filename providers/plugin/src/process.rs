@@ -4,6 +4,7 @@
 //! lies in a folder that nobody else may enter; what it prints is always read.
 
 use crate::handshake::{self, Handshake, Listening, Protocol};
+use crate::limits::{self, Limits};
 use crate::log::{Log, limited_line};
 use crate::messages::{Empty, Printed};
 use crate::secure::{Identity, NAME};
@@ -13,7 +14,7 @@ use prost::Message;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::BufReader;
 use tokio::net::{TcpStream, UnixStream};
@@ -27,6 +28,8 @@ use tonic_prost::ProstCodec;
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// So long a provider may take to end by itself when it is asked to, and again to end when it is no more asked.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// So long a provider may take to say that it will stop soon.
+const ASK_LIMIT: Duration = Duration::from_secs(10);
 /// So long a broken connection is given to turn out as an ended process.
 const END_LIMIT: Duration = Duration::from_millis(500);
 /// The greatest answer taken, of schemas and of anything else.
@@ -72,8 +75,31 @@ pub(crate) struct Process {
     log: Arc<Log>,
     /// How it ended, once it has; none for one that somebody else started.
     ended: Option<watch::Receiver<Option<String>>>,
+    limits: Limits,
+    calls: Mutex<Calls>,
+}
+
+/// What goes on in a process.
+#[derive(Default)]
+struct Calls {
+    running: usize,
+    /// The call that did not come back: nothing further is begun, and the last one to end ends the process.
+    given_up: Option<String>,
     /// Dropped with this, which asks the watch to stop the process.
-    _stop: Option<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// One call while it runs.
+struct Running<'a>(&'a Process);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let Ok(mut calls) = self.0.calls.lock() else { return };
+        calls.running -= 1;
+        if calls.running == 0 && calls.given_up.is_some() {
+            calls.stop = None;
+        }
+    }
 }
 
 /// Why a call gave no answer.
@@ -81,6 +107,30 @@ pub(crate) struct Process {
 pub(crate) struct CallError {
     /// What is wrong, whole sentences.
     pub(crate) message: String,
+    /// Whether the provider may have begun with it.
+    pub(crate) was_sent: bool,
+    /// Where another limit would have helped, the variable that sets it.
+    pub(crate) limited_by: Option<&'static str>,
+}
+
+impl CallError {
+    fn sent(message: String) -> Self {
+        Self { message, was_sent: true, limited_by: None }
+    }
+
+    fn unsent(message: String) -> Self {
+        Self { message, was_sent: false, limited_by: None }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self.limited_by {
+            Some(variable) => format!(
+                "If it only needs longer, {variable} gives it more time (90s, 2h); else tell its authors."
+            ),
+            None => "This is a fault of the provider: tell its authors, with what it printed.".to_owned(),
+        }
+    }
 }
 
 impl Process {
@@ -90,24 +140,30 @@ impl Process {
         origin: &Origin,
         surroundings: Surroundings,
     ) -> Result<Self, String> {
+        let limits = Limits::of(&(surroundings.variables)())?;
         match origin {
-            Origin::Executable(program) => Self::spawn(name, program, surroundings).await,
+            Origin::Executable(program) => Self::spawn(name, program, surroundings, limits).await,
             Origin::Attached(protocol, listening) => {
                 let channel = connect(listening.clone(), None).await?;
-                let log = Arc::default();
                 Ok(Self {
                     name: name.to_owned(),
                     protocol: *protocol,
                     channel,
-                    log,
+                    log: Arc::default(),
                     ended: None,
-                    _stop: None,
+                    limits,
+                    calls: Mutex::default(),
                 })
             }
         }
     }
 
-    async fn spawn(name: &str, program: &Path, surroundings: Surroundings) -> Result<Self, String> {
+    async fn spawn(
+        name: &str,
+        program: &Path,
+        surroundings: Surroundings,
+        limits: Limits,
+    ) -> Result<Self, String> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             format!("The provider {name} at {} {what}: {error}.", program.display())
         };
@@ -142,21 +198,115 @@ impl Process {
         let (tell, ended) = watch::channel(None);
         worker::launch(listen(name.to_owned(), channel.clone(), log.clone()));
         worker::watch(watch_over(child, channel.clone(), stopped, tell, folder));
-        Ok(Self { name: name.to_owned(), protocol, channel, log, ended: Some(ended), _stop: Some(stop) })
+        let calls = Mutex::new(Calls { stop: Some(stop), ..Calls::default() });
+        Ok(Self { name: name.to_owned(), protocol, channel, log, ended: Some(ended), limits, calls })
     }
 
-    /// Calls, by the name that version 6 has for it.
+    /// Calls what changes nothing, by the name that version 6 has for it.
     pub(crate) async fn call<Q, A>(&self, method: &str, request: Q) -> Result<A, CallError>
     where
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
-        let limit = if method == "GetProviderSchema" { SCHEMA_LIMIT_BYTES } else { ANSWER_LIMIT_BYTES };
+        self.call_within(method, request, self.limits.of_call(method), limits::CALL_VARIABLE).await
+    }
+
+    /// Reads; what `timeouts` give may be more than the limit.
+    pub(crate) async fn read<Q, A>(
+        &self,
+        method: &str,
+        request: Q,
+        given_ms: Option<u64>,
+    ) -> Result<A, CallError>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let limit = self.limits.of_read(method, given_ms);
+        self.call_within(method, request, limit, limits::CALL_VARIABLE).await
+    }
+
+    /// Changes something, within what `timeouts` give and a margin, else within the limit of changes.
+    pub(crate) async fn change<Q, A>(
+        &self,
+        method: &str,
+        request: Q,
+        given_ms: Option<u64>,
+    ) -> Result<A, CallError>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let limit = self.limits.of_change(given_ms);
+        self.call_within(method, request, limit, limits::APPLY_VARIABLE).await
+    }
+
+    async fn call_within<Q, A>(
+        &self,
+        method: &str,
+        request: Q,
+        limit: Duration,
+        variable: &'static str,
+    ) -> Result<A, CallError>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let _running = self.begin(method)?;
+        let bytes = if method == "GetProviderSchema" { SCHEMA_LIMIT_BYTES } else { ANSWER_LIMIT_BYTES };
         let path = self.path(method);
-        match unary(self.channel.clone(), &path, request, limit).await {
-            Ok(answer) => Ok(answer),
-            Err(status) => Err(self.failure(method, &status).await),
+        match tokio::time::timeout(limit, unary(self.channel.clone(), &path, request, bytes)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(status)) => Err(self.failure(method, &status).await),
+            Err(_) => Err(self.give_up(method, limit, variable)),
         }
+    }
+
+    fn begin(&self, method: &str) -> Result<Running<'_>, CallError> {
+        let name = &self.name;
+        if let Some(end) = self.ended.as_ref().and_then(|ended| ended.borrow().clone()) {
+            let message = format!("The process of the provider {name} ended before the call {method}: {end}.");
+            return Err(CallError::unsent(message));
+        }
+        if let Ok(mut calls) = self.calls.lock() {
+            if let Some(other) = &calls.given_up {
+                let message = format!(
+                    "The call {method} was not sent to the provider {name}: an earlier one, {other}, did not come back."
+                );
+                return Err(CallError::unsent(message));
+            }
+            calls.running += 1;
+        }
+        Ok(Running(self))
+    }
+
+    /// The process is stopped as soon as nothing else goes on in it: a change that still may come back is worth more
+    /// than a process.
+    fn give_up(&self, method: &str, limit: Duration, variable: &'static str) -> CallError {
+        if let Ok(mut calls) = self.calls.lock() {
+            calls.given_up.get_or_insert_with(|| method.to_owned());
+        }
+        let name = &self.name;
+        let seconds = limit.as_secs_f32();
+        let end = if self.ended.is_some() { " Its process is stopped." } else { "" };
+        let message = format!(
+            "The provider {name} did not answer the call {method} within {seconds} seconds.{end}{}",
+            self.printed()
+        );
+        CallError { limited_by: Some(variable), ..CallError::sent(message) }
+    }
+
+    /// The end of what it printed, as a paragraph of a message.
+    fn printed(&self) -> String {
+        let tail = self.log.tail();
+        if tail.is_empty() { tail } else { format!("\n\nIt printed:\n{tail}") }
+    }
+
+    /// Asks what runs to come to an end soon; whether it does is seen where it runs.
+    pub(crate) async fn ask_to_stop(&self) {
+        let path = self.path("StopProvider");
+        let asked = unary::<_, Empty>(self.channel.clone(), &path, Empty {}, ANSWER_LIMIT_BYTES);
+        let _ = tokio::time::timeout(ASK_LIMIT, asked).await;
     }
 
     fn path(&self, method: &str) -> String {
@@ -180,19 +330,16 @@ impl Process {
     async fn failure(&self, method: &str, status: &tonic::Status) -> CallError {
         let name = &self.name;
         if status.code() == tonic::Code::Unimplemented {
-            let message = format!("The provider {name} does not know the call {method}.");
-            return CallError { message };
+            return CallError::unsent(format!("The provider {name} does not know the call {method}."));
         }
         let said = status.message();
-        let message = match self.end().await {
+        CallError::sent(match self.end().await {
             Some(end) => {
-                let tail = self.log.tail();
-                let tail = if tail.is_empty() { String::new() } else { format!("\n\nIt printed:\n{tail}") };
-                format!("The process of the provider {name} ended in the call {method}: {end}.{tail}")
+                let printed = self.printed();
+                format!("The process of the provider {name} ended in the call {method}: {end}.{printed}")
             }
             None => format!("The provider {name} failed in the call {method}: {:?}, {said}.", status.code()),
-        };
-        CallError { message }
+        })
     }
 
     async fn end(&self) -> Option<String> {
@@ -201,9 +348,10 @@ impl Process {
         ended.borrow().clone()
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it answers nothing more.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.as_ref().is_some_and(|ended| ended.borrow().is_some())
+            || self.calls.lock().is_ok_and(|calls| calls.given_up.is_some())
     }
 }
 

@@ -14,6 +14,7 @@ mod default_plan;
 mod error;
 mod protocol;
 mod schema;
+mod time_limit;
 pub mod values;
 
 pub use default_plan::{default_plan, mark_computed_unknown};
@@ -27,6 +28,7 @@ pub use schema::{
     Attribute, Block, Change, Disruption, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema,
     NestedBlock, Nesting, Permission, Presence, ProviderSchema, Recovery, Upgrades,
 };
+pub use time_limit::{duration_ms, given_limit_ms};
 
 use formwork_diagnostic::Diagnostics;
 use formwork_value::Value;
