@@ -22,7 +22,10 @@ pub(crate) fn schemas() -> IndexMap<ArcStr, FunctionSchema> {
     let schema = |name: &'static str, parameter: (&'static str, Type), returns: Type, doc: &'static str| {
         let (argument, value_type) = parameter;
         let parameters = vec![(ArcStr::from(argument), value_type)];
-        (ArcStr::from(name), FunctionSchema { parameters, variadic: None, returns, doc })
+        (
+            ArcStr::from(name),
+            FunctionSchema { parameters, variadic: None, takes_null: Vec::new(), returns, doc },
+        )
     };
     [
         schema(

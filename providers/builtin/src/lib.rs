@@ -114,7 +114,7 @@ impl BuiltinConnection {
             Request::Read { kind, objects } => {
                 let check = self.check(&kind);
                 let readings = objects.into_iter().enumerate().map(move |(at, object)| match &check {
-                    Ok(()) => (at, Reading::Found { object: object.prior, private: object.private }),
+                    Ok(()) => (at, Reading::found(object.prior, object.private)),
                     Err(error) => (at, Reading::Failed(error.clone())),
                 });
                 Response::Read(stream::iter(readings).boxed())

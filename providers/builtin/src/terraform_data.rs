@@ -72,6 +72,7 @@ pub(crate) fn plan(request: &PlanRequest) -> Planned {
         requires_replace,
         private: Vec::new(),
         lenient: false,
+        identity: None,
         deferred: None,
         diagnostics: Diagnostics::new(),
     }
@@ -101,7 +102,7 @@ pub(crate) fn apply(request: &ApplyRequest) -> Result<Progress, ProviderError> {
         Operation::Delete => Value::null(object_type().clone()),
         Operation::Create | Operation::Update => complete(request)?,
     };
-    Ok(Progress::Done(Box::new(Applied { object, private: Vec::new(), lenient: false })))
+    Ok(Progress::Done(Box::new(Applied::new(object, Vec::new()))))
 }
 
 fn complete(request: &ApplyRequest) -> Result<Value, ProviderError> {
@@ -128,6 +129,7 @@ pub(crate) fn import(id: &str) -> ImportedObject {
         kind: KIND.to_owned(),
         object: object(Value::string(id), null(), null(), null()),
         private: Vec::new(),
+        identity: None,
     }
 }
 

@@ -48,6 +48,7 @@ async fn plan(connection: &Arc<dyn Connection>, prior: Value, input: Value, trig
         configuration,
         private: Vec::new(),
         owner: String::new(),
+        identity: None,
     };
     match connection.call(Request::Plan(Box::new(request))).await {
         Response::Planned(Ok(planned)) => *planned,
@@ -115,6 +116,8 @@ async fn one_token_is_one_id() {
             private: Vec::new(),
             token: Token(token.to_owned()),
             owner: String::new(),
+            identity: None,
+            import_id: None,
         };
         match connection.call(Request::Apply(Box::new(request))).await {
             Response::Progress(Ok(Progress::Done(applied))) => {

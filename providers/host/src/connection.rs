@@ -101,7 +101,7 @@ impl HostConnection {
         let readings = requests.into_iter().zip(answers).map(|((at, request), answer)| {
             let reading = match whole(answer, &reply).and_then(|answer| kind.reading(&request.prior, answer))
             {
-                Ok(Some(object)) => Reading::Found { object, private: request.private },
+                Ok(Some(object)) => Reading::found(object, request.private),
                 Ok(None) => Reading::Gone,
                 Err(error) => Reading::Failed(about(error, place)),
             };
@@ -267,7 +267,7 @@ impl HostConnection {
         let mut values = kind.import(key)?;
         values.push((HOST, host));
         let object = object(schema, &values);
-        Ok(vec![ImportedObject { kind: kind.name().to_owned(), object, private: Vec::new() }])
+        Ok(vec![ImportedObject { kind: kind.name().to_owned(), object, private: Vec::new(), identity: None }])
     }
 
     fn import_by_identity(&self, name: &str, identity: &Value) -> Result<Vec<ImportedObject>, ProviderError> {
@@ -323,7 +323,7 @@ impl Connection for HostConnection {
 }
 
 fn done(object: Value, private: Vec<u8>) -> Progress {
-    Progress::Done(Box::new(Applied { object, private, lenient: false }))
+    Progress::Done(Box::new(Applied::new(object, private)))
 }
 
 fn waiting(place: &Place, why: &str) -> Progress {

@@ -157,7 +157,7 @@ pub(crate) fn reading(request: &ReadRequest, found: Result<Option<Json>, Provide
     let manifest = request.prior.get("manifest").and_then(to_json);
     let stored = Stored::of(&live, manifest.as_ref(), &record.manager, &computed);
     uid_of(&live).unwrap_or_default().clone_into(&mut record.uid);
-    Reading::Found { object: with_stored(&request.prior, &stored), private: record.encode() }
+    Reading::found(with_stored(&request.prior, &stored), record.encode())
 }
 
 /// Plans one resource.
@@ -290,7 +290,7 @@ async fn delete(session: &Session, request: &ApplyRequest) -> Result<Progress, P
 /// The end of a delete: the null that was planned.
 pub(crate) fn deleted(request: &ApplyRequest) -> Progress {
     let object = request.planned.clone();
-    Progress::Done(Box::new(Applied { object, private: Vec::new(), lenient: false }))
+    Progress::Done(Box::new(Applied::new(object, Vec::new())))
 }
 
 fn waiting(identity: &Identity, uid: Option<&str>, looks: u32, words: String) -> Progress {
@@ -324,9 +324,7 @@ async fn after_write(
             let words = "the API server to serve its kinds".to_owned();
             Ok(waiting(&record.identity, Some(&record.uid), looks, words))
         }
-        Standing::Ready => {
-            Ok(Progress::Done(Box::new(Applied { object, private: record.encode(), lenient: false })))
-        }
+        Standing::Ready => Ok(Progress::Done(Box::new(Applied::new(object, record.encode())))),
         Standing::Pending(words) => Ok(waiting(&record.identity, Some(&record.uid), looks, words)),
         Standing::Failed(message) => {
             let error = ProviderError::new(ErrorKind::Invalid, format!("{}: {message}.", record.identity));
@@ -458,6 +456,7 @@ async fn import_one(
         kind: MANIFEST.to_owned(),
         object: with_stored(&resource, &stored),
         private: record.encode(),
+        identity: None,
     })
 }
 

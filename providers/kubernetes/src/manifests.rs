@@ -114,7 +114,7 @@ pub(crate) fn reading(
     }
     let object = with_attribute(&request.prior, "objects", Value::object(objects));
     let object = with_attribute(&object, "taken_over", taken_over_value(&taken_over));
-    Reading::Found { object, private: encode(records) }
+    Reading::found(object, encode(records))
 }
 
 fn encode(records: BTreeMap<String, Record>) -> Vec<u8> {
@@ -386,7 +386,7 @@ async fn finish(
     }
     let object = with_attribute(&request.planned, "objects", Value::object(objects));
     let object = with_attribute(&object, "taken_over", taken_over_value(&BTreeMap::new()));
-    Ok(Progress::Done(Box::new(Applied { object, private: encode(records), lenient: false })))
+    Ok(Progress::Done(Box::new(Applied::new(object, encode(records)))))
 }
 
 /// The key as the stream writes it: without the namespace that was filled in.

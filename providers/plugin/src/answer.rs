@@ -68,6 +68,5 @@ pub(crate) fn unreadable(what: &str, error: &str) -> ProviderError {
 
 /// A call without an answer, as a diagnostic.
 pub(crate) fn failed(error: &CallError) -> Diagnostic {
-    Diagnostic::error("provider-failed", "Plugin did not respond", error.message.clone())
-        .hint(error.hint())
+    Diagnostic::error("provider-failed", "Plugin did not respond", error.message.clone()).hint(error.hint())
 }

@@ -3,18 +3,20 @@
 //! Invariants: a call that changes something and is not answered has an unknown outcome; whatever object a failed
 //! change leaves is handed over. Nothing is called twice.
 
-use crate::answer;
+use crate::find::Known;
 use crate::hosted::{CAPABILITIES, PROMPT_CAPABILITIES};
 use crate::messages::{
-    self, Apply, ApplyAnswer, Findings, Found, Import, ImportAnswer, KindPrivate, KindValue, Move,
+    self, Apply, ApplyAnswer, Findings, Found, Import, ImportAnswer, KindPrivate, KindValue, Move, Moved,
     Opened, Plan, PlanAnswer, RawState, Read, ReadAnswer, Renewed, ServerCapabilities, Timestamp, Upgrade,
+    UpgradeIdentity, UpgradedIdentity,
 };
 use crate::process::Process;
-use crate::{values, worker};
+use crate::{answer, identity, values, worker};
+use formwork_diagnostic::Diagnostics;
 use formwork_sdk::{
     Applied, ApplyRequest, Connection, Deferred, DeferredReason, ImportedObject, KindSchema, Operation,
-    Outcome, PlanRequest, Planned, Progress, ProviderError, ProviderSchema, ReadRequest, Reading, Request,
-    Response, Target, given_limit_ms,
+    Outcome, PlanRequest, Planned, Progress, ProviderError, ProviderSchema, ReadRequest, Reading, Remainder,
+    Request, Response, Target, given_limit_ms,
 };
 use formwork_value::{Type, Value};
 use futures::future::BoxFuture;
@@ -33,9 +35,11 @@ pub(crate) struct HostedConnection {
     capabilities: ServerCapabilities,
     /// Seconds since 1970.
     clock: fn() -> i64,
+    /// What there was to be said though it was configured.
+    warnings: Diagnostics,
 }
 
-type Answer<T> = Result<T, ProviderError>;
+pub(crate) type Answer<T> = Result<T, ProviderError>;
 
 impl HostedConnection {
     pub(crate) fn new(
@@ -43,8 +47,9 @@ impl HostedConnection {
         schema: Arc<ProviderSchema>,
         capabilities: ServerCapabilities,
         clock: fn() -> i64,
+        warnings: Diagnostics,
     ) -> Self {
-        Self { process, schema, capabilities, clock }
+        Self { process, schema, capabilities, clock, warnings }
     }
 }
 
@@ -73,12 +78,18 @@ impl Connection for HostedConnection {
         let process = self.process.clone();
         worker::launch(async move { process.ask_to_stop().await });
     }
+
+    fn warnings(&self) -> Diagnostics {
+        self.warnings.clone()
+    }
 }
 
 /// The response that carries an error to a request.
 fn refusal(request: &Request) -> fn(ProviderError) -> Response {
     match request {
-        Request::Upgrade { .. } | Request::MoveFrom { .. } => |error| Response::Upgraded(Err(error)),
+        Request::Upgrade { .. } | Request::UpgradeIdentity { .. } | Request::MoveFrom { .. } => {
+            |error| Response::Upgraded(Err(error))
+        }
         Request::Plan(_) => |error| Response::Planned(Err(error)),
         Request::Apply(_) | Request::Poll(_) | Request::Find(_) => |error| Response::Progress(Err(error)),
         Request::Import { .. } | Request::ImportByIdentity { .. } => |error| Response::Imported(Err(error)),
@@ -98,22 +109,31 @@ impl HostedConnection {
             Request::Upgrade { kind, version, stored } => {
                 Response::Upgraded(self.upgrade(kind, version, stored).await)
             }
+            Request::UpgradeIdentity { kind, version, stored } => {
+                Response::Upgraded(self.upgrade_identity(kind, version, stored).await)
+            }
             Request::Plan(request) => Response::Planned(self.plan(*request).await.map(Box::new)),
             Request::Apply(request) => Response::Progress(
                 self.apply(*request).await.map(|applied| Progress::Done(Box::new(applied))),
             ),
-            Request::Import { kind, id } => Response::Imported(self.import(kind, id).await),
+            Request::Find(request) => Response::Progress(self.find(*request).await),
+            Request::Import { kind, id } => Response::Imported(self.import(kind, Known::Id(id)).await),
+            Request::ImportByIdentity { kind, identity } => {
+                Response::Imported(self.import(kind, Known::Identity(identity)).await)
+            }
             Request::ReadData { kind, configurations } => {
                 let read = configurations.into_iter().map(|one| self.read_data(kind.clone(), one));
                 Response::Data(stream::iter(read).buffered(READS_AT_ONCE).collect().await)
             }
-            Request::MoveFrom { kind, source, version, stored } if self.capabilities.move_resource_state => {
-                Response::Upgraded(self.move_from(kind, source, version, stored).await)
+            request @ Request::MoveFrom { .. } if self.capabilities.move_resource_state => {
+                self.move_from(request).await.unwrap_or_else(|error| Response::Upgraded(Err(error)))
             }
             Request::OpenEphemeral { kind, configuration } => {
                 Response::Opened(self.open(kind, &configuration).await)
             }
-            Request::RenewEphemeral { kind, private } => Response::Renewed(self.renew(kind, private).await),
+            Request::RenewEphemeral { kind, private } => {
+                self.renew(kind, private).await.unwrap_or_else(|error| Response::Renewed(Err(error)))
+            }
             Request::CloseEphemeral { kind, private } => {
                 Response::Renewed(self.close(kind, private).await.map(|()| None))
             }
@@ -124,7 +144,7 @@ impl HostedConnection {
         }
     }
 
-    async fn ask<Q, A>(&self, method: &str, request: Q) -> Answer<A>
+    pub(crate) async fn ask<Q, A>(&self, method: &str, request: Q) -> Answer<A>
     where
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
@@ -132,7 +152,7 @@ impl HostedConnection {
         self.process.call(method, request).await.map_err(|error| answer::unanswered(&error))
     }
 
-    fn resource(&self, kind: &str) -> Answer<(&KindSchema, Type)> {
+    pub(crate) fn resource(&self, kind: &str) -> Answer<(&KindSchema, Type)> {
         found(&self.schema.resources, kind)
     }
 
@@ -165,7 +185,7 @@ impl HostedConnection {
         Response::Read(readings.buffer_unordered(READS_AT_ONCE).boxed())
     }
 
-    async fn read(&self, kind: String, object: ReadRequest) -> Answer<Reading> {
+    pub(crate) async fn read(&self, kind: String, object: ReadRequest) -> Answer<Reading> {
         let (schema, value_type) = self.resource(&kind)?;
         let current_state = sent(&object.prior, &value_type)?;
         let request = Read {
@@ -173,6 +193,7 @@ impl HostedConnection {
             current_state,
             private: object.private,
             capabilities: PROMPT_CAPABILITIES,
+            current_identity: identity::send(object.identity.as_ref(), schema)?,
         };
         let given_ms = given_limit_ms(&object.prior, "read");
         let answered = self.process.read("ReadResource", request, given_ms).await;
@@ -185,7 +206,9 @@ impl HostedConnection {
         if !object.is_wholly_known() {
             return Err(ProviderError::bug("the provider read an object of which something is not known"));
         }
-        Ok(Reading::Found { object: values::normalise(&schema.block, object), private: answer.private })
+        let identity = identity::receive(answer.new_identity.as_ref(), schema)?;
+        let object = values::normalise(&schema.block, object);
+        Ok(Reading::Found { object, private: answer.private, identity })
     }
 
     async fn plan(&self, request: PlanRequest) -> Answer<Planned> {
@@ -200,6 +223,7 @@ impl HostedConnection {
             config: sent(&request.configuration, &value_type)?,
             prior_private: request.private,
             capabilities: CAPABILITIES,
+            prior_identity: identity::send(request.identity.as_ref(), schema)?,
         };
         let answer: PlanAnswer = self.ask("PlanResourceChange", call).await?;
         let found = answer::diagnostics(&answer.diagnostics);
@@ -216,6 +240,7 @@ impl HostedConnection {
         Ok(Planned {
             requires_replace,
             lenient: answer.legacy_type_system,
+            identity: identity::receive(answer.planned_identity.as_ref(), schema)?,
             deferred: answer.deferred.map(|deferred| deferral(&deferred, &self.process.name)),
             diagnostics: found,
             ..planned(value, answer.planned_private)
@@ -236,6 +261,7 @@ impl HostedConnection {
             planned_state: sent(&request.planned, &value_type)?,
             config: sent(&request.configuration, &value_type)?,
             planned_private: request.private,
+            planned_identity: identity::send(request.identity.as_ref(), schema)?,
         };
         let answered = self.process.change("ApplyResourceChange", call, given_ms).await;
         let answer: ApplyAnswer = answered.map_err(|error| answer::undecided(&error))?;
@@ -249,21 +275,36 @@ impl HostedConnection {
             let summary = "Provider returned invalid result object after apply";
             found.push(answer::finding(summary, sentence.to_owned()));
         }
-        match answer::error(&found) {
-            Some(error) => Err(error.outcome(remains(object, &request.prior))),
-            None => Ok(Applied { object, private: answer.private, lenient: answer.legacy_type_system }),
-        }
+        // What is wrong with an identity is no reason to lose the object.
+        let told = identity::receive(answer.new_identity.as_ref(), schema);
+        let identity = told.unwrap_or_else(|error| {
+            tracing::warn!("{}", error.message);
+            None
+        });
+        let (private, lenient) = (answer.private, answer.legacy_type_system);
+        let Some(mut error) = answer::error(&found) else {
+            let warnings = answer::diagnostics(&found);
+            return Ok(Applied { object, private, lenient, identity, warnings });
+        };
+        error.remainder = Some(Box::new(Remainder { private, identity }));
+        Err(error.outcome(remains(object, &request.prior)))
     }
 
-    async fn import(&self, kind: String, id: String) -> Answer<Vec<ImportedObject>> {
-        let request = Import { type_name: kind, id, capabilities: PROMPT_CAPABILITIES };
+    pub(crate) async fn import(&self, kind: String, known: Known) -> Answer<Vec<ImportedObject>> {
+        let (schema, _) = self.resource(&kind)?;
+        let (id, identity) = match known {
+            Known::Id(id) => (id, None),
+            Known::Identity(identity) => (String::new(), identity::send(Some(&identity), schema)?),
+        };
+        let request = Import { type_name: kind, id, capabilities: PROMPT_CAPABILITIES, identity };
         let answer: ImportAnswer = self.ask("ImportResourceState", request).await?;
         checked(&answer.diagnostics)?;
         let imported = answer.imported.into_iter().map(|one| {
             let (schema, value_type) = self.resource(&one.type_name)?;
             let object = received(one.state.as_ref(), &value_type, "the imported object")?;
             let object = values::normalise(&schema.block, object);
-            Ok(ImportedObject { kind: one.type_name, object, private: one.private })
+            let identity = identity::receive(one.identity.as_ref(), schema)?;
+            Ok(ImportedObject { kind: one.type_name, object, private: one.private, identity })
         });
         imported.collect()
     }
@@ -283,25 +324,39 @@ impl HostedConnection {
         Ok(values::normalise(&schema.block, object))
     }
 
-    async fn move_from(
-        &self,
-        kind: String,
-        (source_provider_address, source_type_name): (String, String),
-        version: u64,
-        stored: String,
-    ) -> Answer<Value> {
+    async fn upgrade_identity(&self, kind: String, version: u64, stored: String) -> Answer<Value> {
+        let (schema, _) = self.resource(&kind)?;
+        let raw_identity = Some(RawState { json: stored.into_bytes() });
+        let request = UpgradeIdentity { type_name: kind, version: values::version(version), raw_identity };
+        let answer: UpgradedIdentity = self.ask("UpgradeResourceIdentity", request).await?;
+        checked(&answer.diagnostics)?;
+        let identity = identity::receive(answer.identity.as_ref(), schema)?;
+        identity.ok_or_else(|| ProviderError::bug("the provider upgraded an identity and gave none"))
+    }
+
+    async fn move_from(&self, request: Request) -> Answer<Response> {
+        let Request::MoveFrom { kind, source, version, stored, private, identity } = request else {
+            return Ok(Response::Unsupported);
+        };
         let (schema, value_type) = self.resource(&kind)?;
+        let (source_identity, identity_version) = identity.unzip();
         let request = Move {
-            source_provider_address,
-            source_type_name,
+            source_provider_address: source.0,
+            source_type_name: source.1,
             source_schema_version: values::version(version),
             source_state: Some(RawState { json: stored.into_bytes() }),
-            target_type_name: kind,
+            target_type_name: kind.clone(),
+            source_private: private,
+            source_identity: source_identity.map(|text| RawState { json: text.into_bytes() }),
+            source_identity_schema_version: values::version(identity_version.unwrap_or_default()),
         };
-        let answer: Found = self.ask("MoveResourceState", request).await?;
+        let answer: Moved = self.ask("MoveResourceState", request).await?;
         checked(&answer.diagnostics)?;
-        let object = received(answer.value.as_ref(), &value_type, "the moved object")?;
-        Ok(values::normalise(&schema.block, object))
+        let object = received(answer.target_state.as_ref(), &value_type, "the moved object")?;
+        let object = values::normalise(&schema.block, object);
+        let identity = identity::receive(answer.target_identity.as_ref(), schema)?;
+        let private = answer.target_private;
+        Ok(Response::Moved(Box::new(ImportedObject { kind, object, private, identity })))
     }
 
     async fn open(&self, kind: String, configuration: &Value) -> Answer<(Value, Vec<u8>, Option<u64>)> {
@@ -313,11 +368,15 @@ impl HostedConnection {
         Ok((result, answer.private.unwrap_or_default(), answer.renew_at.as_ref().map(|at| self.until_ms(at))))
     }
 
-    async fn renew(&self, kind: String, private: Vec<u8>) -> Answer<Option<u64>> {
+    async fn renew(&self, kind: String, private: Vec<u8>) -> Answer<Response> {
         let request = KindPrivate { type_name: kind, private: Some(private) };
         let answer: Renewed = self.ask("RenewEphemeralResource", request).await?;
         checked(&answer.diagnostics)?;
-        Ok(answer.renew_at.as_ref().map(|at| self.until_ms(at)))
+        let after_ms = answer.renew_at.as_ref().map(|at| self.until_ms(at));
+        Ok(match answer.private {
+            Some(private) => Response::Reissued { after_ms, private },
+            None => Response::Renewed(Ok(after_ms)),
+        })
     }
 
     async fn close(&self, kind: String, private: Vec<u8>) -> Answer<()> {
@@ -365,8 +424,9 @@ fn planned(value: Value, private: Vec<u8>) -> Planned {
         requires_replace: Vec::new(),
         private,
         lenient: false,
+        identity: None,
         deferred: None,
-        diagnostics: formwork_diagnostic::Diagnostics::new(),
+        diagnostics: Diagnostics::new(),
     }
 }
 

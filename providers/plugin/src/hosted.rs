@@ -4,8 +4,8 @@ use crate::answer;
 use crate::connection::HostedConnection;
 use crate::handshake;
 use crate::messages::{
-    CallAnswer, CallFunction, ClientCapabilities, Configure, Empty, Findings, Schemas, ServerCapabilities,
-    ValidateKind, ValidateProvider, ValidatedProvider,
+    CallAnswer, CallFunction, ClientCapabilities, Configure, Empty, Findings, IdentitySchemas, Schemas,
+    ServerCapabilities, ValidateKind, ValidateProvider, ValidatedProvider,
 };
 use crate::process::{Origin, Process, Surroundings};
 use crate::{schema, values, worker};
@@ -115,7 +115,8 @@ fn hosted(name: &str, origin: Origin, surroundings: Surroundings) -> Result<Arc<
     let work = async move {
         let process = Process::start(&name, &origin, surroundings).await?;
         let schemas = schemas(&process).await?;
-        let translated = schema::translate(&schemas, process.protocol)
+        let identities = identities(&process).await?;
+        let translated = schema::translate(&schemas, &identities, process.protocol)
             .map_err(|error| format!("The schemas of the provider {name} cannot be read: {error}."))?;
         Ok(Host {
             name,
@@ -134,6 +135,20 @@ async fn schemas(process: &Process) -> Result<Schemas, String> {
     let answer: Schemas = process.call("GetProviderSchema", Empty {}).await.map_err(|error| error.message)?;
     match answer::error(&answer.diagnostics) {
         Some(error) => Err(format!("The provider {} gives no schemas: {}.", process.name, error.message)),
+        None => Ok(answer),
+    }
+}
+
+/// Older providers know no identities.
+async fn identities(process: &Process) -> Result<IdentitySchemas, String> {
+    let name = &process.name;
+    let answer: IdentitySchemas = match process.call("GetResourceIdentitySchemas", Empty {}).await {
+        Ok(answer) => answer,
+        Err(error) if error.is_unknown_call => return Ok(IdentitySchemas::default()),
+        Err(error) => return Err(error.message),
+    };
+    match answer::error(&answer.diagnostics) {
+        Some(error) => Err(format!("The provider {name} gives no schemas of identities: {}.", error.message)),
         None => Ok(answer),
     }
 }
@@ -301,14 +316,12 @@ impl Host {
         if found.has_errors() {
             return Err(found);
         }
-        for warning in found {
-            tracing::warn!(provider = self.name, "{}: {}", warning.summary, warning.detail);
-        }
         Ok(Arc::new(HostedConnection::new(
             process,
             self.schema.clone(),
             self.capabilities.clone(),
             self.surroundings.clock,
+            found,
         )))
     }
 

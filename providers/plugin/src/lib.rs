@@ -7,8 +7,10 @@
 
 mod answer;
 mod connection;
+mod find;
 mod handshake;
 mod hosted;
+mod identity;
 mod limits;
 mod log;
 mod messages;

@@ -11,6 +11,8 @@ pub(crate) const CALL_VARIABLE: &str = "FORMWORK_PROVIDER_CALL_LIMIT";
 /// The variable that says how long a change may take whose block has no `timeouts` for it.
 pub(crate) const APPLY_VARIABLE: &str = "FORMWORK_PROVIDER_APPLY_LIMIT";
 
+/// The start of a provider.
+const START: Duration = Duration::from_mins(1);
 /// What a provider answers out of itself.
 const OWN: Duration = Duration::from_mins(5);
 /// What a provider asks its target for. The older kit gives itself twenty minutes.
@@ -39,6 +41,11 @@ impl Limits {
             limit_ms.map(|limit_ms| Some(Duration::from_millis(limit_ms)))
         };
         Ok(Self { call: given(CALL_VARIABLE)?, change: given(APPLY_VARIABLE)? })
+    }
+
+    /// Of the start: until a provider says where it listens.
+    pub(crate) fn of_start(self) -> Duration {
+        self.call.map_or(START, |call| call.min(START))
     }
 
     /// Of a call that changes nothing, by the name that version 6 has for it.

@@ -180,12 +180,14 @@ messages! {
         #[prost(message, optional, tag = "2")] current_state: Option<DynamicValue>,
         #[prost(bytes = "vec", tag = "3")] private: Vec<u8>,
         #[prost(message, optional, tag = "5")] capabilities: Option<ClientCapabilities>,
+        #[prost(message, optional, tag = "6")] current_identity: Option<Identity>,
     }
     /// An object as it was read.
     ReadAnswer {
         #[prost(message, optional, tag = "1")] new_state: Option<DynamicValue>,
         #[prost(message, repeated, tag = "2")] diagnostics: Vec<Diagnostic>,
         #[prost(bytes = "vec", tag = "3")] private: Vec<u8>,
+        #[prost(message, optional, tag = "5")] new_identity: Option<Identity>,
     }
     /// A change to plan.
     Plan {
@@ -195,6 +197,7 @@ messages! {
         #[prost(message, optional, tag = "4")] config: Option<DynamicValue>,
         #[prost(bytes = "vec", tag = "5")] prior_private: Vec<u8>,
         #[prost(message, optional, tag = "7")] capabilities: Option<ClientCapabilities>,
+        #[prost(message, optional, tag = "8")] prior_identity: Option<Identity>,
     }
     /// A planned change.
     PlanAnswer {
@@ -204,6 +207,7 @@ messages! {
         #[prost(message, repeated, tag = "4")] diagnostics: Vec<Diagnostic>,
         #[prost(bool, tag = "5")] legacy_type_system: bool,
         #[prost(message, optional, tag = "6")] deferred: Option<Deferred>,
+        #[prost(message, optional, tag = "7")] planned_identity: Option<Identity>,
     }
     /// A planned change to perform.
     Apply {
@@ -212,6 +216,7 @@ messages! {
         #[prost(message, optional, tag = "3")] planned_state: Option<DynamicValue>,
         #[prost(message, optional, tag = "4")] config: Option<DynamicValue>,
         #[prost(bytes = "vec", tag = "5")] planned_private: Vec<u8>,
+        #[prost(message, optional, tag = "7")] planned_identity: Option<Identity>,
     }
     /// What came of it.
     ApplyAnswer {
@@ -219,18 +224,21 @@ messages! {
         #[prost(bytes = "vec", tag = "2")] private: Vec<u8>,
         #[prost(message, repeated, tag = "3")] diagnostics: Vec<Diagnostic>,
         #[prost(bool, tag = "4")] legacy_type_system: bool,
+        #[prost(message, optional, tag = "5")] new_identity: Option<Identity>,
     }
     /// An id to import.
     Import {
         #[prost(string, tag = "1")] type_name: String,
         #[prost(string, tag = "2")] id: String,
         #[prost(message, optional, tag = "3")] capabilities: Option<ClientCapabilities>,
+        #[prost(message, optional, tag = "4")] identity: Option<Identity>,
     }
     /// An imported object.
     Imported {
         #[prost(string, tag = "1")] type_name: String,
         #[prost(message, optional, tag = "2")] state: Option<DynamicValue>,
         #[prost(bytes = "vec", tag = "3")] private: Vec<u8>,
+        #[prost(message, optional, tag = "4")] identity: Option<Identity>,
     }
     /// What an import gave.
     ImportAnswer {
@@ -244,6 +252,48 @@ messages! {
         #[prost(int64, tag = "3")] source_schema_version: i64,
         #[prost(message, optional, tag = "4")] source_state: Option<RawState>,
         #[prost(string, tag = "5")] target_type_name: String,
+        #[prost(bytes = "vec", tag = "6")] source_private: Vec<u8>,
+        #[prost(message, optional, tag = "7")] source_identity: Option<RawState>,
+        #[prost(int64, tag = "8")] source_identity_schema_version: i64,
+    }
+    /// It as an object of this kind.
+    Moved {
+        #[prost(message, optional, tag = "1")] target_state: Option<DynamicValue>,
+        #[prost(message, repeated, tag = "2")] diagnostics: Vec<Diagnostic>,
+        #[prost(bytes = "vec", tag = "3")] target_private: Vec<u8>,
+        #[prost(message, optional, tag = "4")] target_identity: Option<Identity>,
+    }
+    /// What tells an object from the others of its kind.
+    Identity {
+        #[prost(message, optional, tag = "1")] data: Option<DynamicValue>,
+    }
+    /// The identities of a provider's kinds.
+    IdentitySchemas {
+        #[prost(btree_map = "string, message", tag = "1")] schemas: BTreeMap<String, IdentitySchema>,
+        #[prost(message, repeated, tag = "2")] diagnostics: Vec<Diagnostic>,
+    }
+    /// What the identity of a kind consists of.
+    IdentitySchema {
+        #[prost(int64, tag = "1")] version: i64,
+        #[prost(message, repeated, tag = "2")] attributes: Vec<IdentityAttribute>,
+    }
+    /// One part of it.
+    IdentityAttribute {
+        #[prost(string, tag = "1")] name: String,
+        #[prost(bytes = "vec", tag = "2")] value_type: Vec<u8>,
+        #[prost(bool, tag = "3")] required_for_import: bool,
+        #[prost(string, tag = "5")] description: String,
+    }
+    /// A stored identity to bring to today's schema.
+    UpgradeIdentity {
+        #[prost(string, tag = "1")] type_name: String,
+        #[prost(int64, tag = "2")] version: i64,
+        #[prost(message, optional, tag = "3")] raw_identity: Option<RawState>,
+    }
+    /// It in the form of today.
+    UpgradedIdentity {
+        #[prost(message, optional, tag = "1")] identity: Option<Identity>,
+        #[prost(message, repeated, tag = "2")] diagnostics: Vec<Diagnostic>,
     }
     /// A kind with a value: a data source's configuration, an ephemeral resource's, an object.
     KindValue {
@@ -280,6 +330,7 @@ messages! {
     Renewed {
         #[prost(message, repeated, tag = "1")] diagnostics: Vec<Diagnostic>,
         #[prost(message, optional, tag = "2")] renew_at: Option<Timestamp>,
+        #[prost(bytes = "vec", optional, tag = "3")] private: Option<Vec<u8>>,
     }
     /// What a provider printed: channel 1 is its standard output, 2 its errors.
     Printed {

@@ -20,12 +20,13 @@ use tokio::io::BufReader;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
-/// So long a provider may take until it says where it listens.
-const START_LIMIT: Duration = Duration::from_mins(1);
+/// So long a connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_mins(1);
 /// So long a provider may take to end by itself when it is asked to, and again to end when it is no more asked.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// So long a provider may take to say that it will stop soon.
@@ -109,17 +110,19 @@ pub(crate) struct CallError {
     pub(crate) message: String,
     /// Whether the provider may have begun with it.
     pub(crate) was_sent: bool,
+    /// Whether the provider does not know the call.
+    pub(crate) is_unknown_call: bool,
     /// Where another limit would have helped, the variable that sets it.
     pub(crate) limited_by: Option<&'static str>,
 }
 
 impl CallError {
     fn sent(message: String) -> Self {
-        Self { message, was_sent: true, limited_by: None }
+        Self { message, was_sent: true, is_unknown_call: false, limited_by: None }
     }
 
     fn unsent(message: String) -> Self {
-        Self { message, was_sent: false, limited_by: None }
+        Self { message, was_sent: false, is_unknown_call: false, limited_by: None }
     }
 
     /// What to do about it.
@@ -180,7 +183,8 @@ impl Process {
         }
         let mut child = command.spawn().map_err(|error| failed("cannot be started", &error))?;
         let log = Arc::new(Log::default());
-        let greeting = greet(name, &mut child, &log).await;
+        let mut errors = drain_errors(name, &mut child, &log);
+        let greeting = greet(name, &mut child, &log, &mut errors, limits.of_start()).await;
         let connected = match greeting {
             Ok(handshake) => secured(identity, handshake).await,
             Err(what) => Err(what),
@@ -197,7 +201,7 @@ impl Process {
         let (stop, stopped) = oneshot::channel();
         let (tell, ended) = watch::channel(None);
         worker::launch(listen(name.to_owned(), channel.clone(), log.clone()));
-        worker::watch(watch_over(child, channel.clone(), stopped, tell, folder));
+        worker::watch(watch_over(child, errors, channel.clone(), stopped, tell, folder));
         let calls = Mutex::new(Calls { stop: Some(stop), ..Calls::default() });
         Ok(Self { name: name.to_owned(), protocol, channel, log, ended: Some(ended), limits, calls })
     }
@@ -265,7 +269,8 @@ impl Process {
     fn begin(&self, method: &str) -> Result<Running<'_>, CallError> {
         let name = &self.name;
         if let Some(end) = self.ended.as_ref().and_then(|ended| ended.borrow().clone()) {
-            let message = format!("The process of the provider {name} ended before the call {method}: {end}.");
+            let message =
+                format!("The process of the provider {name} ended before the call {method}: {end}.");
             return Err(CallError::unsent(message));
         }
         if let Ok(mut calls) = self.calls.lock() {
@@ -330,7 +335,8 @@ impl Process {
     async fn failure(&self, method: &str, status: &tonic::Status) -> CallError {
         let name = &self.name;
         if status.code() == tonic::Code::Unimplemented {
-            return CallError::unsent(format!("The provider {name} does not know the call {method}."));
+            let message = format!("The provider {name} does not know the call {method}.");
+            return CallError { is_unknown_call: true, ..CallError::unsent(message) };
         }
         let said = status.message();
         CallError::sent(match self.end().await {
@@ -397,21 +403,31 @@ fn command(program: &Path, surroundings: Surroundings) -> Command {
     command
 }
 
-/// Waits for the one line; from then on both pipes are read for ever.
-async fn greet(name: &str, child: &mut Child, log: &Arc<Log>) -> Result<Handshake, String> {
-    let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err("has no output".to_owned());
-    };
-    let drain = |from: Box<dyn tokio::io::AsyncRead + Send + Unpin>| {
-        let (name, log) = (name.to_owned(), log.clone());
-        async move { log.drain(&name, from).await }
-    };
-    let errors = tokio::spawn(drain(Box::new(errors)));
+/// Reads its errors until there are no more.
+fn drain_errors(name: &str, child: &mut Child, log: &Arc<Log>) -> JoinHandle<()> {
+    let (name, log, errors) = (name.to_owned(), log.clone(), child.stderr.take());
+    tokio::spawn(async move {
+        if let Some(errors) = errors {
+            log.drain(&name, errors).await;
+        }
+    })
+}
+
+/// Waits for the one line; from then on the output is read for ever.
+async fn greet(
+    name: &str,
+    child: &mut Child,
+    log: &Arc<Log>,
+    errors: &mut JoinHandle<()>,
+    limit: Duration,
+) -> Result<Handshake, String> {
+    let Some(output) = child.stdout.take() else { return Err("has no output".to_owned()) };
     let mut output = BufReader::new(output);
-    let line = tokio::time::timeout(START_LIMIT, limited_line(&mut output)).await;
-    worker::launch(drain(Box::new(output)));
+    let line = tokio::time::timeout(limit, limited_line(&mut output)).await;
+    let (name, log) = (name.to_owned(), log.clone());
+    worker::launch(async move { log.drain(&name, output).await });
     match line {
-        Err(_) => Err(format!("did not say within {} seconds where it listens", START_LIMIT.as_secs())),
+        Err(_) => Err(format!("did not say within {} seconds where it listens", limit.as_secs_f32())),
         Ok(None) => {
             // What it printed before it ended is the only reason that anybody has.
             let _ = tokio::time::timeout(END_LIMIT, errors).await;
@@ -442,7 +458,7 @@ async fn secured(identity: Option<Identity>, handshake: Handshake) -> Result<(Pr
 
 /// A connection, made at once and never made again: another process behind the same address is another provider.
 async fn connect(listening: Listening, config: Option<Arc<rustls::ClientConfig>>) -> Result<Channel, String> {
-    let endpoint = Endpoint::from_static("http://localhost").connect_timeout(START_LIMIT);
+    let endpoint = Endpoint::from_static("http://localhost").connect_timeout(CONNECT_LIMIT);
     let connector = tower::service_fn(move |_: http::Uri| {
         let (listening, config) = (listening.clone(), config.clone());
         async move {
@@ -504,6 +520,7 @@ async fn listen(name: String, channel: Channel, log: Arc<Log>) {
 
 async fn watch_over(
     mut child: Child,
+    errors: JoinHandle<()>,
     channel: Channel,
     stopped: oneshot::Receiver<()>,
     tell: watch::Sender<Option<String>>,
@@ -513,6 +530,10 @@ async fn watch_over(
         status = child.wait() => Some(status),
         _ = stopped => None,
     };
+    if ended.is_some() {
+        // What it printed last is there before anybody hears of its end.
+        let _ = tokio::time::timeout(END_LIMIT / 2, errors).await;
+    }
     let end = match ended {
         Some(Ok(status)) => status.to_string(),
         Some(Err(error)) => error.to_string(),

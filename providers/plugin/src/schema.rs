@@ -3,12 +3,12 @@
 //! Invariant: however a schema is made, reading it ends: its bytes are limited where they arrive, its depth here.
 
 use crate::handshake::Protocol;
-use crate::messages::{self, Attribute5, Attribute6, Object, Parameter, Schema, Schemas};
+use crate::messages::{self, Attribute5, Attribute6, IdentitySchemas, Object, Parameter, Schema, Schemas};
 use crate::values::count;
 use arcstr::ArcStr;
 use formwork_sdk::{
-    Attribute, Block, Change, FunctionSchema, KindSchema, NestedBlock, Nesting, Presence, ProviderSchema,
-    Recovery, Upgrades,
+    Attribute, Block, Change, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema, NestedBlock,
+    Nesting, Presence, ProviderSchema, Recovery, Upgrades,
 };
 use formwork_value::{Type, type_from_json};
 use indexmap::IndexMap;
@@ -21,7 +21,11 @@ const DEEPEST: usize = 40;
 const TIME_LIMIT_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// All that a provider offers. The error is the end of a sentence about it.
-pub(crate) fn translate(schemas: &Schemas, protocol: Protocol) -> Result<ProviderSchema, String> {
+pub(crate) fn translate(
+    schemas: &Schemas,
+    identities: &IdentitySchemas,
+    protocol: Protocol,
+) -> Result<ProviderSchema, String> {
     let reader = Reader { protocol };
     let configuration = match schemas.provider.as_ref().and_then(|schema| schema.block.as_ref()) {
         Some(block) => reader.block(block, 0).map_err(|error| format!("its configuration: {error}"))?,
@@ -31,9 +35,15 @@ pub(crate) fn translate(schemas: &Schemas, protocol: Protocol) -> Result<Provide
         let read = function_schema(function).map_err(|error| format!("function {name}: {error}"))?;
         Ok((ArcStr::from(name.as_str()), read))
     });
+    let mut resources = reader.kinds(&schemas.resources)?;
+    for (name, schema) in &identities.schemas {
+        let Some(kind) = resources.get_mut(name.as_str()) else { continue };
+        let identity = identity(schema).map_err(|error| format!("{name}: its identity: {error}"))?;
+        kind.identity = Some(identity);
+    }
     Ok(ProviderSchema {
         configuration,
-        resources: reader.kinds(&schemas.resources)?,
+        resources,
         data_sources: reader.kinds(&schemas.data_sources)?,
         ephemeral_resources: reader.kinds(&schemas.ephemeral)?,
         functions: functions.collect::<Result<_, String>>()?,
@@ -54,7 +64,7 @@ impl Reader {
             let mut kind = KindSchema::new(block, "");
             kind.version = u64::try_from(schema.version)
                 .map_err(|_| format!("{name}: version {} is negative", schema.version))?;
-            kind.recovery = Recovery::Ask;
+            kind.recovery = Recovery::Import;
             kind.upgrades = Upgrades::All;
             kind.import_id = "the id that the provider's documentation names";
             kind.time_limit_ms = TIME_LIMIT_MS;
@@ -182,12 +192,37 @@ fn read_type(bytes: &[u8]) -> Result<Type, String> {
     type_from_json(text).map_err(|error| format!("its type cannot be read: {error}"))
 }
 
+fn identity(schema: &messages::IdentitySchema) -> Result<IdentitySchema, String> {
+    let attributes = schema.attributes.iter().map(|one| {
+        let value_type = read_type(&one.value_type).map_err(|error| format!("{}: {error}", one.name))?;
+        let read = IdentityAttribute {
+            value_type,
+            is_required: one.required_for_import,
+            source: &[],
+            doc: kept(&one.description),
+        };
+        Ok((ArcStr::from(one.name.as_str()), read))
+    });
+    Ok(IdentitySchema {
+        version: u64::try_from(schema.version)
+            .map_err(|_| format!("version {} is negative", schema.version))?,
+        attributes: attributes.collect::<Result<_, String>>()?,
+        is_told: true,
+    })
+}
+
 fn function_schema(function: &messages::Function) -> Result<FunctionSchema, String> {
     let parameter = |one: &Parameter| read_type(&one.value_type);
     let parameters = function.parameters.iter().map(|one| Ok((one.name.as_str().into(), parameter(one)?)));
     Ok(FunctionSchema {
         parameters: parameters.collect::<Result<_, String>>()?,
         variadic: function.variadic_parameter.as_ref().map(parameter).transpose()?,
+        takes_null: function
+            .parameters
+            .iter()
+            .chain(&function.variadic_parameter)
+            .map(|one| one.allow_null_value)
+            .collect(),
         returns: function
             .returns
             .as_ref()
@@ -239,7 +274,7 @@ mod tests {
             [(five.encode_to_vec(), Protocol::Five), (six.encode_to_vec(), Protocol::Six)]
         {
             let block = messages::Block { attributes: vec![bytes], block_types: Vec::new() };
-            let read = translate(&of(block), protocol).expect("a schema");
+            let read = translate(&of(block), &IdentitySchemas::default(), protocol).expect("a schema");
             let read = &read.configuration.attributes["a"];
             assert!(read.write_only && read.deprecated == Some("no"), "{protocol:?}");
         }
@@ -254,7 +289,7 @@ mod tests {
         let outer =
             Attribute6 { nested_type: Some(Object { attributes: inner, nesting: 2 }), ..attribute("o", "") };
         let block = messages::Block { attributes: vec![outer.encode_to_vec()], block_types: Vec::new() };
-        let read = translate(&of(block), Protocol::Six).expect("a schema");
+        let read = translate(&of(block), &IdentitySchemas::default(), Protocol::Six).expect("a schema");
         let read = &read.configuration.attributes["o"];
         assert_eq!(
             type_to_json(&read.value_type),
@@ -288,7 +323,7 @@ mod tests {
                 "its configuration",
             ),
         ] {
-            let error = translate(&of(block), Protocol::Six).expect_err(words);
+            let error = translate(&of(block), &IdentitySchemas::default(), Protocol::Six).expect_err(words);
             assert!(error.contains(words), "{error}");
         }
     }

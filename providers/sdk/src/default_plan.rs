@@ -25,6 +25,7 @@ pub fn default_plan(schema: &KindSchema, request: &PlanRequest) -> Planned {
         requires_replace,
         private: request.private.clone(),
         lenient: false,
+        identity: None,
         deferred: None,
         diagnostics: Diagnostics::new(),
     }

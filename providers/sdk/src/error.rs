@@ -35,6 +35,15 @@ pub enum Outcome {
     Unknown,
 }
 
+/// What is stored with the object of [`Outcome::Partial`].
+#[derive(Debug, Clone)]
+pub struct Remainder {
+    /// Private bytes.
+    pub private: Vec<u8>,
+    /// Its identity, where the provider tells it.
+    pub identity: Option<Value>,
+}
+
 /// An error of one request.
 #[derive(Debug, Clone)]
 pub struct ProviderError {
@@ -48,6 +57,8 @@ pub struct ProviderError {
     pub hint: Option<String>,
     /// For an apply: what came of it.
     pub outcome: Outcome,
+    /// For a partial object: what is stored with it, where that is not what was planned.
+    pub remainder: Option<Box<Remainder>>,
     /// When the target said to come back.
     pub retry_after_ms: Option<u64>,
 }
@@ -61,6 +72,7 @@ impl ProviderError {
             path: None,
             hint: None,
             outcome: Outcome::NotDone,
+            remainder: None,
             retry_after_ms: None,
         }
     }

@@ -18,7 +18,7 @@ mod time_limit;
 pub mod values;
 
 pub use default_plan::{default_plan, mark_computed_unknown};
-pub use error::{ErrorKind, Outcome, ProviderError};
+pub use error::{ErrorKind, Outcome, ProviderError, Remainder};
 pub use protocol::{
     Applied, ApplyRequest, Deferred, DeferredReason, ImportedObject, ListPage, ListedObject, Operation,
     PlanRequest, Planned, Progress, ReadRequest, Reading, Readings, Request, Response, Target, Token,
@@ -100,4 +100,9 @@ pub trait Connection: Send + Sync {
 
     /// Asks running calls to come to an end soon.
     fn cancel(&self) {}
+
+    /// What there is to be said though it was configured.
+    fn warnings(&self) -> Diagnostics {
+        Diagnostics::new()
+    }
 }

@@ -52,6 +52,15 @@ pub enum Request {
         /// The stored attributes as JSON text.
         stored: String,
     },
+    /// Brings a stored identity to today's version, of kinds whose provider tells identities.
+    UpgradeIdentity {
+        /// Resource kind.
+        kind: String,
+        /// Version it was stored with.
+        version: u64,
+        /// The stored identity as JSON text.
+        stored: String,
+    },
     /// Reads many objects of one kind.
     Read {
         /// Resource kind.
@@ -107,6 +116,10 @@ pub enum Request {
         version: u64,
         /// The stored attributes as JSON text.
         stored: String,
+        /// The private bytes stored with it.
+        private: Vec<u8>,
+        /// The identity stored with it as JSON text, and its version.
+        identity: Option<(String, u64)>,
     },
     /// Opens an ephemeral resource.
     OpenEphemeral {
@@ -145,6 +158,8 @@ pub struct ReadRequest {
     pub prior: Value,
     /// The provider's private bytes stored with it.
     pub private: Vec<u8>,
+    /// Its identity, where the provider told one.
+    pub identity: Option<Value>,
 }
 
 /// What a read found.
@@ -156,11 +171,20 @@ pub enum Reading {
         object: Value,
         /// Private bytes to store with it.
         private: Vec<u8>,
+        /// Its identity, where the provider tells it.
+        identity: Option<Value>,
     },
     /// It is not there any more.
     Gone,
     /// Nobody can say.
     Failed(ProviderError),
+}
+
+impl Reading {
+    /// An object, with private bytes to store with it.
+    pub fn found(object: Value, private: Vec<u8>) -> Self {
+        Self::Found { object, private, identity: None }
+    }
 }
 
 /// Readings by index, as they come.
@@ -177,8 +201,10 @@ pub struct PlanRequest {
     pub proposed: Value,
     /// The configuration, unknowns where not known; null to delete.
     pub configuration: Value,
-    /// Private bytes stored with the prior object.
+    /// Private bytes stored with the prior object; of a replacement, those that the plan of the change gave.
     pub private: Vec<u8>,
+    /// The identity stored with the prior object, where the provider told one.
+    pub identity: Option<Value>,
     /// Says who owns objects: written on them where the kind recovers by find or natural key.
     pub owner: String,
 }
@@ -194,6 +220,8 @@ pub struct Planned {
     pub private: Vec<u8>,
     /// Whether the checks of the legacy type system apply (hosted providers only).
     pub lenient: bool,
+    /// The identity that the object will have, where the provider tells it.
+    pub identity: Option<Value>,
     /// Set when the provider cannot plan it before something else exists.
     pub deferred: Option<Deferred>,
     /// Warnings, and errors that forbid the change.
@@ -236,6 +264,10 @@ pub struct ApplyRequest {
     pub configuration: Value,
     /// Private bytes of the plan.
     pub private: Vec<u8>,
+    /// The identity that was planned, where the provider told one.
+    pub identity: Option<Value>,
+    /// The id under which the object can be imported once it is made, where somebody said how it comes about.
+    pub import_id: Option<String>,
     /// The idempotency key.
     pub token: Token,
     /// Says who owns the object.
@@ -282,6 +314,17 @@ pub struct Applied {
     pub private: Vec<u8>,
     /// Whether the checks of the legacy type system apply (hosted providers only).
     pub lenient: bool,
+    /// Its identity, where the provider tells it.
+    pub identity: Option<Value>,
+    /// What there is to be said though it went well.
+    pub warnings: Diagnostics,
+}
+
+impl Applied {
+    /// An object, with private bytes to store with it.
+    pub fn new(object: Value, private: Vec<u8>) -> Self {
+        Self { object, private, lenient: false, identity: None, warnings: Diagnostics::new() }
+    }
 }
 
 /// One page of a list.
@@ -311,12 +354,17 @@ pub struct ImportedObject {
     pub object: Value,
     /// Private bytes to store with it.
     pub private: Vec<u8>,
+    /// Its identity, where the provider tells it.
+    pub identity: Option<Value>,
 }
 
 /// One answer.
 pub enum Response {
-    /// To [`Request::Upgrade`] and [`Request::MoveFrom`]: the object by today's schema.
+    /// To [`Request::Upgrade`], [`Request::UpgradeIdentity`] and [`Request::MoveFrom`]: what was stored, by today's
+    /// schema.
     Upgraded(Result<Value, ProviderError>),
+    /// To [`Request::MoveFrom`]: the object with what is stored with it.
+    Moved(Box<ImportedObject>),
     /// To [`Request::Read`].
     Read(Readings<'static>),
     /// To [`Request::List`].
@@ -333,6 +381,13 @@ pub enum Response {
     Opened(Result<(Value, Vec<u8>, Option<u64>), ProviderError>),
     /// To [`Request::RenewEphemeral`] (milliseconds until the next time) and [`Request::CloseEphemeral`].
     Renewed(Result<Option<u64>, ProviderError>),
+    /// To [`Request::RenewEphemeral`], where the private bytes are others by now.
+    Reissued {
+        /// Milliseconds until the next time.
+        after_ms: Option<u64>,
+        /// The private bytes from here on.
+        private: Vec<u8>,
+    },
     /// To [`Request::GenerateConfiguration`]: an object of arguments.
     Generated(Result<Value, ProviderError>),
     /// To [`Request::Apply`], [`Request::Poll`] and [`Request::Find`]: an answer, with what the target calls the requests that changed something for it: its own logs know them by

@@ -93,6 +93,8 @@ pub struct IdentitySchema {
     pub version: u64,
     /// Its attributes by name.
     pub attributes: IndexMap<ArcStr, IdentityAttribute>,
+    /// Whether the provider tells it beside each object, instead of its being read from the object.
+    pub is_told: bool,
 }
 
 /// One attribute of an identity.
@@ -133,7 +135,7 @@ impl IdentitySchema {
         attributes: impl IntoIterator<Item = (N, IdentityAttribute)>,
     ) -> Self {
         let attributes = attributes.into_iter().map(|(name, attribute)| (name.into(), attribute));
-        Self { version, attributes: attributes.collect() }
+        Self { version, attributes: attributes.collect(), is_told: false }
     }
 
     /// The type of its values.
@@ -141,8 +143,12 @@ impl IdentitySchema {
         Type::object(self.attributes.iter().map(|(name, one)| (name.clone(), one.value_type.clone())))
     }
 
-    /// The identity of an object (marks off); none while something required of it is not known.
+    /// The identity of an object (marks off); none while something required of it is not known, or where only the
+    /// provider tells it.
     pub fn of(&self, object: &Value) -> Option<Value> {
+        if self.is_told {
+            return None;
+        }
         let parts = self.attributes.iter().map(|(name, one)| {
             let value = one.of(object);
             (!one.is_required || !value.is_null()).then(|| (name.clone(), value))
@@ -161,6 +167,10 @@ pub enum Recovery {
     Find,
     /// The name is unique: [`crate::Request::Find`] reads it and checks the owner mark.
     NaturalKey,
+    /// What was there before is read again. What was to be made is imported, by an id that somebody said how to come by
+    /// or by the identity that was planned, and held against the plan: [`crate::Request::Find`]. Where there is
+    /// neither, it is as with [`Recovery::Ask`].
+    Import,
     /// Nobody can know: say so, and block only that subtree.
     Ask,
 }
@@ -275,6 +285,8 @@ pub struct FunctionSchema {
     pub parameters: Vec<(ArcStr, Type)>,
     /// Type of further parameters.
     pub variadic: Option<Type>,
+    /// Whether each parameter may be null, further ones last; those that it does not reach may.
+    pub takes_null: Vec<bool>,
     /// What it returns.
     pub returns: Type,
     /// One line of documentation.

@@ -81,13 +81,14 @@ impl SimConnection {
             Request::Upgrade { kind, version, stored } => {
                 Response::Upgraded(upgrade(&kind, version, &stored))
             }
-            Request::MoveFrom { kind, source: (_, from), version, stored } => match subject(&kind) {
+            Request::MoveFrom { kind, source: (_, from), version, stored, .. } => match subject(&kind) {
                 Ok(found) if found.kind.takes_over(&from) => {
                     Response::Upgraded(upgrade(&kind, version, &stored))
                 }
                 Ok(_) => Response::Unsupported,
                 Err(error) => Response::Upgraded(Err(error)),
             },
+            Request::UpgradeIdentity { .. } => Response::Unsupported,
             Request::Read { kind, objects } => {
                 let readings = self.read(&kind, objects.iter().map(|object| &object.prior));
                 Response::Read(stream::iter(readings.into_iter().enumerate()).boxed())
@@ -215,6 +216,7 @@ impl SimConnection {
                 kind: kind.to_owned(),
                 object: found.kind.shown(object),
                 private: Vec::new(),
+                identity: None,
             }),
             None => {
                 Err(ProviderError::new(ErrorKind::NotFound, format!("there is no {kind} with the id {id:?}")))
@@ -310,7 +312,7 @@ impl SimConnection {
         let existing = match schema.recovery {
             Recovery::Replay => world.by_token(kind.name(), token),
             Recovery::NaturalKey => world.by_name(kind.name(), &name),
-            Recovery::Find | Recovery::Ask => None,
+            Recovery::Find | Recovery::Import | Recovery::Ask => None,
         };
         if let Some(existing) = existing.cloned() {
             if existing.token == token && existing.owner == request.owner {
@@ -422,7 +424,7 @@ impl SimConnection {
         let (Phase::Creating(left) | Phase::Updating(left) | Phase::Deleting(left)) = object.phase else {
             if world.is_seen(&object.id) {
                 let object = object.attributes.clone();
-                return Progress::Done(Box::new(Applied { object, private: Vec::new(), lenient: false }));
+                return Progress::Done(Box::new(Applied::new(object, Vec::new())));
             }
             return self.waiting(object, 0, "waiting until reads see it".to_owned());
         };
@@ -468,7 +470,9 @@ impl SimConnection {
                 let name = kind.object_name(&request.planned, &self.settings);
                 site.world.by_name(kind.name(), &name)
             }
-            Recovery::Find | Recovery::Replay | Recovery::Ask => site.world.by_token(kind.name(), token),
+            Recovery::Find | Recovery::Replay | Recovery::Import | Recovery::Ask => {
+                site.world.by_token(kind.name(), token)
+            }
         };
         match object.cloned() {
             Some(object) if site.world.is_seen(&object.id) => {
@@ -527,7 +531,9 @@ impl Connection for SimConnection {
 fn denied(request: &Request) -> Response {
     let error = ProviderError::new(ErrorKind::Denied, "the token of the provider configuration is not open");
     match request {
-        Request::Upgrade { .. } | Request::MoveFrom { .. } => Response::Upgraded(Err(error)),
+        Request::Upgrade { .. } | Request::UpgradeIdentity { .. } | Request::MoveFrom { .. } => {
+            Response::Upgraded(Err(error))
+        }
         Request::Read { objects, .. } => {
             let failed = (0..objects.len()).map(move |at| (at, Reading::Failed(error.clone())));
             Response::Read(stream::iter(failed.collect::<Vec<_>>()).boxed())
@@ -582,7 +588,7 @@ fn read_one(world: &mut World, found: Subject, prior: &Value) -> Reading {
         return Reading::Gone;
     }
     match world.get(id).filter(|object| object.kind == found.kind.name()) {
-        Some(object) => Reading::Found { object: found.kind.shown(object), private: Vec::new() },
+        Some(object) => Reading::found(found.kind.shown(object), Vec::new()),
         None => Reading::Gone,
     }
 }
@@ -633,7 +639,7 @@ fn put(world: &mut World, object: &Object, cause: Cause<'_>) -> Result<(), Provi
 fn deleted(found: Subject) -> Progress {
     let object_type = kinds::object_type(found.kind.name()).cloned().unwrap_or(Type::Dynamic);
     let object = Value::null(object_type);
-    Progress::Done(Box::new(Applied { object, private: Vec::new(), lenient: false }))
+    Progress::Done(Box::new(Applied::new(object, Vec::new())))
 }
 
 fn taken(existing: &Object) -> ProviderError {

@@ -61,6 +61,8 @@ fn create_request(provider: &SimProvider, kind: &str, value: &Value, token: &str
         private: Vec::new(),
         token: Token(token.to_owned()),
         owner: "test".to_owned(),
+        identity: None,
+        import_id: None,
     }
 }
 
@@ -89,6 +91,8 @@ fn deletion(kind: &str, prior: &Value, token: &str) -> ApplyRequest {
         private: Vec::new(),
         token: Token(token.to_owned()),
         owner: "test".to_owned(),
+        identity: None,
+        import_id: None,
     }
 }
 
@@ -218,7 +222,7 @@ async fn a_cluster_takes_its_objects_with_it() {
     assert_eq!((summary.created, summary.deleted, summary.alive.len()), (6, 4, 2));
     let request = Request::Read {
         kind: "sim_object".to_owned(),
-        objects: vec![ReadRequest { prior: object.clone(), private: Vec::new() }],
+        objects: vec![ReadRequest { prior: object.clone(), private: Vec::new(), identity: None }],
     };
     let Response::Read(readings) = connection.call(request).await else { panic!("readings were expected") };
     let readings = readings.collect::<Vec<_>>().await;
@@ -253,7 +257,7 @@ async fn the_world_outlives_the_process_and_takes_in_what_others_do() {
     assert!(lines < 100, "{lines}");
     let request = Request::Read {
         kind: "sim_network".to_owned(),
-        objects: vec![ReadRequest { prior: net, private: Vec::new() }],
+        objects: vec![ReadRequest { prior: net, private: Vec::new(), identity: None }],
     };
     let Response::Read(readings) = connection.call(request).await else { panic!("readings were expected") };
     let readings = readings.collect::<Vec<_>>().await;
@@ -339,6 +343,7 @@ async fn plans_are_refused_where_the_datacentre_would() {
             proposed,
             private: Vec::new(),
             owner: String::new(),
+            identity: None,
         };
         let Response::Planned(Ok(planned)) = connection.call(Request::Plan(Box::new(request))).await else {
             panic!("a plan was expected")

@@ -320,6 +320,7 @@ async fn a_certificate_is_made_anew_when_its_time_has_come() {
             configuration: prior.clone(),
             private: Vec::new(),
             owner: String::new(),
+            identity: None,
         };
         let Response::Planned(Ok(planned)) = connection.call(Request::Plan(Box::new(request))).await else {
             panic!("it is not planned");

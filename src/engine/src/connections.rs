@@ -27,6 +27,8 @@ pub struct Connections {
     kinds: RefCell<FxHashMap<KindKey, Option<Rc<Kind>>>>,
     connected: RefCell<Vec<Connected>>,
     targets: RefCell<IndexMap<String, Target>>,
+    /// What providers had to say though they were configured, and nobody told yet.
+    warnings: RefCell<Diagnostics>,
     /// By where the connection stands in memory, which it does for as long as it is kept here.
     paces: RefCell<FxHashMap<usize, Paced>>,
     /// Requests so far, so that no two of them wait alike.
@@ -48,6 +50,7 @@ impl Connections {
             kinds: RefCell::default(),
             connected: RefCell::default(),
             targets: RefCell::default(),
+            warnings: RefCell::default(),
             paces: RefCell::default(),
             requests: Cell::new(0),
         }
@@ -155,11 +158,17 @@ impl Connections {
                 return Err(missing_provider(provider, &self.environment).into());
             };
             let connection = entry.provider.configure(configuration.clone()).await?;
+            self.warnings.borrow_mut().append(connection.warnings());
             self.connected.borrow_mut().push((provider.clone(), configuration.clone(), connection.clone()));
             connection
         };
         self.note_target(address, connection.target());
         Ok(connection)
+    }
+
+    /// What providers had to say when they were configured, told once.
+    pub fn take_warnings(&self) -> Diagnostics {
+        self.warnings.take()
     }
 
     /// A connection of a provider, whichever of its configurations was connected first.

@@ -185,6 +185,13 @@ impl Ephemerals {
                     }
                     end(environment, &address, EphemeralAct::Renew, started_ms);
                 }
+                Response::Reissued { after_ms, private } => {
+                    let at_ms = after_ms.map(|after_ms| environment.clock.monotonic_ms() + after_ms);
+                    if let Some(one) = self.open.borrow_mut().get_mut(at) {
+                        (one.renew_at_ms, one.private) = (at_ms, private);
+                    }
+                    end(environment, &address, EphemeralAct::Renew, started_ms);
+                }
                 Response::Renewed(Err(error)) => report(failed(&error)),
                 _ => report(failed(&ProviderError::bug("the provider does not renew this kind"))),
             }

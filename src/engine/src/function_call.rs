@@ -35,10 +35,15 @@ fn checked(
     let types = types.chain(function.variadic.iter().cycle());
     let mut arguments = Vec::with_capacity(given.len());
     for (at, (value, value_type)) in given.iter().zip(types).enumerate() {
-        let converted = convert(value, value_type);
         let label = function.parameters.get(at).map_or("value", |(label, _)| label.as_str());
-        arguments
-            .push(converted.map_err(|error| format!("invalid value for \"{label}\" parameter: {error}"))?);
+        let invalid =
+            |error: &dyn std::fmt::Display| format!("invalid value for \"{label}\" parameter: {error}");
+        let converted = convert(value, value_type).map_err(|error| invalid(&error))?;
+        let takes_null = function.takes_null.get(at).or(function.takes_null.last());
+        if converted.is_null() && takes_null == Some(&false) {
+            return Err(invalid(&"argument must not be null"));
+        }
+        arguments.push(converted);
     }
     if !arguments.iter().all(Value::is_wholly_known) {
         return Ok(Value::unknown(function.returns.clone()));

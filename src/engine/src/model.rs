@@ -375,6 +375,8 @@ pub struct StoredReading {
     pub object: Option<Value>,
     /// The provider's private bytes.
     pub private: Vec<u8>,
+    /// Its identity, where its provider tells it.
+    pub identity: Option<Value>,
 }
 
 /// A data source that was read.

@@ -23,6 +23,8 @@ pub struct PriorObject {
     pub marks: Vec<(Path, Marks)>,
     /// The provider's private bytes.
     pub private: Vec<u8>,
+    /// Its identity, where its provider told one.
+    pub identity: Option<Value>,
     /// Whether a reading found it different from what is stored.
     pub is_refreshed: bool,
 }
@@ -57,8 +59,17 @@ pub fn decode_object(object: &Arc<Object>, kind: &Rc<Kind>) -> Result<PriorObjec
         value,
         marks,
         private: object.private.clone().unwrap_or_default(),
+        identity: told_identity(object, kind),
         is_refreshed: false,
     })
+}
+
+/// The identity that is stored with an object, where its provider tells identities and it is of today's version.
+fn told_identity(object: &Object, kind: &Kind) -> Option<Value> {
+    let schema = kind.schema.identity.as_ref().filter(|schema| schema.is_told)?;
+    let is_of_today = object.identity_schema_version.unwrap_or_default() == schema.version;
+    let stored = object.identity.as_ref().filter(|_| is_of_today)?;
+    json::decode(stored.get(), &schema.object_type()).ok()
 }
 
 /// Stored attributes without those that their schema does not have.
@@ -102,6 +113,8 @@ pub struct StoredParts {
     pub status: Status,
     /// The provider's private bytes.
     pub private: Vec<u8>,
+    /// Its identity, where its provider tells it.
+    pub identity: Option<Value>,
     /// Whose it is.
     pub provider: ProviderConfigAddress,
     /// What its expressions read.
@@ -120,6 +133,7 @@ impl StoredParts {
         Self {
             status: Status::Ready,
             private: Vec::new(),
+            identity: None,
             provider,
             edges: Vec::new(),
             provider_edges: Vec::new(),
@@ -134,7 +148,7 @@ pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<O
     let (plain, marks) = value.unmark_deep();
     let plain = kind.without_write_only(&plain);
     let text = json::encode(&plain, &kind.value_type).map_err(|error| error.to_string())?;
-    let (identity, identity_schema_version) = encode_identity(&plain, kind);
+    let (identity, identity_schema_version) = encode_identity(&plain, parts.identity.as_ref(), kind);
     let sensitive_paths =
         marks.into_iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path).collect();
     Ok(Object {
@@ -154,10 +168,17 @@ pub fn encode_object(value: &Value, kind: &Kind, parts: StoredParts) -> Result<O
     })
 }
 
-/// The identity that an object (marks off) is stored with, and the version of its schema.
-pub fn encode_identity(value: &Value, kind: &Kind) -> (Option<Arc<RawValue>>, Option<u64>) {
+/// The identity that an object (marks off) is stored with, read from it or as its provider told it, and the version of
+/// its schema.
+pub fn encode_identity(
+    value: &Value,
+    told: Option<&Value>,
+    kind: &Kind,
+) -> (Option<Arc<RawValue>>, Option<u64>) {
     let encoded = kind.schema.identity.as_ref().and_then(|schema| {
-        let text = json::encode(&schema.of(value)?, &schema.object_type()).ok()?;
+        let told = told.filter(|told| schema.is_told && !told.is_null() && told.is_wholly_known());
+        let identity = told.cloned().or_else(|| schema.of(value))?;
+        let text = json::encode(&identity, &schema.object_type()).ok()?;
         Some((raw(text).ok()?, schema.version))
     });
     encoded.unzip()
@@ -252,7 +273,8 @@ pub fn readings_record(plan: &Plan, state: &State, connections: &Connections) ->
                 let private = (!reading.private.is_empty()).then(|| reading.private.clone());
                 let mut object = Object { attributes: raw(text).ok()?, private, ..(**stored).clone() };
                 if kind.schema.identity.is_some() {
-                    (object.identity, object.identity_schema_version) = encode_identity(value, &kind);
+                    (object.identity, object.identity_schema_version) =
+                        encode_identity(value, reading.identity.as_ref(), &kind);
                 }
                 Some(Arc::new(object))
             }

@@ -280,6 +280,51 @@ fn complete_part(step: PathStep, planned: &Value, actual: &Value, at: &mut Path,
     at.0.pop();
 }
 
+/// Where an object that was found is another than the one that was planned. What one of them leaves null or empty says
+/// nothing: providers read back less than they are given.
+pub fn first_other(planned: &Value, found: &Value) -> Option<Path> {
+    let mut other = None;
+    compare(planned, found, &mut Path::root(), &mut other);
+    other
+}
+
+fn compare(planned: &Value, found: &Value, at: &mut Path, other: &mut Option<Path>) {
+    if other.is_some() || says_nothing(planned) || says_nothing(found) {
+        return;
+    }
+    match (planned.kind(), found.kind()) {
+        (Kind::Object(left), Kind::Object(_)) | (Kind::Map(left), Kind::Map(_)) => {
+            for (name, planned) in left {
+                let Some(found) = found.get(name) else { continue };
+                at.0.push(PathStep::Attribute(name.clone()));
+                compare(planned, found, at, other);
+                at.0.pop();
+            }
+        }
+        (Kind::List(left), Kind::List(right)) | (Kind::Tuple(left), Kind::Tuple(right))
+            if left.len() == right.len() =>
+        {
+            for (index, (planned, found)) in (0u64..).zip(left.iter().zip(right)) {
+                at.0.push(PathStep::Index(index));
+                compare(planned, found, at, other);
+                at.0.pop();
+            }
+        }
+        (Kind::Set(_), Kind::Set(_)) if !planned.is_wholly_known() => {}
+        _ if planned == found => {}
+        _ => *other = Some(at.clone()),
+    }
+}
+
+fn says_nothing(value: &Value) -> bool {
+    let is_empty = match value.kind() {
+        Kind::List(items) | Kind::Set(items) => items.is_empty(),
+        Kind::Map(entries) => entries.is_empty(),
+        _ => value.as_str().is_some_and(arcstr::ArcStr::is_empty),
+    };
+    value.is_null() || !value.is_known() || is_empty
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,6 +336,34 @@ mod tests {
             ("size", Attribute::optional_computed(Type::Number, "")),
             ("note", Attribute::optional(Type::String, "")),
         ])
+    }
+
+    #[test]
+    fn another_object_is_told_from_the_planned_one() {
+        let planned = object(&[
+            ("id", Value::unknown(Type::String)),
+            ("name", "a".into()),
+            ("note", Value::null(Type::String)),
+            ("tags", Value::list(Type::String, vec!["x".into()])),
+        ]);
+        let found = |name: &str, tags: Vec<Value>| {
+            object(&[
+                ("id", "1".into()),
+                ("name", if name.is_empty() { Value::null(Type::String) } else { name.into() }),
+                ("note", "made by the target".into()),
+                ("tags", Value::list(Type::String, tags)),
+            ])
+        };
+        for (found, expected) in [
+            (found("a", vec!["x".into()]), None),
+            (found("", vec![]), None),
+            (found("b", vec!["x".into()]), Some(".name")),
+            (found("a", vec!["y".into()]), Some(".tags[0]")),
+            (found("a", vec!["x".into(), "y".into()]), Some(".tags")),
+        ] {
+            let other = first_other(&planned, &found).map(|path| path.to_string());
+            assert_eq!(other.as_deref(), expected, "{found:?}");
+        }
     }
 
     fn object(entries: &[(&str, Value)]) -> Value {

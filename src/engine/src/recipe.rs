@@ -31,6 +31,12 @@ pub struct Recipe {
     pub configuration: Packed,
     /// The provider's private bytes of the plan.
     pub private: String,
+    /// The identity that was planned, where the provider told one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Packed>,
+    /// The id under which it can be imported once it is made, where somebody said how it comes about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_id: Option<String>,
     /// What in the object is never shown.
     pub sensitive: Vec<Box<RawValue>>,
     /// Says who owns the object.
@@ -88,6 +94,8 @@ impl Recipe {
             planned: self.planned.unpack()?,
             configuration: self.configuration.unpack()?,
             private: BASE64.decode(&self.private).map_err(|error| error.to_string())?,
+            identity: self.identity.as_ref().map(Packed::unpack).transpose()?,
+            import_id: self.import_id.clone(),
             token: Token(token.to_owned()),
             owner: self.owner.clone(),
         })
@@ -97,6 +105,16 @@ impl Recipe {
     pub fn marks(&self) -> Vec<(Path, Marks)> {
         let paths = self.sensitive.iter().filter_map(|path| json::path_from_json(path.get()).ok());
         paths.map(|path| (path, Marks::sensitive())).collect()
+    }
+}
+
+/// How an unknown outcome of one act is taken up: what its kind declares, and whether the object that it makes is known
+/// by an id or an identity.
+pub fn recovery_of(declared: Recovery, operation: Operation, is_known: bool) -> Recovery {
+    match (declared, operation) {
+        (Recovery::Import, Operation::Create) if !is_known => Recovery::Ask,
+        (Recovery::Import, _) => Recovery::Find,
+        _ => declared,
     }
 }
 

@@ -45,8 +45,8 @@ pub use module::{
     BackendBlock, Check, Condition, Connection, Encryption, EncryptionArgument, EncryptionPart,
     EncryptionReference, EncryptionTarget, IgnoreChanges, Import, ImportBy, Lifecycle, Local, Module,
     ModuleCall, Moved, Output, ProviderBlock, ProviderMeta, ProviderReference, Provisioner, ProvisionerCrash,
-    ProvisionerFailure, ProvisionerWhen, Removed, RequiredProvider, Resource, Settings, Target, TargetModule,
-    TargetResource, Variable,
+    ProvisionerFailure, ProvisionerWhen, Recover, Removed, RequiredProvider, Resource, Settings, Target,
+    TargetModule, TargetResource, Variable,
 };
 pub use module_address::{MODULE_MANIFEST, ModuleAddress};
 pub use schema::{AttributeSchema, BlockSchema, NestedSchema, Nesting};

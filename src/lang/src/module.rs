@@ -8,7 +8,7 @@ mod settings;
 pub use refactor::{Import, ImportBy, Moved, Removed, Target, TargetModule, TargetResource};
 pub use settings::{
     BackendBlock, Encryption, EncryptionArgument, EncryptionPart, EncryptionReference, EncryptionTarget,
-    ProviderMeta, RequiredProvider, Settings,
+    ProviderMeta, Recover, RequiredProvider, Settings,
 };
 
 use crate::body::Body;

@@ -4,10 +4,12 @@
 //! `NAME@CALL@TYPE` for a call about one type. A call has the name that version 6 gives it.
 //!
 //! At the start: `slow-start` (three seconds), `no-handshake`, `garbage`, `long-line`, `exits`, `core-2`, `netrpc`,
-//! `protocol-4`, `no-certificate`, `other-certificate`, `no-socket`, `chatter` (both outputs, without end).
+//! `protocol-4`, `no-certificate`, `other-certificate`, `no-socket`, `swapped-socket` (another listens there once it
+//! has said where it listens), `file-socket` (a file is there), `elsewhere` (an address of another machine), `chatter` (both outputs, without end).
 //! At the end: `stays` (when asked to end).
-//! In the schema: `huge-schema`, `deep-blocks`, `deep-type`, `bad-type`.
-//! In a call: `crash-before` and `crash-after` its effect, `hang-before` and `hang` after it, `half`, `status`, `error`, `garbled` (the answer is
+//! Without a call: `no-identities`.
+//! In the schema: `huge-schema`, `endless-schema`, `deep-blocks`, `deep-type`, `bad-type`.
+//! In a call: `slow` (four seconds), `crash-before` and `crash-after` its effect, `hang-before` and `hang` after it, `half`, `status`, `error`, `garbled` (the answer is
 //! no message).
 //! In a value: `legacy`, `plan-breaks`, `apply-changes`, `unknown-left`, `nothing-made`,
 //! `delete-left`, `write-only-kept`, `undecodable`, `deferred`, `create-half` (an object and an error).

@@ -73,6 +73,20 @@ async fn listen(provider: Arc<provider::Provider>) -> Result<(), Box<dyn Error>>
     if provider.faults.has("no-socket") {
         std::fs::remove_file(&path)?;
     }
+    let listener = if provider.faults.has("file-socket") {
+        std::fs::remove_file(&path)?;
+        std::fs::write(&path, "no socket")?;
+        listener
+    } else if provider.faults.has("swapped-socket") {
+        std::fs::remove_file(&path)?;
+        tokio::net::UnixListener::bind(&path)?
+    } else {
+        listener
+    };
+    let acceptor = match std::env::var("PLUGIN_CLIENT_CERT") {
+        Ok(client) if provider.faults.has("swapped-socket") => Some(server::secured(&client)?.0),
+        _ => acceptor,
+    };
     say(&greeting(&provider, &path.display().to_string(), &certificate))?;
     if provider.faults.has("chatter") {
         for is_error in [false, true] {
@@ -90,6 +104,9 @@ fn greeting(provider: &provider::Provider, path: &str, certificate: &str) -> Str
     let version = if has("protocol-4") { 4 } else { provider.version };
     let spoken = if has("netrpc") { "netrpc" } else { "grpc" };
     let certificate = if has("no-certificate") { "" } else { certificate };
+    if has("elsewhere") {
+        return format!("{core}|{version}|tcp|192.0.2.1:10000|{spoken}|{certificate}\n");
+    }
     format!("{core}|{version}|unix|{path}|{spoken}|{certificate}\n")
 }
 

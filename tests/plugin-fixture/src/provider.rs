@@ -88,13 +88,21 @@ impl Provider {
     pub(crate) fn answer(&self, call: &str, request: &Request) -> Option<Message> {
         let answered = match call {
             "GetProviderSchema" => Ok(self.schema()),
+            "GetResourceIdentitySchemas" | "UpgradeResourceIdentity" if self.faults.has("no-identities") => {
+                return None;
+            }
             "GetResourceIdentitySchemas" => Ok(identity_schemas()),
+            "UpgradeResourceIdentity" => upgrade_identity(request),
             "ValidateProviderConfig" | "StopProvider" | "ValidateEphemeralResourceConfig" => {
                 Ok(Message::new())
             }
             "ConfigureProvider" => configure(request),
             "ValidateResourceConfig" => validate(request),
-            "ValidateDataResourceConfig" | "CloseEphemeralResource" => Ok(Message::new()),
+            "ValidateDataResourceConfig" => Ok(Message::new()),
+            "CloseEphemeralResource" => {
+                self.world.log("Closed", &request.text(2));
+                Ok(Message::new())
+            }
             "UpgradeResourceState" => upgrade(request),
             "ReadResource" => self.read(request),
             "PlanResourceChange" => self.plan(request),
@@ -103,7 +111,7 @@ impl Provider {
             "MoveResourceState" => moved(request),
             "ReadDataSource" => self.read_data(request),
             "OpenEphemeralResource" => self.open(request),
-            "RenewEphemeralResource" => Ok(Message::new().message(2, &renewal(1))),
+            "RenewEphemeralResource" => Ok(renew(request)),
             "GetFunctions" => Ok(functions(Message::new(), 1)),
             "CallFunction" => return Some(call_function(request)),
             _ => return None,
@@ -144,6 +152,15 @@ impl Provider {
                 message = with_block(message, &format!("fixture_huge_{number}"), &block);
             }
         }
+        if self.faults.has("endless-schema") {
+            let words = "word ".repeat(200_000);
+            let attribute =
+                Message::new().text(1, "name").text(2, "\"string\"").text(3, &words).flag(5, true);
+            let block = Message::new().message(2, &attribute);
+            for number in 0..70 {
+                message = with_block(message, &format!("fixture_endless_{number}"), &block);
+            }
+        }
         if self.faults.has("deep-blocks") {
             let deep = (0..3_000).fold(Message::new(), |inner, _| {
                 Message::new().message(3, &Message::new().text(1, "in").message(2, &inner).number(3, 1))
@@ -182,6 +199,9 @@ impl Provider {
         let config = value_at(request, 4, &value_type)?;
         if proposed.is_null() {
             return Ok(Message::new().message(1, &self.sent(&proposed, &kind, "PlanResourceChange")?));
+        }
+        if prior.is_null() && request.bytes(5) == b"planned" {
+            self.world.log("Replacement", kind.name);
         }
         let planned = self.planned(&kind, &prior, &proposed);
         let changed = |one: &&Attribute| {
@@ -245,6 +265,8 @@ impl Provider {
             .flag(4, self.faults.has("legacy"));
         let answer = if self.faults.has("create-half") && prior.is_null() {
             answer.message(3, &Problem::new("The fixture made half of it").message())
+        } else if text_of(&made, "name").as_deref() == Some("warned") {
+            answer.message(3, &warning("The thing is warned about"))
         } else {
             answer
         };
@@ -372,6 +394,7 @@ fn configure(request: &Request) -> Answer {
         Some("nowhere") => {
             Err(Problem { summary: "There is no region nowhere".to_owned(), attribute: Some("region") })
         }
+        Some("warned") => Ok(Message::new().message(1, &warning("The region is warned about"))),
         _ => Ok(Message::new()),
     }
 }
@@ -381,12 +404,13 @@ fn validate(request: &Request) -> Answer {
     let config = value_at(request, 2, &kind.body.value_type())?;
     match text_of(&config, "name").as_deref() {
         Some("") => Err(Problem { summary: "A name must not be empty".to_owned(), attribute: Some("name") }),
-        Some("warned") => {
-            let warning = Message::new().number(1, 2).text(2, "The name is warned about").text(3, "It is.");
-            Ok(Message::new().message(1, &warning))
-        }
+        Some("warned") => Ok(Message::new().message(1, &warning("The name is warned about"))),
         _ => Ok(Message::new()),
     }
+}
+
+fn warning(summary: &str) -> Message {
+    Message::new().number(1, 2).text(2, summary).text(3, "It is.")
 }
 
 /// Version 1 of a thing called its name a label; what a version does not know is dropped.
@@ -405,6 +429,15 @@ fn upgrade(request: &Request) -> Answer {
     }
     let value = decode(&stored.to_string(), &known)?;
     Ok(Message::new().message(1, &sent(&value, &known)?))
+}
+
+/// Version 0 of a thing's identity called its name a label.
+fn upgrade_identity(request: &Request) -> Answer {
+    let stored: Json = serde_json::from_slice(request.message(3).bytes(1))?;
+    let name = stored["label"].as_str().or(stored["name"].as_str()).unwrap_or_default();
+    let identity = Value::object(vec![(Name::from("name"), Value::string(name.to_owned()))]);
+    let identity = Message::new().message(1, &sent(&identity, &identity_type())?);
+    Ok(Message::new().message(1, &identity))
 }
 
 /// A thing that was an old one.
@@ -441,6 +474,11 @@ fn renewal(seconds: u64) -> Message {
     let at = SystemTime::now() + Duration::from_secs(seconds);
     let at = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Message::new().number(1, at.cast_signed())
+}
+
+/// It lasts another second, under another name.
+fn renew(request: &Request) -> Message {
+    Message::new().message(2, &renewal(1)).bytes(3, format!("{} renewed", request.text(2)).as_bytes())
 }
 
 fn functions(message: Message, field: u32) -> Message {

@@ -18,6 +18,9 @@ use tokio_rustls::TlsAcceptor;
 /// What a crash ends with.
 const CRASHED: i32 = 86;
 
+/// How long a slow call takes.
+const SLOWNESS: Duration = Duration::from_secs(4);
+
 type Part = Result<Frame<Bytes>, Infallible>;
 type Answered = http::Response<StreamBody<BoxStream<'static, Part>>>;
 
@@ -85,6 +88,9 @@ async fn called(call: &str, request: &Request, provider: &Provider) -> Answered 
     }
     if has("hang-before") {
         futures::future::pending::<()>().await;
+    }
+    if has("slow") {
+        tokio::time::sleep(SLOWNESS).await;
     }
     let Some(answered) = provider.answer(call, request) else { return status(12, "unknown method") };
     if has("crash-after") {

@@ -142,7 +142,7 @@ impl DoubleConnection {
                     .kind(&kind)
                     .and_then(|kind| kind.read(&self.site, &object.prior))
                 {
-                    Ok(Some(found)) => Reading::Found { object: found, private: object.private },
+                    Ok(Some(found)) => Reading::found(found, object.private),
                     Ok(None) => Reading::Gone,
                     Err(error) => Reading::Failed(error),
                 };
@@ -183,13 +183,13 @@ impl DoubleConnection {
             }
             Operation::Create | Operation::Update => kind.write(&self.site, request)?,
         };
-        Ok(Progress::Done(Box::new(Applied { object, private: Vec::new(), lenient: false })))
+        Ok(Progress::Done(Box::new(Applied::new(object, Vec::new()))))
     }
 
     fn import(&self, kind: &str, id: &str) -> Result<Vec<ImportedObject>, ProviderError> {
         let empty = null_object(&self.kind(kind)?.schema().block.implied_type());
         let object = with(&empty, "id", Value::string(id));
-        Ok(vec![ImportedObject { kind: kind.to_owned(), object, private: Vec::new() }])
+        Ok(vec![ImportedObject { kind: kind.to_owned(), object, private: Vec::new(), identity: None }])
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each fault comes to.
 
-use crate::fixture::{LIMIT, Manner, THING, WELL, expect, flowing, hosting, kept, run};
+use crate::fixture::{LIMIT, Manner, OLD, THING, WELL, expect, flowing, hosting, kept, run};
 
 /// A fault: how it is asked for, the command that meets it, how that ends, what is said, and what the state has then.
 type Case<'a> = (&'a str, &'a str, i32, &'a [&'a str], &'a [&'a str]);
@@ -32,6 +32,9 @@ fn faults_at_the_start() {
             ("no-certificate", "plan", 1, &[refused, "gave no certificate"], &[]),
             ("other-certificate", "plan", 1, &[refused, "cannot be connected to"], &[]),
             ("no-socket", "plan", 1, &[refused, "cannot be connected to"], &[]),
+            ("swapped-socket", "plan", 1, &[refused, "cannot be connected to"], &[]),
+            ("file-socket", "plan", 1, &[refused, "cannot be connected to"], &[]),
+            ("elsewhere", "plan", 1, &[refused, "which is not this machine alone"], &[]),
             ("slow-start", "apply -auto-approve", 0, &["1 added"], &["fixture_thing.a"]),
             ("chatter", "apply -auto-approve", 0, &["1 added"], &["fixture_thing.a"]),
             ("stays", "apply -auto-approve", 0, &["1 added"], &["fixture_thing.a"]),
@@ -46,6 +49,7 @@ fn faults_in_schemas() {
         THING,
         &[
             ("huge-schema", "apply -auto-approve", 0, &["1 added"], &["fixture_thing.a"]),
+            ("endless-schema", "plan", 1, &[refused], &[]),
             ("deep-blocks", "plan", 1, &[refused], &[]),
             ("deep-type", "plan", 1, &[refused, "fixture_deep", "type cannot be read"], &[]),
             ("bad-type", "plan", 1, &[refused, "fixture_bad", "type cannot be read"], &[]),
@@ -79,17 +83,21 @@ fn faults_in_calls_before_an_object_is_made() {
 #[test]
 fn faults_in_the_call_that_makes_an_object() {
     let asks = ["Whether it was done cannot be found out"];
-    from_nothing(
-        THING,
-        &[
-            ("crash-before@ApplyResourceChange", "apply -auto-approve", 1, &asks, &[]),
-            ("crash-after@ApplyResourceChange", "apply -auto-approve", 1, &asks, &[]),
-            ("half@ApplyResourceChange", "apply -auto-approve", 1, &asks, &[]),
-            ("garbled@ApplyResourceChange", "apply -auto-approve", 1, &asks, &[]),
-            ("status@ApplyResourceChange", "apply -auto-approve", 1, &asks, &[]),
-            ("undecodable@ApplyResourceChange", "apply -auto-approve", 1, &["does not fit its schema"], &[]),
-        ],
-    );
+    let finds = ["the next apply finds out and goes on"];
+    let unreadable = ["does not fit its schema"];
+    for (main, words) in [(OLD, &asks), (THING, &finds)] {
+        from_nothing(
+            main,
+            &[
+                ("crash-before@ApplyResourceChange", "apply -auto-approve", 1, words, &[]),
+                ("crash-after@ApplyResourceChange", "apply -auto-approve", 1, words, &[]),
+                ("half@ApplyResourceChange", "apply -auto-approve", 1, words, &[]),
+                ("garbled@ApplyResourceChange", "apply -auto-approve", 1, words, &[]),
+                ("status@ApplyResourceChange", "apply -auto-approve", 1, words, &[]),
+                ("undecodable@ApplyResourceChange", "apply -auto-approve", 1, &unreadable, &[]),
+            ],
+        );
+    }
 }
 
 #[test]

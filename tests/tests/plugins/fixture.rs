@@ -148,3 +148,15 @@ resource "fixture_thing" "a" {
   tags = { x = "y" }
 }
 "#;
+
+/// One object of a kind that has no identity.
+pub(crate) const OLD: &str = r#"
+resource "fixture_old" "o" {
+  label = "1"
+}
+"#;
+
+/// The state, as JSON.
+pub(crate) fn state(project: &Project) -> Json {
+    serde_json::from_str(&project.read("terraform.tfstate")).unwrap_or_default()
+}

@@ -1,6 +1,7 @@
 //! The life of objects, in both versions of the protocol.
 
-use crate::fixture::{LIMIT, Manner, THING, WELL, calls, expect, hosting, run};
+use crate::fixture::{LIMIT, Manner, THING, WELL, calls, expect, hosting, run, state};
+use formwork_tests::Project;
 use serde_json::Value as Json;
 
 const EVERYTHING: &str = r#"
@@ -133,4 +134,113 @@ fn an_object_moves_to_another_kind() {
     project.write("main.tf", moved).expect("a configuration");
     expect("plan", &run(&project, WELL, "plan", LIMIT), 0, &["fixture_old.o", "fixture_thing.a"]);
     assert!(project.read("world/calls.log").contains("MoveResourceState"));
+}
+
+/// The identity of the first object in the state, and its version.
+fn identity(project: &Project) -> (Json, Json) {
+    let object = state(project)["resources"][0]["instances"][0].clone();
+    (object["identity"].clone(), object["identity_schema_version"].clone())
+}
+
+#[test]
+fn identities_are_kept_and_upgraded() {
+    for protocol in ["5", "6"] {
+        let project = hosting(THING);
+        let manner = Manner { protocol, ..WELL };
+        expect("apply", &run(&project, manner, "apply -auto-approve", LIMIT), 0, &["1 added"]);
+        let expected = (serde_json::json!({ "name": "a" }), Json::from(1));
+        assert_eq!(identity(&project), expected, "version {protocol}");
+        let mut older = state(&project);
+        let object = &mut older["resources"][0]["instances"][0];
+        object["identity"] = serde_json::json!({ "label": "a" });
+        object["identity_schema_version"] = 0.into();
+        project.write("terraform.tfstate", &older.to_string()).expect("a state");
+        expect("plan", &run(&project, manner, "plan", LIMIT), 0, &["No changes"]);
+        assert_eq!(calls(&project, "UpgradeResourceIdentity", "fixture_thing"), 1, "version {protocol}");
+        expect("refresh", &run(&project, manner, "apply -auto-approve -refresh-only", LIMIT), 0, &[]);
+        assert_eq!(identity(&project), expected, "version {protocol}");
+    }
+}
+
+#[test]
+fn an_object_is_imported_by_its_identity() {
+    let import = |identity: &str| {
+        format!("import {{\n  to       = fixture_thing.a\n  identity = {identity}\n}}\n{THING}")
+    };
+    for protocol in ["5", "6"] {
+        let manner = Manner { protocol, ..WELL };
+        let project = hosting(THING);
+        expect("apply", &run(&project, manner, "apply -auto-approve", LIMIT), 0, &["1 added"]);
+        expect("rm", &run(&project, manner, "state rm fixture_thing.a", LIMIT), 0, &[]);
+        for (identity, code, words) in [
+            ("{ name = \"b\" }", 1, "Cannot import non-existent remote object"),
+            ("{ nome = \"a\" }", 1, "has no attribute \"nome\""),
+            ("{}", 1, "needs the attribute \"name\""),
+            ("{ name = \"a\" }", 0, "1 imported, 0 added, 0 changed, 0 destroyed"),
+        ] {
+            project.write("main.tf", &import(identity)).expect("a configuration");
+            expect(identity, &run(&project, manner, "apply -auto-approve", LIMIT), code, &[words]);
+        }
+        assert_eq!(identity(&project).0, serde_json::json!({ "name": "a" }), "version {protocol}");
+    }
+}
+
+#[test]
+fn a_provider_without_identities_is_served() {
+    for protocol in ["5", "6"] {
+        let project = hosting(THING);
+        let manner = Manner { protocol, faults: "no-identities", ..WELL };
+        expect("apply", &run(&project, manner, "apply -auto-approve", LIMIT), 0, &["1 added"]);
+        assert_eq!(identity(&project).0, Json::Null, "version {protocol}");
+    }
+}
+
+#[test]
+fn sets_with_unknowns_and_every_nesting_come_to_rest() {
+    let blocks = |single: &str, listed: &str, chosen: &str| {
+        format!(
+            r#"
+{THING}
+resource "fixture_blocks" "b" {{
+  name = "b"
+  {single}
+  {listed}
+  {chosen}
+  group {{ key = "g" }}
+  mapped "one" {{ key = fixture_thing.a.id }}
+  outer {{
+    key = "o"
+    inner {{ key = fixture_thing.a.zone }}
+    inner {{
+      key   = "i"
+      value = "v"
+    }}
+  }}
+}}
+"#
+        )
+    };
+    let one = "chosen { key = \"x\" }";
+    let unknown = "chosen { key = fixture_thing.a.zone }";
+    let steps = [
+        (
+            "single { key = \"s\" }",
+            "listed { key = fixture_thing.a.id }",
+            format!("{one}\n{unknown}"),
+            "2 added",
+        ),
+        ("single { key = \"t\" }", "listed { key = \"l\" }", format!("{unknown}\n{one}"), "1 changed"),
+        ("", "", format!("{one}\nchosen {{\n key = \"x\"\n value = \"y\"\n}}"), "1 changed"),
+        ("", "listed { key = \"l\" }\nlisted { key = \"l\" }", String::new(), "1 changed"),
+    ];
+    for protocol in ["5", "6"] {
+        let project = hosting("");
+        let manner = Manner { protocol, ..WELL };
+        for (single, listed, chosen, words) in &steps {
+            project.write("main.tf", &blocks(single, listed, chosen)).expect("a configuration");
+            expect(chosen, &run(&project, manner, "apply -auto-approve", LIMIT), 0, &[words]);
+            expect(chosen, &run(&project, manner, "plan -detailed-exitcode", LIMIT), 0, &["No changes"]);
+        }
+        expect("destroy", &run(&project, manner, "destroy -auto-approve", LIMIT), 0, &["2 destroyed"]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Calls that do not come back.
 
-use crate::fixture::{LIMIT, Manner, THING, WELL, calls, expect, hosting, kept, processes, run, start};
+use crate::fixture::{LIMIT, Manner, OLD, THING, WELL, calls, expect, hosting, kept, processes, run, start};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -37,6 +37,7 @@ fn a_call_that_hangs_ends_with_a_second_interrupt() {
 type Hang<'a> = (&'a str, &'a str, &'a str, &'a [&'a str]);
 
 const MORE: &str = r#"
+provider "fixture" {}
 data "fixture_thing" "d" {
   name = "a"
 }
@@ -86,7 +87,7 @@ fn a_call_past_its_limit_ends_as_a_diagnostic() {
 #[test]
 fn a_change_past_its_limit_may_have_happened() {
     for (fault, protocol) in [("hang-before", "5"), ("hang", "5"), ("hang-before", "6"), ("hang", "6")] {
-        let project = hosting(THING);
+        let project = hosting(OLD);
         let faults = format!("{fault}@ApplyResourceChange");
         let manner = Manner { protocol, faults: &faults, limit: "2s" };
         let finished = run(&project, manner, "apply -auto-approve", LIMIT);
@@ -99,7 +100,7 @@ fn a_change_past_its_limit_may_have_happened() {
         expect(&faults, &finished, 1, &parts);
         let again = run(&project, WELL, "apply -auto-approve", LIMIT);
         expect("again", &again, 1, &["Nobody can say whether this was done"]);
-        assert_eq!(calls(&project, "ApplyResourceChange", "fixture_thing"), 1, "a second create was sent");
+        assert_eq!(calls(&project, "ApplyResourceChange", "fixture_old"), 1, "a second create was sent");
     }
 }
 
@@ -109,7 +110,8 @@ fn what_runs_beside_a_call_that_hangs_comes_back() {
     let manner = Manner { faults: "hang-before@ApplyResourceChange@fixture_thing", limit: "2s", ..WELL };
     let finished = run(&project, manner, "apply -auto-approve", LIMIT);
     expect("apply", &finished, 1, &["did not answer the call ApplyResourceChange within 2 seconds"]);
-    assert_eq!(kept(&project), ["fixture_old.o"]);
+    // The snapshot is written once nothing is in flight any more.
+    expect("state list", &run(&project, WELL, "state list", LIMIT), 0, &["fixture_old.o"]);
 }
 
 #[test]
@@ -117,4 +119,14 @@ fn a_limit_that_is_none_is_refused() {
     let project = hosting(THING);
     let finished = run(&project, Manner { limit: "soon", ..WELL }, "plan", LIMIT);
     expect("plan", &finished, 1, &["FORMWORK_PROVIDER_CALL_LIMIT", "\"soon\"", "no time such as"]);
+}
+
+#[test]
+fn a_start_past_its_limit_ends_as_a_diagnostic() {
+    for protocol in ["5", "6"] {
+        let project = hosting(THING);
+        let manner = Manner { protocol, faults: "no-handshake", limit: "2s" };
+        let parts = ["Failed to load plugin schemas", "did not say within 2 seconds where it listens"];
+        expect("plan", &run(&project, manner, "plan", LIMIT), 1, &parts);
+    }
 }

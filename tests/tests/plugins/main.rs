@@ -4,6 +4,7 @@
 //! It stands beside the tests once `cargo build -p formwork-plugin-fixture` has made it.
 #![expect(clippy::expect_used, reason = "a test ends where it must")]
 
+mod contract;
 mod faults;
 mod fixture;
 mod hostile;

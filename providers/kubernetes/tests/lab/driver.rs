@@ -179,6 +179,7 @@ impl Bench {
             configuration: configuration.clone(),
             private: prior.map(|prior| prior.private.clone()).unwrap_or_default(),
             owner: OWNER.to_owned(),
+            identity: None,
         };
         match self.connection.call(Request::Plan(Box::new(request))).await {
             Response::Planned(planned) => planned.map(|planned| *planned),
@@ -213,6 +214,8 @@ impl Bench {
             private: planned.map_or(private, |(planned, _)| planned.private.clone()),
             token: Token(token.to_owned()),
             owner: OWNER.to_owned(),
+            identity: None,
+            import_id: None,
         }
     }
 
@@ -270,7 +273,11 @@ impl Bench {
     pub(crate) async fn read_many(&self, kind: &str, stored: &[Stored]) -> Vec<Option<Stored>> {
         let objects = stored
             .iter()
-            .map(|stored| ReadRequest { prior: stored.object.clone(), private: stored.private.clone() })
+            .map(|stored| ReadRequest {
+                prior: stored.object.clone(),
+                private: stored.private.clone(),
+                identity: None,
+            })
             .collect();
         let Response::Read(readings) =
             self.connection.call(Request::Read { kind: kind.to_owned(), objects }).await
@@ -279,7 +286,7 @@ impl Bench {
         };
         let mut found: Vec<(usize, Option<Stored>)> = readings
             .map(|(at, reading)| match reading {
-                Reading::Found { object, private } => (at, Some(Stored { object, private })),
+                Reading::Found { object, private, .. } => (at, Some(Stored { object, private })),
                 Reading::Gone => (at, None),
                 Reading::Failed(error) => panic!("{error:?}"),
             })

@@ -72,7 +72,7 @@ impl Checking<'_> {
                 return Err("the kind says Ask and yet offers to find".to_owned());
             }
             // No second create is sent: the count that follows proves that there is one object.
-            Recovery::Ask => return Ok(()),
+            Recovery::Import | Recovery::Ask => return Ok(()),
             Recovery::NaturalKey => {
                 match driver.apply_once(request).await {
                     Err(error) if is_conflict(&error) => {}

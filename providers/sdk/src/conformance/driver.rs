@@ -62,6 +62,7 @@ impl Driver {
             configuration: configuration.clone(),
             private: Vec::new(),
             owner: OWNER.to_owned(),
+            identity: None,
         };
         match self.connection.call(Request::Plan(Box::new(request))).await {
             Response::Planned(planned) => planned.map(|planned| *planned),
@@ -90,6 +91,8 @@ impl Driver {
             private: planned.private.clone(),
             token: new_token(),
             owner: OWNER.to_owned(),
+            identity: None,
+            import_id: None,
         };
         Ok((request, planned))
     }
@@ -120,6 +123,8 @@ impl Driver {
             private: Vec::new(),
             token: new_token(),
             owner: OWNER.to_owned(),
+            identity: None,
+            import_id: None,
         }
     }
 
@@ -249,7 +254,7 @@ impl Driver {
         match self.schema.recovery {
             Recovery::Replay => self.apply_once(request).await,
             Recovery::Find | Recovery::NaturalKey => self.find_patiently(request).await,
-            Recovery::Ask => Err(ProviderError::bug("the kind cannot recover by itself")),
+            Recovery::Import | Recovery::Ask => Err(ProviderError::bug("the kind cannot recover by itself")),
         }
     }
 
@@ -266,7 +271,11 @@ impl Driver {
     }
 
     pub(super) async fn read(&self, objects: &[Value]) -> Result<Vec<Reading>, String> {
-        let requests = objects.iter().map(|prior| ReadRequest { prior: prior.clone(), private: Vec::new() });
+        let requests = objects.iter().map(|prior| ReadRequest {
+            prior: prior.clone(),
+            private: Vec::new(),
+            identity: None,
+        });
         let request = Request::Read { kind: self.kind.clone(), objects: requests.collect() };
         let Response::Read(stream) = self.connection.call(request).await else {
             return Err("Read was answered by something else".to_owned());

@@ -201,7 +201,7 @@ impl ValueProvider {
                 kind.make(&request.planned, &seed)?
             }
         };
-        Ok(Progress::Done(Box::new(Applied { object, private: Vec::new(), lenient: false })))
+        Ok(Progress::Done(Box::new(Applied::new(object, Vec::new()))))
     }
 
     fn upgrade(&self, kind: &str, stored: &str) -> Result<Value, ProviderError> {
@@ -227,7 +227,7 @@ impl ValueProvider {
             Request::Read { kind, objects } => {
                 let check = self.kind(&kind).map(drop);
                 let readings = objects.into_iter().enumerate().map(move |(at, object)| match &check {
-                    Ok(()) => (at, Reading::Found { object: object.prior, private: Vec::new() }),
+                    Ok(()) => (at, Reading::found(object.prior, Vec::new())),
                     Err(error) => (at, Reading::Failed(error.clone())),
                 });
                 Response::Read(stream::iter(readings).boxed())
@@ -237,7 +237,9 @@ impl ValueProvider {
             Request::Import { kind, id } => {
                 let object = self.kind(&kind).and_then(|one| one.import(&id));
                 Response::Imported(
-                    object.map(|object| vec![ImportedObject { kind, object, private: Vec::new() }]),
+                    object.map(|object| {
+                        vec![ImportedObject { kind, object, private: Vec::new(), identity: None }]
+                    }),
                 )
             }
             Request::ReadData { kind, configurations } => {

@@ -114,6 +114,9 @@ fn life(out: &mut String, kind: &KindSchema) {
         Recovery::Replay => "the same call is sent again with the same token, which makes one object",
         Recovery::Find => "the object is found by the token that it carries",
         Recovery::NaturalKey => "the object is found by its name, and must carry our mark",
+        Recovery::Import => {
+            "the object is read again, or imported by its identity or by the id of a `recover` block; else as with one of which nobody can know"
+        }
         Recovery::Ask => {
             "nobody can know what came of the call: the run says so, and only what depends on it waits"
         }

@@ -6,14 +6,14 @@ use crate::event::Event;
 use crate::model::Action;
 use crate::objects::{StoredParts, encode_object, shown_id};
 use crate::pace::pause_ms;
-use crate::proposed::completion_faults;
+use crate::proposed::{completion_faults, first_other};
 use crate::recipe::Recipe;
 use crate::schema::Kind;
 use crate::time_limit;
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{
-    Applied, ApplyRequest, Connection, Operation, Outcome, Progress, ProviderError, Recovery, Request,
-    Response, WaitRequest,
+    Applied, ApplyRequest, Connection, ErrorKind, Operation, Outcome, Progress, ProviderError, Recovery,
+    Remainder, Request, Response, WaitRequest,
 };
 use formwork_state::{DeposedKey, Intent, ObjectKey, Record, Status, Token};
 use formwork_value::{Path, Value};
@@ -102,6 +102,9 @@ impl Applier<'_> {
             match sent {
                 Ok(Progress::Done(applied)) => {
                     drop(admission);
+                    if let (Start::Find, Some(error)) = (&next, other_object(act, &applied)) {
+                        return self.leave_open(act, &error);
+                    }
                     return self.finish_act(act, *applied).await;
                 }
                 Ok(Progress::NotFound) => next = Start::Call,
@@ -119,7 +122,7 @@ impl Applier<'_> {
                     let (error, pause_ms) = self.pause(act, error, attempt, number);
                     attempt += 1;
                     match (&error.outcome, pause_ms) {
-                        (Outcome::Unknown, _) if act.kind.schema.recovery == Recovery::Ask => {
+                        (Outcome::Unknown, _) if act.recipe.recovery == Recovery::Ask => {
                             return self.leave_open(act, &error);
                         }
                         (Outcome::Unknown, Some(pause_ms)) => {
@@ -282,18 +285,19 @@ impl Applier<'_> {
     pub(super) async fn finish_act(&self, act: &Act, applied: Applied) -> StepEnd {
         tracing::info!(run = %self.input.run, address = %act.key, step = act.step, operation = ?act.operation, "done");
         let is_delete = act.operation == Operation::Delete;
-        let object =
-            match (is_delete, encode_act(act, &applied.object, applied.private.clone(), Status::Ready)) {
-                (true, _) => None,
-                (false, Ok(object)) => Some(Arc::new(object)),
-                (false, Err(message)) => {
-                    self.report(
-                        Diagnostic::error("object-unstorable", "Object cannot be stored", message)
-                            .about(act.key.to_string()),
-                    );
-                    return StepEnd::Failed;
-                }
-            };
+        self.warn(act, &applied);
+        let remainder = Remainder { private: applied.private.clone(), identity: applied.identity.clone() };
+        let object = match (is_delete, encode_act(act, &applied.object, remainder, Status::Ready)) {
+            (true, _) => None,
+            (false, Ok(object)) => Some(Arc::new(object)),
+            (false, Err(message)) => {
+                self.report(
+                    Diagnostic::error("object-unstorable", "Object cannot be stored", message)
+                        .about(act.key.to_string()),
+                );
+                return StepEnd::Failed;
+            }
+        };
         let record = Record::Done { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
         // Where provisioners follow it goes on, and keeps its place.
         let ending = usize::from(act.followed_by == 0);
@@ -326,6 +330,13 @@ impl Applier<'_> {
         });
         let is_made = !is_delete && act.key.deposed.is_none();
         if is_made && !self.postconditions_hold(&act.key.address) { StepEnd::Failed } else { end }
+    }
+
+    /// Tells what its provider has to say of an act that went well.
+    fn warn(&self, act: &Act, applied: &Applied) {
+        for warning in &applied.warnings {
+            self.report(warning.clone().about(act.key.to_string()));
+        }
     }
 
     /// Runs the provisioners of what an act made, where there are any; what came out otherwise than planned is made anew
@@ -408,9 +419,10 @@ impl Applier<'_> {
             _ => None,
         };
         let status = if act.operation == Operation::Create { Status::Tainted } else { Status::Ready };
-        let object = partial
-            .and_then(|object| encode_act(act, object, act.request.private.clone(), status).ok())
-            .map(Arc::new);
+        let planned =
+            || Remainder { private: act.request.private.clone(), identity: act.request.identity.clone() };
+        let remainder = error.remainder.as_deref().cloned().unwrap_or_else(planned);
+        let object = partial.and_then(|object| encode_act(act, object, remainder, status).ok()).map(Arc::new);
         let is_nothing_there = object.is_none();
         let record = Record::Failed { key: act.key.clone(), token: Token(act.token.as_str().into()), object };
         let recorded = self.record(&record).await;
@@ -425,7 +437,7 @@ impl Applier<'_> {
 
     /// Nobody can say what came of it: the intent stays open for the next apply.
     fn leave_open(&self, act: &Act, error: &ProviderError) -> StepEnd {
-        let more = if act.kind.schema.recovery == Recovery::Ask {
+        let more = if act.recipe.recovery == Recovery::Ask {
             " Whether it was done cannot be found out: look at the target, then import the object or taint it."
         } else {
             " What came of it is not known yet; the next apply finds out and goes on."
@@ -474,7 +486,7 @@ fn time_limit_ms(act: &Act) -> u64 {
 }
 
 fn after_lost_reply(act: &Act, now: &Start) -> Start {
-    match (now, act.kind.schema.recovery) {
+    match (now, act.recipe.recovery) {
         (Start::Poll { .. }, _) => now.clone(),
         (_, Recovery::Replay) => Start::Call,
         _ => Start::Find,
@@ -496,12 +508,13 @@ fn marked(act: &Act, value: &Value) -> Value {
 fn encode_act(
     act: &Act,
     value: &Value,
-    private: Vec<u8>,
+    remainder: Remainder,
     status: Status,
 ) -> Result<formwork_state::Object, String> {
     let parts = StoredParts {
         status,
-        private,
+        private: remainder.private,
+        identity: remainder.identity,
         provider: act.recipe.provider.clone(),
         edges: act.recipe.edges.clone(),
         provider_edges: act.recipe.provider_edges.clone(),
@@ -509,6 +522,22 @@ fn encode_act(
         skip_destroy: act.recipe.skip_destroy,
     };
     encode_object(&marked(act, &value.unknown_as_null()), &act.kind, parts)
+}
+
+/// What is found by an id that somebody said how to come by, or by an identity, may be another's: it is held against
+/// what was to be made.
+fn other_object(act: &Act, applied: &Applied) -> Option<ProviderError> {
+    if act.operation != Operation::Create || act.kind.schema.recovery != Recovery::Import {
+        return None;
+    }
+    let path = first_other(&act.request.planned, &applied.object)?;
+    let message = format!(
+        "An object stands where it was to be made, and it is another: at {path} it is not what was planned."
+    );
+    let error = ProviderError::new(ErrorKind::Conflict, message).outcome(Outcome::Unknown);
+    Some(error.hint(
+        "Look at the target. If the object is yours, remove the open step with state rm and import it.",
+    ))
 }
 
 /// The cursor of a recorded wait.

@@ -71,7 +71,7 @@ impl Applier<'_> {
                 Recovery::Replay if act.recipe.evaluates_again => (Start::Find, "looks for what was made"),
                 Recovery::Replay => (Start::Call, "sends the call again with its token"),
                 Recovery::Find | Recovery::NaturalKey => (Start::Find, "looks for what was made"),
-                Recovery::Ask => {
+                Recovery::Import | Recovery::Ask => {
                     self.report(ask(&act));
                     return StepEnd::Failed;
                 }
@@ -184,5 +184,5 @@ fn not_known_again(key: &formwork_state::ObjectKey) -> Diagnostic {
 fn ask(act: &Act) -> Diagnostic {
     Diagnostic::error("recovery-ask", "Nobody can say whether this was done", format!("The run before this one ended while {} was in flight, and kind {} offers no way to find out what came of it. Everything that depends on it waits.", act.key, act.kind.name))
         .about(act.key.to_string())
-        .hint("Look at the target: import the object if it is there, or remove the open step with state rm.")
+        .hint(format!("Look at the target. If the object is there, take it in: formwork state rm '{key}', then formwork import '{key}' ID, where ID is {id}. If it is not, formwork state rm '{key}' alone. So that nobody is asked again, say once how such objects are found: terraform {{ recover \"{kind}\" {{ import_id = ... }} }}.", key = act.key, kind = act.kind.name, id = act.kind.schema.import_id))
 }

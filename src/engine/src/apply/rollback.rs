@@ -13,7 +13,7 @@ use crate::model::{Action, Change, Step, Work};
 use crate::objects::{PriorObject, decode_object};
 use crate::ordinal::ordinal;
 use crate::proposed::proposed;
-use crate::recipe::{Recipe, paths_json, private_text};
+use crate::recipe::{Recipe, paths_json, private_text, recovery_of};
 use crate::schema::Kind;
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Block, Connection, Operation, PlanRequest, Planned, Presence, Request, Response};
@@ -198,6 +198,7 @@ impl Applier<'_> {
             kind: kind.name.to_string(),
             proposed: proposed(&kind.schema.block, &current.value, configuration),
             private: current.private.clone(),
+            identity: current.identity.clone(),
             prior: current.value.clone(),
             configuration: configuration.clone(),
             owner: self.input.owner.clone(),
@@ -229,12 +230,14 @@ impl Applier<'_> {
             kind: kind.name.to_string(),
             provider: prior.provider.clone(),
             through_prior: true,
-            recovery: kind.schema.recovery,
+            recovery: recovery_of(kind.schema.recovery, Operation::Update, false),
             prior: pack(&current.value, key)?,
             planned: pack(&planned.planned, key)?,
             configuration: pack(configuration, key)?,
             evaluates_again: false,
             private: private_text(&planned.private),
+            identity: None,
+            import_id: None,
             sensitive: paths_json(prior.sensitive_paths.iter()),
             owner: self.input.owner.clone(),
             edges: prior.edges.clone(),

@@ -3,18 +3,19 @@
 use super::drive::{Act, Start};
 use super::{Applier, PlannedConnection, StepEnd};
 use crate::connections::error_diagnostic;
-use crate::evaluate::Checked;
+use crate::evaluate::{Checked, RowRepetition};
 use crate::event::Event;
+use crate::graph::ModuleId;
 use crate::model::{Action, Change, Step, Work};
 use crate::objects::{PriorObject, StoredParts, decode_object, encode_object, shown_id};
 use crate::plan::{evaluate_configuration, instance_repetition};
 use crate::proposed::{completion_faults, proposed};
-use crate::recipe::{Packed, Recipe, paths_json, private_text};
+use crate::recipe::{Packed, Recipe, paths_json, private_text, recovery_of};
 use crate::schema::Kind;
 use formwork_diagnostic::Diagnostic;
 use formwork_sdk::{Connection, Operation, PlanRequest, Planned, Request, Response};
 use formwork_state::{Edge, Object, ObjectKey, ProviderConfigAddress, Record};
-use formwork_value::{MarkKind, Marks, Path, Value};
+use formwork_value::{MarkKind, Marks, Path, Type, Value, convert};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ impl Applier<'_> {
         }
         let deposed =
             if change.action == Action::CreateThenDelete { self.deposed_key(&key, step) } else { None };
-        let recipe = self.recipe(change, &inputs, &prior_value, &planned, deposed)?;
+        let recipe = self.recipe(change, operation, &inputs, &prior_value, &planned, deposed)?;
         let mut act =
             self.act(step, change, key, operation, inputs.connection.clone(), inputs.kind.clone(), recipe)?;
         act.request.configuration = inputs.configuration;
@@ -127,7 +128,7 @@ impl Applier<'_> {
             kind: kind.name.to_string(),
             provider: object.provider.clone(),
             through_prior: true,
-            recovery: kind.schema.recovery,
+            recovery: recovery_of(kind.schema.recovery, Operation::Delete, false),
             prior: pack(&prior.value, &key)?,
             planned: pack(&null, &key)?,
             configuration: pack(&null, &key)?,
@@ -137,6 +138,8 @@ impl Applier<'_> {
             } else {
                 &prior.private
             }),
+            identity: None,
+            import_id: None,
             sensitive: Vec::new(),
             owner: self.input.owner.clone(),
             edges: Vec::new(),
@@ -325,6 +328,7 @@ impl Applier<'_> {
         self.remember_configuration(&config_address, &crate::ephemeral::stored_form(&configuration));
         match self.connections.connect(&config_address, &plain).await {
             Ok(connection) => {
+                self.diagnostics.borrow_mut().append(self.connections.take_warnings());
                 let made = PlannedConnection { connection, edges: self.edges(&reads) };
                 self.planned_connections.borrow_mut().insert(config_address, made.clone());
                 Ok(made)
@@ -447,6 +451,7 @@ impl Applier<'_> {
             kind: inputs.kind.name.to_string(),
             proposed: proposed(&inputs.kind.schema.block, &prior_value, &configuration),
             private: prior.map_or_else(|| change.private.clone(), |prior| prior.private.clone()),
+            identity: prior.and_then(|prior| prior.identity.clone()),
             prior: prior_value,
             configuration,
             owner: self.input.owner.clone(),
@@ -479,6 +484,7 @@ impl Applier<'_> {
     fn recipe(
         &self,
         change: &Change,
+        operation: Operation,
         inputs: &Inputs,
         prior: &Value,
         planned: &Planned,
@@ -488,11 +494,19 @@ impl Applier<'_> {
         let sensitive =
             inputs.marks.iter().filter(|(_, marks)| marks.has(MarkKind::Sensitive)).map(|(path, _)| path);
         let node = self.position(&change.address).map(|(node, _, _)| node);
+        let identity = planned.identity.as_ref().filter(|identity| !identity.is_null());
+        let import_id = match operation {
+            Operation::Create => self.import_id(&inputs.kind.name, &planned.planned, &key)?,
+            _ => None,
+        };
+        let is_known = import_id.is_some() || identity.is_some_and(Value::is_wholly_known);
         Ok(Recipe {
             kind: inputs.kind.name.to_string(),
             provider: change.provider.clone(),
             through_prior: false,
-            recovery: inputs.kind.schema.recovery,
+            recovery: recovery_of(inputs.kind.schema.recovery, operation, is_known),
+            identity: identity.map(|identity| pack(identity, &key)).transpose()?,
+            import_id,
             prior: pack(prior, &key)?,
             planned: pack(&planned.planned, &key)?,
             configuration: pack(&inputs.kind.without_write_only(&inputs.configuration), &key)?,
@@ -506,6 +520,33 @@ impl Applier<'_> {
             skip_destroy: node.is_some_and(|node| self.graph.skips_destroy(node)),
             deposed,
         })
+    }
+
+    /// The id under which an object can be imported once it is made, as a `recover` block says; none where there is no
+    /// such block, or where it says something that only the provider knows.
+    fn import_id(
+        &self,
+        kind: &str,
+        planned: &Value,
+        key: &ObjectKey,
+    ) -> Result<Option<String>, Option<Diagnostic>> {
+        let settings = &self.graph.module(ModuleId(0)).settings;
+        let Some(recover) = settings.recover.get(kind) else { return Ok(None) };
+        let mut scope = self.evaluator.scope(ModuleId(0), 0, RowRepetition::default());
+        scope.self_value = Some(planned.clone());
+        let (value, mut found) = recover.import_id.evaluate(&scope);
+        found.iter_mut().for_each(|diagnostic| diagnostic.address = Some(key.to_string()));
+        let has_errors = found.has_errors();
+        self.diagnostics.borrow_mut().append(found);
+        if has_errors {
+            return Err(None);
+        }
+        let text = convert(&value.unmark_deep().0, &Type::String).map_err(|error| {
+            let detail = format!("The import id of {key} is not a text: {error}.");
+            let diagnostic = Diagnostic::error("recover-id", "Invalid recover configuration", detail);
+            Some(diagnostic.at(recover.import_id.span()))
+        })?;
+        Ok(text.as_str().filter(|text| !text.is_empty()).map(ToString::to_string))
     }
 
     #[expect(clippy::too_many_arguments, reason = "an act is made of exactly these parts, once")]

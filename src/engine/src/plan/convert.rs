@@ -135,16 +135,45 @@ impl Planner<'_> {
         let jobs = group.into_iter().map(|one| async move {
             let connection = self.connections.connection_of(&one.key.address, &one.provider, connection);
             let response = self.connections.ask(&connection, request(&one)).await;
-            match taken(&one, response) {
-                Ok(object) => Some((one.key, object)),
-                Err(diagnostic) => {
-                    self.report(*diagnostic);
-                    None
-                }
-            }
+            let converted = match taken(&one, response) {
+                Ok(object) => self.with_identity(&one, object, &connection).await,
+                Err(diagnostic) => Err(diagnostic),
+            };
+            converted.map_err(|diagnostic| self.report(*diagnostic)).ok().map(|object| (one.key, object))
         });
         let parallelism = self.environment.parallelism.max(1);
         futures::stream::iter(jobs).buffered(parallelism).filter_map(futures::future::ready).collect().await
+    }
+}
+
+impl Planner<'_> {
+    /// The object with its identity in the form of today, where its provider tells identities and it has an older one.
+    async fn with_identity(
+        &self,
+        one: &Pending,
+        object: Arc<Object>,
+        connection: &Arc<dyn Connection>,
+    ) -> Result<Arc<Object>, Box<Diagnostic>> {
+        let schema = one.kind.schema.identity.as_ref().filter(|schema| schema.is_told);
+        let (Some(schema), Some((stored, version))) = (schema, stored_identity(&object)) else {
+            return Ok(object);
+        };
+        if version == schema.version {
+            return Ok(object);
+        }
+        let failed = |message: String| {
+            let summary = "Upgrading a stored identity failed";
+            Box::new(Diagnostic::error("not-converted", summary, message).about(one.key.to_string()))
+        };
+        let request = Request::UpgradeIdentity { kind: one.kind.name.to_string(), version, stored };
+        let identity = match self.connections.ask(connection, request).await {
+            Response::Upgraded(Ok(identity)) => identity,
+            Response::Upgraded(Err(error)) => return Err(failed(error.message)),
+            _ => return Err(failed("The provider does not read identities of older versions.".to_owned())),
+        };
+        let null = Value::null(one.kind.value_type.clone());
+        let (identity, identity_schema_version) = encode_identity(&null, Some(&identity), &one.kind);
+        Ok(Arc::new(Object { identity, identity_schema_version, ..Object::clone(&object) }))
     }
 }
 
@@ -157,9 +186,16 @@ fn request(one: &Pending) -> Request {
             source: (one.object.provider.provider.to_string(), origin.type_name().to_string()),
             version,
             stored,
+            private: one.object.private.clone().unwrap_or_default(),
+            identity: stored_identity(&one.object),
         },
         None => Request::Upgrade { kind, version, stored },
     }
+}
+
+fn stored_identity(object: &Object) -> Option<(String, u64)> {
+    let text = object.identity.as_ref()?.get().to_owned();
+    Some((text, object.identity_schema_version.unwrap_or_default()))
 }
 
 fn taken(one: &Pending, response: Response) -> Result<Arc<Object>, Box<Diagnostic>> {
@@ -169,7 +205,12 @@ fn taken(one: &Pending, response: Response) -> Result<Arc<Object>, Box<Diagnosti
     };
     match response {
         Response::Upgraded(Ok(value)) if stands_so(one, &value) => Ok(one.object.clone()),
-        Response::Upgraded(Ok(value)) => in_form_of_today(one, &value).map(Arc::new),
+        Response::Upgraded(Ok(value)) => in_form_of_today(one, &value, None).map(Arc::new),
+        Response::Moved(moved) => {
+            let private = (!moved.private.is_empty()).then_some(moved.private);
+            let object = in_form_of_today(one, &moved.object, moved.identity.as_ref())?;
+            Ok(Arc::new(Object { private, ..object }))
+        }
         Response::Upgraded(Err(error)) => {
             Err(Box::new(error_diagnostic(&error, summary, &one.key.to_string())))
         }
@@ -184,7 +225,7 @@ fn stands_so(one: &Pending, value: &Value) -> bool {
         && decode_object(&one.object, &one.kind).is_ok_and(|prior| prior.value == *value)
 }
 
-fn in_form_of_today(one: &Pending, value: &Value) -> Result<Object, Box<Diagnostic>> {
+fn in_form_of_today(one: &Pending, value: &Value, told: Option<&Value>) -> Result<Object, Box<Diagnostic>> {
     let kind = &one.kind;
     let text = json::encode(&kind.without_write_only(value), &kind.value_type);
     let text = text.map_err(|error| error.to_string()).and_then(raw);
@@ -197,7 +238,12 @@ fn in_form_of_today(one: &Pending, value: &Value) -> Result<Object, Box<Diagnost
         Box::new(Diagnostic::error("invalid-conversion", summary, detail).about(one.key.to_string()))
     })?;
     let stored = Object::clone(&one.object);
-    let (identity, identity_schema_version) = encode_identity(value, kind);
+    let is_told = kind.schema.identity.as_ref().is_some_and(|schema| schema.is_told);
+    let (identity, identity_schema_version) = match told {
+        // What was told of the object holds as long as it is of the same type.
+        None if is_told && one.origin.is_none() => (stored.identity.clone(), stored.identity_schema_version),
+        told => encode_identity(value, told, kind),
+    };
     Ok(Object {
         attributes,
         schema_version: kind.schema.version,

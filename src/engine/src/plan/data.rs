@@ -42,8 +42,10 @@ impl Planner<'_> {
                 } else {
                     ActionReason::ReadBecauseConfigUnknown
                 };
-                let planned =
-                    formwork_sdk::default_plan(&block.kind.schema, &self.plan_request(&block, row, true));
+                let planned = formwork_sdk::default_plan(
+                    &block.kind.schema,
+                    &self.plan_request(&block, row, Some(Vec::new())),
+                );
                 let after = block.kind.mark_sensitive(&planned.planned.mark_paths(&row.marks));
                 values[at] = after.clone();
                 changes[at] =

@@ -44,6 +44,13 @@ impl By {
     }
 }
 
+/// An object, and what is stored with it.
+struct Remembered {
+    value: Value,
+    private: Vec<u8>,
+    identity: Option<Value>,
+}
+
 fn plain(identity: &Value) -> serde_json::Value {
     let text = json::encode(identity, &identity.value_type()).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
@@ -69,7 +76,7 @@ impl Planner<'_> {
                 continue;
             }
             match self.read_imported(&one, kind, connection).await {
-                Ok((object, private)) => self.adopt(one, kind, provider, object, private),
+                Ok(found) => self.adopt(one, kind, provider, found),
                 Err(mut diagnostic) => {
                     diagnostic.subject.get_or_insert(one.span);
                     self.report(diagnostic);
@@ -216,7 +223,7 @@ impl Planner<'_> {
         wanted: &Wanted,
         kind: &Rc<Kind>,
         connection: &Arc<dyn Connection>,
-    ) -> Result<(Value, Vec<u8>), Diagnostic> {
+    ) -> Result<Remembered, Diagnostic> {
         let address = &wanted.address;
         let name = kind.name.to_string();
         let request = match &wanted.by {
@@ -232,22 +239,33 @@ impl Planner<'_> {
             _ => return Err(not_importable(address)),
         };
         let imported = found.into_iter().find(|one| one.kind == name).ok_or_else(|| nothing_found(wanted))?;
-        let objects = vec![ReadRequest { prior: imported.object, private: imported.private }];
+        let identity = imported.identity;
+        let objects = vec![ReadRequest {
+            prior: imported.object,
+            private: imported.private,
+            identity: identity.clone(),
+        }];
         let Response::Read(mut readings) =
             self.connections.ask(connection, Request::Read { kind: name, objects }).await
         else {
             return Err(not_importable(address));
         };
         match readings.next().await {
-            Some((_, Reading::Found { object, private })) => Ok((object, private)),
+            Some((_, Reading::Found { object, private, identity: told })) => {
+                Ok(Remembered { value: object, private, identity: told.or(identity) })
+            }
             Some((_, Reading::Failed(error))) => Err(failed(error)),
             Some((_, Reading::Gone)) | None => Err(nothing_found(wanted)),
         }
     }
 
-    fn adopt(&self, one: Wanted, kind: &Rc<Kind>, provider: &ProviderNode, value: Value, private: Vec<u8>) {
-        let parts =
-            StoredParts { private: private.clone(), ..StoredParts::of_data(provider.address.clone()) };
+    fn adopt(&self, one: Wanted, kind: &Rc<Kind>, provider: &ProviderNode, found: Remembered) {
+        let Remembered { value, private, identity } = found;
+        let parts = StoredParts {
+            private: private.clone(),
+            identity: identity.clone(),
+            ..StoredParts::of_data(provider.address.clone())
+        };
         let object = match encode_object(&value, kind, parts) {
             Ok(object) => Arc::new(object),
             Err(message) => {
@@ -264,9 +282,10 @@ impl Planner<'_> {
             key,
             object: Some(value.clone()),
             private: private.clone(),
+            identity: identity.clone(),
         });
-        let prior =
-            PriorObject { object, kind: kind.clone(), value, marks: Vec::new(), private, is_refreshed: true };
+        let (kind, marks) = (kind.clone(), Vec::new());
+        let prior = PriorObject { object, kind, value, marks, private, identity, is_refreshed: true };
         self.priors.borrow_mut().insert(one.address.clone(), Rc::new(prior));
         self.imported.borrow_mut().insert(one.address, one.by.told());
     }

@@ -251,7 +251,7 @@ impl Planner<'_> {
             for (row_at, row) in block.rows.iter().enumerate() {
                 let Some(connection) = self.connection_of(row) else { continue };
                 if matches!(row.outcome, Outcome::Asked(_)) {
-                    let request = self.plan_request(block, row, false);
+                    let request = self.plan_request(block, row, None);
                     jobs.push((block_at, row_at, connection, request));
                 }
             }
@@ -264,7 +264,8 @@ impl Planner<'_> {
             block.rows[row_at].outcome = outcome;
             let (block, row) = (&blocks[block_at], &blocks[block_at].rows[row_at]);
             if let (true, Some(connection)) = (is_replace(row), self.connection_of(row)) {
-                again.push((block_at, row_at, connection, self.plan_request(block, row, true)));
+                let private = planned_private(row);
+                again.push((block_at, row_at, connection, self.plan_request(block, row, Some(private))));
             }
         }
         for (block_at, row_at, answer) in self.ask_all(again).await {
@@ -274,6 +275,7 @@ impl Planner<'_> {
             match (&mut row.outcome, second) {
                 (Outcome::Asked(Some(first)), Outcome::Asked(Some(second))) => {
                     first.planned = second.planned;
+                    first.identity = second.identity;
                     first.private = second.private;
                 }
                 (outcome, second) => *outcome = second,
@@ -305,9 +307,16 @@ impl Planner<'_> {
         futures::stream::iter(asked).buffered(self.environment.parallelism.max(1)).collect().await
     }
 
-    pub(super) fn plan_request(&self, block: &BlockWork, row: &Row, as_create: bool) -> PlanRequest {
+    /// The question what comes of an instance; with the private bytes of an answer that asks for a replacement, what
+    /// comes of it as an object of its own.
+    pub(super) fn plan_request(
+        &self,
+        block: &BlockWork,
+        row: &Row,
+        replacing: Option<Vec<u8>>,
+    ) -> PlanRequest {
         let resource = self.graph.resource(block.node);
-        let prior = row.prior.as_ref().filter(|_| !as_create);
+        let prior = row.prior.as_ref().filter(|_| replacing.is_none());
         let is_tainted = prior.is_some_and(|prior| prior.object.status == formwork_state::Status::Tainted);
         let prior = prior.filter(|_| !is_tainted);
         let prior_value =
@@ -324,7 +333,8 @@ impl Planner<'_> {
         PlanRequest {
             kind: block.kind.name.to_string(),
             proposed: proposed(&block.kind.schema.block, &prior_value, &configuration),
-            private: prior.map_or_else(Vec::new, |prior| prior.private.clone()),
+            private: replacing.or_else(|| Some(prior?.private.clone())).unwrap_or_default(),
+            identity: prior.and_then(|prior| prior.identity.clone()),
             prior: prior_value,
             configuration,
             owner: self.input.owner.clone(),
@@ -653,6 +663,13 @@ struct Decided {
     value: Value,
     change: Option<u32>,
     is_deferred: bool,
+}
+
+fn planned_private(row: &Row) -> Vec<u8> {
+    match &row.outcome {
+        Outcome::Asked(Some(planned)) => planned.private.clone(),
+        _ => Vec::new(),
+    }
 }
 
 fn is_replace(row: &Row) -> bool {

@@ -128,6 +128,7 @@ impl Planner<'_> {
                 proposed: Value::null(prior.kind.value_type.clone()),
                 configuration: Value::null(prior.kind.value_type.clone()),
                 private: prior.private.clone(),
+                identity: prior.identity.clone(),
                 owner: self.input.owner.clone(),
             };
             match self.connections.ask(&connection, Request::Plan(Box::new(request))).await {

@@ -65,13 +65,22 @@ impl Planner<'_> {
         let takes_unknowns = self
             .connections
             .provider(&planned.address.provider)
-            .is_some_and(|provider| provider.configures_with_unknowns());
+            .is_some_and(|provider| provider.configures_with_unknowns())
+            || self.is_opted_in(id);
         if is_sound && (planned.configuration.is_wholly_known() || takes_unknowns) {
             self.connect_planned(id, &mut planned).await;
         } else if is_sound {
             self.defer_provider(id, &mut planned);
         }
         self.providers.borrow_mut().insert((id, key.clone()), Rc::new(planned));
+    }
+
+    /// Whether the module says that the provider is configured while something is not known.
+    fn is_opted_in(&self, id: NodeId) -> bool {
+        let node = self.graph.node(id);
+        let NodeKind::Provider(name, _) = &node.kind else { return false };
+        let required = &self.graph.module(node.module).settings.required_providers;
+        required.get(name.as_str()).is_some_and(|required| required.configure_with_unknowns)
     }
 
     /// A provider configuration of which nobody can say yet which instances there are.
@@ -91,6 +100,7 @@ impl Planner<'_> {
     async fn connect_planned(&self, id: NodeId, planned: &mut ProviderNode) {
         match self.connections.connect(&planned.address, &planned.configuration.unmark_deep().0).await {
             Ok(connection) => {
+                self.diagnostics.borrow_mut().append(self.connections.take_warnings());
                 self.check_target(&planned.address, &connection);
                 planned.connection = Some(connection);
             }

@@ -112,6 +112,7 @@ impl Planner<'_> {
             self.prior_configurations.borrow_mut().push((address.clone(), configuration.clone()));
             match self.connections.connect(address, &configuration.unmark_deep().0).await {
                 Ok(connection) => {
+                    self.diagnostics.borrow_mut().append(self.connections.take_warnings());
                     self.check_target(address, &connection);
                     connections.insert(address.clone(), connection);
                 }
@@ -218,7 +219,11 @@ impl Planner<'_> {
     ) -> Option<Vec<(usize, ProviderError)>> {
         let requests = wanted.iter().map(|at| {
             let (_, prior) = &objects[*at];
-            ReadRequest { prior: prior.value.clone(), private: prior.private.clone() }
+            ReadRequest {
+                prior: prior.value.clone(),
+                private: prior.private.clone(),
+                identity: prior.identity.clone(),
+            }
         });
         let request = Request::Read { kind: kind.to_owned(), objects: requests.collect() };
         let Response::Read(mut readings) = self.connections.ask(connection, request).await else {
@@ -242,15 +247,22 @@ impl Planner<'_> {
 
     fn take_reading(&self, key: &ObjectKey, prior: &Rc<PriorObject>, reading: Reading) {
         match reading {
-            Reading::Found { object, private } => {
-                let fresh = if object == prior.value && private == prior.private {
+            Reading::Found { object, private, identity } => {
+                let identity = identity.or_else(|| prior.identity.clone());
+                let is_same = object == prior.value && private == prior.private && identity == prior.identity;
+                let fresh = if is_same {
                     prior.clone()
                 } else {
-                    Rc::new(PriorObject { value: object, private, is_refreshed: true, ..(**prior).clone() })
+                    let (value, is_refreshed) = (object, true);
+                    Rc::new(PriorObject { value, private, identity, is_refreshed, ..(**prior).clone() })
                 };
                 if fresh.is_refreshed {
-                    let (object, private) = (Some(fresh.value.clone()), fresh.private.clone());
-                    self.readings.borrow_mut().push(StoredReading { key: key.clone(), object, private });
+                    self.readings.borrow_mut().push(StoredReading {
+                        key: key.clone(),
+                        object: Some(fresh.value.clone()),
+                        private: fresh.private.clone(),
+                        identity: fresh.identity.clone(),
+                    });
                 }
                 if fresh.value != prior.value {
                     self.note_drift(key, prior, fresh.marked());
@@ -266,6 +278,7 @@ impl Planner<'_> {
                     key: key.clone(),
                     object: None,
                     private: Vec::new(),
+                    identity: None,
                 });
                 self.environment
                     .observer

@@ -85,6 +85,8 @@ struct ReadingForm<'a> {
     object: &'a RawValue,
     #[serde(default, borrow)]
     private: Option<&'a str>,
+    #[serde(default, borrow)]
+    identity: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -222,7 +224,8 @@ impl Reader {
 
     fn reading(&mut self, form: ReadingForm<'_>) -> serde_json::Result<StoredReading> {
         let object = if form.is_gone { None } else { Some(self.types.value(form.object)?) };
-        Ok(StoredReading { key: form.key, object, private: bytes(form.private)? })
+        let identity = form.identity.map(|identity| self.types.value(identity)).transpose()?;
+        Ok(StoredReading { key: form.key, object, private: bytes(form.private)?, identity })
     }
 
     fn output(&mut self, form: OutputForm<'_>) -> serde_json::Result<OutputChange> {

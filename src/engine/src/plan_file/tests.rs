@@ -214,8 +214,12 @@ fn full() -> Plan {
     plan.warnings =
         Diagnostics::from(Diagnostic::warning("c", "s", "d").at(Span::new(FileId(0), 1, 2)).hint("h"));
     plan.errored = true;
-    let reading =
-        |object| StoredReading { key: ObjectKey::current("a.b".parse().unwrap()), object, private: vec![7] };
+    let reading = |object| StoredReading {
+        key: ObjectKey::current("a.b".parse().unwrap()),
+        object,
+        private: vec![7],
+        identity: Some(self::object("i")),
+    };
     plan.readings =
         vec![reading(None), reading(Some(object("c"))), reading(Some(Value::null(Type::Dynamic)))];
     plan.data = vec![DataResult {

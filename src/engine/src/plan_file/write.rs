@@ -130,6 +130,7 @@ fn form<'a>(plan: &'a Plan, types: &'a WrittenTypes) -> impl Serialize + 'a {
             is_gone: reading.object.is_none(),
             object: reading.object.as_ref().map(value),
             private: private(&reading.private),
+            identity: reading.identity.as_ref().map(value),
         }),
         data: Sequence(&plan.data, move |data: &'a DataResult| {
             (&data.address, &data.provider, value(&data.value))
@@ -191,6 +192,8 @@ struct ReadingForm<'a> {
     object: Option<WriteValue<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     private: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<WriteValue<'a>>,
 }
 
 #[derive(Serialize)]

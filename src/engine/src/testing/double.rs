@@ -262,6 +262,7 @@ impl Double {
                 let found = |one: formwork_sdk::ReadRequest| Reading::Found {
                     object: one.prior,
                     private: one.private,
+                    identity: one.identity,
                 };
                 let readings = objects.into_iter().map(found).enumerate().collect::<Vec<_>>();
                 Response::Read(futures::stream::iter(readings).boxed())
@@ -324,7 +325,7 @@ impl Double {
             _ if request.planned.is_wholly_known() => request.planned.clone(),
             _ => self.compose(kind, &request.configuration, &request.prior, true).0,
         };
-        Ok(Applied { object, private: request.private.clone(), lenient: false })
+        Ok(Applied::new(object, request.private.clone()))
     }
 
     /// What a data source reads, or an ephemeral resource opens.

@@ -67,10 +67,13 @@ static TERRAFORM: Shape = Shape {
         ("cloud", 0, &OPEN),
         ("provider_meta", 1, &OPEN),
         ("encryption", 0, &ENCRYPTION),
+        ("recover", 1, &RECOVER),
     ],
     strings: &[("experiments", Expression), ("required_version", Literal)],
     is_open: false,
 };
+
+static RECOVER: Shape = Shape { blocks: &[], strings: &[("import_id", Expression)], is_open: false };
 
 static REQUIRED_PROVIDERS: Shape = Shape { blocks: &[], strings: &[("*", RequiredProvider)], is_open: false };
 

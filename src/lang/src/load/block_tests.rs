@@ -225,6 +225,15 @@ const FAULTS: &[(&str, &str)] = &[
         "terraform {\n  encryption {\n    method \"x\" {}\n  }\n}\n",
         "main.tf:3 Missing name for method [Write method \"TYPE\" \"NAME\" { ... }.]",
     ),
+    ("terraform {\n  recover \"x\" {}\n}\n", "main.tf:2 Missing required argument"),
+    (
+        "terraform {\n  recover \"x\" {\n    import_id = local.y\n  }\n}\n",
+        "main.tf:3 Invalid recover configuration",
+    ),
+    (
+        "terraform {\n  recover \"x\" {\n    import_id = self.y\n  }\n  recover \"x\" {\n    import_id = self.y\n  }\n}\n",
+        "main.tf:5 Duplicate recover block",
+    ),
     ("moved {\n  from = a.b\n}\n", "main.tf:1 Missing required argument"),
     ("moved {\n  from = a.b\n  to   = module.m\n}\n", "main.tf:1 Invalid \"moved\" addresses"),
     ("moved {\n  from = data.a.b\n  to   = data.a.c\n}\n", "main.tf:2 Invalid \"moved\" addresses"),

@@ -4,7 +4,8 @@ use super::Loader;
 use super::arguments::argument;
 use crate::body::{Attribute, Body, BodyContext, ESCAPE};
 use crate::lexer::is_identifier;
-use crate::module::{BackendBlock, Module, ProviderBlock, ProviderMeta, RequiredProvider, Settings};
+use crate::module::{BackendBlock, Module, ProviderBlock, ProviderMeta, Recover, RequiredProvider, Settings};
+use crate::scope::Subject;
 use crate::syntax::{AttributeSyntax, BlockSyntax, BodySyntax, Expr, ExprKind};
 use crate::version::{LANGUAGE_VERSION, VersionConstraint};
 use arcstr::ArcStr;
@@ -32,7 +33,8 @@ pub(crate) fn provider_arguments() -> impl Iterator<Item = &'static str> {
     TAKEN.into_iter().filter(move |name| !is_reserved(name) && *name != ESCAPE)
 }
 
-const NESTED: [&str; 5] = ["backend", "required_providers", "cloud", "encryption", "provider_meta"];
+const NESTED: [&str; 6] =
+    ["backend", "required_providers", "cloud", "encryption", "provider_meta", "recover"];
 
 impl Loader<'_> {
     pub(super) fn settings(&mut self, block: &BlockSyntax, module: &mut Module) {
@@ -63,6 +65,7 @@ impl Loader<'_> {
                 }
                 "encryption" => self.encryption(nested, &mut module.settings),
                 "provider_meta" => self.provider_meta(nested, &mut module.settings),
+                "recover" => self.recover(nested, module),
                 _ => {}
             }
         }
@@ -150,6 +153,33 @@ impl Loader<'_> {
         settings.provider_meta.push(ProviderMeta { provider, body, span: block.header });
     }
 
+    /// Said once for a resource type, wherever its objects are.
+    fn recover(&mut self, block: &BlockSyntax, module: &mut Module) {
+        let Some([type_name]) = self.labels(block, ["type"]) else { return };
+        self.only(&block.body, &["import_id"], &[]);
+        if !module.path.is_empty() {
+            let detail = "A recover block is only allowed in the root module: it is said once for all objects of its type.";
+            return self.report("recover-place", "Invalid recover configuration", detail, block.header);
+        }
+        let recovers = &mut module.settings.recover;
+        if let Some(first) = recovers.get(&type_name) {
+            let (first, what) = (first.span, format!("A recover block for \"{type_name}\""));
+            return self.duplicate("Duplicate recover block", what, first, block.header);
+        }
+        self.required(block, "import_id");
+        let Some(import_id) = argument(&block.body, "import_id") else { return };
+        self.diagnostics.extend(import_id.problems().iter().cloned());
+        let is_other = |subject: &Subject| *subject != Subject::SelfObject;
+        if let Some(other) = import_id.references().iter().find(|one| is_other(&one.subject)) {
+            let detail = format!(
+                "The id comes from what is planned for the object, which is called self, and from nothing else: {} is not at hand when it is needed.",
+                other.subject
+            );
+            return self.report("recover-reference", "Invalid recover configuration", &detail, other.span);
+        }
+        module.settings.recover.insert(type_name, Recover { import_id, span: block.header });
+    }
+
     fn backend(&mut self, block: &BlockSyntax, settings: &mut Settings) {
         let Some([kind]) = self.labels(block, ["type"]) else { return };
         if let Some(first) = &settings.backend {
@@ -216,7 +246,13 @@ impl Loader<'_> {
 
     fn required_provider(&mut self, attribute: &AttributeSyntax) -> RequiredProvider {
         let span = attribute.span();
-        let mut required = RequiredProvider { source: None, version: None, aliases: Vec::new(), span };
+        let mut required = RequiredProvider {
+            source: None,
+            version: None,
+            aliases: Vec::new(),
+            configure_with_unknowns: false,
+            span,
+        };
         let ExprKind::Object(items) = &attribute.value.kind else {
             let version = self.constant(&attribute.value, &Type::String);
             required.version = version.and_then(|version| version.as_str().map(ToString::to_string));
@@ -227,13 +263,17 @@ impl Loader<'_> {
             match key.keyword().or(quoted.as_deref()) {
                 Some("source") => required.source = self.constant_text(value),
                 Some("version") => required.version = self.constant_text(value),
+                Some("configure_with_unknowns") => {
+                    let is_so = self.constant(value, &Type::Bool).and_then(|value| value.as_bool());
+                    required.configure_with_unknowns = is_so.unwrap_or_default();
+                }
                 Some("configuration_aliases") => {
                     for alias in self.list(value) {
                         required.aliases.extend(self.provider_reference(alias));
                     }
                 }
                 _ => {
-                    let detail = "A required provider has source, version and configuration_aliases, and nothing else.";
+                    let detail = "A required provider has source, version, configuration_aliases and configure_with_unknowns, and nothing else.";
                     self.report("required-provider", "Invalid required_providers object", detail, key.span);
                 }
             }

@@ -23,6 +23,17 @@ pub struct Settings {
     pub encryption: Option<Encryption>,
     /// Whether secrets may reach a state elsewhere only when it is encrypted.
     pub require_encryption: bool,
+    /// How objects are found whose making was cut off, by resource type.
+    pub recover: IndexMap<ArcStr, Recover>,
+}
+
+/// A `recover` block.
+#[derive(Debug, Clone)]
+pub struct Recover {
+    /// The id under which an object of the type can be imported, of what is planned for it: `self`.
+    pub import_id: Expression,
+    /// Its header.
+    pub span: Span,
 }
 
 /// One entry of `required_providers`.
@@ -34,6 +45,8 @@ pub struct RequiredProvider {
     pub version: Option<String>,
     /// Configurations that the caller must pass in.
     pub aliases: Vec<ProviderReference>,
+    /// Whether it is configured while something in its configuration is not known yet.
+    pub configure_with_unknowns: bool,
     /// The entry.
     pub span: Span,
 }

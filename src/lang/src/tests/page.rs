@@ -48,6 +48,7 @@ const WORDS: &[&str] = &[
     "id",
     "identity",
     "ignore_changes",
+    "import_id",
     "iterator",
     "key_provider",
     "labels",
@@ -64,6 +65,7 @@ const WORDS: &[&str] = &[
     "provider_meta",
     "providers",
     "provisioner",
+    "recover",
     "remote_state_data_source",
     "remote_state_data_sources",
     "replace_triggered_by",
@@ -85,6 +87,7 @@ const WORDS: &[&str] = &[
 const CLOSED: &[(&str, &str, &str)] = &[
     ("`terraform`", "terraform {\n", "}\n"),
     ("`terraform` › `encryption`", "terraform {\nencryption {\n", "}\n}\n"),
+    ("`terraform` › `recover TYPE`", "terraform {\nrecover \"a\" {\n", "}\n}\n"),
     ("`language`", "language {\n", "}\n"),
     ("`variable NAME`", "variable \"a\" {\n", "}\n"),
     ("`variable` › `validation`", "variable \"a\" {\nvalidation {\n", "}\n}\n"),
