@@ -236,7 +236,25 @@ fn modules_come_from_a_registry_a_repository_and_an_archive() {
     // The plan keeps what the modules say.
     std::fs::remove_dir_all(project.path().join("work/.terraform/modules")).unwrap();
     run("apply p", 0, &[expected]);
-    run("get -update", 0, &["- net in .terraform/modules/net/sub"]);
+    run("get -update -mirror=../mirror", 0, &["- net in .terraform/modules/net/sub"]);
+
+    // With that folder alone, nothing else is needed.
+    let (rc, away) = (project.path().join("rc"), project.path().join("away"));
+    let reached = std::fs::read(&rc).unwrap();
+    project
+        .write("rc", &format!("module_mirror {{ path = \"{}\" }}", project.path().join("mirror").display()))
+        .unwrap();
+    std::fs::rename(&repository, &away).unwrap();
+    std::fs::remove_dir_all(project.path().join("work/.terraform/modules")).unwrap();
+    run(
+        "init",
+        0,
+        &["Copying reg.test/acme/net/sim//sub for net from", "- archive in .terraform/modules/archive/sub"],
+    );
+    run("plan", 0, &["No changes."]);
+    std::fs::rename(&away, &repository).unwrap();
+    std::fs::write(&rc, reached).unwrap();
+
     project.write("work/main.tf", &calls.replace("~> 1.0", "~> 3.0")).unwrap();
     run("plan", 1, &["Module version requirements have changed", "(1.2.0)"]);
     run("init", 1, &["Failed to download module"]);

@@ -12,6 +12,7 @@ mod installed;
 mod lock_file;
 mod mirror;
 mod module;
+mod module_mirror;
 mod oci;
 mod place;
 mod provider;

@@ -4,6 +4,7 @@
 
 use crate::archive::{LIMITS, unpack};
 use crate::git;
+use crate::module_mirror;
 use crate::oci;
 use crate::place;
 use crate::registry::Registries;
@@ -81,6 +82,14 @@ pub fn write_manifest(data_folder: &Path, mut modules: Vec<Entry>) -> io::Result
     file.persist(path).map_err(|error| error.error).map(drop)
 }
 
+/// Where a package is, as an address to get it by.
+struct Located {
+    address: String,
+    /// The folder of the module in it, part by part.
+    folders: Vec<String>,
+    version: Option<String>,
+}
+
 impl Modules {
     /// For a working directory whose data folder is given.
     pub fn new(
@@ -133,25 +142,10 @@ impl Modules {
 
     fn fetch(&self, request: &ModuleRequest<'_>) -> Result<Entry, String> {
         let source = request.address.to_string();
-        let (mut address, folder, version) = match request.address {
-            ModuleAddress::Local(path) => return Err(format!("{path} is a folder beside the module")),
-            ModuleAddress::Remote { address, folder } => {
-                (self.tell)(&format!("Downloading {} for {}...\n", shown(&source), request.key));
-                (address.clone(), vec![folder.clone()], None)
-            }
-            ModuleAddress::Registry { host, name, folder } => {
-                let version = self.choose(host, name, request)?;
-                (self.tell)(&format!("Downloading {host}/{name} {version} for {}...\n", request.key));
-                let location =
-                    self.registries.module_source(host, name, &version).map_err(|error| error.to_string())?;
-                let (address, inner) = package(&location)?;
-                (address, vec![inner, folder.clone()], Some(version.to_string()))
-            }
-        };
+        let Located { mut address, mut folders, version } = self.locate(request)?;
         let target = self.root.join(request.key);
         let made = place::beside(&target).map_err(|error| error.to_string())?;
         let package = made.path().join("package");
-        let mut folders = folder;
         for _ in 0..DETOURS {
             match self.get(&address, &package)? {
                 None => break,
@@ -173,6 +167,57 @@ impl Modules {
         let dir = target.join(below).to_string_lossy().replace('\\', "/");
         (self.tell)(&format!("- {} in {dir}\n", request.key));
         Ok(Entry { key: request.key.to_owned(), source, version, dir })
+    }
+
+    /// Where the package of a module is, and which version it has.
+    fn locate(&self, request: &ModuleRequest<'_>) -> Result<Located, String> {
+        let source = request.address.to_string();
+        let mirror = self.registries.settings.module_mirror.as_deref();
+        let mirrored = mirror.and_then(|root| module_mirror::find(root, request.address, request.version));
+        if let (
+            Some((package, version)),
+            ModuleAddress::Remote { folder, .. } | ModuleAddress::Registry { folder, .. },
+        ) = (mirrored, request.address)
+        {
+            let place = package.display();
+            (self.tell)(&format!("Copying {} for {} from {place}...\n", shown(&source), request.key));
+            let version = version.map(|version| version.to_string());
+            return Ok(Located {
+                address: format!("file://{place}"),
+                folders: vec![folder.clone()],
+                version,
+            });
+        }
+        match request.address {
+            ModuleAddress::Local(path) => Err(format!("{path} is a folder beside the module")),
+            ModuleAddress::Remote { address, folder } => {
+                (self.tell)(&format!("Downloading {} for {}...\n", shown(&source), request.key));
+                Ok(Located { address: address.clone(), folders: vec![folder.clone()], version: None })
+            }
+            ModuleAddress::Registry { host, name, folder } => {
+                let version = self.choose(host, name, request)?;
+                (self.tell)(&format!("Downloading {host}/{name} {version} for {}...\n", request.key));
+                let location =
+                    self.registries.module_source(host, name, &version).map_err(|error| error.to_string())?;
+                let (address, inner) = package(&location)?;
+                let folders = vec![inner, folder.clone()];
+                Ok(Located { address, folders, version: Some(version.to_string()) })
+            }
+        }
+    }
+
+    /// Copies what was asked for into a folder, where a `module_mirror` finds it.
+    pub fn mirror(&self, folder: &Path) -> Result<(), Diagnostic> {
+        for entry in self.settled.values() {
+            let address = ModuleAddress::parse(&entry.source).unwrap_or(ModuleAddress::Local(String::new()));
+            let package = self.root.join(&entry.key);
+            module_mirror::put(folder, &address, entry.version.as_deref(), &package).map_err(|error| {
+                let detail =
+                    format!("Module \"{}\" could not be copied to {}: {error}.", entry.key, folder.display());
+                Diagnostic::error("module-mirror", "Failed to copy module", detail)
+            })?;
+        }
+        Ok(())
     }
 
     fn choose(&self, host: &str, name: &str, request: &ModuleRequest<'_>) -> Result<Version, String> {

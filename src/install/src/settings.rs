@@ -23,6 +23,8 @@ pub struct Settings {
     pub overrides: BTreeMap<ProviderAddress, PathBuf>,
     /// Packages shared by all working directories of this user.
     pub cache: Option<PathBuf>,
+    /// A folder of modules that is looked into before any server is asked.
+    pub module_mirror: Option<PathBuf>,
     /// The file that the environment names, where there is none.
     pub missing: Option<PathBuf>,
     /// Whether a package in the cache may be used that the lock file does not know.
@@ -148,6 +150,13 @@ impl Settings {
                     let arguments = argument(body, "args").map_or(Some(Vec::new()), text::Written::texts);
                     let arguments = arguments.ok_or_else(|| fault(&item, "args is a list of texts"))?;
                     settings.helper = Some(Helper::new(name, arguments).map_err(|why| fault(&item, why))?);
+                }
+                ("module_mirror", []) => {
+                    let path = argument(body, "path").and_then(|value| value.text());
+                    let path = path.ok_or_else(|| fault(&item, "module_mirror has a path"))?;
+                    let path = std::path::absolute(expand(path));
+                    settings.module_mirror =
+                        Some(path.map_err(|_| fault(&item, "the path is of no folder"))?);
                 }
                 ("oci_credentials", [place]) => {
                     settings.oci.add(place, body).map_err(|why| fault(&item, why))?;
@@ -332,6 +341,7 @@ provider_installation {
             ("\nprovider_installation {\n oci_mirror {}\n}", "line 3"),
             ("provider_installation { oci_mirror { repository_template = \"h.test/x\" } }", "type"),
             ("provider_installation { any_mirror {} }", "not supported"),
+            ("module_mirror {}", "a path"),
             ("credentials_helper \"../x\" {}", "no path"),
             ("oci_credentials \"h.test\" {}", "username"),
             ("provider_installation { filesystem_mirror {} }", "a path"),

@@ -148,6 +148,9 @@ pub(crate) struct Get {
     /// Choose the newest versions of modules that the configuration allows; local ones are always as they stand.
     #[arg(long)]
     pub(crate) update: bool,
+    /// Copy modules from elsewhere into this folder, too: a `module_mirror` for sites that reach no server.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) mirror: Option<PathBuf>,
     /// Where test files are.
     #[arg(long, value_name = "FOLDER", default_value = "tests")]
     test_directory: PathBuf,

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 
 /// Options whose value may stand in the next argument, which is then left as it is.
-const TAKES_VALUE: [&str; 22] = [
+const TAKES_VALUE: [&str; 23] = [
     "backend-config",
     "plugin-dir",
     "platform",
     "fs-mirror",
     "net-mirror",
+    "mirror",
     "filter",
     "junit-xml",
     "test-directory",

@@ -147,7 +147,7 @@ fn without_objects() -> impl Iterator<Item = (&'static str, &'static str)> {
         ("providers lock", "-platform=linux_amd64 -fs-mirror=d -net-mirror=u"),
         ("providers mirror f", "-platform=linux_amd64"),
         ("providers schema -json", ""),
-        ("get", "-update -no-color -test-directory=t"),
+        ("get", "-update -mirror=m -no-color -test-directory=t"),
         ("login", ""),
         ("logout", ""),
         ("force-unlock 1", "-force"),
