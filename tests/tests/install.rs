@@ -3,7 +3,7 @@
 
 use formwork_tests::{HttpRequest, Project, answer_http, project, said};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const REQUIRED: &str = "terraform {\n  required_providers {\n    thing = {\n      source  = \"example.com/acme/thing\"\n      version = \"~> 1.0\"\n    }\n    sim = { source = \"formwork/sim\" }\n  }\n}\n";
@@ -185,12 +185,8 @@ fn serve(project: &Project) -> String {
     address
 }
 
-#[test]
-fn modules_come_from_a_registry_a_repository_and_an_archive() {
-    let project = project()
-        .file("repository/inner/main.tf", &MODULE.replace("NAME", "git"))
-        .file("archive/sub/main.tf", &MODULE.replace("NAME", "archive"))
-        .build();
+/// A repository whose tag `v1` is of a module that its branch has broken since, and an archive of another.
+fn packed(project: &Project) -> PathBuf {
     let repository = project.path().join("repository");
     run(&repository, "git", &["init", "--quiet", "--initial-branch=main"]);
     run(&repository, "git", &["add", "."]);
@@ -199,6 +195,16 @@ fn modules_come_from_a_registry_a_repository_and_an_archive() {
     project.write("repository/inner/main.tf", "broken {").unwrap();
     run(&repository, "git", &["commit", "--quiet", "-am", "two"]);
     run(project.path(), "tar", &["czf", "module.tar.gz", "-C", "archive", "."]);
+    repository
+}
+
+#[test]
+fn modules_come_from_a_registry_a_repository_and_an_archive() {
+    let project = project()
+        .file("repository/inner/main.tf", &MODULE.replace("NAME", "git"))
+        .file("archive/sub/main.tf", &MODULE.replace("NAME", "archive"))
+        .build();
+    let repository = packed(&project);
     let server = serve(&project);
     let calls = format!(
         "module \"net\" {{\n  source  = \"reg.test/acme/net/sim//sub\"\n  version = \"~> 1.0\"\n  name    = \"a\"\n}}\nmodule \"repository\" {{\n  source = \"git::file://{}//inner?ref=v1\"\n  name   = \"b\"\n}}\nmodule \"archive\" {{\n  source = \"{server}/module.tar.gz//sub\"\n  name   = \"c\"\n}}\noutput \"all\" {{\n  value = \"${{module.net.said}}, ${{module.repository.said}}, ${{module.archive.said}}\"\n}}\n",

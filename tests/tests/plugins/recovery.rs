@@ -18,11 +18,17 @@ fn crash(project: &Project, protocol: &str, when: &str, line: &str) {
     expect(line, &run(project, manner, line, LIMIT), 1, &["the fixture crashes in ApplyResourceChange"]);
 }
 
-/// The objects of a kind in the world.
-fn made(project: &Project, kind: &str) -> usize {
+/// The ids of the objects of a kind in the world.
+fn ids(project: &Project, kind: &str) -> Vec<String> {
     let world = std::fs::read_dir(project.path().join("world")).expect("a world");
     let names = world.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter(|name| name.starts_with(kind) && name.ends_with(".json")).count()
+    let id =
+        |name: String| Some(name.strip_prefix(kind)?.strip_prefix('.')?.strip_suffix(".json")?.to_owned());
+    names.filter_map(id).collect()
+}
+
+fn made(project: &Project, kind: &str) -> usize {
+    ids(project, kind).len()
 }
 
 /// How it is known, what is made, its kind, and how often the change is sent when it crashed before it and after it.
@@ -100,6 +106,15 @@ fn where_nobody_can_know_the_way_out_is_told() {
     ];
     expect("again", &run(&project, WELL, "apply -auto-approve", LIMIT), 1, &asks);
     assert_eq!(calls(&project, "ApplyResourceChange", "fixture_old"), 1, "a second create was sent");
+
+    // The way that it tells of leads out.
+    let given_up = run(&project, WELL, "state rm fixture_old.o", LIMIT);
+    expect("state rm", &given_up, 0, &["fixture_old.o"]);
+    let import = format!("import fixture_old.o {}", ids(&project, "fixture_old").remove(0));
+    expect("import", &run(&project, WELL, &import, LIMIT), 0, &["Import successful!"]);
+    let settled = run(&project, WELL, "apply -auto-approve", LIMIT);
+    expect("apply", &settled, 0, &["0 added"]);
+    assert_eq!(made(&project, "fixture_old"), 1);
 }
 
 #[test]
