@@ -447,7 +447,7 @@ fn a_key_that_was_believed_once_stays_the_only_one() {
     assert_says(&project.run("validate"), 0, &["Host keys are believed at first use"]);
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
     assert_says(&project.run("plan -detailed-exitcode"), 0, &[]);
-    let key = Path::new(&hosts.folder).join("host-1/root/etc/ssh/ssh_host_ed25519_key");
+    let key = Path::new(&hosts.folder).join("host-1").join("root").join("etc/ssh/ssh_host_ed25519_key");
     let (own, public) = (std::fs::read(&key).unwrap(), std::fs::read(key.with_extension("pub")).unwrap());
     hosts.run(0, "rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; systemctl restart ssh");
     let refused = project.run("plan");

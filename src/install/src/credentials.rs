@@ -9,10 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 /// How long a program may take to say who one is.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -74,11 +75,17 @@ fn answer(mut command: Command, input: &str) -> Result<Vec<u8>, String> {
         // One that does not read what it is told may still answer.
         let _ = stdin.write_all(input.as_bytes());
     }
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let said = std::thread::spawn(move || read(stdout));
-    let complaint = std::thread::spawn(move || read(stderr));
-    let status = wait(&mut child)?;
-    let [said, complaint] = [said, complaint].map(|reader| reader.join().unwrap_or_default());
+    let [said, complaint] = [
+        read(child.stdout.take().map(|from| Box::new(from) as Box<dyn Read + Send>)),
+        read(child.stderr.take().map(|from| Box::new(from) as Box<dyn Read + Send>)),
+    ]
+    .map(|reader| reader.recv_timeout(PATIENCE));
+    let (Ok(said), Ok(complaint)) = (said, complaint) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(format!("says nothing within {} s", PATIENCE.as_secs()));
+    };
+    let status = child.wait().map_err(|error| error.to_string())?;
     if status.success() {
         return Ok(said);
     }
@@ -89,29 +96,18 @@ fn answer(mut command: Command, input: &str) -> Result<Vec<u8>, String> {
     if is_unknown { Ok(b"{}".to_vec()) } else { Err(format!("fails ({status}): {complaint}")) }
 }
 
-fn read(from: Option<impl std::io::Read>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Some(from) = from {
-        // What came before an error is all that there is.
-        let _ = from.take(ANSWER_BYTES).read_to_end(&mut bytes);
-    }
-    bytes
-}
-
-fn wait(child: &mut Child) -> Result<std::process::ExitStatus, String> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
-            Ok(None) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("says nothing within {} s", PATIENCE.as_secs()));
-            }
-            Err(error) => return Err(error.to_string()),
+/// Reads to the end in a thread of its own, so that one who never ends can be left alone.
+fn read(from: Option<Box<dyn Read + Send>>) -> Receiver<Vec<u8>> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(from) = from {
+            // What came before an error is all that there is.
+            let _ = from.take(ANSWER_BYTES).read_to_end(&mut bytes);
         }
-    }
+        let _ = send.send(bytes);
+    });
+    receive
 }
 
 /// Who one is to an OCI registry.

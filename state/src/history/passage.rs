@@ -21,13 +21,14 @@ fn faults(entries: &[(u64, Vec<u8>)]) -> Vec<Fault> {
     verify(entries.iter().map(|(number, bytes)| (*number, bytes.as_slice())))
 }
 
-/// The entries that the other place lacks: all where it has none, the later ones where it has the earlier.
+/// The entries that the other place lacks: all where it has none, the later ones where it has the earlier, none where
+/// there are none.
 pub(crate) fn missing(from: Entries, to: &[(u64, Vec<u8>)]) -> Result<Entries, Obstacle> {
     let found = faults(&from);
     if !found.is_empty() {
         return Err(Obstacle::Damaged(found));
     }
-    let Some((last, _)) = to.last() else { return Ok(from) };
+    let Some((last, _)) = to.last().filter(|_| !from.is_empty()) else { return Ok(from) };
     // The bytes of one entry differ where the places are sealed with different keys.
     let digest = |bytes: &[u8]| decode(bytes).ok().filter(|one| one.is_intact).map(|one| one.digest);
     let is_in_both = |number: u64, bytes: &[u8]| {
