@@ -6,6 +6,7 @@
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http::{Method, Request};
 use kube::Client;
+use kube::client::AuthError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 use std::cell::RefCell;
@@ -281,20 +282,35 @@ fn is_before_sending(error: &kube::Error) -> bool {
 }
 
 /// An error with its causes, none said twice.
-pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = || std::iter::successors(Some(error), |error| error.source());
+    if let Some(words) = causes().find_map(|one| of_program(one.downcast_ref()?)) {
+        return words;
+    }
     let whole = error.to_string();
     // How the client names its layers tells a user nothing.
     let mut text = whole.strip_prefix("ServiceError: ").unwrap_or(&whole).to_owned();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
+    for more in causes().skip(1).map(ToString::to_string) {
         if !text.contains(&more) {
             text.push_str(": ");
             text.push_str(&more);
         }
-        cause = error.source();
     }
     text
+}
+
+/// What became of a program that gives credentials, less what it was given and what it answered: both may hold some.
+fn of_program(error: &AuthError) -> Option<String> {
+    let what = match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let said: String = String::from_utf8_lossy(&out.stderr).trim().chars().take(300).collect();
+            format!("fails ({}) {said}", out.status)
+        }
+        AuthError::AuthExecStart(error) => format!("does not start: {error}"),
+        AuthError::AuthExecParse(_) => "answers no ExecCredential".to_owned(),
+        _ => return None,
+    };
+    Some(format!("the program that gives credentials {}", what.trim_end()))
 }
 
 /// A query value, escaped.
@@ -374,6 +390,18 @@ mod tests {
         drop(listener);
         let refusal = api(&address).get("/version").await.unwrap_err();
         assert!(!refusal.may_have_arrived && refusal.status.is_none(), "{refusal:?}");
+    }
+
+    #[test]
+    fn neither_what_a_program_is_given_nor_what_it_answers_is_shown() {
+        let out = std::process::Output {
+            status: std::os::unix::process::ExitStatusExt::from_raw(256),
+            stdout: b"{\"token\":\"hunter2\"}".to_vec(),
+            stderr: b"the session is over\n".to_vec(),
+        };
+        let error = AuthError::AuthExecRun { cmd: "TOKEN=\"hunter2\" login".to_owned(), out: Box::new(out) };
+        let text = error_chain(&kube::Error::Auth(error));
+        assert_eq!(text, "the program that gives credentials fails (exit status: 1) the session is over");
     }
 
     #[test]

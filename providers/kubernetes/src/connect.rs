@@ -58,7 +58,7 @@ fn refused(code: &str, detail: impl Into<String>, hint: &str) -> Diagnostics {
 }
 
 async fn from_kubeconfig(settings: &Settings, paths: &[PathBuf]) -> Result<Access, Diagnostics> {
-    let unreadable = |error: &dyn std::error::Error| {
+    let unreadable = |error: &(dyn std::error::Error + 'static)| {
         refused(
             "kubernetes-kubeconfig",
             format!("{}.", error_chain(error)),

@@ -8,7 +8,7 @@ use formwork_state::network::{Network, pause, with_cause};
 use http::header::{ACCEPT, CONTENT_TYPE, DATE};
 use http::{Method, Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use kube::client::Body;
+use kube::client::{AuthError, Body};
 use kube::{Client, Config};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
@@ -59,6 +59,22 @@ pub(crate) struct Server {
     client: OnceCell<Client>,
     /// What the server's clock said last, and when that was.
     clock: Mutex<Option<(Timestamp, Instant)>>,
+}
+
+/// An error in one line. What a program that gives credentials was given, and what it answered, may hold some.
+fn words(error: &(dyn std::error::Error + 'static), config: &Config) -> String {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let what = match causes.find_map(|one| one.downcast_ref()) {
+        Some(AuthError::AuthExecRun { out, .. }) => {
+            let said: String = String::from_utf8_lossy(&out.stderr).trim().chars().take(300).collect();
+            format!("fails ({}) {said}", out.status)
+        }
+        Some(AuthError::AuthExecStart(error)) => format!("does not start: {error}"),
+        Some(AuthError::AuthExecParse(_)) => "answers no ExecCredential".to_owned(),
+        _ => return with_cause(error),
+    };
+    let program = config.auth_info.exec.as_ref().and_then(|exec| exec.command.as_deref());
+    format!("the program that gives credentials, {}, {}", program.unwrap_or_default(), what.trim_end())
 }
 
 /// An answer with its status.
@@ -184,7 +200,8 @@ impl Server {
         accept: &str,
         body: Option<&Json>,
     ) -> Result<Answer, BackendError> {
-        let failed = |error: &dyn std::error::Error| BackendError::Failed(with_cause(error));
+        let failed =
+            |error: &(dyn std::error::Error + 'static)| BackendError::Failed(words(error, &self.config));
         let bytes = body.map(serde_json::to_vec).transpose().map_err(|error| failed(&error))?;
         let bytes = bytes.unwrap_or_default();
         self.network.wait(async {
@@ -216,7 +233,7 @@ impl Server {
     }
 
     async fn answer(&self, sent: Result<Response<Body>, kube::Error>) -> Result<(u16, Json), String> {
-        let response = sent.map_err(|error| with_cause(&error))?;
+        let response = sent.map_err(|error| words(&error, &self.config))?;
         let (parts, body) = response.into_parts();
         let moment = parts.headers.get(DATE).and_then(|date| date.to_str().ok());
         let moment = moment.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
