@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use formwork_lang::Version;
 use formwork_state::ProviderAddress;
 use serde::Deserialize;
-use std::cell::RefCell;
 use std::fs::File;
 
 /// The kind of a manifest of a module.
@@ -76,8 +75,6 @@ pub(crate) struct Repository<'a> {
     registries: &'a Registries,
     /// `HOST/PATH`.
     place: String,
-    /// What is said of who one is, once that is known to be asked for.
-    authorization: RefCell<Option<String>>,
 }
 
 /// The repository and the tag or digest of a module's address.
@@ -148,7 +145,7 @@ impl<'a> Repository<'a> {
                 "\"{place}\" is no repository of an OCI registry: HOST/PATH in small letters"
             ));
         }
-        Ok(Self { registries, place: place.to_owned(), authorization: RefCell::default() })
+        Ok(Self { registries, place: place.to_owned() })
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -255,14 +252,14 @@ impl<'a> Repository<'a> {
         let question = || {
             let mut question = Question::new(address, None);
             question.headers.push(("accept", accept.to_owned()));
-            let said = self.authorization.borrow().clone();
+            let said = self.registries.authorizations.borrow().get(&self.place).cloned();
             question.headers.extend(said.map(|said| ("authorization", said)));
             question
         };
         match act(&question()) {
             Err(WebError::Denied(Some(challenge))) => {
                 let said = self.authorize(&challenge)?;
-                *self.authorization.borrow_mut() = Some(said);
+                self.registries.authorizations.borrow_mut().insert(self.place.clone(), said);
                 act(&question())
             }
             other => other,

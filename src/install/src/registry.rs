@@ -19,6 +19,8 @@ pub(crate) struct Registries {
     web: OnceCell<Web>,
     discovered: RefCell<BTreeMap<String, Services>>,
     tokens: RefCell<BTreeMap<String, Option<String>>>,
+    /// What repositories of OCI registries were told of who one is, by place.
+    pub(crate) authorizations: RefCell<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -93,8 +95,8 @@ struct ModuleLocation {
 
 impl Registries {
     pub(crate) fn new(settings: Settings, variable: Variable) -> Self {
-        let (discovered, tokens) = Default::default();
-        Self { settings, variable, web: OnceCell::new(), discovered, tokens }
+        let (discovered, tokens, authorizations) = Default::default();
+        Self { settings, variable, web: OnceCell::new(), discovered, tokens, authorizations }
     }
 
     /// What asks; it is made when first needed, since reading the system's roots takes time.

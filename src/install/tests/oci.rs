@@ -1,6 +1,9 @@
 //! Packages of an OCI registry on loopback that wants to know who one is, and programs that know it.
 #![expect(clippy::unwrap_used, reason = "a test without its server cannot go on")]
 
+mod packed;
+
+use crate::packed::archive;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use formwork_install::{Event, Installer, LockFile, Modules, Options, Settings, Wanted, packages, platform};
@@ -10,12 +13,11 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use zip::write::SimpleFileOptions;
 
 const ADDRESS: &str = "reg.test/acme/thing";
 const ZIP: &str = "archive/zip";
@@ -102,19 +104,6 @@ fn sum(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(tempfile::tempfile().unwrap());
-    for (name, content) in entries {
-        writer.start_file(*name, SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
-        writer.write_all(content.as_bytes()).unwrap();
-    }
-    let mut file = writer.finish().unwrap();
-    file.rewind().unwrap();
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).unwrap();
-    bytes
 }
 
 fn nothing(_: &str) -> Option<String> {

@@ -1,6 +1,9 @@
 //! Providers from servers on loopback: a registry and a network mirror, right and wrong in every way that is known.
 #![expect(clippy::unwrap_used, reason = "a test without its servers cannot go on")]
 
+mod packed;
+
+use crate::packed::archive;
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -11,13 +14,12 @@ use formwork_lang::VersionConstraint;
 use formwork_state::ProviderAddress;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use zip::write::SimpleFileOptions;
 
 const ADDRESS: &str = "reg.test/acme/thing";
 const TOKEN: &str = "hunter2";
@@ -83,19 +85,6 @@ impl Server {
         );
         Settings::parse(&text, "test").unwrap()
     }
-}
-
-fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(tempfile::tempfile().unwrap());
-    for (name, content) in entries {
-        writer.start_file(*name, SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
-        writer.write_all(content.as_bytes()).unwrap();
-    }
-    let mut file = writer.finish().unwrap();
-    file.rewind().unwrap();
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).unwrap();
-    bytes
 }
 
 fn program() -> Vec<u8> {
