@@ -3,7 +3,7 @@
 //! Invariant: a folder that holds something is never removed, and one that was there before gets its mode and owner
 //! back.
 
-use super::{Act, HostKind, check_account, check_mode, check_path, ownership, seen, with};
+use super::{Act, HostKind, check_ownership, check_path, ownership, seen, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
@@ -48,9 +48,7 @@ impl HostKind for Directory {
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
         check_path(configuration, found);
-        check_mode(configuration, found);
-        check_account(configuration, "owner", found);
-        check_account(configuration, "group", found);
+        check_ownership(configuration, found);
     }
 
     fn probe(&self, object: &Value, _: &Private) -> String {

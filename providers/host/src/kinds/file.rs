@@ -2,7 +2,7 @@
 //!
 //! Invariant: a secret given as `content_wo` leaves the host and the state as a digest alone.
 
-use super::{Act, HostKind, check_account, check_mode, check_path, ownership, seen, trouble, with};
+use super::{Act, HostKind, check_ownership, check_path, ownership, seen, trouble, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::{quote, write_bytes};
@@ -94,9 +94,7 @@ impl HostKind for File {
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
         check_path(configuration, found);
-        check_mode(configuration, found);
-        check_account(configuration, "owner", found);
-        check_account(configuration, "group", found);
+        check_ownership(configuration, found);
         let is_given = |name: &&&str| configuration.get(name).is_some_and(|value| !value.is_null());
         let ways = [CONTENT, BASE64, TEMPLATE, SECRET];
         let is_import = configuration.get("host").is_none();

@@ -201,6 +201,13 @@ fn check_mode(configuration: &Value, found: &mut Findings) {
     }
 }
 
+/// What [`ownership`] asks for.
+fn check_ownership(configuration: &Value, found: &mut Findings) {
+    check_mode(configuration, found);
+    check_account(configuration, "owner", found);
+    check_account(configuration, "group", found);
+}
+
 /// Refuses a name of an account or a group that no system takes.
 fn check_account(configuration: &Value, attribute: &'static str, found: &mut Findings) {
     let Some(name) = formwork_sdk::values::text(configuration, attribute) else { return };
