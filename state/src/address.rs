@@ -62,7 +62,11 @@ impl fmt::Display for Key {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => Ok(()),
-            Self::Int(index) => write!(out, "[{index}]"),
+            Self::Int(index) => {
+                out.write_str("[")?;
+                index.fmt(out)?;
+                out.write_str("]")
+            }
             Self::Text(key) => {
                 out.write_str("[")?;
                 parse::write_quoted(out, key)?;
@@ -79,6 +83,8 @@ struct ModuleNode {
     key: Key,
     depth: usize,
     hash: u64,
+    /// As it is written: a run writes it several times for each instance.
+    text: Box<str>,
 }
 
 /// One instance of a module: the root, or `module.a["k"].module.b[0]`.
@@ -97,12 +103,22 @@ impl ModuleInstance {
         let name = name.into();
         let hash = digest(&(self.hash(), &name, &key));
         let depth = self.0.as_ref().map_or(0, |node| node.depth) + 1;
-        Self(Some(Arc::new(ModuleNode { parent: self.clone(), name, key, depth, hash })))
+        let text = match &self.0 {
+            None => format!("module.{name}{key}"),
+            Some(node) => format!("{}.module.{name}{key}", node.text),
+        };
+        let text = text.into_boxed_str();
+        Self(Some(Arc::new(ModuleNode { parent: self.clone(), name, key, depth, hash, text })))
     }
 
     /// The module that calls this one; none for the root.
     pub fn parent(&self) -> Option<&Self> {
         self.0.as_ref().map(|node| &node.parent)
+    }
+
+    /// The call that leads here from there, with its key; none for the root.
+    pub fn call(&self) -> Option<(&Name, &Key)> {
+        self.0.as_ref().map(|node| (&node.name, &node.key))
     }
 
     /// Whether this is the root module.
@@ -130,10 +146,19 @@ impl ModuleInstance {
     /// The same calls without their keys.
     #[must_use]
     pub fn without_keys(&self) -> Self {
-        if self.steps().iter().all(|(_, key)| key.is_none()) {
+        if !self.has_keys() {
             return self.clone();
         }
         self.steps().into_iter().fold(Self::root(), |module, (name, _)| module.child(name.clone(), Key::None))
+    }
+
+    fn has_keys(&self) -> bool {
+        self.0.as_ref().is_some_and(|node| !node.key.is_none() || node.parent.has_keys())
+    }
+
+    /// As it is written; empty for the root.
+    pub fn text(&self) -> &str {
+        self.0.as_ref().map_or("", |node| &node.text)
     }
 
     fn hash(&self) -> u64 {
@@ -183,10 +208,7 @@ impl Ord for ModuleInstance {
 
 impl fmt::Display for ModuleInstance {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (name, key)) in self.steps().into_iter().enumerate() {
-            write!(out, "{}module.{name}{key}", if at == 0 { "" } else { "." })?;
-        }
-        Ok(())
+        out.write_str(self.text())
     }
 }
 
@@ -318,14 +340,17 @@ impl Ord for BlockAddress {
 impl fmt::Display for BlockAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.module.is_root() {
-            write!(out, "{}.", self.0.module)?;
+            out.write_str(self.0.module.text())?;
+            out.write_str(".")?;
         }
         match self.0.mode {
             Mode::Data => out.write_str("data.")?,
             Mode::Ephemeral => out.write_str("ephemeral.")?,
             Mode::Managed => {}
         }
-        write!(out, "{}.{}", self.0.type_name, self.0.name)
+        out.write_str(&self.0.type_name)?;
+        out.write_str(".")?;
+        out.write_str(&self.0.name)
     }
 }
 
@@ -393,7 +418,8 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}{}", self.block, self.key)
+        self.block.fmt(out)?;
+        self.key.fmt(out)
     }
 }
 
@@ -449,9 +475,10 @@ impl From<Address> for ObjectKey {
 
 impl fmt::Display for ObjectKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(out)?;
         match &self.deposed {
-            None => write!(out, "{}", self.address),
-            Some(deposed) => write!(out, "{} (deposed {deposed})", self.address),
+            None => Ok(()),
+            Some(deposed) => write!(out, " (deposed {deposed})"),
         }
     }
 }

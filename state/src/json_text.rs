@@ -71,11 +71,24 @@ pub(crate) fn new_line(out: &mut Vec<u8>, depth: usize) {
 
 /// Appends a text as a JSON string, escaped the way Go escapes.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
-    let mut quoted = Vec::with_capacity(text.len() + 2);
-    // Writing a string into memory cannot fail.
-    if serde_json::to_writer(&mut quoted, text).is_ok() {
-        write_escaped(out, &quoted);
+    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"<>&".contains(&byte)) {
+        let mut quoted = Vec::with_capacity(text.len() + 2);
+        // Writing a string into memory cannot fail.
+        if serde_json::to_writer(&mut quoted, text).is_ok() {
+            write_escaped(out, &quoted);
+        }
+        return;
     }
+    out.push(b'"');
+    for part in text.split_inclusive(['"', '\\']) {
+        if let Some((last @ (b'"' | b'\\'), rest)) = part.as_bytes().split_last() {
+            out.extend_from_slice(rest);
+            out.extend_from_slice(&[b'\\', *last]);
+        } else {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    out.push(b'"');
 }
 
 fn write_escaped(out: &mut Vec<u8>, token: &[u8]) {

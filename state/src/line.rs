@@ -3,9 +3,16 @@
 use crate::json_text::write_compact;
 use formwork_diagnostic::Diagnostic;
 
+/// What a line's guard takes at most, its end with it.
+pub(crate) const GUARD_BYTES: usize = 48;
+
+/// What most records take.
+const RECORD_BYTES: usize = 2048;
+
 /// The text of a record, on one line whatever the spacing of the JSON in it.
 pub(crate) fn encode(record: &impl serde::Serialize) -> Result<Vec<u8>, Diagnostic> {
-    let text = serde_json::to_vec(record).map_err(|error| {
+    let mut text = Vec::with_capacity(RECORD_BYTES);
+    serde_json::to_writer(&mut text, record).map_err(|error| {
         Diagnostic::error("journal-unwritable", "Journal record cannot be written", error.to_string())
     })?;
     if !text.contains(&b'\n') && !text.contains(&b'\r') {

@@ -282,8 +282,13 @@ impl State {
     /// with its objects in the order of their keys.
     pub(crate) fn sorted(&self) -> Vec<(&BlockAddress, BlockObjects<'_>)> {
         let mut blocks: Vec<_> = self.blocks.iter().collect();
-        blocks.sort_by_cached_key(|(block, _)| {
-            (block.module().to_string(), block.mode(), block.type_name().clone(), block.name().clone())
+        blocks.sort_unstable_by(|(left, _), (right, _)| {
+            (left.module().text(), left.mode(), left.type_name(), left.name()).cmp(&(
+                right.module().text(),
+                right.mode(),
+                right.type_name(),
+                right.name(),
+            ))
         });
         let objects = |block: &BlockAddress, keys: &BTreeSet<(Key, Option<DeposedKey>)>| {
             let keys = keys.iter().map(|(key, deposed)| ObjectKey {

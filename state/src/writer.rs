@@ -158,7 +158,8 @@ fn write_all(mut task: Task, receiver: &Receiver<Vec<Entry>>) -> Answer {
 
 impl Task {
     fn append(&mut self, batch: &[Entry]) -> Answer {
-        let mut bytes = Vec::new();
+        let length: usize = batch.iter().map(|entry| entry.bytes.len() + line::GUARD_BYTES).sum();
+        let mut bytes = Vec::with_capacity(length + 2 * line::GUARD_BYTES);
         let mut lines = self.lines;
         if let Some(header) = self.header.take() {
             line::write(&mut bytes, self.durable, &header);

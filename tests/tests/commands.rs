@@ -197,9 +197,34 @@ fn bad_inputs() -> Vec<BadInput> {
     ]
 }
 
+fn bad_places() -> Vec<BadInput> {
+    vec![
+        (
+            "a corrupt state when things are set up",
+            project()
+                .file("main.tf", PAIR)
+                .file("terraform.tfstate", "{\"version\": 4, \"serial\": ")
+                .build(),
+            "init",
+            vec!["terraform.tfstate", "line 1"],
+        ),
+        (
+            "a backend that does not answer",
+            project()
+                .file(
+                    "main.tf",
+                    "terraform {\n  backend \"http\" {\n    address   = \"http://127.0.0.1:9/state\"\n    retry_max = 0\n  }\n}\n",
+                )
+                .build(),
+            "init",
+            vec!["State cannot be read", "127.0.0.1:9"],
+        ),
+    ]
+}
+
 #[test]
 fn bad_input_is_said_with_its_place() {
-    for (name, project, line, parts) in bad_inputs() {
+    for (name, project, line, parts) in bad_inputs().into_iter().chain(bad_places()) {
         let finished = project.run(line);
         assert_eq!(finished.code, 1, "{name}: {}\n{}", finished.out, finished.error);
         let text = format!("{}{}", finished.out, finished.error);

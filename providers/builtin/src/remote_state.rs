@@ -81,7 +81,7 @@ pub(crate) fn validate(configuration: &Value, reader: StateReader) -> Diagnostic
     let mut found = Diagnostics::new();
     let mut refuse = |summary: &str, error: &ProviderError| {
         let mut diagnostic = Diagnostic::error("remote-state", summary, error.message.clone());
-        diagnostic.hint.clone_from(&error.hint);
+        diagnostic.hint = error.hint.as_deref().map(str::to_owned);
         found.push(match &error.path {
             Some(path) => diagnostic.attribute(path.to_string()),
             None => diagnostic,

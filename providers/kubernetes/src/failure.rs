@@ -41,7 +41,7 @@ pub(crate) fn provider_error(refusal: &Refusal, intent: Intent, what: &str) -> P
     let mut error = ProviderError::new(kind, message);
     error.retry_after_ms = refusal.retry_after_ms;
     error.path = refusal.causes.iter().find_map(|cause| manifest_path(&cause.field));
-    error.hint = hint(refusal, kind, !owners.is_empty());
+    error.hint = hint(refusal, kind, !owners.is_empty()).map(String::into_boxed_str);
     let is_open = match refusal.status {
         None => refusal.may_have_arrived,
         Some(status) => status >= 500 || status == 408,

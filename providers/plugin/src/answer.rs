@@ -4,7 +4,7 @@ use crate::messages;
 use crate::process::CallError;
 use crate::values;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
-use formwork_sdk::{ErrorKind, Outcome, ProviderError};
+use formwork_sdk::{ErrorKind, Finding, Outcome, ProviderError};
 
 const ERROR: i32 = 1;
 const WARNING: i32 = 2;
@@ -42,6 +42,10 @@ pub(crate) fn error(found: &[messages::Diagnostic]) -> Option<ProviderError> {
     let path = errors.iter().find_map(|one| one.attribute.as_ref()).map(values::path);
     let mut error = ProviderError::new(ErrorKind::Invalid, message);
     error.path = path.filter(|path| !path.0.is_empty());
+    if let [one] = errors.as_slice() {
+        let (summary, detail) = (one.summary.clone(), one.detail.clone());
+        error.finding = Some(Box::new(Finding { summary, detail }));
+    }
     (!errors.is_empty()).then_some(error)
 }
 

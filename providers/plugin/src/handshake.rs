@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use std::ffi::OsString;
 
 /// Says to a provider that it is started by a host and not by hand.
 pub(crate) const COOKIE: (&str, &str) =
@@ -12,21 +11,6 @@ pub(crate) const COOKIE: (&str, &str) =
 const CORE_VERSION: &str = "1";
 /// A certificate shorter than this is none: older providers leave the field empty or put words there.
 const SHORTEST_CERTIFICATE: usize = 50;
-
-/// Variables that are this program's own: secrets of its states and registries, its variables and its settings.
-const OURS: [&str; 7] =
-    ["FORMWORK_", "TF_VAR_", "TF_ENCRYPTION", "TF_TOKEN_", "TF_CLI_", "TF_REATTACH_PROVIDERS", "PLUGIN_"];
-
-/// The environment that a provider gets of this program's: credentials of its target are there, our own secrets are
-/// not.
-pub(crate) fn inherited(all: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
-    all.into_iter()
-        .filter(|(name, _)| {
-            let name = name.to_string_lossy();
-            !OURS.iter().any(|ours| name.starts_with(ours)) && name != COOKIE.0
-        })
-        .collect()
-}
 
 /// Which version of the provider protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,25 +144,5 @@ mod tests {
                 Err(words) => assert!(found.clone().unwrap_err().contains(words), "{line}: {found:?}"),
             }
         }
-    }
-
-    #[test]
-    fn a_provider_is_not_given_our_own_secrets() {
-        let all = [
-            ("AWS_PROFILE", true),
-            ("HOME", true),
-            ("TF_LOG", true),
-            ("TF_ENCRYPTION", false),
-            ("FORMWORK_PASSPHRASE", false),
-            ("TF_VAR_password", false),
-            ("TF_TOKEN_example_com", false),
-            ("TF_REATTACH_PROVIDERS", false),
-            ("PLUGIN_CLIENT_CERT", false),
-        ];
-        let given =
-            inherited(all.iter().map(|(name, _)| (OsString::from(name), OsString::from("x"))).collect());
-        let names: Vec<_> = given.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
-        let expected: Vec<_> = all.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
-        assert_eq!(names, expected);
     }
 }

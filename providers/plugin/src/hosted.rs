@@ -2,6 +2,7 @@
 
 use crate::answer;
 use crate::connection::HostedConnection;
+use crate::environment;
 use crate::handshake;
 use crate::messages::{
     CallAnswer, CallFunction, ClientCapabilities, Configure, Empty, Findings, IdentitySchemas, Schemas,
@@ -312,8 +313,11 @@ impl Host {
             .call("ConfigureProvider", request)
             .await
             .map_err(|error| Diagnostics::from(answer::failed(&error)))?;
-        let found = answer::diagnostics(&answer.diagnostics);
+        let mut found = answer::diagnostics(&answer.diagnostics);
         if found.has_errors() {
+            for diagnostic in found.iter_mut().filter(|one| one.hint.is_none()) {
+                diagnostic.hint = environment::hint(&process.name, &process.kept_back);
+            }
             return Err(found);
         }
         Ok(Arc::new(HostedConnection::new(

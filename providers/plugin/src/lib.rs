@@ -7,6 +7,7 @@
 
 mod answer;
 mod connection;
+mod environment;
 mod find;
 mod handshake;
 mod hosted;

@@ -3,6 +3,7 @@
 //! Invariants: it runs in a process group of its own and ends when this program does, however that ends; its socket
 //! lies in a folder that nobody else may enter; what it prints is always read.
 
+use crate::environment::{self, Environment};
 use crate::handshake::{self, Handshake, Listening, Protocol};
 use crate::limits::{self, Limits};
 use crate::log::{Log, limited_line};
@@ -72,6 +73,8 @@ pub(crate) struct Process {
     pub(crate) name: String,
     /// What it speaks.
     pub(crate) protocol: Protocol,
+    /// The variables that it was not given because they are other providers'.
+    pub(crate) kept_back: Vec<String>,
     channel: Channel,
     log: Arc<Log>,
     /// How it ended, once it has; none for one that somebody else started.
@@ -151,6 +154,7 @@ impl Process {
                 Ok(Self {
                     name: name.to_owned(),
                     protocol: *protocol,
+                    kept_back: Vec::new(),
                     channel,
                     log: Arc::default(),
                     ended: None,
@@ -176,7 +180,8 @@ impl Process {
         } else {
             Some(Identity::make().map_err(|error| failed("gets no certificate", &error))?)
         };
-        let mut command = command(program, surroundings);
+        let Environment { given, kept_back } = environment::of(name, (surroundings.variables)());
+        let mut command = command(program, surroundings, given);
         command.env("PLUGIN_UNIX_SOCKET_DIR", folder.path());
         if let Some(identity) = &identity {
             command.env("PLUGIN_CLIENT_CERT", &identity.pem);
@@ -203,7 +208,8 @@ impl Process {
         worker::launch(listen(name.to_owned(), channel.clone(), log.clone()));
         worker::watch(watch_over(child, errors, channel.clone(), stopped, tell, folder));
         let calls = Mutex::new(Calls { stop: Some(stop), ..Calls::default() });
-        Ok(Self { name: name.to_owned(), protocol, channel, log, ended: Some(ended), limits, calls })
+        let name = name.to_owned();
+        Ok(Self { name, protocol, kept_back, channel, log, ended: Some(ended), limits, calls })
     }
 
     /// Calls what changes nothing, by the name that version 6 has for it.
@@ -377,7 +383,7 @@ fn socket_folder() -> std::io::Result<tempfile::TempDir> {
     }
 }
 
-fn command(program: &Path, surroundings: Surroundings) -> Command {
+fn command(program: &Path, surroundings: Surroundings, environment: Vec<(OsString, OsString)>) -> Command {
     let mut words = (surroundings.launcher)().unwrap_or_default().into_iter();
     let mut command = match words.next() {
         Some(first) => {
@@ -389,7 +395,7 @@ fn command(program: &Path, surroundings: Surroundings) -> Command {
     };
     command
         .env_clear()
-        .envs(handshake::inherited((surroundings.variables)()))
+        .envs(environment)
         .env(handshake::COOKIE.0, handshake::COOKIE.1)
         .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
         .env("PLUGIN_MIN_PORT", "10000")

@@ -44,6 +44,15 @@ pub struct Remainder {
     pub identity: Option<Value>,
 }
 
+/// A vendor's words in two parts.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The heading.
+    pub summary: String,
+    /// The rest; may be empty.
+    pub detail: String,
+}
+
 /// An error of one request.
 #[derive(Debug, Clone)]
 pub struct ProviderError {
@@ -51,10 +60,12 @@ pub struct ProviderError {
     pub kind: ErrorKind,
     /// In the vendor's words.
     pub message: String,
+    /// The same in two parts, where the vendor says it so: it is told under the vendor's heading and not under ours.
+    pub finding: Option<Box<Finding>>,
     /// The attribute at fault, from the resource's root.
     pub path: Option<Path>,
     /// What to do, as one sentence.
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// For an apply: what came of it.
     pub outcome: Outcome,
     /// For a partial object: what is stored with it, where that is not what was planned.
@@ -69,6 +80,7 @@ impl ProviderError {
         Self {
             kind,
             message: message.into(),
+            finding: None,
             path: None,
             hint: None,
             outcome: Outcome::NotDone,
@@ -97,7 +109,7 @@ impl ProviderError {
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into_boxed_str());
         self
     }
 

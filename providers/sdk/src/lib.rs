@@ -18,7 +18,7 @@ mod time_limit;
 pub mod values;
 
 pub use default_plan::{default_plan, mark_computed_unknown};
-pub use error::{ErrorKind, Outcome, ProviderError, Remainder};
+pub use error::{ErrorKind, Finding, Outcome, ProviderError, Remainder};
 pub use protocol::{
     Applied, ApplyRequest, Deferred, DeferredReason, ImportedObject, ListPage, ListedObject, Operation,
     PlanRequest, Planned, Progress, ReadRequest, Reading, Readings, Request, Response, Target, Token,

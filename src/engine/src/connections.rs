@@ -141,6 +141,20 @@ impl Connections {
         address: &ProviderConfigAddress,
         configuration: &Value,
     ) -> Result<Arc<dyn Connection>, Diagnostics> {
+        self.connection(address, configuration).await.map_err(|mut diagnostics| {
+            // It knows itself neither where it is configured nor what it is called there.
+            for diagnostic in diagnostics.iter_mut().filter(|one| one.address.is_none()) {
+                diagnostic.address = Some(address.to_string());
+            }
+            diagnostics
+        })
+    }
+
+    async fn connection(
+        &self,
+        address: &ProviderConfigAddress,
+        configuration: &Value,
+    ) -> Result<Arc<dyn Connection>, Diagnostics> {
         let provider = &address.provider;
         if let Some(double) = self.environment.providers.double_of(address) {
             return double.configure(configuration.clone()).await;
@@ -283,10 +297,13 @@ pub fn missing_provider(address: &ProviderAddress, environment: &Environment) ->
 
 /// A provider's error as a diagnostic about an object.
 pub fn error_diagnostic(error: &ProviderError, summary: &str, address: &str) -> Diagnostic {
-    let mut diagnostic =
-        Diagnostic::error(&format!("provider-{}", kind_code(error)), summary, error.message.clone())
-            .about(address);
-    diagnostic.hint.clone_from(&error.hint);
+    let code = format!("provider-{}", kind_code(error));
+    let mut diagnostic = match error.finding.as_deref() {
+        Some(finding) => Diagnostic::error(&code, &finding.summary, &finding.detail),
+        None => Diagnostic::error(&code, summary, error.message.clone()),
+    }
+    .about(address);
+    diagnostic.hint = error.hint.as_deref().map(str::to_owned);
     if let Some(path) = &error.path {
         diagnostic = diagnostic.attribute(path.to_string());
     }

@@ -303,7 +303,7 @@ impl<'a> Evaluator<'a> {
         let (parent, call) = self.graph.modules[module.0 as usize].parent?;
         let parent_row = self.find_row(parent, parent_address)?;
         self.expansion(call, parent_row);
-        let key = address.steps().last().map(|(_, key)| (*key).clone())?;
+        let key = address.call()?.1.clone();
         self.child_rows.borrow().get(&(module, parent_row, key)).copied()
     }
 

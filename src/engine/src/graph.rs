@@ -11,7 +11,7 @@ use formwork_lang::{
     Expression, Local, Mode, Module, ModuleCall, Output, ProviderBlock, ProviderReference, Reference,
     Resource, Subject, TraversalStep, Variable,
 };
-use formwork_state::{ProviderAddress, ProviderConfigAddress};
+use formwork_state::{ModuleInstance, ProviderAddress, ProviderConfigAddress};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHashMap;
@@ -151,6 +151,16 @@ impl Graph {
     /// The module that a path of call names leads to.
     pub fn find_module(&self, path: &[ArcStr]) -> Option<ModuleId> {
         path.iter().try_fold(ModuleId(0), |at, name| self.modules[at.0 as usize].children.get(name).copied())
+    }
+
+    /// The module that an instance of it is of.
+    pub fn find_module_of(&self, instance: &ModuleInstance) -> Option<ModuleId> {
+        match instance.parent().zip(instance.call()) {
+            None => Some(ModuleId(0)),
+            Some((caller, (name, _))) => {
+                self.modules[self.find_module_of(caller)?.0 as usize].children.get(name).copied()
+            }
+        }
     }
 
     /// The resource block of a resource node.

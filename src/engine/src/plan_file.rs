@@ -20,7 +20,6 @@ use formwork_state::{State, format_v4};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 /// The one format that this version writes and reads.
@@ -34,6 +33,8 @@ const DIGEST_KEY: &[u8] = b",\"digest\":\"";
 const DIGEST_LENGTH: usize = 64;
 const DIGEST_END: &[u8] = b"\"}";
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Set aside for each change of a plan that is written into memory; what is not written to costs nothing.
+const CHANGE_BYTES: usize = 1024;
 
 /// Writes a plan.
 pub fn write(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
@@ -99,7 +100,7 @@ fn open(bytes: &[u8]) -> Result<Document<'_>, Diagnostic> {
 
 /// A plan as one JSON value without line breaks, for the journal.
 pub fn to_raw(plan: &Plan) -> io::Result<Box<RawValue>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(BUFFER_BYTES + plan.changes.len() * CHANGE_BYTES);
     write(plan, &mut bytes)?;
     let text = String::from_utf8(bytes).map_err(io::Error::other)?;
     RawValue::from_string(text).map_err(io::Error::other)
@@ -146,11 +147,11 @@ impl Write for Hashing<'_> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits =
+        bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    digits.map(char::from).collect()
 }
 
 fn is_intact(bytes: &[u8]) -> bool {

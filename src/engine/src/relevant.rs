@@ -43,7 +43,8 @@ struct Seen<'a> {
 
 struct Walk<'a> {
     root: &'a Module,
-    visited: FxHashSet<String>,
+    /// By where they stand, so that no text is made of them.
+    visited: FxHashSet<(ModuleInstance, Option<*const Resource>, *const Reference)>,
     pending: Vec<Seen<'a>>,
     found: FxHashSet<RelevantAttribute>,
 }
@@ -56,15 +57,15 @@ impl<'a> Walk<'a> {
     }
 
     fn module(&self, instance: &ModuleInstance) -> Option<&'a Module> {
-        instance
-            .steps()
-            .into_iter()
-            .try_fold(self.root, |module, (name, _)| Some(&*module.calls.get(name)?.module))
+        match instance.parent().zip(instance.call()) {
+            None => Some(self.root),
+            Some((caller, (name, _))) => Some(&*self.module(caller)?.calls.get(name)?.module),
+        }
     }
 
     fn call(&self, instance: &ModuleInstance) -> Option<(ModuleInstance, &'a ModuleCall)> {
         let caller = instance.parent()?;
-        let (name, _) = instance.steps().pop()?;
+        let (name, _) = instance.call()?;
         Some((caller.clone(), self.module(caller)?.calls.get(name)?))
     }
 
@@ -75,8 +76,8 @@ impl<'a> Walk<'a> {
     }
 
     fn add_one(&mut self, module: &ModuleInstance, inside: Option<&'a Resource>, reference: &'a Reference) {
-        let block = inside.map(|resource| resource.subject().to_string()).unwrap_or_default();
-        if self.visited.insert(format!("{module} {block} {reference}")) {
+        let place = (module.clone(), inside.map(std::ptr::from_ref), std::ptr::from_ref(reference));
+        if self.visited.insert(place) {
             self.pending.push(Seen { module: module.clone(), inside, reference });
         }
     }

@@ -24,9 +24,18 @@ pub enum Edge {
 impl fmt::Display for Edge {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Object(address) => write!(out, "object {address}"),
-            Self::Block(block) => write!(out, "block {block}"),
-            Self::Node(name) => write!(out, "node {name}"),
+            Self::Object(address) => {
+                out.write_str("object ")?;
+                address.fmt(out)
+            }
+            Self::Block(block) => {
+                out.write_str("block ")?;
+                block.fmt(out)
+            }
+            Self::Node(name) => {
+                out.write_str("node ")?;
+                out.write_str(name)
+            }
         }
     }
 }

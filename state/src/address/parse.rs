@@ -29,6 +29,11 @@ impl std::error::Error for AddressError {}
 /// Writes a key as Terraform quotes it: HCL escapes, doubled template introducers, unprintable characters by number.
 pub(super) fn write_quoted(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\$%".contains(&byte)) {
+        // Nearly every key.
+        out.write_str(text)?;
+        return out.write_char('"');
+    }
     for (at, character) in text.char_indices() {
         match character {
             '\n' => out.write_str("\\n")?,

@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for TopSeed<'_> {
                 "resources" => map.next_value_seed(ResourcesSeed(reader))?,
                 "check_results" => reader.state.check_results = unless_null(map.next_value()?),
                 ours::KEY => {
-                    reader.follows = map.next_value::<ours::Top>()?.apply(&mut reader.state);
+                    reader.follows = map.next_value::<ours::Top<'_>>()?.apply(&mut reader.state);
                 }
                 "encrypted_data" => {
                     return Err(A::Error::custom(format!("the state {ENCRYPTED}, and no key is configured")));

@@ -12,6 +12,9 @@ use formwork_value::json;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
+/// Set aside for each object, so that the buffer seldom grows; what is not written to costs nothing.
+const OBJECT_BYTES: usize = 2048;
+
 /// The bytes of a state file: with a serial of its own, and with the digest of the snapshot that it follows.
 pub fn write(
     state: &State,
@@ -20,7 +23,7 @@ pub fn write(
     version: &str,
 ) -> Result<Vec<u8>, Diagnostic> {
     let failed = |error: String| Diagnostic::error("state-unwritable", "State cannot be written", error);
-    let mut out = Vec::with_capacity(1024 + state.len() * 512);
+    let mut out = Vec::with_capacity(4096 + state.len() * OBJECT_BYTES);
     let mut graph = Dependencies::of(state);
     let mut top = ObjectWriter::new(&mut out, 0);
     top.number("version", VERSION);
@@ -76,7 +79,7 @@ fn write_resource(
 ) -> Result<(), String> {
     let mut resource = ObjectWriter::new(out, depth);
     if !block.module().is_root() {
-        resource.text("module", &block.module().to_string());
+        resource.text("module", block.module().text());
     }
     resource.text("mode", mode_text(block.mode()));
     resource.text("type", block.type_name());
@@ -163,11 +166,22 @@ fn write_instance(
     }
     instance.extra(&object.extra);
     if has_edges {
-        let (edges, provider_edges) = (object.edges.clone(), object.provider_edges.clone());
-        instance.value(ours::KEY, &ours::Instance { edges, provider_edges })?;
+        write_edges(&mut instance, object);
     }
     instance.end();
     Ok(())
+}
+
+/// What [`ours::Instance`] reads.
+fn write_edges(instance: &mut ObjectWriter<'_>, object: &Object) {
+    let depth = instance.depth + 1;
+    let mut ours = ObjectWriter::new(instance.field(ours::KEY), depth);
+    for (name, edges) in [("edges", &object.edges), ("provider_edges", &object.provider_edges)] {
+        if !edges.is_empty() {
+            ours.list(name, edges.iter(), |out, _, edge| write_string(out, &edge.to_string()));
+        }
+    }
+    ours.end();
 }
 
 fn paths_text(object: &Object) -> Result<String, String> {

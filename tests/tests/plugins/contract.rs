@@ -67,6 +67,26 @@ fn warnings_are_shown() {
 }
 
 #[test]
+fn an_error_is_told_in_the_words_of_its_provider() {
+    let somewhere = |region: &str| format!("provider \"fixture\" {{\n  region = \"{region}\"\n}}\n{THING}");
+    for protocol in ["5", "6"] {
+        let refusing = Manner { protocol, faults: "error@ApplyResourceChange", ..WELL };
+        let applied = run(&hosting(THING), refusing, "apply -auto-approve", LIMIT);
+        let words = [
+            "Error: The fixture refuses ApplyResourceChange",
+            "with fixture_thing.a",
+            "The fixture says so.",
+        ];
+        expect("apply", &applied, 1, &words);
+        let said = format!("{}{}", applied.out, applied.error);
+        assert!(!said.contains("Creating an object failed"), "one heading is enough: {said}");
+        let planned = run(&hosting(&somewhere("nowhere")), Manner { protocol, ..WELL }, "plan", LIMIT);
+        let words = ["Error: There is no region nowhere", "with provider[\"", "on main.tf line"];
+        expect("plan", &planned, 1, &words);
+    }
+}
+
+#[test]
 fn a_function_is_given_null_where_it_takes_it() {
     let output = |call: &str| format!("output \"o\" {{\n  value = provider::fixture::{call} == null\n}}\n");
     for (call, code, words) in [

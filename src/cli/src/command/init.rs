@@ -52,8 +52,7 @@ pub(super) fn run(
 fn providers(session: &Session, arguments: &Init, configuration: &Configuration) -> Result<(), Failure> {
     print("\nInitializing provider plugins...\n");
     let stored = if arguments.backend {
-        // Where the state cannot be opened, whoever needs it will say so.
-        session.store("init", &UNLOCKED).map(|store| of_state(&store.folded().state)).unwrap_or_default()
+        of_state(&session.store("init", &UNLOCKED)?.folded().state)
     } else {
         BTreeSet::new()
     };

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::model::Action;
 use crate::objects::{StoredParts, encode_object, shown_id};
 use crate::pace::pause_ms;
+use crate::plan_file::hexadecimal;
 use crate::proposed::{completion_faults, first_other};
 use crate::recipe::Recipe;
 use crate::schema::Kind;
@@ -19,7 +20,6 @@ use formwork_state::{DeposedKey, Intent, ObjectKey, Record, Status, Token};
 use formwork_value::{Path, Value};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -65,10 +65,7 @@ impl Applier<'_> {
     pub(super) fn token(&self, key: &ObjectKey, operation: Operation) -> String {
         let input = self.input;
         let text = format!("{}\n{}\n{key}\n{operation:?}\n{}\n0", input.plan.lineage, input.run, input.stage);
-        Sha256::digest(text.as_bytes()).iter().take(20).fold(String::with_capacity(40), |mut token, byte| {
-            let _ = write!(token, "{byte:02x}");
-            token
-        })
+        hexadecimal(&Sha256::digest(text.as_bytes())[..20])
     }
 
     /// The name for an object that is set aside, when one stands.
@@ -460,6 +457,8 @@ impl Applier<'_> {
             Operation::Delete => "Removing an object failed",
         };
         let mut diagnostic = error_diagnostic(error, word, &act.key.to_string());
+        // A vendor's heading may have nothing below it.
+        let more = if diagnostic.detail.is_empty() { more.trim_start() } else { more };
         diagnostic.detail.push_str(more);
         if let Some((node, _, _)) = self.position(&act.key.address) {
             let body = &self.graph.resource(node).body;

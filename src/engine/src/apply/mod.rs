@@ -296,7 +296,7 @@ impl Applier<'_> {
 
     /// The block of an instance, also where nobody can say which instances it has.
     pub(crate) fn block_of(&self, address: &Address) -> Option<NodeId> {
-        let module = self.graph.find_module(&address.module().config_path())?;
+        let module = self.graph.find_module_of(address.module())?;
         let mode = crate::plan::language_mode(address.mode());
         self.graph.find_resource(module, mode, address.type_name(), address.name())
     }

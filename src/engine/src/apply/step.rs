@@ -255,10 +255,12 @@ impl Applier<'_> {
             expansion.rows.get(place as usize).map(|(_, repetition)| repetition.clone()).unwrap_or_default();
         let scope = self.evaluator.scope(graph_node.module, row, repetition);
         let (value, mut diagnostics) = resource.body.decode(&kind.decode, &scope);
-        let text = address.to_string();
-        let checked = Checked { node, address: &text };
         let preconditions = &resource.lifecycle.preconditions;
-        self.evaluator.check_all(preconditions, &scope, checked, "Resource precondition failed");
+        if !preconditions.is_empty() {
+            let text = address.to_string();
+            let checked = Checked { node, address: &text };
+            self.evaluator.check_all(preconditions, &scope, checked, "Resource precondition failed");
+        }
         let mut reads = scope.into_reads();
         crate::plan::add_static_reads(self.graph, &self.evaluator, node, row, &mut reads);
         diagnostics.append(self.evaluator.take_diagnostics());
@@ -333,7 +335,10 @@ impl Applier<'_> {
                 self.planned_connections.borrow_mut().insert(config_address, made.clone());
                 Ok(made)
             }
-            Err(diagnostics) => {
+            Err(mut diagnostics) => {
+                for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.subject.is_none()) {
+                    diagnostic.subject = self.graph.span(node);
+                }
                 self.diagnostics.borrow_mut().append(diagnostics);
                 Err(None)
             }

@@ -387,7 +387,7 @@ impl Planner<'_> {
     }
 
     fn resource_of(&self, row: &Row) -> Option<&formwork_lang::Resource> {
-        let module = self.graph.find_module(&row.address.module().config_path())?;
+        let module = self.graph.find_module_of(row.address.module())?;
         let mode = language_mode(row.address.mode());
         self.graph.module(module).resource(mode, row.address.type_name(), row.address.name())
     }

@@ -82,7 +82,7 @@ impl Planner<'_> {
 
     /// Why an object is not wanted; none when it is.
     fn orphan_reason(&self, address: &Address) -> Option<ActionReason> {
-        let Some(module) = self.graph.find_module(&address.module().config_path()) else {
+        let Some(module) = self.graph.find_module_of(address.module()) else {
             return Some(ActionReason::DeleteBecauseNoModule);
         };
         let Some(node) = self.graph.find_resource(
@@ -197,7 +197,7 @@ impl Planner<'_> {
         if address.mode() != Mode::Managed {
             return;
         }
-        let Some(module) = self.graph.find_module(&address.module().config_path()) else { return };
+        let Some(module) = self.graph.find_module_of(address.module()) else { return };
         let Some(node) = self.graph.find_resource(
             module,
             formwork_lang::Mode::Managed,

@@ -110,7 +110,7 @@ impl Reach {
 
 /// The node of an object's block, where it is configured.
 pub(crate) fn node_of(graph: &Graph, address: &Address) -> Option<NodeId> {
-    let module = graph.find_module(&address.module().config_path())?;
+    let module = graph.find_module_of(address.module())?;
     let mode = crate::plan::language_mode(address.mode());
     graph.find_resource(module, mode, address.type_name(), address.name())
 }
