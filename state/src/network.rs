@@ -6,6 +6,8 @@
 pub mod http;
 #[cfg(feature = "http")]
 pub mod proxy;
+#[cfg(feature = "http")]
+pub mod s3;
 pub mod tls;
 
 use crate::backend::BackendError;

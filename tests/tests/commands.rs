@@ -68,6 +68,21 @@ fn a_saved_plan_is_applied_once() {
 }
 
 #[test]
+fn an_apply_without_changes_keeps_what_it_read() {
+    let main = "terraform {\n  required_providers {\n    sim = { source = \"formwork/sim\" }\n  }\n}\nresource \"sim_network\" \"n\" {\n  name = \"n\"\n  cidr = \"10.0.0.0/16\"\n}\n";
+    let project = project().file("main.tf", main).build();
+    assert_code(&project.run("apply -auto-approve"), 0);
+    project.write("data.tf", "data \"sim_image\" \"i\" {\n  name = \"ubuntu-24.04\"\n}\n").unwrap();
+    let applied = project.run("apply -input=false");
+    assert_code(&applied, 0);
+    assert_says(&applied, &["No changes.", "0 added, 0 changed, 0 destroyed."]);
+    assert_says(&project.run("state list"), &["data.sim_image.i", "sim_network.n"]);
+    let stored = project.read("terraform.tfstate");
+    assert_code(&project.run("apply -input=false"), 0);
+    assert_eq!(project.read("terraform.tfstate"), stored, "what is stored already is not stored again");
+}
+
+#[test]
 fn a_plan_that_got_nowhere_offers_nothing() {
     let refused = r#"
 resource "terraform_data" "a" {

@@ -105,7 +105,8 @@ fn invalid(address: &ProviderAddress, text: &str) -> Diagnostic {
 pub(crate) fn installing(terminal: Terminal, upgrade: bool) -> Result<(Session, Arc<Installing>), Failure> {
     let session = Session::new(terminal);
     let settings = settings(&session)?;
-    let modules = Modules::new(settings, variable, &data_folder(), upgrade, tell_of_modules);
+    let now = crate::clock::compact;
+    let modules = Modules::new(settings, variable, &data_folder(), upgrade, tell_of_modules, now);
     let files = Arc::new(Installing::new(modules));
     Ok((session.with_files(files.clone()), files))
 }

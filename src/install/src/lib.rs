@@ -17,6 +17,7 @@ mod oci;
 mod place;
 mod provider;
 mod registry;
+mod s3;
 mod settings;
 mod signature;
 mod text;

@@ -8,6 +8,7 @@ use crate::module_mirror;
 use crate::oci;
 use crate::place;
 use crate::registry::Registries;
+use crate::s3;
 use crate::settings::{Settings, Variable};
 use crate::web::{Question, WebError, shown};
 use formwork_diagnostic::Diagnostic;
@@ -53,6 +54,8 @@ pub struct Modules {
     settled: BTreeMap<String, Entry>,
     is_upgrade: bool,
     tell: fn(&str),
+    /// Of what is signed: `20260102T030405Z`.
+    now: fn() -> String,
 }
 
 /// The folder of modules below a data folder.
@@ -98,6 +101,7 @@ impl Modules {
         data_folder: &Path,
         is_upgrade: bool,
         tell: fn(&str),
+        now: fn() -> String,
     ) -> Self {
         let text = std::fs::read(manifest(data_folder)).unwrap_or_default();
         let before: Manifest = serde_json::from_slice(&text).unwrap_or_default();
@@ -108,6 +112,7 @@ impl Modules {
             settled: BTreeMap::new(),
             is_upgrade,
             tell,
+            now,
         }
     }
 
@@ -242,11 +247,14 @@ impl Modules {
         if let Some(path) = address.strip_prefix("file://") {
             return of_folder(Path::new(path), into).map(|()| None);
         }
+        if let Some(rest) = address.strip_prefix("s3::") {
+            return self.of_bucket(rest, into).map(|()| None);
+        }
         let (way, rest) = address.split_once("::").unwrap_or(("", address));
         let is_web = rest.starts_with("https://") || rest.starts_with("http://");
         if !matches!(way, "" | "http" | "https") || !is_web {
             return Err(format!(
-                "modules are not fetched by \"{}\": use a registry, git::, oci://, an https:// archive or a folder",
+                "modules are not fetched by \"{}\": use a registry, git::, oci://, s3::, an https:// archive or a folder",
                 if way.is_empty() { rest.split(':').next().unwrap_or_default() } else { way }
             ));
         }
@@ -260,6 +268,20 @@ impl Modules {
         let layer = repository.package(&reference, oci::MODULE).map_err(said)?;
         let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
         repository.download(&layer, &mut file, &|_, _| {}).map_err(said)?;
+        unpacked(&mut file, into)
+    }
+
+    fn of_bucket(&self, address: &str, into: &Path) -> Result<(), String> {
+        let place = s3::Place::parse(address)?;
+        let is_archive = is_archive(address) || is_archive(&place.key);
+        let web = self.registries.web().map_err(|error| error.to_string())?;
+        let store = s3::Store::new(web, place, self.registries.variable, self.now);
+        if !is_archive {
+            std::fs::create_dir_all(into).map_err(|error| error.to_string())?;
+            return store.download_all(into);
+        }
+        let mut file = tempfile::tempfile().map_err(|error| error.to_string())?;
+        store.download(&mut file)?;
         unpacked(&mut file, into)
     }
 

@@ -251,9 +251,9 @@ impl<'a> Repository<'a> {
     ) -> Result<T, WebError> {
         let question = || {
             let mut question = Question::new(address, None);
-            question.headers.push(("accept", accept.to_owned()));
+            question.headers.push(("accept".to_owned(), accept.to_owned()));
             let said = self.registries.authorizations.borrow().get(&self.place).cloned();
-            question.headers.extend(said.map(|said| ("authorization", said)));
+            question.headers.extend(said.map(|said| ("authorization".to_owned(), said)));
             question
         };
         match act(&question()) {
@@ -300,7 +300,7 @@ impl<'a> Repository<'a> {
             address = format!("{address}{sign}{name}={value}");
         }
         let mut question = Question::new(&address, None);
-        question.headers.extend(basic.map(|basic| ("authorization", basic)));
+        question.headers.extend(basic.map(|basic| ("authorization".to_owned(), basic)));
         let answered = self.registries.web()?.document(&question).map_err(|error| match error {
             WebError::Denied(_) => self.unknown(),
             error => error,

@@ -50,13 +50,13 @@ impl std::fmt::Display for WebError {
 #[derive(Clone)]
 pub(crate) struct Question {
     pub(crate) address: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Question {
     /// A question of somebody, where there is a token for the host of the address.
     pub(crate) fn new(address: &str, token: Option<&str>) -> Self {
-        let headers = token.map(|token| ("authorization", format!("Bearer {token}")));
+        let headers = token.map(|token| ("authorization".to_owned(), format!("Bearer {token}")));
         Self { address: address.to_owned(), headers: headers.into_iter().collect() }
     }
 }
@@ -178,12 +178,12 @@ impl Web {
         Err(failed(format!("{} sends on more than {REDIRECTS} times", shown(address))))
     }
 
-    async fn ask(&self, uri: &Uri, headers: &[(&'static str, String)]) -> Result<Response<Incoming>, Lost> {
+    async fn ask(&self, uri: &Uri, headers: &[(String, String)]) -> Result<Response<Incoming>, Lost> {
         let place = shown(&uri.to_string());
         let mut request =
             Request::get(uri.clone()).header("user-agent", concat!("formwork/", env!("CARGO_PKG_VERSION")));
         for (name, value) in headers {
-            request = request.header(*name, value);
+            request = request.header(name, value);
         }
         let request = request.body(Empty::new()).map_err(|_| {
             Lost::ForGood(WebError::Failed(format!(

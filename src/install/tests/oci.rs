@@ -113,7 +113,7 @@ fn nothing(_: &str) -> Option<String> {
 /// The folder of a module, or why there is none.
 fn module(settings: &Settings, source: &str, data: &Path) -> Result<String, String> {
     let address = ModuleAddress::parse(source).unwrap();
-    let mut modules = Modules::new(settings.clone(), nothing, data, false, |_| {});
+    let mut modules = Modules::new(settings.clone(), nothing, data, false, |_| {}, String::new);
     let request = ModuleRequest { key: "net", address: &address, version: &VersionConstraint::default() };
     modules.install(&request).map_err(|error| error.detail.clone())
 }

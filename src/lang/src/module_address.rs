@@ -114,6 +114,9 @@ fn remote(package: &str) -> Result<String, String> {
         let name = name.strip_suffix(".git").unwrap_or(name);
         return Ok(format!("git::https://{forge}{owner}/{name}.git{query}"));
     }
+    if let Some(address) = bucket_form(package) {
+        return Ok(format!("s3::{address}"));
+    }
     if let Some(address) = scp_form(package) {
         return Ok(format!("git::{address}"));
     }
@@ -125,6 +128,19 @@ fn remote(package: &str) -> Result<String, String> {
     }
     Err("it is no folder (\"./...\"), no registry address (NAMESPACE/NAME/SYSTEM) and no address of a server"
         .to_owned())
+}
+
+/// `BUCKET.s3.amazonaws.com/KEY` or `s3-REGION.amazonaws.com/BUCKET/KEY` as a URL with the bucket in its path.
+fn bucket_form(text: &str) -> Option<String> {
+    let (host, path) = text.split_once('/').filter(|_| !text.contains("://"))?;
+    let name = host.strip_suffix(".amazonaws.com")?;
+    let labels: Vec<&str> = name.split('.').collect();
+    let at = labels.iter().rposition(|label| *label == "s3" || label.starts_with("s3-"))?;
+    let server = labels[at..].join(".");
+    if at == 0 {
+        return Some(format!("https://{server}.amazonaws.com/{path}"));
+    }
+    Some(format!("https://{server}.amazonaws.com/{}/{path}", labels[..at].join(".")))
 }
 
 /// `git@example.com:a/b.git` as a URL.
@@ -157,6 +173,9 @@ mod tests {
             ("https://h.test/a.zip//m", "https://h.test/a.zip//m"),
             ("/srv/m", "file:///srv/m"),
             ("s3::https://s3.test/b/a.zip", "s3::https://s3.test/b/a.zip"),
+            ("b.s3.amazonaws.com/a.zip//m", "s3::https://s3.amazonaws.com/b/a.zip//m"),
+            ("b.s3-eu-west-1.amazonaws.com/a.zip", "s3::https://s3-eu-west-1.amazonaws.com/b/a.zip"),
+            ("s3-eu-west-1.amazonaws.com/b/x/a.zip", "s3::https://s3-eu-west-1.amazonaws.com/b/x/a.zip"),
         ] {
             let address = ModuleAddress::parse(text).unwrap();
             assert_eq!(address.to_string(), expected);

@@ -6,6 +6,7 @@
     reason = "a test whose program or lab does not answer cannot go on"
 )]
 
+mod modules;
 mod moving;
 mod remotes;
 mod secrets;

@@ -144,7 +144,7 @@ fn fresh(
     let show_sensitive = arguments.planning.telling.show_sensitive;
     let manner = planning::Manner { show_sensitive, summary: false };
     let plan = planning::make(session, configuration, &store, &options, manner)?;
-    if !planning::has_work(&plan) {
+    if !planning::has_work(&plan, &store) {
         return Ok(Ready::Nothing(plan.mode, store));
     }
     foresee_rollback(session, arguments, &plan, &store)?;

@@ -133,11 +133,16 @@ pub(super) fn is_to_be_applied(plan: &Plan) -> bool {
     plan.has_changes() || (plan.mode == RunMode::RefreshOnly && !plan.readings.is_empty())
 }
 
-/// Whether applying would do anything: that an object moved, or has another form, is written to the state too, though
-/// nobody is asked.
-pub(super) fn has_work(plan: &Plan) -> bool {
+/// Whether applying would do anything: that an object moved, has another form or was found otherwise than it is stored,
+/// and a data source that is not stored, are written to the state too, though nobody is asked.
+pub(super) fn has_work(plan: &Plan, store: &Store) -> bool {
     let is_only_moved = plan.mode == RunMode::RefreshOnly && !plan.moves.is_empty();
-    is_to_be_applied(plan) || is_only_moved || !plan.rewrites.is_empty()
+    let state = &store.folded().state;
+    let mut data = plan.data.iter().filter(|data| state.current(&data.address).is_none());
+    is_to_be_applied(plan)
+        || is_only_moved
+        || !(plan.rewrites.is_empty() && plan.readings.is_empty())
+        || (plan.mode == RunMode::Normal && data.next().is_some())
 }
 
 /// Plans and shows the plan and everything found; errors end it.

@@ -51,7 +51,7 @@ pub(super) fn run(
     };
     let manner = planning::Manner { show_sensitive: arguments.telling.show_sensitive, summary: false };
     let plan = planning::make(&session, &configuration, &store, &options, manner)?;
-    if !planning::has_work(&plan) {
+    if !planning::has_work(&plan, &store) {
         return apply::nothing_to_do(&session, plan.mode, store);
     }
     approval::refuse_data_loss(&session, &plan, &arguments.data)?;

@@ -6,16 +6,14 @@
 //! snapshot both meet what was not there before.
 
 mod backend;
-mod credentials;
-mod signature;
 mod store;
 
 use backend::S3Backend;
-use credentials::Credentials;
 use formwork_diagnostic::Diagnostic;
 use formwork_state::backend::{Backend, BackendError};
 use formwork_state::network::http::HttpClient;
 use formwork_state::network::proxy::Proxies;
+use formwork_state::network::s3::{Credentials, Sources};
 use formwork_state::network::{Network, tls};
 use formwork_state::storage::{
     DEFAULT_WORKSPACE, Kind, LEASE_SECONDS, Setting, SettingType, Settings, Storage,
@@ -88,6 +86,27 @@ fn invalid(name: &str, detail: String) -> Diagnostic {
         .hint("See docs/backends.md for what the s3 backend takes.")
 }
 
+fn credentials(settings: &Settings) -> Result<Credentials, Diagnostic> {
+    let text = |name: &str| settings.text(name);
+    let mut files = settings.texts("shared_credentials_files");
+    files.extend(settings.texts("shared_config_files"));
+    let sources = Sources {
+        written: Credentials::pair(text("access_key"), text("secret_key"), text("token")),
+        profile: text("profile"),
+        files: files.iter().map(Into::into).collect(),
+        variable: &|name| settings.variable(name),
+    };
+    sources.find().ok_or_else(|| {
+        let detail = format!(
+            "There are no credentials: neither access_key and secret_key, nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, nor a profile {:?} with keys in the files of AWS's tools.",
+            sources.profile()
+        );
+        Diagnostic::error("no-credentials", "No valid credential sources found", detail).hint(
+            "Keys that come from elsewhere (SSO, roles, instance metadata) are taken from the environment: eval \"$(aws configure export-credentials --format env)\".",
+        )
+    })
+}
+
 fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
     let text = |name: &str| settings.text(name);
     let region = text("region").unwrap_or_default();
@@ -106,7 +125,7 @@ fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
     let store = Store {
         network,
         client: HttpClient::new(&tls, &Proxies::of(|name| settings.variable(name)), TIMEOUT),
-        credentials: Credentials::find(settings)?,
+        credentials: credentials(settings)?,
         endpoint,
         bucket: text("bucket").unwrap_or_default(),
         is_path_style: settings.flag("use_path_style") || settings.flag("force_path_style"),

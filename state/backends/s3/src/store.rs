@@ -2,10 +2,9 @@
 //!
 //! Invariant: a write that must not meet another's carries its condition in the request.
 
-use crate::credentials::Credentials;
-use crate::signature::{Unsigned, sign};
 use formwork_state::backend::BackendError;
 use formwork_state::network::http::{Answer, HttpClient, Question};
+use formwork_state::network::s3::{Credentials, Unsigned, decoded, elements, sign};
 use formwork_state::network::{Network, pause};
 use formwork_state::storage::Surroundings;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,36 +192,6 @@ impl Store {
     }
 }
 
-/// The texts of all elements of a name, in a document without attributes and without nesting of that name.
-fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let from = rest.find(&open)? + open.len();
-        let length = rest[from..].find(&close)?;
-        let found = &rest[from..from + length];
-        rest = &rest[from + length + close.len()..];
-        Some(found)
-    })
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-        match byte {
-            b'%' => match (digit(), digit()) {
-                (Some(high), Some(low)) => bytes.extend(u8::try_from(high * 16 + low)),
-                _ => break,
-            },
-            b'+' => bytes.push(b' '),
-            byte => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 fn is_about_the_bucket(answer: &Answer) -> bool {
     elements(&String::from_utf8_lossy(&answer.body), "Code").next() == Some("NoSuchBucket")
 }
@@ -244,18 +213,4 @@ fn refused(method: &str, key: &str, answer: &Answer) -> BackendError {
     let words = [code, message].iter().filter(|one| !one.is_empty()).copied().collect::<Vec<_>>().join(": ");
     let words = if words.is_empty() { String::new() } else { format!(" ({words})") };
     BackendError::Failed(format!("{method} {key}: the store answered {}{words}", answer.status))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{decoded, elements};
-
-    #[test]
-    fn lists_are_read() {
-        let text = "<a><Contents><Key>env%3A/x</Key></Contents><Contents><Key>b</Key></Contents><IsTruncated>false</IsTruncated></a>";
-        let keys: Vec<String> = elements(text, "Key").map(decoded).collect();
-        assert_eq!(keys, ["env:/x", "b"]);
-        assert_eq!(elements(text, "IsTruncated").next(), Some("false"));
-        assert_eq!(decoded("a+b%2"), "a b");
-    }
 }

@@ -1,6 +1,6 @@
 //! Signing requests: AWS Signature Version 4, as the S3 API reference has it ("Authenticating Requests").
 
-use crate::credentials::Credentials;
+use super::credentials::Credentials;
 use aws_lc_rs::{digest, hmac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
@@ -9,22 +9,27 @@ use std::fmt::Write as _;
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is signed.
-pub(crate) struct Unsigned<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) host: &'a str,
+pub struct Unsigned<'a> {
+    /// `GET`.
+    pub method: &'a str,
+    /// With its port, where that is not the usual one.
+    pub host: &'a str,
     /// Not encoded, with its slash.
-    pub(crate) path: &'a str,
+    pub path: &'a str,
     /// Not encoded.
-    pub(crate) query: &'a [(&'a str, &'a str)],
+    pub query: &'a [(&'a str, &'a str)],
     /// Besides those that every request has; names in lower case.
-    pub(crate) headers: &'a [(String, String)],
-    pub(crate) body: &'a [u8],
+    pub headers: &'a [(String, String)],
+    /// All of it.
+    pub body: &'a [u8],
 }
 
 /// A request's target and its headers.
-pub(crate) struct Signed {
-    pub(crate) target: String,
-    pub(crate) headers: Vec<(String, String)>,
+pub struct Signed {
+    /// Path and query, encoded.
+    pub target: String,
+    /// Those that were signed, but for the host, and the signature.
+    pub headers: Vec<(String, String)>,
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -43,13 +48,13 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
 }
 
 /// Encoded as the signature wants it: all but letters, digits and `-._~`.
-pub(crate) fn encoded(text: &str, keeps_slash: bool) -> String {
+pub fn encoded(text: &str, keeps_slash: bool) -> String {
     const BUT_SLASHES: &AsciiSet = &RESERVED.remove(b'/');
     utf8_percent_encode(text, if keeps_slash { BUT_SLASHES } else { RESERVED }).to_string()
 }
 
 /// Signs for a moment, written as `20260102T030405Z`.
-pub(crate) fn sign(unsigned: &Unsigned<'_>, credentials: &Credentials, region: &str, moment: &str) -> Signed {
+pub fn sign(unsigned: &Unsigned<'_>, credentials: &Credentials, region: &str, moment: &str) -> Signed {
     let path = encoded(unsigned.path, true);
     let mut query: Vec<String> = unsigned
         .query
@@ -93,7 +98,7 @@ pub(crate) fn sign(unsigned: &Unsigned<'_>, credentials: &Credentials, region: &
 #[cfg(test)]
 mod tests {
     use super::{Unsigned, encoded, sign};
-    use crate::credentials::Credentials;
+    use crate::network::s3::Credentials;
 
     /// The example of the reference's page on signatures in a header: GET Object with a range.
     #[test]
