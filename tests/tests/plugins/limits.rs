@@ -54,8 +54,11 @@ fn a_call_past_its_limit_ends_as_a_diagnostic() {
     let thing: &[&str] = &["fixture_thing.a"];
     let cases: &[Hang<'_>] = &[
         ("GetProviderSchema", "", "plan", &[]),
+        ("GetResourceIdentitySchemas", "", "plan", &[]),
         ("ValidateProviderConfig", "", "validate", &[]),
         ("ValidateResourceConfig", "", "plan", &[]),
+        ("ValidateDataResourceConfig", "", "plan", &[]),
+        ("ValidateEphemeralResourceConfig", "", "plan", &[]),
         ("ConfigureProvider", "", "plan", &[]),
         ("PlanResourceChange", "", "plan", &[]),
         ("UpgradeResourceState", THING, "plan", thing),
@@ -63,6 +66,7 @@ fn a_call_past_its_limit_ends_as_a_diagnostic() {
         ("ReadDataSource", THING, "plan", thing),
         ("CallFunction", "", "plan", &[]),
         ("OpenEphemeralResource", "", "plan", &[]),
+        ("CloseEphemeralResource", "", "plan", &[]),
         ("ImportResourceState", "", "import fixture_thing.a thing-1", &[]),
     ];
     for (call, before, line, expected) in cases {
@@ -112,6 +116,19 @@ fn what_runs_beside_a_call_that_hangs_comes_back() {
     expect("apply", &finished, 1, &["did not answer the call ApplyResourceChange within 2 seconds"]);
     // The snapshot is written once nothing is in flight any more.
     expect("state list", &run(&project, WELL, "state list", LIMIT), 0, &["fixture_old.o"]);
+}
+
+#[test]
+fn a_renewal_past_its_limit_is_told_and_what_was_made_is_kept() {
+    let main = "ephemeral \"fixture_ticket\" \"t\" {\n  subject          = \"me\"\n  lifetime_seconds = 1\n}\nresource \"fixture_thing\" \"a\" {\n  name     = \"a\"\n  password = ephemeral.fixture_ticket.t.secret\n}\n";
+    for protocol in ["5", "6"] {
+        let project = hosting(main);
+        let faults = "slow@ApplyResourceChange,hang-before@RenewEphemeralResource";
+        let finished = run(&project, Manner { protocol, faults, limit: "6s" }, "apply -auto-approve", LIMIT);
+        let words = "did not answer the call RenewEphemeralResource within 6 seconds";
+        expect("apply", &finished, 1, &[words]);
+        assert_eq!(kept(&project), ["fixture_thing.a"], "version {protocol}");
+    }
 }
 
 #[test]
