@@ -43,7 +43,7 @@ const OWN: &[&str] = &[
 type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, String, Vec<&'a str>);
 
 /// Objects that the configuration below has on each host.
-const OBJECTS: usize = 10;
+const OBJECTS: usize = 11;
 
 /// The lab's hosts, for one test at a time.
 struct Hosts {
@@ -152,7 +152,7 @@ fn described(path: &Path) -> Option<String> {
     Some(format!("{:o} {}:{} {content}", what.permissions().mode(), what.uid(), what.gid()))
 }
 
-/// Ten objects on each host of `MAP`.
+/// Eleven objects on each host of `MAP`.
 const EVERYTHING: &str = r#"
 locals {
   hosts = {
@@ -213,6 +213,11 @@ resource "host_sysctl" "forwarding" {
   host     = each.value
   name     = "net.ipv4.ip_forward"
   value    = "1"
+}
+resource "host_kernel_module" "overlay" {
+  for_each = local.hosts
+  host     = each.value
+  name     = "overlay"
 }
 resource "host_hosts_entry" "api" {
   for_each = local.hosts
@@ -298,6 +303,26 @@ fn hosts_go_from_bare_to_what_is_said_and_back() {
         assert_eq!(hosts.written(host), bare[host], "host {host} is as bare as before");
         assert_eq!(state(host), before[host]);
     }
+}
+
+#[test]
+fn a_module_of_the_kernel_is_there_also_after_a_start() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare = hosts.written(0);
+    let block = "resource \"host_kernel_module\" \"m\" {\n  host       = HOST\n  name       = \"overlay\"\n  parameters = { redirect_dir = \"on\" }\n}\n";
+    let project = hosts.one(&[], block);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    let files = "cat /etc/modules-load.d/80-formwork-overlay.conf /etc/modprobe.d/80-formwork-overlay.conf";
+    assert_eq!(hosts.run(0, files), "overlay\noptions overlay redirect_dir=on\n");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    hosts.run(0, "rm /etc/modules-load.d/80-formwork-overlay.conf");
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["~ persistent = false -> true"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    assert_eq!(hosts.written(0), bare);
+    let project = hosts.one(&[], &block.replace("\"overlay\"", "\"no_such_module\""));
+    assert_says(&project.run("apply -auto-approve"), 1, &["no_such_module"]);
+    assert_eq!(hosts.written(0), bare, "what fails leaves the host as it was");
 }
 
 #[test]

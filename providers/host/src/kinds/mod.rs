@@ -5,6 +5,7 @@ mod facts;
 mod file;
 mod group;
 mod hosts_entry;
+mod kernel_module;
 mod package;
 mod service;
 mod sysctl;
@@ -99,6 +100,7 @@ pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
         Box::new(file::File),
         Box::new(group::Group),
         Box::new(hosts_entry::HostsEntry),
+        Box::new(kernel_module::KernelModule),
         Box::new(package::Package),
         Box::new(service::Service),
         Box::new(sysctl::Sysctl),
