@@ -86,6 +86,9 @@ const VENDORS: &[Vendor] = &[
 /// Parts of names of what is no secret: where certificates of authorities lie, and which part of the world is meant.
 const HARMLESS: &[&str] = &["CA_BUNDLE", "CA_CERT", "CACERT", "REGION"];
 
+/// The loggers of the kits that providers are made with.
+const LOGGERS: [&str; 2] = ["TF_LOG_PROVIDER", "TF_LOG_SDK"];
+
 /// Those that run programs of the user's, or sign in wherever the user says: they are given all.
 const FOR_OTHERS: &[&str] = &[
     "hashicorp/kubernetes",
@@ -124,7 +127,28 @@ pub(crate) fn of(provider: &str, all: Vec<(OsString, OsString)>) -> Environment 
         }
     }
     environment.kept_back.sort_unstable();
+    set_log_levels(&mut environment.given);
     environment
+}
+
+/// What its two loggers write is as much as this program's own log is asked for. Where nobody says, they write all that
+/// there is, which takes more time than all else that a provider does.
+fn set_log_levels(given: &mut Vec<(OsString, OsString)>) {
+    let level = said(given, "TF_LOG_PROVIDER").or_else(|| said(given, "TF_LOG"));
+    let level = level.unwrap_or_else(|| "off".to_owned());
+    // OpenTofu's word for everything, as JSON.
+    let level = if level == "json" { "trace".to_owned() } else { level };
+    for name in LOGGERS {
+        if said(given, name).is_none() {
+            given.retain(|(one, _)| one != name);
+            given.push((name.into(), level.as_str().into()));
+        }
+    }
+}
+
+fn said(given: &[(OsString, OsString)], name: &str) -> Option<String> {
+    let (_, text) = given.iter().find(|(one, text)| one == name && !text.is_empty())?;
+    Some(text.to_string_lossy().to_ascii_lowercase())
 }
 
 fn is_its_own(provider: &str, variable: &str) -> bool {
@@ -174,7 +198,8 @@ mod tests {
         let mut all: Vec<_> =
             variables.iter().map(|name| (OsString::from(name), OsString::from("x"))).collect();
         all.push((SETTING.into(), setting.into()));
-        let environment = of(provider, all);
+        let mut environment = of(provider, all);
+        environment.given.retain(|(name, _)| !LOGGERS.iter().any(|one| name == one));
         let names = environment.given.iter().map(|(name, _)| name.to_string_lossy().into_owned());
         (names.collect(), environment.kept_back)
     }
@@ -219,6 +244,27 @@ mod tests {
             ("acme/thing", "acme/thing", ""),
         ] {
             assert_eq!(of(provider, setting), expected, "{provider} with {setting:?}");
+        }
+    }
+
+    #[test]
+    fn a_provider_logs_as_much_as_is_asked_for() {
+        for (said, expected) in [
+            (vec![], "off off"),
+            (vec![("TF_LOG", "")], "off off"),
+            (vec![("TF_LOG", "WARN")], "warn warn"),
+            (vec![("TF_LOG", "JSON")], "trace trace"),
+            (vec![("TF_LOG", "debug"), ("TF_LOG_PROVIDER", "trace")], "trace trace"),
+            (vec![("TF_LOG_SDK", "error")], "off error"),
+        ] {
+            let all = said.iter().map(|(name, text)| (OsString::from(name), OsString::from(text))).collect();
+            let given = of("h.example/acme/thing", all).given;
+            let level = |name: &str| {
+                let found: Vec<_> = given.iter().filter(|(one, _)| one == name).collect();
+                assert_eq!(found.len(), 1, "{said:?}");
+                found[0].1.to_string_lossy().into_owned()
+            };
+            assert_eq!(LOGGERS.map(level).join(" "), expected, "{said:?}");
         }
     }
 
