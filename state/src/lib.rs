@@ -20,6 +20,7 @@ mod lock;
 pub mod model;
 #[cfg(feature = "network")]
 pub mod network;
+mod program;
 pub mod repair;
 pub mod simulated;
 pub mod storage;

@@ -3,6 +3,8 @@
 //! Invariant: a backend's call never starts a runtime inside another.
 
 #[cfg(feature = "http")]
+pub mod aws;
+#[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "http")]
 pub mod proxy;

@@ -199,6 +199,8 @@ impl Project {
             .env_remove("TF_LOG")
             .env_remove("TF_CLI_CONFIG_FILE")
             .env_remove("TF_PLUGIN_CACHE_DIR")
+            // Nothing is asked of a network.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("NO_COLOR", "1");
         command
     }

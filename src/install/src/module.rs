@@ -275,7 +275,7 @@ impl Modules {
         let place = s3::Place::parse(address)?;
         let is_archive = is_archive(address) || is_archive(&place.key);
         let web = self.registries.web().map_err(|error| error.to_string())?;
-        let store = s3::Store::new(web, place, self.registries.variable, self.now);
+        let store = s3::Store::new(web, place, self.registries.variable, self.now)?;
         if !is_archive {
             std::fs::create_dir_all(into).map_err(|error| error.to_string())?;
             return store.download_all(into);

@@ -4,7 +4,12 @@
 
 use crate::settings::Variable;
 use crate::web::{ARCHIVE_BYTES, Question, Web, WebError, shown};
-use formwork_state::network::s3::{Credentials, Sources, Unsigned, decoded, elements, encoded, sign};
+use formwork_state::network::aws::{
+    Credentials, Endpoints, Files, Keys, Origin, Sources, Unsigned, Way, sign, unsigned_target,
+};
+use formwork_state::network::proxy::Proxies;
+use formwork_state::network::s3::{decoded, list};
+use formwork_state::network::tls::{Trust, client};
 use std::fs::File;
 use std::path::{Component, Path};
 
@@ -80,31 +85,54 @@ pub(crate) struct Store<'a> {
     web: &'a Web,
     place: Place,
     region: String,
-    credentials: Option<Credentials>,
+    /// Nothing where it is asked as nobody: some buckets are everybody's.
+    keys: Option<Keys>,
     now: fn() -> String,
 }
 
 impl<'a> Store<'a> {
-    pub(crate) fn new(web: &'a Web, place: Place, variable: Variable, now: fn() -> String) -> Self {
+    pub(crate) fn new(
+        web: &'a Web,
+        place: Place,
+        variable: Variable,
+        now: fn() -> String,
+    ) -> Result<Self, String> {
+        let named = place.region.clone().or_else(|| variable("AWS_REGION"));
+        let region =
+            named.or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".to_owned());
         let written = (place.access_key.clone(), place.secret_key.clone(), place.token.clone());
         let sources = Sources {
             written: Credentials::pair(written.0, written.1, written.2),
             profile: place.profile.clone(),
-            files: Vec::new(),
+            files: Files::default(),
+            token_role: None,
+            role: None,
             variable: &variable,
         };
-        let named = place.region.clone().or_else(|| variable("AWS_REGION"));
-        let region =
-            named.or_else(|| variable("AWS_DEFAULT_REGION")).unwrap_or_else(|| "us-east-1".to_owned());
-        // Without any it is asked as nobody: some buckets are everybody's.
-        let credentials = sources.find();
-        Self { web, place, region, credentials, now }
+        let way = || {
+            let (tls, proxies) = (client(Trust::Whole, None, None)?, Proxies::of(variable));
+            Ok::<_, String>(Way {
+                tls,
+                proxies,
+                endpoints: Endpoints::of(&variable),
+                region: region.clone(),
+                now,
+            })
+        };
+        let keys = match sources.decide()? {
+            None => None,
+            Some(origin) => {
+                let is_guessed = matches!(origin, Origin::Machine);
+                Some(Keys::new(origin, way()?)).filter(|keys| !is_guessed || keys.current().is_ok())
+            }
+        };
+        Ok(Self { web, place, region, keys, now })
     }
 
     /// Downloads the object itself.
     pub(crate) fn download(&self, file: &mut File) -> Result<(), String> {
         let version = self.place.version.as_deref().map(|version| ("versionId", version));
-        let question = self.question(&self.place.key, version.as_slice());
+        let question = self.question(&self.place.key, version.as_slice())?;
         self.web.download(&question, file, &|_, _| {}).map_err(|error| self.said(&self.place.key, &error))
     }
 
@@ -125,7 +153,7 @@ impl<'a> Store<'a> {
             let failed = |error: std::io::Error| format!("{}: {error}", path.display());
             std::fs::create_dir_all(path.parent().unwrap_or(into)).map_err(failed)?;
             let mut file = File::create_new(&path).map_err(failed)?;
-            let question = self.question(&key, &[]);
+            let question = self.question(&key, &[])?;
             self.web.download(&question, &mut file, &|_, _| {}).map_err(|error| self.said(&key, &error))?;
             let length = file.metadata().map_err(failed)?.len();
             left = left.checked_sub(length).ok_or("the folder has more bytes than a module may have")?;
@@ -135,49 +163,37 @@ impl<'a> Store<'a> {
 
     /// The keys of all objects that begin so; folders are none.
     fn list(&self, prefix: &str) -> Result<Vec<String>, String> {
-        let mut found: Vec<String> = Vec::new();
-        let mut after = String::new();
-        loop {
-            let mut query = vec![("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")];
-            if !after.is_empty() {
-                query.push(("start-after", &after));
-            }
-            let document =
-                self.web.document(&self.question("", &query)).map_err(|error| self.said(prefix, &error))?;
-            let text = String::from_utf8_lossy(&document.body);
-            let keys: Vec<String> = elements(&text, "Key").map(decoded).collect();
-            let is_whole = elements(&text, "IsTruncated").next() != Some("true");
-            after = keys.last().cloned().unwrap_or_default();
-            found.extend(keys.into_iter().filter(|key| !key.ends_with('/')));
-            if found.len() > OBJECTS {
-                return Err(format!("there are more than {OBJECTS} objects below {prefix}"));
-            }
-            if is_whole || after.is_empty() {
-                return Ok(found);
-            }
+        let mut keys = list(prefix, OBJECTS, |query| {
+            let document = self.web.document(&self.question("", query)?);
+            document.map(|document| document.body).map_err(|error| self.said(prefix, &error))
+        })?;
+        if keys.len() > OBJECTS {
+            return Err(format!("there are more than {OBJECTS} objects below {prefix}"));
         }
+        keys.retain(|key| !key.ends_with('/'));
+        Ok(keys)
     }
 
-    fn question(&self, key: &str, query: &[(&str, &str)]) -> Question {
+    fn question(&self, key: &str, query: &[(&str, &str)]) -> Result<Question, String> {
         let Place { scheme, host, bucket, .. } = &self.place;
         let path = if bucket.is_empty() { format!("/{key}") } else { format!("/{bucket}/{key}") };
-        let (target, headers) = if let Some(credentials) = &self.credentials {
-            let unsigned = Unsigned { method: "GET", host, path: &path, query, headers: &[], body: b"" };
-            let signed = sign(&unsigned, credentials, &self.region, &(self.now)());
-            (signed.target, signed.headers)
-        } else {
-            let pairs: Vec<String> =
-                query.iter().map(|(name, value)| format!("{name}={}", encoded(value, false))).collect();
-            let sign = if pairs.is_empty() { "" } else { "?" };
-            (format!("{}{sign}{}", encoded(&path, true), pairs.join("&")), Vec::new())
+        let (target, headers) = match &self.keys {
+            Some(keys) => {
+                let path = &path;
+                let unsigned =
+                    Unsigned { service: "s3", method: "GET", host, path, query, headers: &[], body: b"" };
+                let signed = sign(&unsigned, &keys.current()?, &self.region, &(self.now)());
+                (signed.target, signed.headers)
+            }
+            None => (unsigned_target(&path, query), Vec::new()),
         };
-        Question { address: format!("{scheme}://{host}{target}"), headers }
+        Ok(Question { address: format!("{scheme}://{host}{target}"), headers })
     }
 
     fn said(&self, key: &str, error: &WebError) -> String {
         let place = format!("s3::{}://{}/{}", self.place.scheme, self.place.host, self.place.bucket);
         match error {
-            WebError::Denied(_) if self.credentials.is_none() => format!(
+            WebError::Denied(_) if self.keys.is_none() => format!(
                 "{place}: {key} is not everybody's, and there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile"
             ),
             WebError::Denied(_) => {

@@ -6,8 +6,6 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 #[derive(Deserialize)]
 struct Introduction {
@@ -21,7 +19,7 @@ pub(super) fn ask<T: DeserializeOwned>(
     magic: &str,
     input: &serde_json::Value,
 ) -> Result<T, String> {
-    let output = run(command, input.to_string().as_bytes())?;
+    let output = crate::program::output(command, input.to_string().as_bytes())?;
     let named = command.first().map(String::as_str).unwrap_or_default();
     let mut documents = serde_json::Deserializer::from_slice(&output);
     let introduction = Introduction::deserialize(&mut documents)
@@ -33,32 +31,4 @@ pub(super) fn ask<T: DeserializeOwned>(
     T::deserialize(&mut documents).map_err(|error| {
         format!("{named} answered with what the protocol does not have, at line {}", error.line())
     })
-}
-
-fn run(command: &[String], input: &[u8]) -> Result<Vec<u8>, String> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err("the command is empty".to_owned());
-    };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map_err(|error| format!("{program} could not be started: {error}"))?;
-    // From a thread of its own: a program that writes before it has read all would wait forever.
-    let stdin = child.stdin.take();
-    let output = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            // A program that needs no input may close it at once.
-            let _ = stdin.map(|mut stdin| stdin.write_all(input));
-        });
-        child.wait_with_output()
-    });
-    let output = output.map_err(|error| format!("{program} could not be waited for: {error}"))?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(format!("{program} ended with {}", output.status))
-    }
 }

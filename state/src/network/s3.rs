@@ -1,10 +1,27 @@
-//! What every client of an S3-compatible store needs: who asks, and the signature of a request.
+//! What every client of an S3-compatible store reads: lists of objects, and the names in them.
 
-mod credentials;
-mod signature;
-
-pub use credentials::{Credentials, Sources};
-pub use signature::{Signed, Unsigned, encoded, sign};
+/// Names of all objects that begin so, in order, until there are more than `most`. `ask` sends a query and gives back
+/// the document that answers it.
+pub fn list<E>(
+    prefix: &str,
+    most: usize,
+    mut ask: impl FnMut(&[(&str, &str)]) -> Result<Vec<u8>, E>,
+) -> Result<Vec<String>, E> {
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let mut query = vec![("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")];
+        query.extend(found.last().map(|last| ("start-after", last.as_str())));
+        let answer = ask(&query)?;
+        let text = String::from_utf8_lossy(&answer);
+        let keys: Vec<String> = elements(&text, "Key").map(decoded).collect();
+        let is_whole = elements(&text, "IsTruncated").next() != Some("true");
+        let is_empty = keys.is_empty();
+        found.extend(keys);
+        if is_whole || is_empty || found.len() > most {
+            return Ok(found);
+        }
+    }
+}
 
 /// The texts of all elements of a name, in a document without attributes and without nesting of that name.
 pub fn elements<'a>(text: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
@@ -39,7 +56,7 @@ pub fn decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{decoded, elements};
+    use super::{decoded, elements, list};
 
     #[test]
     fn lists_are_read() {
@@ -48,5 +65,24 @@ mod tests {
         assert_eq!(keys, ["env:/x", "b"]);
         assert_eq!(elements(text, "IsTruncated").next(), Some("false"));
         assert_eq!(decoded("a+b%2"), "a b");
+    }
+
+    #[test]
+    fn a_list_is_read_page_by_page() {
+        let page = |keys: &[&str], more: bool| {
+            let keys = format!("<Key>{}</Key>", keys.join("</Key><Key>"));
+            format!("<a>{keys}<IsTruncated>{more}</IsTruncated></a>").into_bytes()
+        };
+        let mut asked = Vec::new();
+        let all = list("p/", 10, |query| {
+            let after =
+                query.iter().find(|(name, _)| *name == "start-after").map(|(_, key)| (*key).to_owned());
+            asked.push(after.clone());
+            Ok::<_, ()>(if after.is_none() { page(&["p/a", "p/b%20c"], true) } else { page(&["p/d"], false) })
+        });
+        assert_eq!(all.unwrap(), ["p/a", "p/b c", "p/d"]);
+        assert_eq!(asked, [None, Some("p/b c".to_owned())]);
+        let some = list("p/", 1, |_| Ok::<_, ()>(page(&["p/a", "p/b"], true)));
+        assert_eq!(some.unwrap().len(), 2, "enough to know that there are too many");
     }
 }

@@ -1,9 +1,9 @@
 //! Modules that lie in buckets of real stores.
 
 use crate::remotes::lab;
+use formwork_state::network::aws::{Credentials, Unsigned, sign};
 use formwork_state::network::http::{HttpClient, Question};
 use formwork_state::network::proxy::Proxies;
-use formwork_state::network::s3::{Credentials, Unsigned, sign};
 use formwork_state::network::tls::{Trust, client};
 use formwork_state::network::{Network, with_cause};
 use formwork_tests::{Finished, Project, project};
@@ -40,7 +40,8 @@ impl Bucket {
         let path = format!("/{}/{key}", self.name);
         let moment = Command::new("date").args(["-u", "+%Y%m%dT%H%M%SZ"]).output().unwrap().stdout;
         let moment = String::from_utf8(moment).unwrap();
-        let unsigned = Unsigned { method: "PUT", host, path: &path, query: &[], headers: &[], body };
+        let unsigned =
+            Unsigned { service: "s3", method: "PUT", host, path: &path, query: &[], headers: &[], body };
         let pair = Credentials::pair(Some(self.key.clone()), Some(self.secret.clone()), None).unwrap();
         let signed = sign(&unsigned, &pair, "us-east-1", moment.trim());
         let question = Question {

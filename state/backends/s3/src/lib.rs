@@ -6,6 +6,7 @@
 //! snapshot both meet what was not there before.
 
 mod backend;
+mod identity;
 mod store;
 
 use backend::S3Backend;
@@ -13,7 +14,6 @@ use formwork_diagnostic::Diagnostic;
 use formwork_state::backend::{Backend, BackendError};
 use formwork_state::network::http::HttpClient;
 use formwork_state::network::proxy::Proxies;
-use formwork_state::network::s3::{Credentials, Sources};
 use formwork_state::network::{Network, tls};
 use formwork_state::storage::{
     DEFAULT_WORKSPACE, Kind, LEASE_SECONDS, Setting, SettingType, Settings, Storage,
@@ -52,9 +52,51 @@ pub const S3: Kind = Kind {
         Setting::text("access_key", "The key's id."),
         Setting::text("secret_key", "The key.").sensitive(),
         Setting::text("token", "A session's token.").sensitive(),
+        Setting::of(
+            SettingType::Block(identity::ROLE),
+            "assume_role",
+            "A role to take on with the keys that were found; written as a block or as an object.",
+        ),
+        Setting::of(
+            SettingType::Block(identity::TOKEN_ROLE),
+            "assume_role_with_web_identity",
+            "A role that a token of another issuer opens, a pipeline's or a pod's.",
+        ),
         Setting::text("profile", "A profile in the files of AWS's tools; AWS_PROFILE where it is left out."),
         Setting::of(SettingType::Texts, "shared_credentials_files", "Those files, where they are elsewhere."),
         Setting::of(SettingType::Texts, "shared_config_files", "The same."),
+        Setting::text("role_arn", "The role; assume_role has its place, as of the next seven."),
+        Setting::text("session_name", "See there."),
+        Setting::text("external_id", "See there."),
+        Setting::number("assume_role_duration_seconds", "See there."),
+        Setting::text("assume_role_policy", "See there."),
+        Setting::of(SettingType::Texts, "assume_role_policy_arns", "See there."),
+        Setting::of(SettingType::Map, "assume_role_tags", "See there."),
+        Setting::of(SettingType::Texts, "assume_role_transitive_tag_keys", "See there."),
+        Setting::text("sts_endpoint", "Where roles are opened; sts in endpoints has its place.").from(&[
+            "AWS_ENDPOINT_URL_STS",
+            "AWS_STS_ENDPOINT",
+            "AWS_ENDPOINT_URL",
+        ]),
+        Setting::text(
+            "sts_region",
+            "The region whose service opens roles; the bucket's where it is left out.",
+        ),
+        Setting::text("ec2_metadata_service_endpoint", "Where a machine's metadata are.")
+            .from(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]),
+        Setting::of(
+            SettingType::Texts,
+            "allowed_account_ids",
+            "Stop unless the keys are of one of these accounts.",
+        ),
+        Setting::of(
+            SettingType::Texts,
+            "forbidden_account_ids",
+            "Stop where the keys are of one of these accounts.",
+        ),
+        Setting::text("http_proxy", "The proxy to http:// addresses."),
+        Setting::text("https_proxy", "The proxy to https:// addresses."),
+        Setting::text("no_proxy", "Hosts that no proxy is before."),
         Setting::flag("encrypt", "Ask the store to encrypt what it keeps."),
         Setting::text("kms_key_id", "With this key."),
         Setting::text("acl", "A canned ACL for each object."),
@@ -62,10 +104,10 @@ pub const S3: Kind = Kind {
             .from(&["AWS_CA_BUNDLE"]),
         Setting::flag("insecure", "Take whatever certificate the store shows."),
         Setting::number("max_retries", "How often a request without a good answer is made again.").or("5"),
-        Setting::flag("skip_credentials_validation", "Changes nothing: nothing is asked beforehand."),
+        Setting::flag("skip_credentials_validation", "Changes nothing: keys are not tried beforehand."),
         Setting::flag("skip_region_validation", "Changes nothing."),
         Setting::flag("skip_requesting_account_id", "Changes nothing."),
-        Setting::flag("skip_metadata_api_check", "Changes nothing: instance metadata is never asked."),
+        Setting::flag("skip_metadata_api_check", "Never ask a machine's metadata for keys."),
         Setting::flag("skip_s3_checksum", "Changes nothing."),
         LEASE_SECONDS,
     ],
@@ -86,46 +128,22 @@ fn invalid(name: &str, detail: String) -> Diagnostic {
         .hint("See docs/backends.md for what the s3 backend takes.")
 }
 
-fn credentials(settings: &Settings) -> Result<Credentials, Diagnostic> {
-    let text = |name: &str| settings.text(name);
-    let mut files = settings.texts("shared_credentials_files");
-    files.extend(settings.texts("shared_config_files"));
-    let sources = Sources {
-        written: Credentials::pair(text("access_key"), text("secret_key"), text("token")),
-        profile: text("profile"),
-        files: files.iter().map(Into::into).collect(),
-        variable: &|name| settings.variable(name),
-    };
-    sources.find().ok_or_else(|| {
-        let detail = format!(
-            "There are no credentials: neither access_key and secret_key, nor AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, nor a profile {:?} with keys in the files of AWS's tools.",
-            sources.profile()
-        );
-        Diagnostic::error("no-credentials", "No valid credential sources found", detail).hint(
-            "Keys that come from elsewhere (SSO, roles, instance metadata) are taken from the environment: eval \"$(aws configure export-credentials --format env)\".",
-        )
-    })
-}
-
 fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
     let text = |name: &str| settings.text(name);
     let region = text("region").unwrap_or_default();
     let given = settings.map("endpoints").remove("s3").or_else(|| text("endpoint"));
-    let endpoint = match &given {
-        Some(given) if given.contains("://") => given.clone(),
-        Some(given) => format!("https://{given}"),
-        None => format!("https://s3.{region}.amazonaws.com"),
-    };
+    let endpoint = given.map_or_else(|| format!("https://s3.{region}.amazonaws.com"), with_scheme);
     let trust = if settings.flag("insecure") { tls::Trust::Anything } else { tls::Trust::Whole };
     let roots = text("custom_ca_bundle").map(std::fs::read).transpose();
     let roots = roots.map_err(|error| invalid("custom_ca_bundle", format!("{error}.")))?;
     let tls = tls::client(trust, roots.as_deref(), None);
     let tls = tls.map_err(|error| invalid("custom_ca_bundle", format!("TLS cannot be set up: {error}.")))?;
     let network = Network::new().map_err(|error| invalid("bucket", format!("{error}.")))?;
+    let proxies = Proxies::of(|name| proxy(settings, name));
     let store = Store {
         network,
-        client: HttpClient::new(&tls, &Proxies::of(|name| settings.variable(name)), TIMEOUT),
-        credentials: credentials(settings)?,
+        client: HttpClient::new(&tls, &proxies, TIMEOUT),
+        keys: identity::keys(settings, &region, tls, proxies)?,
         endpoint,
         bucket: text("bucket").unwrap_or_default(),
         is_path_style: settings.flag("use_path_style") || settings.flag("force_path_style"),
@@ -142,6 +160,15 @@ fn configure(settings: &Settings) -> Result<Arc<dyn Storage>, Diagnostic> {
         use_lockfile: settings.flag("use_lockfile"),
         lease_duration: settings.lease_duration(),
     }))
+}
+
+fn with_scheme(given: String) -> String {
+    if given.contains("://") { given } else { format!("https://{given}") }
+}
+
+/// A proxy's variable, unless the block has its setting.
+fn proxy(settings: &Settings, name: &str) -> Option<String> {
+    settings.text(&name.to_ascii_lowercase()).or_else(|| settings.variable(name))
 }
 
 fn write_headers(settings: &Settings) -> Vec<(String, String)> {

@@ -3,8 +3,9 @@
 //! Invariant: a write that must not meet another's carries its condition in the request.
 
 use formwork_state::backend::BackendError;
+use formwork_state::network::aws::{Keys, Unsigned, sign};
 use formwork_state::network::http::{Answer, HttpClient, Question};
-use formwork_state::network::s3::{Credentials, Unsigned, decoded, elements, sign};
+use formwork_state::network::s3::{elements, list};
 use formwork_state::network::{Network, pause};
 use formwork_state::storage::Surroundings;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use std::time::Duration;
 pub(crate) struct Store {
     pub(crate) network: Network,
     pub(crate) client: HttpClient,
-    pub(crate) credentials: Credentials,
+    pub(crate) keys: Keys,
     pub(crate) region: String,
     /// Scheme and host: `https://s3.eu-central-1.amazonaws.com`.
     pub(crate) endpoint: String,
@@ -79,13 +80,15 @@ impl Store {
     ) -> Result<(Answer, bool), BackendError> {
         let (base, host) = self.host();
         let path = if self.is_path_style { format!("/{}/{key}", self.bucket) } else { format!("/{key}") };
+        let keys = self.keys.current().map_err(BackendError::Failed)?;
         self.network.wait(async {
             let mut wait = Duration::from_millis(200);
             let mut tries = 0;
             loop {
-                let unsigned = Unsigned { method, host: &host, path: &path, query, headers, body };
+                let unsigned =
+                    Unsigned { service: "s3", method, host: &host, path: &path, query, headers, body };
                 let moment = (self.surroundings.now)();
-                let signed = sign(&unsigned, &self.credentials, &self.region, &moment);
+                let signed = sign(&unsigned, &keys, &self.region, &moment);
                 let question = Question {
                     method: method.to_owned(),
                     address: format!("{base}{}", signed.target),
@@ -169,26 +172,10 @@ impl Store {
 
     /// Names of all objects that begin so, in order.
     pub(crate) fn list(&self, prefix: &str) -> Result<Vec<String>, BackendError> {
-        let mut found = Vec::new();
-        let mut after = String::new();
-        loop {
-            let mut query = vec![("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")];
-            if !after.is_empty() {
-                query.push(("start-after", &after));
-            }
-            let (answer, _) = self.ask("GET", "", &query, &[], b"")?;
-            if answer.status != 200 {
-                return Err(refused("LIST", prefix, &answer));
-            }
-            let text = String::from_utf8_lossy(&answer.body);
-            let keys: Vec<String> = elements(&text, "Key").map(decoded).collect();
-            let is_whole = elements(&text, "IsTruncated").next() != Some("true");
-            after = keys.last().cloned().unwrap_or_default();
-            found.extend(keys);
-            if is_whole || after.is_empty() {
-                return Ok(found);
-            }
-        }
+        list(prefix, usize::MAX, |query| {
+            let (answer, _) = self.ask("GET", "", query, &[], b"")?;
+            if answer.status == 200 { Ok(answer.body) } else { Err(refused("LIST", prefix, &answer)) }
+        })
     }
 }
 

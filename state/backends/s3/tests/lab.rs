@@ -6,6 +6,8 @@
 )]
 
 use formwork_backend_s3::S3;
+use formwork_diagnostic::Diagnostics;
+use formwork_state::Name;
 use formwork_state::backend::relay::Relay;
 use formwork_state::backend::{Backend, BackendError, Fence, Holder, conformance};
 use formwork_state::storage::{Storage, Surroundings};
@@ -25,6 +27,8 @@ struct Lab {
     bucket: String,
     /// Access key and secret.
     keys: [String; 2],
+    /// One that these may take on.
+    role: String,
 }
 
 /// The labs that are up; none that was asked for is left out.
@@ -38,7 +42,10 @@ fn labs() -> Vec<Lab> {
             println!("not run: needs tests/lab/{name}");
         }
         let bucket = variable(&format!("{prefix}_BUCKET")).unwrap_or_default();
-        Some(Lab { name, address: address?, bucket, keys: keys.map(str::to_owned) })
+        let role = variable(&format!("{prefix}_ROLE"));
+        // Where nobody looks, any will do.
+        let role = role.unwrap_or_else(|| "arn:aws:iam::000000000000:role/any".to_owned());
+        Some(Lab { name, address: address?, bucket, keys: keys.map(str::to_owned), role })
     };
     let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| variable(name).unwrap_or_default());
     let ceph = lab("ceph", "FORMWORK_LAB_CEPH", keys.each_ref().map(String::as_str));
@@ -50,6 +57,11 @@ fn labs() -> Vec<Lab> {
 impl Lab {
     /// The states at a key.
     fn storage(&self, key: &str, more: &[(&str, &str)]) -> Arc<dyn Storage> {
+        let more = more.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        self.try_storage(key, more).map_err(|found| format!("{found:?}")).unwrap()
+    }
+
+    fn try_storage(&self, key: &str, more: Vec<(Name, Value)>) -> Result<Arc<dyn Storage>, Diagnostics> {
         let key = format!("{key}-{}.tfstate", std::process::id());
         let settings = [
             ("bucket", self.bucket.as_str()),
@@ -59,12 +71,13 @@ impl Lab {
             ("use_path_style", "true"),
             ("lease_seconds", "2"),
         ];
-        let given = settings.iter().chain(more).map(|(name, value)| ((*name).into(), (*value).into()));
-        let endpoints = Value::map(Type::String, vec![("s3".into(), self.address.as_str().into())]);
-        let given = given.chain([("endpoints".into(), endpoints)]).collect();
+        let given = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let there = |name: &str| (name.into(), self.address.as_str().into());
+        let endpoints = Value::map(Type::String, vec![there("s3"), there("sts")]);
+        let given = given.chain(more).chain([("endpoints".into(), endpoints)]).collect();
         let environment = |_: &str| None;
         let surroundings = Surroundings { environment: Arc::new(environment), now, ..Surroundings::none() };
-        S3.storage(&Value::object(given), &surroundings).ok().unwrap()
+        S3.storage(&Value::object(given), &surroundings)
     }
 
     /// A place of its own behind a way to the store that counts and loses.
@@ -75,6 +88,7 @@ impl Lab {
             address: format!("{scheme}://{}", relay.address),
             bucket: self.bucket.clone(),
             keys: self.keys.clone(),
+            role: self.role.clone(),
             name: self.name,
         };
         (relay, through.storage(mark, &[]).backend("default").unwrap())
@@ -161,5 +175,30 @@ fn a_lost_answer_is_asked_for_again() {
     for lab in labs() {
         let (relay, place) = lab.behind_relay("lost");
         conformance::check_lost_answers(&*place, &relay).unwrap();
+    }
+}
+
+/// Keys of a session, which the store looks at, too.
+#[test]
+fn a_role_is_taken_on() {
+    for lab in labs() {
+        let role = |arn: &str| {
+            let attributes = [("role_arn", arn), ("session_name", "formwork-test"), ("duration", "15m")];
+            let attributes = attributes.map(|(name, value)| (name.into(), value.into())).to_vec();
+            vec![("assume_role".into(), Value::object(attributes))]
+        };
+        let place = lab.try_storage("role", role(&lab.role)).ok().unwrap().backend("default").unwrap();
+        let fence = place.lease(&holder("one"), 0).unwrap();
+        place.append(fence, 0, b"entry").unwrap();
+        place.release(fence);
+        // What the role's session wrote, its user reads.
+        let loaded = lab.storage("role", &[]).backend("default").unwrap().load().unwrap();
+        assert!(!loaded.journal.is_empty(), "{}", lab.name);
+        if lab.name == "ceph" {
+            let found = lab.try_storage("role", role("arn:aws:iam:::role/nobody")).err().unwrap();
+            let one = found.iter().next().unwrap();
+            assert_eq!(one.summary, "Failed to get AWS credentials");
+            assert!(one.detail.contains("role/nobody cannot be taken on"), "{}", one.detail);
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! Signing requests: AWS Signature Version 4, as the S3 API reference has it ("Authenticating Requests").
+//! Signing requests: AWS Signature Version 4, as the references of S3 ("Authenticating Requests") and of IAM have it.
 
-use super::credentials::Credentials;
+use super::Credentials;
 use aws_lc_rs::{digest, hmac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write as _;
@@ -10,6 +10,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// What is signed.
 pub struct Unsigned<'a> {
+    /// `s3`.
+    pub service: &'a str,
     /// `GET`.
     pub method: &'a str,
     /// With its port, where that is not the usual one.
@@ -43,6 +45,11 @@ fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
+/// What AWS's tools name files after.
+pub(super) fn sha1(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref())
+}
+
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
 }
@@ -53,16 +60,25 @@ pub fn encoded(text: &str, keeps_slash: bool) -> String {
     utf8_percent_encode(text, if keeps_slash { BUT_SLASHES } else { RESERVED }).to_string()
 }
 
+fn canonical_query(query: &[(&str, &str)]) -> String {
+    let pair = |(name, value): &(&str, &str)| format!("{}={}", encoded(name, false), encoded(value, false));
+    let mut pairs: Vec<String> = query.iter().map(pair).collect();
+    pairs.sort();
+    pairs.join("&")
+}
+
+fn joined(path: String, query: &str) -> String {
+    if query.is_empty() { path } else { format!("{path}?{query}") }
+}
+
+/// The target of a request that nobody signs.
+pub fn unsigned_target(path: &str, query: &[(&str, &str)]) -> String {
+    joined(encoded(path, true), &canonical_query(query))
+}
+
 /// Signs for a moment, written as `20260102T030405Z`.
 pub fn sign(unsigned: &Unsigned<'_>, credentials: &Credentials, region: &str, moment: &str) -> Signed {
-    let path = encoded(unsigned.path, true);
-    let mut query: Vec<String> = unsigned
-        .query
-        .iter()
-        .map(|(name, value)| format!("{}={}", encoded(name, false), encoded(value, false)))
-        .collect();
-    query.sort();
-    let query = query.join("&");
+    let (path, query) = (encoded(unsigned.path, true), canonical_query(unsigned.query));
     let payload = sha256(unsigned.body);
     let mut headers = unsigned.headers.to_vec();
     headers.push(("host".to_owned(), unsigned.host.to_owned()));
@@ -80,10 +96,10 @@ pub fn sign(unsigned: &Unsigned<'_>, credentials: &Credentials, region: &str, mo
     });
     let canonical = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", unsigned.method);
     let day = moment.get(..8).unwrap_or_default();
-    let scope = format!("{day}/{region}/s3/aws4_request");
+    let scope = format!("{day}/{region}/{}/aws4_request", unsigned.service);
     let text = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{}", sha256(canonical.as_bytes()));
     let first = format!("AWS4{}", credentials.secret_key).into_bytes();
-    let key = [day, region, "s3", "aws4_request"].iter().fold(first, |key, part| mac(&key, part));
+    let key = [day, region, unsigned.service, "aws4_request"].iter().fold(first, |key, part| mac(&key, part));
     let signature = hex(&mac(&key, &text));
     let value = format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope},SignedHeaders={names},Signature={signature}",
@@ -91,14 +107,13 @@ pub fn sign(unsigned: &Unsigned<'_>, credentials: &Credentials, region: &str, mo
     );
     headers.retain(|(name, _)| name != "host");
     headers.push(("authorization".to_owned(), value));
-    let target = if query.is_empty() { path } else { format!("{path}?{query}") };
-    Signed { target, headers }
+    Signed { target: joined(path, &query), headers }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Unsigned, encoded, sign};
-    use crate::network::s3::Credentials;
+    use crate::network::aws::Credentials;
 
     /// The example of the reference's page on signatures in a header: GET Object with a range.
     #[test]
@@ -107,9 +122,11 @@ mod tests {
             access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
             token: None,
+            ends: None,
         };
         let headers = [("range".to_owned(), "bytes=0-9".to_owned())];
         let unsigned = Unsigned {
+            service: "s3",
             method: "GET",
             host: "examplebucket.s3.amazonaws.com",
             path: "/test.txt",
