@@ -60,7 +60,7 @@ where
     B::Data: Send,
 {
     let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls.clone());
-    let connector = builder.https_or_http().enable_http1().wrap_connector(Connector::new(proxies));
+    let connector = builder.https_or_http().enable_http1().wrap_connector(Connector::new(tls, proxies));
     Client::builder(TokioExecutor::new()).build(connector)
 }
 

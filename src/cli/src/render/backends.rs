@@ -12,7 +12,7 @@ A `backend` block in the `terraform` block names the place. Its arguments may be
 
 In every backend a run writes what it is about to do before it does it, and what came of it after, in the *journal* beside the state. Steps that finish together share one entry. An apply that was cut off is gone on with by the next `apply`; which machine can do that is said below. The *lease* keeps a second process out; where it has a heartbeat, one that is overdue is taken over by the next that asks, and the journal is recovered first. The *fence* is what makes the old holder harmless, should it only have slept. `formwork lock show` says who holds the state, since when, and what is in flight; `formwork force-unlock ID` ends a lease.
 
-Where `HTTP_PROXY` or `HTTPS_PROXY` is set, `http` and `s3` go through that proxy, spoken to over `http://`, but to hosts that `NO_PROXY` lists and to this machine itself.
+Where `HTTP_PROXY` or `HTTPS_PROXY` is set, `http` and `s3` go through that proxy (`http://`, `https://` or `socks5://`), but to hosts that `NO_PROXY` lists and to this machine itself.
 ";
 
 const TAIL: &str = r"
