@@ -3,12 +3,12 @@
 use crate::answer::Answer;
 use crate::failure;
 use crate::fleet::{Fleet, Host, Reply};
-use crate::kinds::{Act, Facts, HostKind};
+use crate::kinds::{Act, Facts, HostKind, mark_folder};
 use crate::link::Trouble;
 use crate::place::{self, HOST, Place};
 use crate::private::Private;
 use crate::settings::Settings;
-use crate::shell::{name_of, quote};
+use crate::shell::quote;
 use formwork_sdk::values::{object, text};
 use formwork_sdk::{
     Applied, ApplyRequest, Connection, ErrorKind, ImportedObject, KindSchema, Operation, PlanRequest,
@@ -197,6 +197,9 @@ impl HostConnection {
         if !acted.is_whole() {
             return Err(about(failure::of_act(acted, &reply.said), place));
         }
+        if let Some(seconds) = acted.given("running") {
+            return Ok(running(request, kind, place, seconds));
+        }
         if request.operation == Operation::Delete {
             return Ok(done(Value::null(schema.block.implied_type()), Vec::new()));
         }
@@ -335,10 +338,16 @@ fn waiting(place: &Place, why: &str) -> Progress {
     }
 }
 
-/// Where a host keeps who owns an object and what it replaced; quoted for the shell.
-fn mark_folder(kind: &dyn HostKind, object: &Value) -> String {
-    let sort = kind.name().trim_start_matches("host_");
-    format!("\"$S\"/{}", quote(&format!("{sort}/{}", name_of(text(object, kind.key()).unwrap_or_default()))))
+/// What goes on by itself on the host, and is asked after.
+fn running(request: &ApplyRequest, kind: &dyn HostKind, place: &Place, seconds: &str) -> Progress {
+    let object = if request.operation == Operation::Delete { &request.prior } else { &request.planned };
+    let key = text(object, kind.key()).unwrap_or_default();
+    Progress::Waiting {
+        id: format!("{},{key}", place.words()),
+        cursor: serde_json::json!({ "until": "end" }),
+        ask_again_after_ms: ASK_AGAIN_AFTER_MS,
+        words: format!("{key} to end on {} (it has run for {seconds} s)", place.words()),
+    }
 }
 
 /// The answer, where it came to its end.

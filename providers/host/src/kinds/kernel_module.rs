@@ -1,6 +1,6 @@
 //! `host_kernel_module`: a module of the kernel that is loaded, also after the next start.
 
-use super::{Act, HostKind, trouble, with};
+use super::{Act, HostKind, pairs, trouble, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::{quote, write_bytes};
@@ -76,7 +76,7 @@ impl HostKind for KernelModule {
                 format!("{name:?} is no name of a module: give one of letters, digits, `_` and `-`.");
             found.refuse("name", detail);
         }
-        for (name, value) in pairs(configuration) {
+        for (name, value) in pairs(configuration, "parameters") {
             let is_plain = value.chars().all(|one| one.is_ascii_graphic() && one != '"');
             if !is_name(&name) || value.is_empty() || !is_plain {
                 let detail = format!(
@@ -126,7 +126,7 @@ impl HostKind for KernelModule {
         } else {
             "rm -f -- \"$f\"\n".to_owned()
         };
-        let pairs = pairs(&act.planned);
+        let pairs = pairs(&act.planned, "parameters").collect::<Vec<_>>();
         let options = if pairs.is_empty() {
             "rm -f -- \"$o\"\n".to_owned()
         } else {
@@ -185,12 +185,6 @@ fn file_of(object: &Value) -> String {
 
 fn options_of(object: &Value) -> String {
     quote(&format!("/etc/modprobe.d/80-formwork-{}.conf", text(object, "name").unwrap_or_default()))
-}
-
-fn pairs(object: &Value) -> Vec<(String, String)> {
-    let entries = given(object, "parameters").and_then(Value::entries);
-    let entries = entries.into_iter().flat_map(|entries| entries.iter());
-    entries.filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_string()))).collect()
 }
 
 /// What a file of options says: `options NAME A=B C=D`.

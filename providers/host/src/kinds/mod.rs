@@ -1,5 +1,6 @@
 //! The kinds, one file each: schema, the shell that looks, the shell that acts, and what the answers mean.
 
+mod command;
 mod directory;
 mod facts;
 mod file;
@@ -15,6 +16,7 @@ mod user;
 use crate::answer::Answer;
 use crate::place;
 use crate::private::Private;
+use crate::shell::{name_of, quote};
 use formwork_sdk::values::Findings;
 use formwork_sdk::{
     ApplyRequest, Attribute, Block, IdentityAttribute, IdentitySchema, KindSchema, Permission, PlanRequest,
@@ -96,6 +98,7 @@ pub(crate) struct Act<'a> {
 /// All of them.
 pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
     vec![
+        Box::new(command::Command),
         Box::new(directory::Directory),
         Box::new(file::File),
         Box::new(group::Group),
@@ -151,6 +154,20 @@ fn with(object: &Value, changed: &[(&str, Value)]) -> Value {
         (name.clone(), found.map_or(value, |(_, value)| value).clone())
     });
     Value::object(entries.collect())
+}
+
+/// The entries of a map of texts.
+fn pairs<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = (String, String)> + 'a {
+    let entries = formwork_sdk::values::given(object, name).and_then(Value::entries);
+    let entries = entries.into_iter().flat_map(|entries| entries.iter());
+    entries.filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_string())))
+}
+
+/// Where a host keeps who owns an object and what it replaced; quoted for the shell.
+pub(crate) fn mark_folder(kind: &dyn HostKind, object: &Value) -> String {
+    let sort = kind.name().trim_start_matches("host_");
+    let key = formwork_sdk::values::text(object, kind.key()).unwrap_or_default();
+    format!("\"$S\"/{}", quote(&format!("{sort}/{}", name_of(key))))
 }
 
 /// What a probe could not look at.
