@@ -333,6 +333,52 @@ fn a_module_of_the_kernel_is_there_also_after_a_start() {
     assert_eq!(hosts.written(0), bare, "what fails leaves the host as it was");
 }
 
+#[test]
+fn a_host_is_reached_through_another() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare = hosts.written(1);
+    let file = format!(
+        "resource \"host_file\" \"x\" {{\n  host = {{ address = {:?} }}\n  path = \"/etc/x\"\n  content = join(\"\", [for n in range(1000) : \"${{n}}${{join(\"\", [for m in range(200) : \"x\"])}}\\n\"])\n}}\n",
+        hosts.addresses[1]
+    );
+    let through = format!("{{ address = {:?} }}", hosts.addresses[0]);
+    let project = hosts.one(&[("bastion", &through)], &file);
+    let came =
+        "journalctl -u ssh -o cat --no-pager | grep -c 'Accepted publickey for admin from FIRST' || true"
+            .replace("FIRST", &hosts.addresses[0]);
+    let before = hosts.run(1, &came);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    assert_eq!(hosts.run(1, "wc -l < /etc/x").trim(), "1000");
+    let after = hosts.run(1, &came);
+    let count = |text: &str| text.trim().parse::<usize>().unwrap();
+    assert_eq!(count(&after), count(&before) + 1, "from the bastion");
+    hosts.run(1, "echo theirs >> /etc/x");
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["1 to change"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    assert_eq!(hosts.written(1), bare);
+
+    for (bastion, words) in [
+        (
+            "{ address = FIRST, user = \"nobody\" }",
+            "the bastion nobody@FIRST: it does not let the account nobody in",
+        ),
+        (
+            "{ address = FIRST, host_key = OTHER }",
+            "the bastion admin@FIRST: the host key is not the one that is known",
+        ),
+    ] {
+        let other = format!("{:?}", std::fs::read_to_string(hosts.folder.join("other.pub")).unwrap());
+        let bastion = bastion.replace("OTHER", &other).replace("FIRST", &format!("{:?}", hosts.addresses[0]));
+        let project = hosts.one(&[("bastion", &bastion)], &file);
+        assert_says(&project.run("apply -auto-approve"), 1, &[&words.replace("FIRST", &hosts.addresses[0])]);
+    }
+    let nowhere = hosts.one(&[("bastion", &through)], &file.replace(&hosts.addresses[1], "127.0.0.99"));
+    let known = std::fs::read_to_string(hosts.folder.join("known_hosts")).unwrap();
+    assert!(!known.is_empty());
+    assert_says(&nowhere.run("import host_file.x 127.0.0.99:1,/etc/x"), 1, &["does not reach it"]);
+    assert_eq!(hosts.written(1), bare);
+}
+
 /// A command that leaves a line in a file each time it runs, and what takes that back.
 const COMMAND: &str = r#"
 resource "host_command" "x" {

@@ -23,6 +23,53 @@ pub(crate) struct Place {
     pub(crate) host_key: Option<String>,
     /// Whether it is this machine, without a connection.
     pub(crate) is_local: bool,
+    /// The host that it is reached through.
+    pub(crate) bastion: Option<Bastion>,
+}
+
+/// A host that others are reached through.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Bastion {
+    pub(crate) address: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) host_key: Option<String>,
+}
+
+/// The attribute of a host, and of the provider's block, that says what it is reached through.
+pub(crate) const BASTION: &str = "bastion";
+
+impl Bastion {
+    /// What an object says, as whose account where it says none.
+    pub(crate) fn of(object: &Value, user: &str) -> Option<Self> {
+        let bastion = given(object, BASTION)?;
+        let port = whole_number(bastion, "port").and_then(|port| u16::try_from(port).ok());
+        Some(Self {
+            address: text(bastion, "address")?.to_owned(),
+            port: port.unwrap_or(SSH_PORT),
+            user: text(bastion, "user").unwrap_or(user).to_owned(),
+            host_key: text(bastion, "host_key").and_then(key_of),
+        })
+    }
+
+    pub(crate) fn attribute_type() -> Type {
+        let attributes = [
+            ("address", Type::String),
+            ("port", Type::Number),
+            ("user", Type::String),
+            ("host_key", Type::String),
+        ];
+        Type::object_with_optional(attributes, ["port", "user", "host_key"])
+    }
+
+    /// What is wrong with it, at an attribute.
+    pub(crate) fn check(object: &Value, attribute: &'static str, found: &mut Findings) {
+        let Some(bastion) = given(object, BASTION) else { return };
+        if text(bastion, "address").is_some_and(|address| !is_address(address)) {
+            found.refuse(attribute, "The address of its bastion is none: give a name or an IP address.");
+        }
+        check_port_and_key(bastion, attribute, "Its bastion's", found);
+    }
 }
 
 impl Place {
@@ -54,6 +101,7 @@ impl Place {
             becomes_root: truth(host, "become").unwrap_or(settings.becomes_root),
             host_key: text(host, "host_key").and_then(key_of),
             is_local,
+            bastion: Bastion::of(host, &settings.user).or_else(|| settings.bastion.clone()),
         })
     }
 }
@@ -62,7 +110,7 @@ impl Place {
 pub(crate) fn attribute() -> Attribute {
     Attribute::required(
         host_type(),
-        "The host: `address`, and where they differ from the provider's `port`, `user`, `become`, `host_key` (its public key, `ssh-ed25519 AAAA…`) and `connection` (`ssh` or `local`). Another address replaces the object.",
+        "The host: `address`, and where they differ from the provider's `port`, `user`, `become`, `host_key` (its public key, `ssh-ed25519 AAAA…`) `connection` (`ssh` or `local`) and `bastion` (`address`, `port`, `user`, `host_key`), the host that it is reached through. Another address replaces the object.",
     )
 }
 
@@ -74,6 +122,7 @@ fn host_type() -> Type {
         ("become", Type::Bool),
         ("host_key", Type::String),
         ("connection", Type::String),
+        (BASTION, Bastion::attribute_type()),
     ];
     Type::object_with_optional(attributes.clone(), attributes.iter().map(|(name, _)| *name))
 }
@@ -89,6 +138,7 @@ pub(crate) fn host_of(address: &str, port: Option<u16>, user: Option<&str>) -> V
         (Name::from("become"), null(Type::Bool)),
         (Name::from("host_key"), null(Type::String)),
         (Name::from("connection"), null(Type::String)),
+        (Name::from(BASTION), null(Bastion::attribute_type())),
     ])
 }
 
@@ -113,11 +163,19 @@ pub(crate) fn check(configuration: &Value, found: &mut Findings) {
         found
             .refuse(HOST, "It has no address: give `address`, or `connection = \"local\"` for this machine.");
     }
+    check_port_and_key(host, HOST, "Its", found);
+    Bastion::check(host, HOST, found);
+}
+
+fn check_port_and_key(host: &Value, attribute: &'static str, whose: &str, found: &mut Findings) {
     if given(host, "port").is_some() && whole_number(host, "port").is_none_or(|port| !PORTS.contains(&port)) {
-        found.refuse(HOST, "Its `port` is no whole number from 1 to 65535: give one that is.");
+        found.refuse(
+            attribute,
+            format!("{whose} `port` is no whole number from 1 to 65535: give one that is."),
+        );
     }
     if text(host, "host_key").is_some_and(|key| key_of(key).is_none()) {
-        found.refuse(HOST, "Its `host_key` is no public key: give its type and its base64, as `ssh-keyscan` prints them: `ssh-ed25519 AAAA…`.");
+        found.refuse(attribute, format!("{whose} `host_key` is no public key: give its type and its base64, as `ssh-keyscan` prints them: `ssh-ed25519 AAAA…`."));
     }
 }
 
@@ -212,6 +270,10 @@ mod tests {
             });
             Value::object(vec![(Name::from("host"), Value::object(entries.collect()))])
         };
+        let bastion = |address: &str, port: Value| {
+            let entries = [("address", Value::from(address)), ("port", port)];
+            Value::object(entries.map(|(name, value)| (Name::from(name), value)).to_vec())
+        };
         let table = [
             (with("", Value::from("")), None),
             (with("address", Value::unknown(Type::String)), None),
@@ -220,6 +282,12 @@ mod tests {
             (with("port", Value::from(0)), Some("no whole number from 1 to 65535")),
             (with("connection", Value::from("telnet")), Some("neither \"ssh\" nor \"local\"")),
             (with("host_key", Value::from("x")), Some("is no public key")),
+            (with("bastion", bastion("10.0.0.9", Value::null(Type::Number))), None),
+            (
+                with("bastion", bastion("a b", Value::null(Type::Number))),
+                Some("The address of its bastion is none"),
+            ),
+            (with("bastion", bastion("b", Value::from(0))), Some("Its bastion's `port` is no whole number")),
         ];
         for (configuration, expected) in table {
             let mut found = Findings::default();

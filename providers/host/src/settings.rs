@@ -1,5 +1,6 @@
 //! The provider's block: what holds for every host that does not say otherwise.
 
+use crate::place::{BASTION, Bastion};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_sdk::values::{Findings, text, truth, whole_number};
 use formwork_sdk::{Attribute, Block};
@@ -23,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) become_password: Option<String>,
     pub(crate) credentials: Credentials,
     pub(crate) known_hosts: Option<PathBuf>,
+    pub(crate) bastion: Option<Bastion>,
     pub(crate) trusts_on_first_use: bool,
     pub(crate) parallelism: usize,
     pub(crate) connect_timeout: Duration,
@@ -90,7 +92,9 @@ impl Settings {
         let port = |of: &Value| whole_number(of, "port").and_then(|port| u16::try_from(port).ok());
         let user = owned(configuration, "user").unwrap_or_else(|| "root".to_owned());
         let credentials = Credentials::of(configuration);
+        let bastion = Bastion::of(configuration, &user);
         Self {
+            bastion,
             is_local: text(configuration, "connection") == Some("local"),
             port: port(configuration),
             becomes_root: truth(configuration, "become").unwrap_or(user != "root"),
@@ -114,6 +118,7 @@ pub(crate) fn validate(configuration: &Value) -> Diagnostics {
     found.check_number(configuration, "port", 1, 65535);
     found.check_number(configuration, "parallelism", 1, PARALLELISM_MAXIMUM);
     found.check_number(configuration, "connect_timeout_seconds", 1, 600);
+    Bastion::check(configuration, BASTION, &mut found);
     let is_given = |name: &str| configuration.get(name).is_some_and(|value| !value.is_null());
     if is_given("private_key") && is_given("private_key_file") {
         found.refuse("private_key_file", "A private key is given as text already: leave one of them out.");
@@ -193,6 +198,13 @@ pub(crate) fn configuration() -> Block {
             Attribute::optional(
                 Type::String,
                 "A file of host keys in OpenSSH's form; `~/.ssh/known_hosts`, by itself.",
+            ),
+        ),
+        (
+            BASTION,
+            Attribute::optional(
+                Bastion::attribute_type(),
+                "The host that all others are reached through: `address`, and where they differ `port`, `user` and `host_key`. It takes the same credentials.",
             ),
         ),
         (

@@ -3,6 +3,8 @@
 //! Invariant: nothing is sent to a host, no name and no signature, before its key was found among those that are
 //! right for it. libssh2 blocks, so each of its calls runs on a thread of the runtime's that may.
 
+mod bastion;
+
 use crate::link::{Output, Trouble};
 use crate::place::{Place, key_of};
 use crate::settings::{Credentials, Settings};
@@ -11,6 +13,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 use std::io::{ErrorKind, Read, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// After so much silence the host is asked whether it still is there.
@@ -65,9 +68,26 @@ impl Ssh {
 }
 
 fn open(place: &Place, settings: &Settings, believed: &[String]) -> Result<(Ssh, Option<String>), Trouble> {
-    let unreachable = |error: &dyn std::fmt::Display| Trouble::Unreachable(error.to_string());
-    let failed = |error: ssh2::Error| unreachable(&error);
-    let stream = connect(place, settings.connect_timeout).map_err(|error| unreachable(&error))?;
+    let timeout = settings.connect_timeout;
+    let (session, shown) = match &place.bastion {
+        None => {
+            let stream = connect(place, timeout).map_err(|error| Trouble::Unreachable(error.to_string()))?;
+            session(stream, place, settings, believed)?
+        }
+        Some(bastion) => session(bastion::through(bastion, place, settings)?, place, settings, believed)?,
+    };
+    Ok((Ssh { session, is_broken: false }, shown))
+}
+
+/// A session with a host that is who it should be, as an account that it lets in; also the key that it showed, where it
+/// was believed for no other reason.
+fn session(
+    stream: impl AsRawFd + 'static,
+    place: &Place,
+    settings: &Settings,
+    believed: &[String],
+) -> Result<(Session, Option<String>), Trouble> {
+    let failed = |error: ssh2::Error| Trouble::Unreachable(error.to_string());
     let mut session = Session::new().map_err(failed)?;
     session.set_timeout(milliseconds(settings.connect_timeout));
     session.set_tcp_stream(stream);
@@ -79,7 +99,7 @@ fn open(place: &Place, settings: &Settings, believed: &[String]) -> Result<(Ssh,
     authenticate(&session, &place.user, &settings.credentials)?;
     session.set_timeout(milliseconds(SILENCE));
     session.set_keepalive(true, 1);
-    Ok((Ssh { session, is_broken: false }, is_new.then_some(shown)))
+    Ok((session, is_new.then_some(shown)))
 }
 
 fn milliseconds(duration: Duration) -> u32 {
@@ -284,6 +304,7 @@ mod tests {
             becomes_root: false,
             host_key: None,
             is_local: false,
+            bastion: None,
         }
     }
 
