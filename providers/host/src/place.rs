@@ -52,14 +52,17 @@ impl Bastion {
         })
     }
 
-    pub(crate) fn attribute_type() -> Type {
-        let attributes = [
+    fn attributes() -> [(&'static str, Type); 4] {
+        [
             ("address", Type::String),
             ("port", Type::Number),
             ("user", Type::String),
             ("host_key", Type::String),
-        ];
-        Type::object_with_optional(attributes, ["port", "user", "host_key"])
+        ]
+    }
+
+    pub(crate) fn attribute_type() -> Type {
+        Type::object_with_optional(Self::attributes(), ["port", "user", "host_key"])
     }
 
     /// What is wrong with it, at an attribute.
@@ -138,7 +141,7 @@ pub(crate) fn host_of(address: &str, port: Option<u16>, user: Option<&str>) -> V
         (Name::from("become"), null(Type::Bool)),
         (Name::from("host_key"), null(Type::String)),
         (Name::from("connection"), null(Type::String)),
-        (Name::from(BASTION), null(Bastion::attribute_type())),
+        (Name::from(BASTION), null(Type::object(Bastion::attributes()))),
     ])
 }
 
