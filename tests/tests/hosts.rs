@@ -334,6 +334,42 @@ fn a_module_of_the_kernel_is_there_also_after_a_start() {
 }
 
 #[test]
+fn the_hosts_of_an_inventory_are_hosts() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare: Vec<_> = (0..2).map(|host| hosts.written(host)).collect();
+    let block = r#"
+data "host_inventory" "all" {
+  path = "hosts.ini"
+}
+resource "host_file" "x" {
+  for_each = toset(data.host_inventory.all.groups["gpu"])
+  host     = data.host_inventory.all.hosts[each.key].host
+  path     = "/etc/rack"
+  content  = data.host_inventory.all.hosts[each.key].variables.rack
+}
+"#;
+    let project = hosts.one(&[], block);
+    let line =
+        |name: &str, host: usize| format!("{name} ansible_host={} ansible_port=22\n", hosts.addresses[host]);
+    let inventory = format!("[gpu]\n{}{}[gpu:vars]\nrack=r1\n", line("a", 0), line("b", 1));
+    project.write("hosts.ini", &inventory).unwrap();
+    std::fs::create_dir(project.path().join("host_vars")).unwrap();
+    project.write("host_vars/b.yml", "rack: r2\n").unwrap();
+    assert_says(&project.run("apply -auto-approve"), 0, &["2 added"]);
+    assert_eq!(
+        (hosts.run(0, "cat /etc/rack"), hosts.run(1, "cat /etc/rack")),
+        ("r1".to_owned(), "r2".to_owned())
+    );
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    project.write("hosts.ini", &inventory.replace(&line("b", 1), "")).unwrap();
+    assert_says(&project.run("apply -auto-approve"), 0, &["0 added, 0 changed, 1 destroyed"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    for (host, bare) in bare.iter().enumerate() {
+        assert_eq!(hosts.written(host), *bare);
+    }
+}
+
+#[test]
 fn a_host_is_reached_through_another() {
     let Some(hosts) = Hosts::find() else { return };
     let bare = hosts.written(1);

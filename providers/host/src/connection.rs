@@ -3,6 +3,7 @@
 use crate::answer::Answer;
 use crate::failure;
 use crate::fleet::{Fleet, Host, Reply};
+use crate::inventory::{INVENTORY, Source};
 use crate::kinds::{Act, Facts, HostKind, mark_folder};
 use crate::link::Trouble;
 use crate::place::{self, HOST, Place};
@@ -279,7 +280,10 @@ impl HostConnection {
         Self::imported(kind, schema, place::host_of(part("address"), None, None), part("key"))
     }
 
-    async fn read_data(&self, configuration: &Value) -> Result<Value, ProviderError> {
+    async fn read_data(&self, kind: &str, configuration: &Value) -> Result<Value, ProviderError> {
+        if kind == INVENTORY {
+            return Source::read(configuration);
+        }
         let place = Place::of(configuration, self.fleet.settings())?;
         let reply = self.fleet.host(&place).look(vec![Facts::probe()]).await;
         let reply = reply.map_err(|trouble| trouble.error(&place))?;
@@ -300,8 +304,8 @@ impl HostConnection {
             Request::ImportByIdentity { kind, identity } => {
                 Response::Imported(self.import_by_identity(&kind, &identity))
             }
-            Request::ReadData { configurations, .. } => {
-                let read = configurations.iter().map(|one| self.read_data(one));
+            Request::ReadData { kind, configurations } => {
+                let read = configurations.iter().map(|one| self.read_data(&kind, one));
                 Response::Data(futures::future::join_all(read).await)
             }
             _ => Response::Unsupported,

@@ -9,6 +9,7 @@ mod answer;
 mod connection;
 mod failure;
 mod fleet;
+mod inventory;
 mod kinds;
 mod link;
 mod place;
@@ -44,7 +45,12 @@ impl HostProvider {
         let schema = ProviderSchema {
             configuration: settings::configuration(),
             resources: kinds.iter().map(|kind| (kind.name().into(), kind.schema())).collect(),
-            data_sources: [(kinds::FACTS.into(), kinds::Facts::schema())].into_iter().collect(),
+            data_sources: [
+                (kinds::FACTS.into(), kinds::Facts::schema()),
+                (inventory::INVENTORY.into(), inventory::Source::schema()),
+            ]
+            .into_iter()
+            .collect(),
             ..ProviderSchema::default()
         };
         Self { schema: Arc::new(schema), kinds: Arc::new(kinds) }

@@ -147,7 +147,7 @@ fn key_source(key: &'static str) -> &'static [&'static str] {
 }
 
 /// The object with other values for some attributes.
-fn with(object: &Value, changed: &[(&str, Value)]) -> Value {
+pub(crate) fn with(object: &Value, changed: &[(&str, Value)]) -> Value {
     let Some(entries) = object.entries() else { return object.clone() };
     let entries = entries.iter().map(|(name, value)| {
         let found = changed.iter().find(|(other, _)| *other == name.as_str());
