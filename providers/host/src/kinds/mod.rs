@@ -7,7 +7,9 @@ mod file;
 mod group;
 mod hosts_entry;
 mod kernel_module;
+mod mount;
 mod package;
+mod repository;
 mod service;
 mod sysctl;
 mod unit;
@@ -104,7 +106,9 @@ pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
         Box::new(group::Group),
         Box::new(hosts_entry::HostsEntry),
         Box::new(kernel_module::KernelModule),
+        Box::new(mount::Mount),
         Box::new(package::Package),
+        Box::new(repository::Repository),
         Box::new(service::Service),
         Box::new(sysctl::Sysctl),
         Box::new(unit::Unit),
