@@ -2,11 +2,14 @@
 //! its overlay, and what it was asked is in the log of its SSH server.
 #![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
+mod commands;
+mod kinds;
+
 use formwork_tests::{Finished, Project, project, repository};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -314,26 +317,6 @@ fn hosts_go_from_bare_to_what_is_said_and_back() {
 }
 
 #[test]
-fn a_module_of_the_kernel_is_there_also_after_a_start() {
-    let Some(hosts) = Hosts::find() else { return };
-    let bare = hosts.written(0);
-    let block = "resource \"host_kernel_module\" \"m\" {\n  host       = HOST\n  name       = \"overlay\"\n  parameters = { redirect_dir = \"on\" }\n}\n";
-    let project = hosts.one(&[], block);
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
-    let files = "cat /etc/modules-load.d/80-formwork-overlay.conf /etc/modprobe.d/80-formwork-overlay.conf";
-    assert_eq!(hosts.run(0, files), "overlay\noptions overlay redirect_dir=on\n");
-    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
-    hosts.run(0, "rm /etc/modules-load.d/80-formwork-overlay.conf");
-    assert_says(&project.run("plan -detailed-exitcode"), 2, &["~ persistent = false -> true"]);
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
-    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    assert_eq!(hosts.written(0), bare);
-    let project = hosts.one(&[], &block.replace("\"overlay\"", "\"no_such_module\""));
-    assert_says(&project.run("apply -auto-approve"), 1, &["no_such_module"]);
-    assert_eq!(hosts.written(0), bare, "what fails leaves the host as it was");
-}
-
-#[test]
 fn the_hosts_of_an_inventory_are_hosts() {
     let Some(hosts) = Hosts::find() else { return };
     let bare: Vec<_> = (0..2).map(|host| hosts.written(host)).collect();
@@ -413,209 +396,6 @@ fn a_host_is_reached_through_another() {
     assert!(!known.is_empty());
     assert_says(&nowhere.run("import host_file.x 127.0.0.99:1,/etc/x"), 1, &["does not reach it"]);
     assert_eq!(hosts.written(1), bare);
-}
-
-#[test]
-fn a_repository_counts_where_its_signature_is_right() {
-    let Some(hosts) = Hosts::find() else { return };
-    let bare = hosts.written(0);
-    let key = hosts.run(0, "cat /srv/signed/key.asc");
-    let block = format!(
-        "resource \"host_repository\" \"lab\" {{\n  host = HOST\n  name = \"lab\"\n  uris = [\"file:/srv/signed\"]\n  suites = [\"./\"]\n  signing_key = <<-END\n{key}END\n}}\n"
-    );
-    let package = "resource \"host_package\" \"tool\" {\n  host = HOST\n  name = \"formwork-lab-tool\"\n  version = \"1.2\"\n  depends_on = [host_repository.lab]\n}\n";
-    let project = hosts.one(&[], &format!("{block}{package}"));
-    assert_says(&project.run("apply -auto-approve"), 0, &["2 added"]);
-    assert_eq!(hosts.run(0, "dpkg-query -W -f '${Version}' formwork-lab-tool"), "1.2");
-    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
-    hosts.run(0, "sed -i s,srv/signed,srv/packages, /etc/apt/sources.list.d/80-formwork-lab.sources; echo >> /etc/apt/keyrings/80-formwork-lab.asc");
-    assert_says(&project.run("plan -detailed-exitcode"), 2, &["file:/srv/packages", "~ signing_key"]);
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
-    assert_says(&project.run("destroy -auto-approve"), 0, &["2 destroyed"]);
-    assert_eq!(hosts.written(0), bare);
-    let unsigned = block.replace("/srv/signed", "/srv/packages");
-    assert_says(&hosts.one(&[], &unsigned).run("apply -auto-approve"), 1, &["does not have a Release file"]);
-    assert_says(
-        &hosts.one(&[], &block.replace("/srv/signed", "/srv/nowhere")).run("apply -auto-approve"),
-        1,
-        &["/srv/nowhere"],
-    );
-    hosts
-        .run(0, "cp -a /srv/signed /run/signed; sed -i 's/Origin: lab/Origin: other/' /run/signed/InRelease");
-    let tampered = hosts.one(&[], &block.replace("/srv/signed", "/run/signed"));
-    assert_says(&tampered.run("apply -auto-approve"), 1, &["BADSIG"]);
-    assert_eq!(hosts.written(0), bare, "what is refused leaves the host as it was");
-}
-
-#[test]
-fn a_file_system_is_in_its_place_and_hides_nothing() {
-    let Some(hosts) = Hosts::find() else { return };
-    let bare = hosts.written(0);
-    let block = "resource \"host_mount\" \"m\" {\n  host = HOST\n  path = \"/srv/fast-cache\"\n  source = \"tmpfs\"\n  type = \"tmpfs\"\n  options = [\"size=1m\"]\n}\n";
-    let project = hosts.one(&[], block);
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
-    assert_eq!(
-        hosts.run(
-            0,
-            "findmnt -n -o FSTYPE,SIZE /srv/fast-cache; systemctl is-enabled srv-fast\\\\x2dcache.mount"
-        ),
-        "tmpfs    1M\nenabled\n"
-    );
-    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
-    hosts.run(0, "umount /srv/fast-cache");
-    assert_says(&project.run("plan -detailed-exitcode"), 2, &["~ active  = false -> true"]);
-    project.write("main.tf", &project.read("main.tf").replace("size=1m", "size=2m")).unwrap();
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
-    assert_eq!(hosts.run(0, "findmnt -n -o SIZE /srv/fast-cache").trim(), "2M");
-    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    assert_eq!(hosts.written(0), bare);
-    for (path, expected) in [
-        ("/srv/packages", "is not empty"),
-        ("/run", "something is mounted at /run already"),
-        ("/srv/no/where", "is not there"),
-    ] {
-        let project = hosts.one(&[], &block.replace("/srv/fast-cache", path));
-        assert_says(&project.run("apply -auto-approve"), 1, &[expected]);
-    }
-    let project = hosts.one(&[], &block.replace("\"size=1m\"", "\"no-such-option\""));
-    assert_says(&project.run("apply -auto-approve"), 1, &["no-such-option"]);
-    assert_eq!(hosts.written(0), bare);
-}
-
-/// A command that leaves a line in a file each time it runs, and what takes that back.
-const COMMAND: &str = r#"
-resource "host_command" "x" {
-  host        = HOST
-  name        = "count things"
-  command     = "echo run $WHO in $(pwd); echo run >> /srv/runs; sleep PAUSE"
-  directory   = "/srv"
-  environment = { WHO = "it's me" }
-  undo        = "rm /srv/runs"
-}
-"#;
-
-#[test]
-fn a_command_runs_once_and_again_when_it_changes() {
-    let Some(hosts) = Hosts::find() else { return };
-    let bare = hosts.written(0);
-    let block = COMMAND.replace("PAUSE", "0");
-    let output = "output \"said\" {\n  value = host_command.x.output\n}\n";
-    let project = hosts.one(&[], &format!("{block}{output}"));
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 added", "run it's me in /srv"]);
-    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
-    let write = |block: &str| {
-        let block = block.replace("HOST", &format!("{{ address = {:?} }}", hosts.addresses[0]));
-        project.write("main.tf", &format!("{}{block}", hosts.provider(&[]))).unwrap();
-    };
-    write(&block.replace("it's me", "another"));
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
-    assert_eq!(hosts.run(0, "cat /srv/runs"), "run\nrun\n");
-    // Another way back is no reason to run it.
-    write(&block.replace("it's me", "another").replace("rm /srv", "echo going; rm -f /srv"));
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
-    assert_eq!(hosts.run(0, "cat /srv/runs"), "run\nrun\n");
-    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    assert_eq!(hosts.written(0), bare);
-}
-
-#[test]
-fn a_command_is_run_where_what_it_is_for_is_not_there() {
-    let Some(hosts) = Hosts::find() else { return };
-    let bare = hosts.written(0);
-    let block = COMMAND.replace("PAUSE", "0");
-    for (guard, is_kept) in [
-        ("creates = \"/srv/runs\"", true),
-        ("unless = \"grep -q run /srv/runs\"", true),
-        ("unless = \"false\"", false),
-    ] {
-        let project = hosts.one(&[], &block.replace("  undo ", &format!("  {guard}\n  undo ")));
-        if !is_kept {
-            assert_says(
-                &project.run("apply -auto-approve"),
-                1,
-                &["ended well, but what `unless` or `creates` looks for is not there"],
-            );
-            hosts.run(0, "rm /srv/runs");
-            assert_eq!(hosts.written(0), bare);
-            continue;
-        }
-        hosts.run(0, "echo run > /srv/runs");
-        assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
-        assert_eq!(hosts.run(0, "cat /srv/runs"), "run\n", "there was nothing to do");
-        hosts.run(0, "rm /srv/runs");
-        assert_says(&project.run("plan -detailed-exitcode"), 2, &["1 to add"]);
-        assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
-        assert_eq!(hosts.run(0, "cat /srv/runs"), "run\n");
-        assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-        assert_eq!(hosts.written(0), bare);
-    }
-}
-
-#[test]
-fn a_command_goes_on_whatever_becomes_of_who_began_it() {
-    let Some(hosts) = Hosts::find() else { return };
-    let bare = hosts.written(0);
-    let project = hosts.one(&[], &COMMAND.replace("PAUSE", "6"));
-    let mut killed =
-        project.command("apply -auto-approve").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    hosts.run(0, "until [ -e /srv/runs ]; do sleep 0.1; done");
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
-    assert_eq!(hosts.run(0, "cat /srv/runs"), "run\n", "it was found, not run again");
-    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-
-    let running = project.command("apply -auto-approve").stdout(Stdio::piped()).spawn().unwrap();
-    hosts.run(0, "until [ -e /srv/runs ]; do sleep 0.1; done; pkill -KILL -f 'sshd: [a]dmin'");
-    let output = running.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains("1 added"), "{said}");
-    assert_eq!(hosts.run(0, "cat /srv/runs"), "run\n", "a cut connection is none of its business");
-    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    assert_eq!(hosts.written(0), bare);
-}
-
-#[test]
-fn a_command_that_fails_says_what_it_said() {
-    let Some(hosts) = Hosts::find() else { return };
-    let bare = hosts.written(0);
-    let failing = "resource \"host_command\" \"x\" {\n  host = HOST\n  name = \"x\"\n  command = <<-END\n    echo no GPU here\n    exit 7\n  END\n}\n";
-    let project = hosts.one(&[], failing);
-    assert_says(
-        &project.run("apply -auto-approve"),
-        1,
-        &["the command x ended with exit code 7", "no GPU here"],
-    );
-    assert_eq!(hosts.written(0), bare);
-    let ended = hosts.one(&[], &failing.replace("exit 7", "sleep 30"));
-    let running =
-        ended.command("apply -auto-approve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    hosts.run(0, "until systemctl list-units --no-legend 'formwork-*' | grep -q running; do sleep 0.1; done; sleep 1; systemctl kill -s KILL 'formwork-*'");
-    let output = running.wait_with_output().unwrap();
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(!output.status.success() && said.contains("it was cut off"), "{said}");
-    assert_eq!(hosts.written(0), bare);
-    let secret = r#"
-variable "token" {
-  ephemeral = true
-}
-resource "host_command" "x" {
-  host           = HOST
-  name           = "login"
-  command        = "printf %s \"$TOKEN\" | wc -c"
-  environment_wo = { TOKEN = var.token }
-}
-output "said" {
-  value = host_command.x.output
-}
-"#;
-    let project = hosts.one(&[], secret);
-    assert_says(&project.run("apply -auto-approve -var token=hunter2hunter2"), 0, &["said = \"14\""]);
-    assert!(!project.read("terraform.tfstate").contains("hunter2"));
-    assert_eq!(hosts.run(0, "grep -rl hunter2 /var/lib/formwork /run /etc 2>/dev/null || true"), "");
-    assert_says(&project.run("destroy -auto-approve -var token=x"), 0, &["1 destroyed"]);
-    assert_eq!(hosts.written(0), bare);
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! Kinds that have a test of their own.
+
+use crate::{Hosts, assert_says};
+
+#[test]
+fn a_module_of_the_kernel_is_there_also_after_a_start() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare = hosts.written(0);
+    let block = "resource \"host_kernel_module\" \"m\" {\n  host       = HOST\n  name       = \"overlay\"\n  parameters = { redirect_dir = \"on\" }\n}\n";
+    let project = hosts.one(&[], block);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    let files = "cat /etc/modules-load.d/80-formwork-overlay.conf /etc/modprobe.d/80-formwork-overlay.conf";
+    assert_eq!(hosts.run(0, files), "overlay\noptions overlay redirect_dir=on\n");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    hosts.run(0, "rm /etc/modules-load.d/80-formwork-overlay.conf");
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["~ persistent = false -> true"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    assert_eq!(hosts.written(0), bare);
+    let project = hosts.one(&[], &block.replace("\"overlay\"", "\"no_such_module\""));
+    assert_says(&project.run("apply -auto-approve"), 1, &["no_such_module"]);
+    assert_eq!(hosts.written(0), bare, "what fails leaves the host as it was");
+}
+
+#[test]
+fn a_repository_counts_where_its_signature_is_right() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare = hosts.written(0);
+    let key = hosts.run(0, "cat /srv/signed/key.asc");
+    let block = format!(
+        "resource \"host_repository\" \"lab\" {{\n  host = HOST\n  name = \"lab\"\n  uris = [\"file:/srv/signed\"]\n  suites = [\"./\"]\n  signing_key = <<-END\n{key}END\n}}\n"
+    );
+    let package = "resource \"host_package\" \"tool\" {\n  host = HOST\n  name = \"formwork-lab-tool\"\n  version = \"1.2\"\n  depends_on = [host_repository.lab]\n}\n";
+    let project = hosts.one(&[], &format!("{block}{package}"));
+    assert_says(&project.run("apply -auto-approve"), 0, &["2 added"]);
+    assert_eq!(hosts.run(0, "dpkg-query -W -f '${Version}' formwork-lab-tool"), "1.2");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    hosts.run(0, "sed -i s,srv/signed,srv/packages, /etc/apt/sources.list.d/80-formwork-lab.sources; echo >> /etc/apt/keyrings/80-formwork-lab.asc");
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["file:/srv/packages", "~ signing_key"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["2 destroyed"]);
+    assert_eq!(hosts.written(0), bare);
+    let unsigned = block.replace("/srv/signed", "/srv/packages");
+    assert_says(&hosts.one(&[], &unsigned).run("apply -auto-approve"), 1, &["does not have a Release file"]);
+    assert_says(
+        &hosts.one(&[], &block.replace("/srv/signed", "/srv/nowhere")).run("apply -auto-approve"),
+        1,
+        &["/srv/nowhere"],
+    );
+    hosts
+        .run(0, "cp -a /srv/signed /run/signed; sed -i 's/Origin: lab/Origin: other/' /run/signed/InRelease");
+    let tampered = hosts.one(&[], &block.replace("/srv/signed", "/run/signed"));
+    assert_says(&tampered.run("apply -auto-approve"), 1, &["BADSIG"]);
+    assert_eq!(hosts.written(0), bare, "what is refused leaves the host as it was");
+}
+
+#[test]
+fn a_file_system_is_in_its_place_and_hides_nothing() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare = hosts.written(0);
+    let block = "resource \"host_mount\" \"m\" {\n  host = HOST\n  path = \"/srv/fast-cache\"\n  source = \"tmpfs\"\n  type = \"tmpfs\"\n  options = [\"size=1m\"]\n}\n";
+    let project = hosts.one(&[], block);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    assert_eq!(
+        hosts.run(
+            0,
+            "findmnt -n -o FSTYPE,SIZE /srv/fast-cache; systemctl is-enabled srv-fast\\\\x2dcache.mount"
+        ),
+        "tmpfs    1M\nenabled\n"
+    );
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    hosts.run(0, "umount /srv/fast-cache");
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["~ active  = false -> true"]);
+    project.write("main.tf", &project.read("main.tf").replace("size=1m", "size=2m")).unwrap();
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_eq!(hosts.run(0, "findmnt -n -o SIZE /srv/fast-cache").trim(), "2M");
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    assert_eq!(hosts.written(0), bare);
+    for (path, expected) in [
+        ("/srv/packages", "is not empty"),
+        ("/run", "something is mounted at /run already"),
+        ("/srv/no/where", "is not there"),
+    ] {
+        let project = hosts.one(&[], &block.replace("/srv/fast-cache", path));
+        assert_says(&project.run("apply -auto-approve"), 1, &[expected]);
+    }
+    let project = hosts.one(&[], &block.replace("\"size=1m\"", "\"no-such-option\""));
+    assert_says(&project.run("apply -auto-approve"), 1, &["no-such-option"]);
+    assert_eq!(hosts.written(0), bare);
+}
