@@ -88,3 +88,26 @@ fn a_file_system_is_in_its_place_and_hides_nothing() {
     assert_says(&project.run("apply -auto-approve"), 1, &["no-such-option"]);
     assert_eq!(hosts.written(0), bare);
 }
+
+/// Made by `openssl req -x509 -newkey ed25519 -nodes -subj /CN=lab -days 36500`.
+const AUTHORITY: &str = include_str!("authority.pem");
+
+#[test]
+fn an_authority_is_believed_until_it_is_removed() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare = hosts.written(0);
+    let block = format!(
+        "resource \"host_certificate_authority\" \"ca\" {{\n  host = HOST\n  name = \"lab\"\n  certificate = <<-END\n{AUTHORITY}END\n}}\n"
+    );
+    let project = hosts.one(&[], &block);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    let line = AUTHORITY.lines().nth(1).unwrap();
+    let count = format!("grep -cF '{line}' /etc/ssl/certs/ca-certificates.crt || true");
+    assert_eq!(hosts.run(0, &count), "1\n");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    hosts.run(0, "rm /usr/local/share/ca-certificates/80-formwork-lab.crt");
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    assert_eq!(hosts.run(0, &count), "0\n");
+    assert_eq!(hosts.written(0), bare);
+}

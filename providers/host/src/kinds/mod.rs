@@ -1,5 +1,6 @@
 //! The kinds, one file each: schema, the shell that looks, the shell that acts, and what the answers mean.
 
+mod certificate_authority;
 mod command;
 mod directory;
 mod facts;
@@ -100,6 +101,7 @@ pub(crate) struct Act<'a> {
 /// All of them.
 pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
     vec![
+        Box::new(certificate_authority::CertificateAuthority),
         Box::new(command::Command),
         Box::new(directory::Directory),
         Box::new(file::File),
