@@ -37,6 +37,9 @@ pub(crate) struct Credentials {
     /// A private key's text.
     pub(crate) private_key: Option<String>,
     pub(crate) private_key_file: Option<PathBuf>,
+    /// A certificate of the private key's public half.
+    pub(crate) certificate: Option<String>,
+    pub(crate) certificate_file: Option<PathBuf>,
     pub(crate) passphrase: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) uses_agent: bool,
@@ -72,6 +75,8 @@ impl Credentials {
         let mut credentials = Self {
             private_key: owned(configuration, "private_key"),
             private_key_file: path(configuration, "private_key_file"),
+            certificate: owned(configuration, "certificate"),
+            certificate_file: path(configuration, "certificate_file"),
             passphrase: owned(configuration, "passphrase"),
             password: owned(configuration, "password"),
             uses_agent: truth(configuration, "agent").unwrap_or(false),
@@ -126,6 +131,21 @@ pub(crate) fn validate(configuration: &Value) -> Diagnostics {
     if is_given("become_password") && truth(configuration, "become") == Some(false) {
         found.refuse("become_password", "It is of no use where `become` is false: leave one of them out.");
     }
+    if is_given("certificate") && is_given("certificate_file") {
+        found.refuse("certificate_file", "A certificate is given as text already: leave one of them out.");
+    }
+    if text(configuration, "certificate").is_some_and(|text| !text.contains("-cert-v01@openssh.com ")) {
+        found.refuse(
+            "certificate",
+            "It is no certificate in OpenSSH's form: give the text of a file that ends in -cert.pub.",
+        );
+    }
+    let has_key = is_given("private_key") || is_given("private_key_file");
+    for name in ["certificate", "certificate_file"] {
+        if is_given(name) && !has_key {
+            found.refuse(name, "Its private key is missing: give private_key or private_key_file.");
+        }
+    }
     if text(configuration, "private_key").is_some_and(|key| !key.contains("PRIVATE KEY-----")) {
         found.refuse(
             "private_key",
@@ -152,6 +172,14 @@ fn credentials() -> Vec<(&'static str, Attribute)> {
                 .sensitive(),
         ),
         ("private_key_file", Attribute::optional(Type::String, "A file with the private key instead.")),
+        (
+            "certificate",
+            Attribute::optional(
+                Type::String,
+                "A certificate of the private key, as `ssh-keygen -s` makes one: hosts that believe its authority need no list of keys. For RSA and ECDSA keys.",
+            ),
+        ),
+        ("certificate_file", Attribute::optional(Type::String, "A file with the certificate instead.")),
         (
             "passphrase",
             Attribute::optional(Type::String, "What the private key is encrypted with.").sensitive(),
@@ -245,6 +273,8 @@ mod tests {
             (vec![("parallelism", 0.into())], vec![".parallelism"]),
             (vec![("private_key", "x".into())], vec![".private_key"]),
             (vec![("private_key", key.into()), ("private_key_file", "x".into())], vec![".private_key_file"]),
+            (vec![("certificate", "x".into()), ("private_key", key.into())], vec![".certificate"]),
+            (vec![("certificate_file", "x".into())], vec![".certificate_file"]),
             (vec![("become", false.into()), ("become_password", "x".into())], vec![".become_password"]),
             (vec![("trust_on_first_use", true.into())], vec![".trust_on_first_use"]),
         ];

@@ -206,14 +206,17 @@ fn fingerprint(key: &str) -> String {
 fn authenticate(session: &Session, user: &str, credentials: &Credentials) -> Result<(), Trouble> {
     let mut tried = Vec::new();
     let passphrase = credentials.passphrase.as_deref();
-    let mut by_key =
-        |key: &str, whose: &str| match session.userauth_pubkey_memory(user, None, key, passphrase) {
-            Ok(()) => true,
-            Err(error) => {
-                tried.push(format!("{whose}: {}", error.message()));
-                false
-            }
-        };
+    let certificate = certificate(credentials)?;
+    let mut by_key = |key: &str, whose: &str| {
+        // The key alone may be in the host's own list.
+        let ways = [certificate.as_deref(), None];
+        ways[usize::from(certificate.is_none())..].iter().any(|public| {
+            let done = session.userauth_pubkey_memory(user, *public, key, passphrase);
+            let with = if public.is_some() { " with its certificate" } else { "" };
+            tried.extend(done.as_ref().err().map(|error| format!("{whose}{with}: {}", error.message())));
+            done.is_ok()
+        })
+    };
     if credentials.private_key.as_ref().is_some_and(|key| by_key(key, "the private key")) {
         return Ok(());
     }
@@ -239,6 +242,19 @@ fn authenticate(session: &Session, user: &str, credentials: &Credentials) -> Res
     }
     let why = format!("it does not let the account {user} in: {}", tried.join("; "));
     Err(Trouble::Denied { why, hint: ACCOUNT_HINT })
+}
+
+fn certificate(credentials: &Credentials) -> Result<Option<String>, Trouble> {
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path).map_err(|error| Trouble::Denied {
+            why: format!("the certificate {} cannot be read: {error}", path.display()),
+            hint: "Correct certificate_file.",
+        })
+    };
+    match (&credentials.certificate, &credentials.certificate_file) {
+        (Some(text), _) => Ok(Some(text.clone())),
+        (None, path) => path.as_ref().map(read).transpose(),
+    }
 }
 
 fn by_agent(session: &Session, user: &str) -> Result<bool, ssh2::Error> {

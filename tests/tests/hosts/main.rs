@@ -557,6 +557,51 @@ fn a_key_that_was_believed_once_stays_the_only_one() {
 }
 
 #[test]
+fn a_certificate_lets_in_where_its_authority_is_believed() {
+    let Some(hosts) = Hosts::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let keygen = |words: &[&str]| {
+        let output = Command::new("ssh-keygen").args(words).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    keygen(&["-q", "-t", "ed25519", "-N", "", "-f", &path("ca")]);
+    let authority = std::fs::read_to_string(path("ca.pub")).unwrap();
+    let begin = format!(
+        "echo '{}' > /etc/ssh/ca.pub; echo 'TrustedUserCAKeys /etc/ssh/ca.pub' > /etc/ssh/sshd_config.d/ca.conf; systemctl reload ssh",
+        authority.trim()
+    );
+    hosts.run(0, &begin);
+    let block = "data \"host_facts\" \"x\" {\n  host = HOST\n}\noutput \"os\" {\n  value = data.host_facts.x.os_id\n}\n";
+    for kind in ["ecdsa", "rsa"] {
+        let (key, quoted) = (path(kind), format!("{:?}", path(kind)));
+        keygen(&["-q", "-t", kind, "-N", "", "-f", &key]);
+        let alone = hosts.one(&[("private_key_file", &quoted)], block);
+        assert_says(&alone.run("plan"), 1, &["it does not let the account admin in"]);
+        for (principal, code, words) in
+            [("admin", 0, "os = \"debian\""), ("other", 1, "with its certificate: ")]
+        {
+            keygen(&[
+                "-q",
+                "-s",
+                &path("ca"),
+                "-I",
+                "lab",
+                "-n",
+                principal,
+                "-V",
+                "+1h",
+                &format!("{key}.pub"),
+            ]);
+            let certificate = format!("{:?}", format!("{key}-cert.pub"));
+            let settings = [("private_key_file", quoted.as_str()), ("certificate_file", &certificate)];
+            assert_says(&hosts.one(&settings, block).run("plan"), code, &[words]);
+        }
+    }
+    hosts.run(0, "rm /etc/ssh/ca.pub /etc/ssh/sshd_config.d/ca.conf; systemctl reload ssh");
+}
+
+#[test]
 fn sudo_may_ask_for_a_password() {
     let Some(hosts) = Hosts::find() else { return };
     let password = format!("{:?}", std::env::var("FORMWORK_LAB_HOSTS_PASSWORD").unwrap());
