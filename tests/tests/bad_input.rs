@@ -137,7 +137,7 @@ const CASES: &[Case] = &[
         "plan",
     ),
     (
-        "block-of-a-later-version",
+        "provisioner-without-ssh",
         &[(
             "main.tf",
             "resource \"terraform_data\" \"a\" {\n  connection {\n    host = \"10.0.0.1\"\n  }\n  provisioner \"remote-exec\" {\n    inline = [\"true\"]\n  }\n}\n",

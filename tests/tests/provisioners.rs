@@ -79,6 +79,35 @@ fn lines_are_those_users_know() {
 }
 
 #[test]
+fn what_one_reads_goes_along_with_the_plan() {
+    let main = r#"
+resource "terraform_data" "a" {
+  for_each = toset(["x", "y"])
+  provisioner "local-exec" {
+    command = "${file("${each.key}.sh")} ${self.id != "" ? "made" : ""}"
+  }
+  provisioner "local-exec" {
+    when    = destroy
+    command = file("${each.key}.sh")
+  }
+}
+"#;
+    let project =
+        project().file("main.tf", main).file("x.sh", "echo says x").file("y.sh", "echo says y").build();
+    let applied = project.run("apply -auto-approve");
+    assert!(
+        applied.code == 0 && applied.out.contains("says x made") && applied.out.contains("says y made"),
+        "{applied:?}"
+    );
+    assert_eq!(project.run("plan -destroy -out=away.tfplan").code, 0);
+    for name in ["main.tf", "x.sh", "y.sh"] {
+        std::fs::remove_file(project.path().join(name)).unwrap();
+    }
+    let destroyed = project.run("apply away.tfplan");
+    assert!(destroyed.code == 0 && destroyed.out.contains("says x"), "{destroyed:?}");
+}
+
+#[test]
 fn what_is_wrong_with_one_is_found_before_anything_runs() {
     for (block, expected) in [
         ("provisioner \"local-exec\" {}", "The argument \"command\" is required"),
@@ -88,10 +117,7 @@ fn what_is_wrong_with_one_is_found_before_anything_runs() {
             "There is no provisioner type named \"local-exce\"",
         ),
         ("provisioner \"file\" {\n content = \"x\"\n}", "The argument \"destination\" is required"),
-        (
-            "provisioner \"remote-exec\" {\n inline = [\"x\"]\n}",
-            "does not support remote-exec and file provisioners yet",
-        ),
+        ("provisioner \"remote-exec\" {\n inline = [\"x\"]\n}", "this build of Formwork speaks none"),
         ("provisioner \"local-exec\" {\n command = \"\"\n}", "The command must be a non-empty string."),
         (
             "provisioner \"file\" {\n content = \"x\"\n destination = \"y\"\n connection {\n hots = \"z\"\n }\n}",

@@ -12,6 +12,8 @@ mod fleet;
 mod inventory;
 mod kinds;
 mod link;
+#[cfg(feature = "ssh")]
+pub mod machines;
 mod place;
 mod private;
 mod settings;

@@ -25,9 +25,24 @@ pub(crate) struct Settings {
     pub(crate) credentials: Credentials,
     pub(crate) known_hosts: Option<PathBuf>,
     pub(crate) bastion: Option<Bastion>,
-    pub(crate) trusts_on_first_use: bool,
+    /// Those of the bastion, where they are others.
+    pub(crate) bastion_credentials: Option<Credentials>,
+    pub(crate) first_keys: FirstKeys,
     pub(crate) parallelism: usize,
     pub(crate) connect_timeout: Duration,
+}
+
+/// Whose key is believed that nobody knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "ssh"), expect(dead_code, reason = "a build without SSH has no use for it"))]
+pub(crate) enum FirstKeys {
+    /// Nobody's.
+    #[default]
+    Refused,
+    /// A host's: it is kept with what is made there.
+    OfHosts,
+    /// A bastion's, too, which is kept nowhere.
+    OfAll,
 }
 
 /// How an account is proven.
@@ -100,6 +115,7 @@ impl Settings {
         let bastion = Bastion::of(configuration, &user);
         Self {
             bastion,
+            bastion_credentials: None,
             is_local: text(configuration, "connection") == Some("local"),
             port: port(configuration),
             becomes_root: truth(configuration, "become").unwrap_or(user != "root"),
@@ -107,7 +123,10 @@ impl Settings {
             become_password: owned(configuration, "become_password"),
             credentials,
             known_hosts: path(configuration, "known_hosts_file"),
-            trusts_on_first_use: truth(configuration, "trust_on_first_use").unwrap_or(false),
+            first_keys: match truth(configuration, "trust_on_first_use") {
+                Some(true) => FirstKeys::OfHosts,
+                _ => FirstKeys::Refused,
+            },
             parallelism: usize::try_from(number("parallelism", PARALLELISM)).unwrap_or(1).max(1),
             connect_timeout: Duration::from_secs(
                 u64::try_from(number("connect_timeout_seconds", CONNECT_SECONDS)).unwrap_or(1).max(1),

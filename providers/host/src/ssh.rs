@@ -7,7 +7,7 @@ mod bastion;
 
 use crate::link::{Output, Trouble};
 use crate::place::{Place, key_of};
-use crate::settings::{Credentials, Settings};
+use crate::settings::{Credentials, FirstKeys, Settings};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
@@ -61,6 +61,19 @@ impl Ssh {
         output
     }
 
+    /// Runs a command to its end and gives what it says, line by line; its exit code.
+    pub(crate) async fn follow(
+        &mut self,
+        command: &str,
+        input: Vec<u8>,
+        lines: impl Fn(String) + Send + 'static,
+    ) -> Result<i32, Trouble> {
+        let (session, command) = (self.session.clone(), command.to_owned());
+        let follow = move || follow(&session, &command, &input, &lines);
+        let ended = tokio::task::spawn_blocking(follow).await;
+        ended.unwrap_or_else(|error| Err(Trouble::Lost(error.to_string())))
+    }
+
     /// Whether it carries nothing any more.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken
@@ -95,7 +108,7 @@ fn session(
     session.method_pref(MethodType::HostKey, &preference(&right)).map_err(failed)?;
     session.handshake().map_err(failed)?;
     let shown = shown_key(&session).ok_or_else(|| Trouble::Unreachable("it showed no key".to_owned()))?;
-    let is_new = check_key(&shown, &right, settings.trusts_on_first_use)?;
+    let is_new = check_key(&shown, &right, settings.first_keys != FirstKeys::Refused)?;
     authenticate(&session, &place.user, &settings.credentials)?;
     session.set_timeout(milliseconds(SILENCE));
     session.set_keepalive(true, 1);
@@ -282,8 +295,36 @@ fn run(session: &Session, command: &str, input: &[u8]) -> Result<Output, Trouble
     Ok(output)
 }
 
+fn follow(session: &Session, command: &str, input: &[u8], lines: &dyn Fn(String)) -> Result<i32, Trouble> {
+    let lost = |error: &dyn std::fmt::Display| Trouble::Lost(error.to_string());
+    let mut channel = session.channel_session().map_err(|error| lost(&error))?;
+    channel.exec(command).map_err(|error| lost(&error))?;
+    // A command that ends before it has read all is judged by what it said.
+    let _ = channel.write_all(input).and_then(|()| channel.flush());
+    let _ = channel.send_eof();
+    let mut line = Vec::new();
+    read_parts(session, &mut channel, |bytes| {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            line.extend_from_slice(part);
+            if line.ends_with(b"\n") {
+                lines(String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned());
+                line.clear();
+            }
+        }
+    })?;
+    if !line.is_empty() {
+        lines(String::from_utf8_lossy(&line).into_owned());
+    }
+    let _ = channel.wait_close();
+    channel.exit_status().map_err(|error| lost(&error))
+}
+
 /// Reads to the end, however long the host is silent, as long as it answers that it is there.
 fn read(session: &Session, stream: &mut impl Read, into: &mut Vec<u8>) -> Result<(), Trouble> {
+    read_parts(session, stream, |bytes| into.extend_from_slice(bytes))
+}
+
+fn read_parts(session: &Session, stream: &mut impl Read, mut take: impl FnMut(&[u8])) -> Result<(), Trouble> {
     let mut buffer = vec![0; 32 * 1024];
     let mut silences = 0;
     loop {
@@ -291,7 +332,7 @@ fn read(session: &Session, stream: &mut impl Read, into: &mut Vec<u8>) -> Result
             Ok(0) => return Ok(()),
             Ok(count) => {
                 silences = 0;
-                into.extend_from_slice(&buffer[..count]);
+                take(&buffer[..count]);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::TimedOut && silences < SILENCES => {

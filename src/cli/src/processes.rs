@@ -57,6 +57,75 @@ impl Processes for LocalProcesses {
     fn run(&self, command: LocalCommand, lines: Lines) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(run(command, lines))
     }
+
+    #[cfg(feature = "provider-host-ssh")]
+    fn reaches_machines(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "provider-host-ssh")]
+    fn work_on(
+        &self,
+        machine: formwork_engine::Machine,
+        work: formwork_engine::MachineWork,
+        lines: Lines,
+    ) -> BoxFuture<'static, Result<(), String>> {
+        Box::pin(machines::work_on(machine, work, lines))
+    }
+}
+
+/// What is done on other machines.
+#[cfg(feature = "provider-host-ssh")]
+mod machines {
+    use formwork_engine::{Given, Lines, Machine, MachineWork};
+    use formwork_provider_host::machines;
+    use std::sync::{Arc, Mutex, PoisonError};
+    use std::time::Duration;
+
+    const MODE: u32 = 0o644;
+
+    pub(super) async fn work_on(machine: Machine, work: MachineWork, lines: Lines) -> Result<(), String> {
+        let timeout = Duration::from_secs(machine.timeout_s);
+        let script_path = machine.script_path.clone();
+        // Lines come from more than one thread, one after the other.
+        let lines = Arc::new(Mutex::new(lines));
+        let say = move |line| (lines.lock().unwrap_or_else(PoisonError::into_inner))(line);
+        let mut connected = of(machine).connect(timeout, &say).await?;
+        match work {
+            MachineWork::Run(scripts) => {
+                for script in scripts {
+                    let text = match script {
+                        Given::Text(text) => text.into_bytes(),
+                        Given::Path(path) => {
+                            std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?
+                        }
+                    };
+                    connected.run(&text, script_path.as_deref(), say.clone()).await?;
+                }
+                Ok(())
+            }
+            MachineWork::Put { source: Given::Text(text), destination } => {
+                connected.put_text(text.as_bytes(), MODE, &destination).await
+            }
+            MachineWork::Put { source: Given::Path(path), destination } => {
+                connected.put(&path, &destination).await
+            }
+        }
+    }
+
+    fn of(machine: Machine) -> machines::Machine {
+        machines::Machine {
+            host: machine.host,
+            port: machine.port,
+            user: machine.user,
+            password: machine.password,
+            private_key: machine.private_key,
+            certificate: machine.certificate,
+            host_key: machine.host_key,
+            agent: machine.agent,
+            bastion: machine.bastion.map(|bastion| Box::new(of(*bastion))),
+        }
+    }
 }
 
 async fn run(command: LocalCommand, lines: Lines) -> Result<(), String> {

@@ -58,11 +58,76 @@ pub struct LocalCommand {
     pub environment: Vec<(String, String)>,
 }
 
+/// A machine behind SSH, as a `connection` block gives it. It is never shown by `Debug`: any part may be secret.
+#[derive(Clone, Default)]
+pub struct Machine {
+    /// Name or address.
+    pub host: String,
+    /// The usual one where there is none.
+    pub port: Option<u16>,
+    /// The account.
+    pub user: String,
+    /// A password, for machines that take no key.
+    pub password: Option<String>,
+    /// A private key's text.
+    pub private_key: Option<String>,
+    /// A certificate of that key.
+    pub certificate: Option<String>,
+    /// The one key that the machine may have.
+    pub host_key: Option<String>,
+    /// Whether the keys of the SSH agent are tried; what follows where nothing is said.
+    pub agent: Option<bool>,
+    /// How long a machine that does not answer yet is asked again.
+    pub timeout_s: u64,
+    /// Where scripts are put; `%RAND%` stands for digits.
+    pub script_path: Option<String>,
+    /// The machine that it is reached through.
+    pub bastion: Option<Box<Machine>>,
+}
+
+/// A text, or a file or folder of this machine.
+#[derive(Clone)]
+pub enum Given {
+    /// The text itself.
+    Text(String),
+    /// Where it is.
+    Path(String),
+}
+
+/// What is done on a machine.
+#[derive(Clone)]
+pub enum MachineWork {
+    /// Scripts run, one after the other.
+    Run(Vec<Given>),
+    /// A file or a folder is put there.
+    Put {
+        /// What.
+        source: Given,
+        /// Where.
+        destination: String,
+    },
+}
+
 /// Takes each line that a process says.
 pub type Lines = Box<dyn Fn(String) + Send>;
 
-/// Runs processes on this machine, for provisioners.
+/// Runs processes on this machine and on others, for provisioners.
 pub trait Processes: Send + Sync {
+    /// Whether other machines can be reached: a build may speak no SSH.
+    fn reaches_machines(&self) -> bool {
+        false
+    }
+
+    /// Does something on a machine and gives what it says, line by line.
+    fn work_on(
+        &self,
+        _machine: Machine,
+        _work: MachineWork,
+        _lines: Lines,
+    ) -> futures::future::BoxFuture<'static, Result<(), String>> {
+        Box::pin(futures::future::ready(Err("this build speaks no SSH".to_owned())))
+    }
+
     /// Runs a command to its end and gives what it says, both its streams together, line by line. The error says how
     /// it ended: `exit status 1`.
     fn run(
@@ -79,7 +144,7 @@ pub struct Environment {
     pub providers: Arc<dyn ProviderSource>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Processes of this machine.
+    /// Processes of this machine, and what is done on others.
     pub processes: Arc<dyn Processes>,
     /// Whoever listens.
     pub observer: Arc<dyn Observer>,

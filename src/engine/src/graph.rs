@@ -109,10 +109,10 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Builds the graph of a module tree; cycles, missing providers and what is not followed yet are diagnostics.
+    /// Builds the graph of a module tree; cycles and missing providers are diagnostics.
     pub fn build(root: &Arc<Module>) -> (Self, Diagnostics) {
         let mut graph = Self::default();
-        let mut diagnostics = crate::unsupported::unsupported(root);
+        let mut diagnostics = Diagnostics::new();
         graph.add_module(root, None);
         graph.find_imports();
         for index in 0..graph.nodes.len() {

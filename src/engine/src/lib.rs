@@ -44,11 +44,12 @@ pub mod run;
 pub mod schema;
 pub mod testing;
 mod time_limit;
-mod unsupported;
 pub mod variables;
 pub mod why;
 
-pub use environment::{Clock, Environment, Lines, LocalCommand, Processes, ProviderSource};
+pub use environment::{
+    Clock, Environment, Given, Lines, LocalCommand, Machine, MachineWork, Processes, ProviderSource,
+};
 pub use event::{EphemeralAct, Event, Observer, Silent};
 pub use model::{
     Action, ActionReason, Change, Importing, OutputChange, Plan, RunMode, Stage, Step, Summary, Work,

@@ -3,6 +3,10 @@
 //! Invariant: nothing is run here. A provisioner of an object to be destroyed is evaluated with nothing but the object
 //! itself and the keys of its instance.
 
+mod remote;
+
+pub(crate) use remote::{Remote, remote};
+
 use crate::evaluate::RowScope;
 use crate::graph::{Graph, ModuleId};
 use arcstr::ArcStr;
@@ -17,10 +21,8 @@ pub(crate) const LOCAL_EXEC: &str = "local-exec";
 const REMOTE_EXEC: &str = "remote-exec";
 const FILE: &str = "file";
 
-/// Whether a provisioner of this type works on another machine.
-pub(crate) fn runs_on_host(kind: &str) -> bool {
-    matches!(kind, REMOTE_EXEC | FILE)
-}
+/// The code of a provisioner that works on another machine where none can be reached.
+pub(crate) const OUT_OF_REACH: &str = "no-ssh";
 
 fn schema(arguments: &[(&str, Type, bool)]) -> BlockSchema {
     let attribute = |(name, value_type, required): &(&str, Type, bool)| AttributeSchema {
@@ -102,32 +104,54 @@ fn schema_of(kind: &str) -> Option<&'static BlockSchema> {
     }
 }
 
+fn all(graph: &Graph) -> impl Iterator<Item = &Provisioner> {
+    graph.modules.iter().flat_map(|node| {
+        let removed = node.module.removed.iter().flat_map(|one| &one.provisioners);
+        node.module.resources.iter().flat_map(|one| &one.provisioners).chain(removed)
+    })
+}
+
 /// Says which provisioners of a configuration there are not.
 pub(crate) fn unknown(graph: &Graph) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    for node in &graph.modules {
-        let removed = node.module.removed.iter().flat_map(|one| &one.provisioners);
-        let all = node.module.resources.iter().flat_map(|one| &one.provisioners).chain(removed);
-        for provisioner in all.filter(|one| schema_of(&one.kind).is_none()) {
-            let kind = provisioner.kind.as_str();
-            let detail = format!("There is no provisioner type named {kind:?}.");
-            let known = [LOCAL_EXEC, REMOTE_EXEC, FILE];
-            let hint = match formwork_lang::nearest(kind, known) {
-                Some(close) => format!("Did you mean {close:?}?"),
-                None => format!("There are: {}.", known.join(", ")),
-            };
-            let diagnostic = Diagnostic::error("unknown-provisioner", "Invalid provisioner type", detail);
-            diagnostics.push(diagnostic.at(provisioner.span).hint(hint));
-        }
+    for provisioner in all(graph).filter(|one| schema_of(&one.kind).is_none()) {
+        let kind = provisioner.kind.as_str();
+        let detail = format!("There is no provisioner type named {kind:?}.");
+        let known = [LOCAL_EXEC, REMOTE_EXEC, FILE];
+        let hint = match formwork_lang::nearest(kind, known) {
+            Some(close) => format!("Did you mean {close:?}?"),
+            None => format!("There are: {}.", known.join(", ")),
+        };
+        let diagnostic = Diagnostic::error("unknown-provisioner", "Invalid provisioner type", detail);
+        diagnostics.push(diagnostic.at(provisioner.span).hint(hint));
     }
     diagnostics
+}
+
+/// Says which provisioners work on other machines, of which this build reaches none. A module that is called twice is
+/// one text.
+pub(crate) fn out_of_reach(graph: &Graph) -> Diagnostics {
+    let mut places: Vec<_> = all(graph)
+        .filter(|one| matches!(one.kind.as_str(), REMOTE_EXEC | FILE))
+        .map(|one| one.span)
+        .collect();
+    places.sort();
+    places.dedup();
+    let error = |span| {
+        let detail =
+            "The provisioners remote-exec and file work over SSH, and this build of Formwork speaks none.";
+        Diagnostic::error(OUT_OF_REACH, "Machines cannot be reached", detail).at(span).hint(
+            "Build it with --features provider-host-ssh, or call ssh and scp in a local-exec provisioner.",
+        )
+    };
+    places.into_iter().map(error).collect()
 }
 
 /// Checks the provisioners and connections of a block with what is known in a scope.
 pub(crate) fn check(resource: &Resource, scope: &RowScope<'_, '_>) -> Diagnostics {
     let mut found = Diagnostics::new();
     for provisioner in &resource.provisioners {
-        check_one(provisioner, scope, &mut found);
+        check_one(provisioner, None, scope, &mut found);
     }
     if let Some(connection) = &resource.connection {
         // Each provisioner may say the rest.
@@ -136,12 +160,17 @@ pub(crate) fn check(resource: &Resource, scope: &RowScope<'_, '_>) -> Diagnostic
     found
 }
 
-/// Checks one provisioner with what is known in a scope.
-pub(crate) fn check_one(provisioner: &Provisioner, scope: &RowScope<'_, '_>, found: &mut Diagnostics) {
+/// Checks one provisioner with what is known in a scope, and the connection that it shares with others.
+pub(crate) fn check_one(
+    provisioner: &Provisioner,
+    of_resource: Option<&formwork_lang::Connection>,
+    scope: &RowScope<'_, '_>,
+    found: &mut Diagnostics,
+) {
     let Some(schema) = schema_of(&provisioner.kind) else { return };
     let (value, diagnostics) = provisioner.body.decode(schema, scope);
     found.append(diagnostics);
-    if let Some(connection) = &provisioner.connection {
+    for connection in provisioner.connection.iter().chain(of_resource) {
         found.extend(connection.body.decode(&CONNECTION_SCHEMA, scope).1.into_iter().filter(is_no_gap));
     }
     let is_empty = |name: &str| {

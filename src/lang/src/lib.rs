@@ -39,7 +39,7 @@ pub use constraint::TypeConstraint;
 pub use evaluate::{describe, index_value, safe_prefix};
 pub use expression::Expression;
 pub use format::format;
-pub use functions::Vocabulary;
+pub use functions::{Vocabulary, duration_seconds};
 pub use load::{TEST_DIRECTORY, check_assertions, load, load_tests, load_with};
 pub use module::{
     BackendBlock, Check, Condition, Connection, Encryption, EncryptionArgument, EncryptionPart,

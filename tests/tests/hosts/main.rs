@@ -4,6 +4,7 @@
 
 mod commands;
 mod kinds;
+mod provisioners;
 
 use formwork_tests::{Finished, Project, project, repository};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 use super::{SILENCE, connect, session};
 use crate::link::Trouble;
 use crate::place::{Bastion, Place};
-use crate::settings::Settings;
+use crate::settings::{FirstKeys, Settings};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{Channel, Session};
 use std::io::{ErrorKind, Read, Write};
@@ -31,8 +31,11 @@ pub(super) fn through(bastion: &Bastion, place: &Place, settings: &Settings) -> 
         |error: &dyn std::fmt::Display| Trouble::Unreachable(format!("the bastion {words}: {error}"));
     let stream = connect(&outer, settings.connect_timeout).map_err(|error| unreachable(&error))?;
     let socket = stream.try_clone().map_err(|error| unreachable(&error))?;
-    // Its first key cannot be kept with any object, so it must be known.
-    let settings = Settings { trusts_on_first_use: false, ..settings.clone() };
+    // Its first key can be kept with no object, so it must be known where that is not asked for expressly.
+    let own = settings.bastion_credentials.clone().unwrap_or_else(|| settings.credentials.clone());
+    let first_keys =
+        if settings.first_keys == FirstKeys::OfAll { FirstKeys::OfAll } else { FirstKeys::Refused };
+    let settings = Settings { first_keys, credentials: own, ..settings.clone() };
     let (session, _) = session(stream, &outer, &settings, &[]).map_err(|trouble| about(&words, trouble))?;
     let channel = session.channel_direct_tcpip(&place.address, place.port, None).map_err(|error| {
         Trouble::Unreachable(format!("the bastion {words} does not reach it: {}", error.message()))

@@ -4,16 +4,17 @@
 //! runs again, and the one in flight runs again from its start. What it runs is in no record: it is evaluated again.
 
 use super::{Applier, StepEnd};
+use crate::Lines;
 use crate::evaluate::RowScope;
 use crate::event::Event;
 use crate::model::Action;
 use crate::objects::{PriorObject, decode_object, shown_id};
-use crate::provisioner::{LocalExec, at_creation, at_removal, local_exec};
-use formwork_diagnostic::Diagnostic;
+use crate::provisioner::{LOCAL_EXEC, LocalExec, Remote, at_creation, at_removal, local_exec, remote};
+use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Provisioner, ProvisionerCrash, ProvisionerFailure};
 use formwork_sdk::Operation;
-use formwork_state::{Intent, Key, Object, ObjectKey, OpenStep, PartialStep, Record, Status, Token};
-use formwork_value::{Type, Value};
+use formwork_state::{Intent, Object, ObjectKey, OpenStep, PartialStep, Record, Status, Token};
+use formwork_value::Value;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -210,7 +211,7 @@ impl Applier<'_> {
         {
             self.open_for(node).await;
         }
-        let (settings, mut found) = local_exec(turn.provisioner, &self.scope_of(&turn));
+        let (settings, mut found) = self.settings_of(&turn);
         found.append(self.evaluator.take_diagnostics());
         found.iter_mut().for_each(|one| one.address = Some(turn.key.to_string()));
         let is_broken = found.has_errors();
@@ -223,7 +224,10 @@ impl Applier<'_> {
             Some(token) => token,
             None => self.begin_turn(&turn).await.map_err(|()| StepEnd::Failed)?,
         };
-        let outcome = self.run_local(&turn, settings).await;
+        let outcome = match settings {
+            Settings::Local(settings) => self.run_local(&turn, settings).await,
+            Settings::Remote(settings) => self.run_remote(&turn, *settings).await,
+        };
         let key = turn.key.clone();
         let provisioner = turn.provisioner.kind.to_string();
         let is_ignored = turn.provisioner.on_failure == ProvisionerFailure::Continue;
@@ -251,7 +255,8 @@ impl Applier<'_> {
     fn scope_of(&self, turn: &Turn<'_>) -> RowScope<'_, '_> {
         if turn.at_removal {
             let (module, _) = at_removal(self.graph, &turn.key.address);
-            let mut scope = self.evaluator.scope(module, 0, repetition_of(turn.key.address.key()));
+            let mut scope =
+                self.evaluator.scope(module, 0, crate::plan::repetition_of(turn.key.address.key()));
             scope.self_value = self.stored(turn.key).map(|prior| prior.kind.mark_sensitive(&prior.marked()));
             return scope;
         }
@@ -307,57 +312,88 @@ impl Applier<'_> {
         let _ = self.record(&record).await;
     }
 
-    async fn run_local(&self, turn: &Turn<'_>, settings: LocalExec) -> Result<(), Diagnostic> {
+    fn settings_of(&self, turn: &Turn<'_>) -> (Option<Settings>, Diagnostics) {
+        let scope = self.scope_of(turn);
+        if turn.provisioner.kind == LOCAL_EXEC {
+            let (settings, found) = local_exec(turn.provisioner, &scope);
+            return (settings.map(Settings::Local), found);
+        }
+        let block = crate::plan::block_of(self.graph, &turn.key.address);
+        let connection = block.and_then(|node| self.graph.resource(node).connection.as_ref());
+        let (settings, found) = remote(turn.provisioner, connection, &scope);
+        (settings.map(|settings| Settings::Remote(Box::new(settings))), found)
+    }
+
+    /// Tells each line that a provisioner says, or that it is not shown.
+    fn saying(&self, turn: &Turn<'_>, suppressed: Option<&'static str>) -> impl Fn(String) + Send + use<> {
         let (key, provisioner) = (turn.key.clone(), turn.provisioner.kind.to_string());
         let observer = self.environment.observer.clone();
         observer.observe(Event::ProvisionStart { key: key.clone(), provisioner: provisioner.clone() });
-        let suppressed = settings.suppressed;
-        let say = move |said: String| {
+        move |said: String| {
             let said = suppressed.map_or(said, ToOwned::to_owned);
             for line in said.split('\r').map(str::trim_end).filter(|line| !line.is_empty()) {
                 let (key, provisioner) = (key.clone(), provisioner.clone());
                 observer.observe(Event::ProvisionOutput { key, provisioner, line: line.to_owned() });
             }
-        };
+        }
+    }
+
+    async fn run_local(&self, turn: &Turn<'_>, settings: LocalExec) -> Result<(), Diagnostic> {
+        let suppressed = settings.suppressed;
+        let say = self.saying(turn, suppressed);
         say(if settings.is_quiet {
             "local-exec: Executing: Suppressed by quiet=true".to_owned()
         } else {
             format!("Executing: {}", quoted(&settings.command.arguments))
         });
-        let last: Arc<Mutex<Tail>> = Arc::default();
-        let kept = last.clone();
-        let lines = Box::new(move |line: String| {
-            kept.lock().unwrap_or_else(PoisonError::into_inner).add(&line);
-            say(line);
-        });
+        let (last, lines) = Tail::keeping(say);
         let ended = self.while_renewing(self.environment.processes.run(settings.command, lines)).await;
         ended.map_err(|fault| {
-            let last = last.lock().unwrap_or_else(PoisonError::into_inner);
             let detail = match suppressed {
                 Some(_) => format!("Error running command: {fault}. The command and its output are not shown: something in its settings is secret."),
-                None => format!("Error running command '{}': {fault}. Output: {}", settings.text, last.text()),
+                None => format!("Error running command '{}': {fault}. Output: {}", settings.text, Tail::of(&last)),
             };
-            let diagnostic = Diagnostic::error("provisioner-failed", "local-exec provisioner error", detail);
-            diagnostic.at(turn.provisioner.span).about(turn.key.to_string())
+            failed(turn, "local-exec provisioner error", detail)
         })
     }
+
+    async fn run_remote(&self, turn: &Turn<'_>, settings: Remote) -> Result<(), Diagnostic> {
+        let Remote { machine, work, suppressed } = settings;
+        let say = self.saying(turn, suppressed);
+        let place = format!("{}@{}", machine.user, machine.host);
+        if suppressed.is_none() {
+            say(format!("Connecting to {place} over SSH..."));
+        }
+        let (last, lines) = Tail::keeping(say);
+        let ended = self.while_renewing(self.environment.processes.work_on(machine, work, lines)).await;
+        ended.map_err(|fault| {
+            let said = Tail::of(&last);
+            let detail = match suppressed {
+                Some(_) => format!(
+                    "{place}: {fault}. What was said there is not shown: something in its settings is secret."
+                ),
+                None if said.is_empty() => format!("{place}: {fault}."),
+                None => format!("{place}: {fault}. Output: {said}"),
+            };
+            failed(turn, &format!("{} provisioner error", turn.provisioner.kind), detail)
+        })
+    }
+}
+
+/// What a provisioner is to do.
+enum Settings {
+    Local(LocalExec),
+    Remote(Box<Remote>),
+}
+
+fn failed(turn: &Turn<'_>, summary: &str, detail: String) -> Diagnostic {
+    let diagnostic = Diagnostic::error("provisioner-failed", summary, detail);
+    diagnostic.at(turn.provisioner.span).about(turn.key.to_string())
 }
 
 /// A tainted object is made anew, and a deposed one is not what the block stands for any more.
 fn is_provisioned(key: &ObjectKey, object: &Object) -> bool {
     key.deposed.is_none() && object.status == Status::Ready
-}
-
-/// What `count` and `each` are where only the key of the instance is known.
-fn repetition_of(key: &Key) -> crate::evaluate::RowRepetition {
-    match key {
-        Key::None => crate::evaluate::RowRepetition::default(),
-        Key::Int(index) => crate::evaluate::RowRepetition { count: Some(*index), each: None },
-        Key::Text(text) => crate::evaluate::RowRepetition {
-            count: None,
-            each: Some((Value::string(text.clone()), Value::unknown(Type::Dynamic))),
-        },
-    }
 }
 
 /// The last of what a process said.
@@ -368,6 +404,21 @@ struct Tail {
 }
 
 impl Tail {
+    /// Passes lines on and keeps the last of them.
+    fn keeping(say: impl Fn(String) + Send + 'static) -> (Arc<Mutex<Self>>, Lines) {
+        let last: Arc<Mutex<Self>> = Arc::default();
+        let kept = last.clone();
+        let lines = Box::new(move |line: String| {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).add(&line);
+            say(line);
+        });
+        (last, lines)
+    }
+
+    fn of(kept: &Mutex<Self>) -> String {
+        kept.lock().unwrap_or_else(PoisonError::into_inner).text()
+    }
+
     fn add(&mut self, line: &str) {
         self.bytes += line.len() + 1;
         self.lines.push_back(line.to_owned());

@@ -42,6 +42,9 @@ pub(crate) fn check_kinds(
     environment: &Environment,
 ) -> Diagnostics {
     let mut diagnostics = crate::provisioner::unknown(graph);
+    if !environment.processes.reaches_machines() {
+        diagnostics.append(crate::provisioner::out_of_reach(graph));
+    }
     let mut reported = FxHashSet::default();
     for node in &graph.modules {
         for (name, required) in &node.module.settings.required_providers {
@@ -141,7 +144,7 @@ pub fn validate_configuration(
     let (graph, mut diagnostics) = Graph::build(root);
     let connections = Connections::new(environment.clone());
     diagnostics.append(check_kinds(&graph, &connections, environment));
-    let is_broken = |one: &Diagnostic| one.is_error() && one.code != crate::unsupported::CODE;
+    let is_broken = |one: &Diagnostic| one.is_error() && one.code != crate::provisioner::OUT_OF_REACH;
     if diagnostics.iter().any(is_broken) {
         return diagnostics;
     }
@@ -177,7 +180,7 @@ pub fn validate_configuration(
             let each = Some((Value::unknown(Type::String), unknown()));
             let mut scope = evaluator.scope(id, 0, RowRepetition { each, count: Some(0) });
             scope.self_value = Some(unknown());
-            crate::provisioner::check_one(provisioner, &scope, &mut diagnostics);
+            crate::provisioner::check_one(provisioner, None, &scope, &mut diagnostics);
         }
     }
     diagnostics.sort_by_place();

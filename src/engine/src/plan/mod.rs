@@ -19,6 +19,7 @@ mod kinds;
 mod moves;
 mod orphans;
 mod provider;
+mod provisioners;
 mod reach;
 mod refresh;
 mod removed;
@@ -34,6 +35,7 @@ pub use provider::ProviderNode;
 pub(crate) use provider::{
     address_of_instance, evaluate_configuration, instance_repetition, node_of_configuration,
 };
+pub(crate) use provisioners::repetition_of;
 pub(crate) use reach::{Reach, node_of as block_of};
 pub(crate) use removed::is_removed_by;
 
@@ -316,6 +318,7 @@ impl Planner<'_> {
             self.plan_orphans().await;
         }
         self.take_evaluation_diagnostics(None);
+        self.read_for_provisioners();
         self.close_ephemerals().await;
         self.finish()
     }

@@ -259,6 +259,7 @@ mod yaml;
 mod yaml_text;
 
 pub use signature::{Signature, SignatureParameter, signatures};
+pub use time::duration_seconds;
 
 /// All functions but those that the evaluator itself provides.
 static TABLES: &[&[Function]] = &[

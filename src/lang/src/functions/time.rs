@@ -257,6 +257,11 @@ fn duration(text: &str) -> Option<SignedDuration> {
     i64::try_from(total * sign).ok().map(SignedDuration::from_nanos)
 }
 
+/// The whole seconds of a duration as Go writes it; none where it is none, or below zero.
+pub fn duration_seconds(text: &str) -> Option<u64> {
+    u64::try_from(duration(text)?.as_secs()).ok()
+}
+
 /// The time so much later, in the same offset.
 fn add_duration(_: &FunctionContext<'_>, arguments: &[Value]) -> Result<Value, FunctionError> {
     let moment = moment(arguments, 0).map_err(|error| FunctionError::new(error.message))?;
