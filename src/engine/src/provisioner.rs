@@ -111,6 +111,11 @@ fn all(graph: &Graph) -> impl Iterator<Item = &Provisioner> {
     })
 }
 
+/// Whether a configuration has provisioners.
+pub(crate) fn has_any(graph: &Graph) -> bool {
+    all(graph).next().is_some()
+}
+
 /// Says which provisioners of a configuration there are not.
 pub(crate) fn unknown(graph: &Graph) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();

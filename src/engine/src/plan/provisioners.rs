@@ -3,7 +3,7 @@
 use super::Planner;
 use crate::evaluate::{RowRepetition, RowScope};
 use crate::model::{Action, Change};
-use crate::provisioner::{at_creation, at_removal, check_one};
+use crate::provisioner::{at_creation, at_removal, check_one, has_any};
 use formwork_diagnostic::Diagnostics;
 use formwork_state::Key;
 use formwork_value::{Type, Value};
@@ -12,6 +12,9 @@ impl Planner<'_> {
     /// Has every file read that a provisioner of a planned change names. What is wrong is said by `validate`, and when
     /// it runs.
     pub(super) fn read_for_provisioners(&self) {
+        if !has_any(self.graph) {
+            return;
+        }
         let mut found = Diagnostics::new();
         for change in self.changes.borrow().iter() {
             let makes = change.action == Action::Create || change.action.is_replace();
