@@ -77,8 +77,8 @@ impl Processes for LocalProcesses {
 /// What is done on other machines.
 #[cfg(feature = "provider-host-ssh")]
 mod machines {
+    use crate::registry::machines;
     use formwork_engine::{Given, Lines, Machine, MachineWork};
-    use formwork_provider_host::machines;
     use std::sync::{Arc, Mutex, PoisonError};
     use std::time::Duration;
 

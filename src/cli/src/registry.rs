@@ -8,6 +8,10 @@ use formwork_state::ProviderAddress;
 use formwork_state::storage::{Kind, LOCAL};
 use std::sync::Arc;
 
+/// What reaches machines for provisioners.
+#[cfg(feature = "provider-host-ssh")]
+pub(crate) use formwork_provider_host::machines;
+
 type Make = fn() -> Arc<dyn Provider>;
 
 /// The providers of this build, made when first asked for.
