@@ -23,7 +23,13 @@ const EXAMPLE: &str = r#"terraform {
 }
 
 data "host_inventory" "cluster" {
-  path = "inventory/hosts.yaml"
+  content = <<-END
+    [kube_node]
+    node[1:2] ansible_user=admin
+
+    [kube_node:vars]
+    pool=gpu
+  END
 }
 
 resource "host_sysctl" "forwarding" {
@@ -37,6 +43,7 @@ resource "host_sysctl" "forwarding" {
 /// The data source's name.
 pub(crate) const INVENTORY: &str = "host_inventory";
 const PATH: &str = "path";
+const CONTENT: &str = "content";
 const SKIP: &str = "skip_encrypted";
 
 pub(crate) type Variables = Map<String, Json>;
@@ -141,11 +148,12 @@ impl Source {
         let attributes = [
             (
                 PATH,
-                Attribute::required(
+                Attribute::optional(
                     Type::String,
                     "The inventory: an INI or YAML file, or a folder of such; `group_vars` and `host_vars` beside it are read too.",
                 ),
             ),
+            (CONTENT, Attribute::optional(Type::String, "Its text instead, as INI or YAML.")),
             (
                 SKIP,
                 Attribute::with_default(
@@ -179,10 +187,16 @@ impl Source {
     }
 
     pub(crate) fn read(configuration: &Value) -> Result<Value, ProviderError> {
-        let path = text(configuration, PATH).unwrap_or_default();
         let skips = truth(configuration, SKIP).unwrap_or(false);
-        let wrong = |why: String| ProviderError::invalid(format!("the inventory {path}: {why}"));
-        let (inventory, files) = files::read(path.as_ref(), skips).map_err(wrong)?;
+        let (path, content) = (text(configuration, PATH), text(configuration, CONTENT));
+        let named = path.map_or_else(|| "the inventory".to_owned(), |path| format!("the inventory {path}"));
+        let wrong = |why: String| ProviderError::invalid(format!("{named}: {why}"));
+        let (inventory, files) = match (path, content) {
+            (Some(path), None) => files::read(path.as_ref(), skips),
+            (None, Some(content)) => files::of_text(content),
+            _ => Err("it is given in one way: give one of path and content".to_owned()),
+        }
+        .map_err(wrong)?;
         let merged = merged(&inventory, &files).map_err(wrong)?;
         let hosts =
             merged.iter().map(|(name, host)| Ok((Name::from(name.as_str()), host_value(name, host)?)));
@@ -199,8 +213,11 @@ impl Source {
         let lone = merged.iter().filter(|(_, host)| host.groups.is_empty()).map(|(name, _)| name.clone());
         groups.push(("ungrouped".into(), names(lone.collect())));
         groups.push(("all".into(), names(merged.keys().cloned().collect())));
+        let given =
+            |name: &str| text(configuration, name).map_or_else(|| Value::null(Type::String), Value::from);
         Ok(Value::object(vec![
-            (PATH.into(), Value::from(path)),
+            (PATH.into(), given(PATH)),
+            (CONTENT.into(), given(CONTENT)),
             (SKIP.into(), Value::from(skips)),
             ("hosts".into(), Value::object(hosts)),
             ("groups".into(), Value::map(Type::list(Type::String), groups)),

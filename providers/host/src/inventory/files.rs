@@ -13,7 +13,8 @@ const ENCRYPTED: &str = "$ANSIBLE_VAULT;";
 
 /// The folders of variables.
 pub(super) struct Folders {
-    base: PathBuf,
+    /// Nothing where an inventory is a text alone.
+    base: Option<PathBuf>,
     skips: bool,
 }
 
@@ -27,7 +28,17 @@ pub(super) fn read(path: &Path, skips: bool) -> Result<(Inventory, Folders), Str
             .map_err(|why| if is_folder { format!("{}: {why}", file.display()) } else { why })?;
     }
     let base = if is_folder { path } else { path.parent().unwrap_or(path) };
-    Ok((inventory, Folders { base: base.to_owned(), skips }))
+    Ok((inventory, Folders { base: Some(base.to_owned()), skips }))
+}
+
+/// Reads an inventory that is a text: YAML where it begins as a mapping does.
+pub(super) fn of_text(text: &str) -> Result<(Inventory, Folders), String> {
+    let mut inventory = Inventory::default();
+    match yaml::read(text) {
+        Ok(Json::Object(_)) => yaml::add(&mut inventory, text)?,
+        _ => ini::add(&mut inventory, text)?,
+    }
+    Ok((inventory, Folders { base: None, skips: false }))
 }
 
 fn listed(folder: &Path) -> Result<Vec<PathBuf>, String> {
@@ -57,15 +68,17 @@ fn add(inventory: &mut Inventory, file: &Path) -> Result<(), String> {
 
 impl Folders {
     pub(super) fn of_group(&self, name: &str) -> Result<Variables, String> {
-        self.of(&self.base.join("group_vars"), name)
+        self.of("group_vars", name)
     }
 
     pub(super) fn of_host(&self, name: &str) -> Result<Variables, String> {
-        self.of(&self.base.join("host_vars"), name)
+        self.of("host_vars", name)
     }
 
     /// The variables of the first that there is: a folder or a file of the name, then files with an ending.
-    fn of(&self, folder: &Path, name: &str) -> Result<Variables, String> {
+    fn of(&self, folder: &str, name: &str) -> Result<Variables, String> {
+        let Some(base) = &self.base else { return Ok(Variables::new()) };
+        let folder = base.join(folder);
         let candidates = OF_VARIABLES
             .map(|end| folder.join(if end.is_empty() { name.to_owned() } else { format!("{name}.{end}") }));
         let mut found = Variables::new();

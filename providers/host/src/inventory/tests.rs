@@ -55,6 +55,18 @@ fn hosts_are_what_resources_take() {
 }
 
 #[test]
+fn a_text_is_an_inventory_too() {
+    for text in ["[gpu]\na rack=1\n", "gpu:\n  hosts:\n    a: {rack: 1}\n"] {
+        let configuration = Value::object(vec![("content".into(), Value::from(text))]);
+        let said = encode_plain(&Source::read(&configuration).ok().unwrap()).unwrap();
+        assert!(said.contains(r#""groups":{"all":["a"],"gpu":["a"],"ungrouped":[]}"#), "{said}");
+        assert!(said.contains(r#""variables":{"rack":1}"#), "{said}");
+    }
+    let neither = Source::read(&Value::object(vec![])).err().unwrap();
+    assert!(neither.message.contains("give one of path and content"));
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

@@ -17,7 +17,11 @@ const EXAMPLE: &str = r#"terraform {
 resource "host_certificate_authority" "company" {
   host        = { address = "10.0.0.11" }
   name        = "company"
-  certificate = file("company-ca.pem")
+  certificate = <<-END
+    -----BEGIN CERTIFICATE-----
+    MIIBMjCB5aADAgECAhRdku++O4qT1DGxtA2NJmaxVIaizzAFBgMrZXAwDjEMMAoG
+    -----END CERTIFICATE-----
+  END
 }
 "#;
 

@@ -20,7 +20,12 @@ resource "host_repository" "kubernetes" {
   name        = "kubernetes"
   uris        = ["https://pkgs.k8s.io/core:/stable:/v1.34/deb/"]
   suites      = ["/"]
-  signing_key = file("kubernetes.asc")
+  signing_key = <<-END
+    -----BEGIN PGP PUBLIC KEY BLOCK-----
+
+    xjMEaSiMPxYJKwYBBAHaRw8BAQdA
+    -----END PGP PUBLIC KEY BLOCK-----
+  END
 }
 
 resource "host_package" "kubelet" {
