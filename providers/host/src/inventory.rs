@@ -189,8 +189,8 @@ impl Source {
     pub(crate) fn read(configuration: &Value) -> Result<Value, ProviderError> {
         let skips = truth(configuration, SKIP).unwrap_or(false);
         let (path, content) = (text(configuration, PATH), text(configuration, CONTENT));
-        let named = path.map_or_else(|| "the inventory".to_owned(), |path| format!("the inventory {path}"));
-        let wrong = |why: String| ProviderError::invalid(format!("{named}: {why}"));
+        let whose = path.map_or_else(|| "the inventory".to_owned(), |path| format!("the inventory {path}"));
+        let wrong = |why: String| ProviderError::invalid(format!("{whose}: {why}"));
         let (inventory, files) = match (path, content) {
             (Some(path), None) => files::read(path.as_ref(), skips),
             (None, Some(content)) => files::of_text(content),
