@@ -4,105 +4,78 @@
 //! over. Its first key is believed where none is given, and that is said each time.
 
 use crate::link::Trouble;
-use crate::place::{Bastion, Place, key_of};
+use crate::place::{Bastion, Place, SSH_PORT, key_of};
 use crate::settings::{Credentials, FirstKeys, Settings};
 use crate::shell::quote;
 use crate::ssh::Ssh;
+use formwork_sdk::Machine;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
-const SSH_PORT: u16 = 22;
 /// Where a script is put where nothing is said.
 const SCRIPT_PATH: &str = "/tmp/terraform_%RAND%.sh";
-
-/// An account on a machine, and what it is proven with.
-#[derive(Clone, Default)]
-pub struct Machine {
-    /// Name or address.
-    pub host: String,
-    /// The usual one where there is none.
-    pub port: Option<u16>,
-    /// The account.
-    pub user: String,
-    /// A password.
-    pub password: Option<String>,
-    /// A private key's text.
-    pub private_key: Option<String>,
-    /// A certificate of that key.
-    pub certificate: Option<String>,
-    /// The one key that the machine may have.
-    pub host_key: Option<String>,
-    /// Whether the agent's keys are tried; so by itself where neither key nor password is given.
-    pub agent: Option<bool>,
-    /// The machine that it is reached through.
-    pub bastion: Option<Box<Machine>>,
-}
 
 /// A connection to a machine that answered.
 pub struct Connected(Ssh);
 
-impl Machine {
-    fn credentials(&self) -> Credentials {
-        let is_given = self.private_key.is_some() || self.password.is_some();
-        Credentials {
-            private_key: self.private_key.clone(),
-            certificate: self.certificate.clone(),
-            password: self.password.clone(),
-            uses_agent: self.agent.unwrap_or(!is_given),
-            ..Credentials::default()
-        }
+fn credentials(machine: &Machine) -> Credentials {
+    let is_given = machine.private_key.is_some() || machine.password.is_some();
+    Credentials {
+        private_key: machine.private_key.clone(),
+        certificate: machine.certificate.clone(),
+        password: machine.password.clone(),
+        uses_agent: machine.agent.unwrap_or(!is_given),
+        ..Credentials::default()
     }
+}
 
-    fn key(&self) -> Result<Option<String>, String> {
-        let wrong = || format!("the host_key of {} is no public key", self.host);
-        self.host_key.as_deref().map(|key| key_of(key).ok_or_else(wrong)).transpose()
-    }
+fn pinned_key(machine: &Machine) -> Result<Option<String>, String> {
+    let wrong = || format!("the host_key of {} is no public key", machine.host);
+    machine.host_key.as_deref().map(|key| key_of(key).ok_or_else(wrong)).transpose()
+}
 
-    /// Connects, again and again until so much time is over. What its user should know goes to `lines`.
+impl Connected {
+    /// Connects, again and again until the machine's time is over. What its user should know goes to `lines`.
     ///
     /// # Errors
     /// Why it did not answer or let nobody in, the last time.
-    pub async fn connect(
-        &self,
-        timeout: Duration,
-        lines: &(dyn Fn(String) + Send + Sync),
-    ) -> Result<Connected, String> {
-        let bastion = match &self.bastion {
+    pub async fn to(machine: &Machine, lines: &(dyn Fn(String) + Send + Sync)) -> Result<Self, String> {
+        let bastion = match &machine.bastion {
             None => None,
             Some(one) => Some(Bastion {
                 address: one.host.clone(),
                 port: one.port.unwrap_or(SSH_PORT),
                 user: one.user.clone(),
-                host_key: one.key()?,
+                host_key: pinned_key(one)?,
             }),
         };
         let place = Place {
-            address: self.host.clone(),
-            port: self.port.unwrap_or(SSH_PORT),
-            user: self.user.clone(),
+            address: machine.host.clone(),
+            port: machine.port.unwrap_or(SSH_PORT),
+            user: machine.user.clone(),
             becomes_root: false,
-            host_key: self.key()?,
+            host_key: pinned_key(machine)?,
             is_local: false,
             bastion,
         };
         let settings = Settings {
-            credentials: self.credentials(),
-            bastion_credentials: self.bastion.as_ref().map(|one| one.credentials()),
+            credentials: credentials(machine),
+            bastion_credentials: machine.bastion.as_deref().map(credentials),
             first_keys: FirstKeys::OfAll,
             connect_timeout: CONNECT_TIMEOUT,
             ..Settings::default()
         };
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + Duration::from_secs(machine.timeout_s);
         loop {
             let why = match Ssh::open(&place, &settings, &[]).await {
                 Ok((ssh, shown)) => {
                     if let Some(key) = shown {
                         lines(format!("Its host key is not known and was believed: {key}"));
                     }
-                    return Ok(Connected(ssh));
+                    return Ok(Self(ssh));
                 }
                 Err(Trouble::Denied { why, hint }) => format!("{why} ({hint})"),
                 Err(Trouble::Unreachable(why) | Trouble::Lost(why)) => why,
@@ -113,9 +86,7 @@ impl Machine {
             tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
-}
 
-impl Connected {
     async fn follow(
         &mut self,
         command: &str,

@@ -8,7 +8,7 @@ use formwork_value::{Name, Type, Value};
 /// The attribute that says where.
 pub(crate) const HOST: &str = "host";
 const PORTS: std::ops::RangeInclusive<i64> = 1..=65535;
-const SSH_PORT: u16 = 22;
+pub(crate) const SSH_PORT: u16 = 22;
 
 /// One host as one account sees it. Resources that say the same share a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

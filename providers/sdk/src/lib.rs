@@ -12,6 +12,7 @@
 pub mod conformance;
 mod default_plan;
 mod error;
+mod machine;
 mod protocol;
 mod schema;
 mod time_limit;
@@ -19,6 +20,7 @@ pub mod values;
 
 pub use default_plan::{default_plan, mark_computed_unknown};
 pub use error::{ErrorKind, Finding, Outcome, ProviderError, Remainder};
+pub use machine::Machine;
 pub use protocol::{
     Applied, ApplyRequest, Deferred, DeferredReason, ImportedObject, ListPage, ListedObject, Operation,
     PlanRequest, Planned, Progress, ReadRequest, Reading, Readings, Request, Response, Target, Token,

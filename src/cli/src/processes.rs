@@ -66,7 +66,7 @@ impl Processes for LocalProcesses {
     #[cfg(feature = "provider-host-ssh")]
     fn work_on(
         &self,
-        machine: formwork_engine::Machine,
+        machine: formwork_sdk::Machine,
         work: formwork_engine::MachineWork,
         lines: Lines,
     ) -> BoxFuture<'static, Result<(), String>> {
@@ -77,20 +77,18 @@ impl Processes for LocalProcesses {
 /// What is done on other machines.
 #[cfg(feature = "provider-host-ssh")]
 mod machines {
-    use crate::registry::machines;
-    use formwork_engine::{Given, Lines, Machine, MachineWork};
+    use crate::registry::machines::Connected;
+    use formwork_engine::{Given, Lines, MachineWork};
+    use formwork_sdk::Machine;
     use std::sync::{Arc, Mutex, PoisonError};
-    use std::time::Duration;
 
     const MODE: u32 = 0o644;
 
     pub(super) async fn work_on(machine: Machine, work: MachineWork, lines: Lines) -> Result<(), String> {
-        let timeout = Duration::from_secs(machine.timeout_s);
-        let script_path = machine.script_path.clone();
         // Lines come from more than one thread, one after the other.
         let lines = Arc::new(Mutex::new(lines));
         let say = move |line| (lines.lock().unwrap_or_else(PoisonError::into_inner))(line);
-        let mut connected = of(machine).connect(timeout, &say).await?;
+        let mut connected = Connected::to(&machine, &say).await?;
         match work {
             MachineWork::Run(scripts) => {
                 for script in scripts {
@@ -100,7 +98,7 @@ mod machines {
                             std::fs::read(&path).map_err(|error| format!("{path}: {error}"))?
                         }
                     };
-                    connected.run(&text, script_path.as_deref(), say.clone()).await?;
+                    connected.run(&text, machine.script_path.as_deref(), say.clone()).await?;
                 }
                 Ok(())
             }
@@ -110,20 +108,6 @@ mod machines {
             MachineWork::Put { source: Given::Path(path), destination } => {
                 connected.put(&path, &destination).await
             }
-        }
-    }
-
-    fn of(machine: Machine) -> machines::Machine {
-        machines::Machine {
-            host: machine.host,
-            port: machine.port,
-            user: machine.user,
-            password: machine.password,
-            private_key: machine.private_key,
-            certificate: machine.certificate,
-            host_key: machine.host_key,
-            agent: machine.agent,
-            bastion: machine.bastion.map(|bastion| Box::new(of(*bastion))),
         }
     }
 }

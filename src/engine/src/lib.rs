@@ -48,7 +48,7 @@ pub mod variables;
 pub mod why;
 
 pub use environment::{
-    Clock, Environment, Given, Lines, LocalCommand, Machine, MachineWork, Processes, ProviderSource,
+    Clock, Environment, Given, Lines, LocalCommand, MachineWork, Processes, ProviderSource,
 };
 pub use event::{EphemeralAct, Event, Observer, Silent};
 pub use model::{

@@ -244,13 +244,7 @@ pub(crate) fn local_exec(
         value.get("environment").and_then(Value::entries).into_iter().flat_map(|all| all.iter());
     let environment =
         environment.filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_string())));
-    let suppressed = if marked.has_mark_deep(MarkKind::Sensitive) {
-        Some("(output suppressed due to sensitive value in config)")
-    } else if marked.has_mark_deep(MarkKind::Ephemeral) {
-        Some("(output suppressed due to ephemeral value in config)")
-    } else {
-        None
-    };
+    let suppressed = suppressed(&marked);
     let command = crate::LocalCommand {
         arguments,
         working_directory: text_of("working_dir"),
@@ -258,6 +252,17 @@ pub(crate) fn local_exec(
     };
     let is_quiet = value.get("quiet").and_then(Value::as_bool) == Some(true);
     (Some(LocalExec { command, text, is_quiet, suppressed }), diagnostics)
+}
+
+/// What stands in place of all that a provisioner says, where something in its settings is secret.
+fn suppressed(settings: &Value) -> Option<&'static str> {
+    if settings.has_mark_deep(MarkKind::Sensitive) {
+        Some("(output suppressed due to sensitive value in config)")
+    } else if settings.has_mark_deep(MarkKind::Ephemeral) {
+        Some("(output suppressed due to ephemeral value in config)")
+    } else {
+        None
+    }
 }
 
 /// The provisioners that run when an object is made.

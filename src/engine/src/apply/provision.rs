@@ -260,16 +260,15 @@ impl Applier<'_> {
             scope.self_value = self.stored(turn.key).map(|prior| prior.kind.mark_sensitive(&prior.marked()));
             return scope;
         }
-        let position = self.position(&turn.key.address);
-        let (module, row, repetition) = position.map_or_else(Default::default, |(node, row, place)| {
-            let expansion = self.evaluator.expansion(node, row);
-            let repetition = expansion.rows.get(place as usize).map(|(_, one)| one.clone());
-            (self.graph.node(node).module.0, row, repetition.unwrap_or_default())
-        });
-        let mut scope = self.evaluator.scope(crate::graph::ModuleId(module), row, repetition);
-        scope.self_value = position.and_then(|(node, row, place)| {
-            self.evaluator.resource(node, row).values.borrow().get(place as usize).cloned()
-        });
+        let Some((node, row, place)) = self.position(&turn.key.address) else {
+            return self.evaluator.scope(
+                crate::graph::ModuleId(0),
+                0,
+                crate::evaluate::RowRepetition::default(),
+            );
+        };
+        let mut scope = self.evaluator.instance_scope(node, row, place);
+        scope.self_value = self.evaluator.resource(node, row).values.borrow().get(place as usize).cloned();
         scope
     }
 

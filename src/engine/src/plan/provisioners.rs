@@ -46,9 +46,7 @@ impl Planner<'_> {
         let module = self.graph.node(node).module;
         let row = self.evaluator.find_row(module, change.address.module())?;
         let place = self.evaluator.resource(node, row).place(change.address.key())?;
-        let expansion = self.evaluator.expansion(node, row);
-        let repetition = expansion.rows.get(place as usize).map(|(_, one)| one.clone());
-        let mut scope = self.evaluator.scope(module, row, repetition.unwrap_or_default());
+        let mut scope = self.evaluator.instance_scope(node, row, place);
         scope.self_value = Some(change.after.clone());
         Some(scope)
     }

@@ -1,11 +1,12 @@
 //! Provisioners that work on other machines: what their settings and their `connection` blocks come to.
 
-use super::{CONNECTION_SCHEMA, FILE, FILE_SCHEMA, REMOTE_EXEC, REMOTE_EXEC_SCHEMA, is_no_gap};
+use super::{CONNECTION_SCHEMA, FILE, FILE_SCHEMA, REMOTE_EXEC, REMOTE_EXEC_SCHEMA, is_no_gap, suppressed};
 use crate::evaluate::RowScope;
-use crate::{Given, Machine, MachineWork};
+use crate::{Given, MachineWork};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Connection, Provisioner, duration_seconds};
-use formwork_value::{MarkKind, Value};
+use formwork_sdk::Machine;
+use formwork_value::Value;
 
 /// How long a machine is asked again where nothing is said.
 const TIMEOUT_S: u64 = 300;
@@ -43,6 +44,7 @@ pub(crate) fn remote(
     if found.has_errors() {
         return (None, found);
     }
+    // Keys and passwords of a connection are said by nobody.
     let suppressed = suppressed(&settings);
     let (settings, _) = settings.unmark_deep();
     let said = Said(blocks.into_iter().map(|block| block.unmark_deep().0).collect());
@@ -52,18 +54,6 @@ pub(crate) fn remote(
             found.extend([machine.err(), work.err()].into_iter().flatten().map(|detail| wrong(&detail)));
             (None, found)
         }
-    }
-}
-
-/// Where something secret stands in the settings, what is said on the machine may hold it. Keys and passwords of a
-/// connection are said by nobody.
-fn suppressed(settings: &Value) -> Option<&'static str> {
-    if settings.has_mark_deep(MarkKind::Sensitive) {
-        Some("(output suppressed due to sensitive value in config)")
-    } else if settings.has_mark_deep(MarkKind::Ephemeral) {
-        Some("(output suppressed due to ephemeral value in config)")
-    } else {
-        None
     }
 }
 
