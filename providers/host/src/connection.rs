@@ -132,7 +132,7 @@ impl HostConnection {
     }
 
     async fn apply(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
-        let object = if request.operation == Operation::Delete { &request.prior } else { &request.planned };
+        let object = object_of(request);
         let place = Place::of(object, self.fleet.settings())?;
         let host = self.host(&place, request);
         let act = self.act(request)?;
@@ -160,7 +160,7 @@ impl HostConnection {
     /// The act as shell: what is before it and after it is the same for all kinds.
     fn act(&self, request: &ApplyRequest) -> Result<String, ProviderError> {
         let (kind, _) = self.kind(&request.kind)?;
-        let object = if request.operation == Operation::Delete { &request.prior } else { &request.planned };
+        let object = object_of(request);
         let (folder, key) = (mark_folder(kind, object), text(object, kind.key()).unwrap_or_default());
         let owner = quote(&request.owner);
         if request.operation == Operation::Delete {
@@ -342,9 +342,14 @@ fn waiting(place: &Place, why: &str) -> Progress {
     }
 }
 
+/// What is worked on: the object that goes, or the one that is planned.
+fn object_of(request: &ApplyRequest) -> &Value {
+    if request.operation == Operation::Delete { &request.prior } else { &request.planned }
+}
+
 /// What goes on by itself on the host, and is asked after.
 fn running(request: &ApplyRequest, kind: &dyn HostKind, place: &Place, seconds: &str) -> Progress {
-    let object = if request.operation == Operation::Delete { &request.prior } else { &request.planned };
+    let object = object_of(request);
     let key = text(object, kind.key()).unwrap_or_default();
     Progress::Waiting {
         id: format!("{},{key}", place.words()),

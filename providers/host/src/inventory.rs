@@ -101,7 +101,7 @@ impl Inventory {
     /// How far each group is from `all`, which is above those that no other is above.
     fn depths(&self) -> Result<BTreeMap<&str, usize>, String> {
         let mut depths: BTreeMap<&str, usize> = self.groups.keys().map(|name| (name.as_str(), 1)).collect();
-        for round in 0..=self.groups.len() {
+        for _ in 0..=self.groups.len() {
             let mut is_changed = false;
             for (name, group) in &self.groups {
                 let depth = depths[name.as_str()] + 1;
@@ -113,9 +113,6 @@ impl Inventory {
             }
             if !is_changed {
                 return Ok(depths);
-            }
-            if round == self.groups.len() {
-                break;
             }
         }
         Err("its groups are each other's children".to_owned())
@@ -237,6 +234,10 @@ struct Host {
 /// then group after group, then the same of `group_vars`, then what stands beside the host, then `host_vars`.
 fn merged(inventory: &Inventory, files: &files::Folders) -> Result<BTreeMap<String, Host>, String> {
     let memberships = inventory.memberships()?;
+    // Each file once, however many hosts its group has.
+    let all = inventory.groups.keys().map(String::as_str).chain(["all", "ungrouped"]);
+    let of_files = all.map(|group| Ok((group, files.of_group(group)?)));
+    let of_files = of_files.collect::<Result<BTreeMap<_, _>, String>>()?;
     let mut found = BTreeMap::new();
     for (name, own) in &inventory.hosts {
         let mut groups: Vec<&str> = memberships.get(name).cloned().unwrap_or_default();
@@ -249,7 +250,7 @@ fn merged(inventory: &Inventory, files: &files::Folders) -> Result<BTreeMap<Stri
             variables.extend(said.into_iter().filter(|(name, _)| name != "ansible_group_priority"));
         }
         for group in &order {
-            variables.extend(files.of_group(group)?);
+            variables.extend(of_files[group].clone());
         }
         variables.extend(own.clone());
         variables.extend(files.of_host(name)?);
@@ -261,19 +262,19 @@ fn merged(inventory: &Inventory, files: &files::Folders) -> Result<BTreeMap<Stri
 }
 
 fn host_value(name: &str, host: &Host) -> Result<Value, String> {
-    let said = |names: [&str; 2]| names.into_iter().find_map(|name| host.variables.get(name));
-    let word = |names: [&str; 2]| said(names).and_then(Json::as_str).filter(|text| !text.contains("{{"));
-    let port = said(["ansible_port", "ansible_ssh_port"]).and_then(|port| match port {
+    let said = |names: &[&str]| names.iter().find_map(|name| host.variables.get(*name));
+    let word = |names: &[&str]| said(names).and_then(Json::as_str).filter(|text| !text.contains("{{"));
+    let port = said(&["ansible_port", "ansible_ssh_port"]).and_then(|port| match port {
         Json::String(text) => text.parse::<u16>().ok(),
         port => port.as_u64().and_then(|port| u16::try_from(port).ok()),
     });
-    let named = ["ansible_host", "ansible_ssh_host"];
+    let named = &["ansible_host", "ansible_ssh_host"];
     // An address that only Ansible can evaluate is none here.
     let address = if said(named).is_some() { word(named) } else { Some(name) };
     let address = address.map_or_else(|| Value::null(Type::String), Value::from);
-    let user = word(["ansible_user", "ansible_ssh_user"]);
+    let user = word(&["ansible_user", "ansible_ssh_user"]);
     let mut place = crate::place::host_of(name, port, user);
-    let is_local = word(["ansible_connection", "ansible_connection"]) == Some("local");
+    let is_local = word(&["ansible_connection"]) == Some("local");
     let connection = if is_local { Value::from("local") } else { Value::null(Type::String) };
     place = crate::kinds::with(&place, &[("address", address), ("connection", connection)]);
     let text = serde_json::to_string(&host.variables).map_err(|error| error.to_string())?;

@@ -106,6 +106,9 @@ put_back() {
   fi
 }
 
+# folder_back PATH: a folder that came with us goes where it is empty.
+folder_back() { [ ! -e "$d/folder" ] || rmdir -- "$1" 2>/dev/null || :; }
+
 # put PATH MODE OWNER GROUP: what stands in $t takes the place of PATH, in one step.
 put() {
   if [ -f "$1" ] && [ ! -L "$1" ]; then chown --reference="$1" -- "$t"; fi

@@ -1,6 +1,6 @@
 //! `host_certificate_authority`: a certificate that a host's programs believe.
 
-use super::{Act, HostKind, with};
+use super::{Act, HostKind, check_file_name, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::{quote, write_bytes};
@@ -54,17 +54,7 @@ impl HostKind for CertificateAuthority {
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
-        let is_name = |name: &str| {
-            name.starts_with(|first: char| first.is_ascii_alphanumeric())
-                && name.len() <= 64
-                && name.chars().all(|one| one.is_ascii_alphanumeric() || "_-.".contains(one))
-        };
-        if let Some(name) = text(configuration, "name").filter(|name| !is_name(name)) {
-            found.refuse(
-                "name",
-                format!("{name:?} is no name of a file: give letters, digits, `_`, `-` and `.`."),
-            );
-        }
+        check_file_name(configuration, "_-.", found);
         if text(configuration, CERTIFICATE).is_some_and(|pem| !is_certificate(pem)) {
             found.refuse(CERTIFICATE, "It is not one certificate in PEM: give the text of one, with its lines BEGIN and END; a chain is an object each.");
         }

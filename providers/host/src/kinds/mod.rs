@@ -217,6 +217,23 @@ fn check_path(configuration: &Value, found: &mut Findings) {
     }
 }
 
+/// Refuses a `name` that no file of ours is named after: of letters, digits and these signs.
+fn check_file_name(configuration: &Value, signs: &str, found: &mut Findings) {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.len() <= 64
+            && name.chars().all(|one| one.is_ascii_alphanumeric() || signs.contains(one))
+    };
+    let name = formwork_sdk::values::text(configuration, "name");
+    if let Some(name) = name.filter(|name| !is_name(name)) {
+        let signs: Vec<String> = signs.chars().map(|sign| format!("`{sign}`")).collect();
+        found.refuse(
+            "name",
+            format!("{name:?} is no name of a file: give letters, digits, {}.", signs.join(", ")),
+        );
+    }
+}
+
 /// Refuses a mode that is not four octal digits.
 fn check_mode(configuration: &Value, found: &mut Findings) {
     let Some(mode) = formwork_sdk::values::text(configuration, "mode") else { return };

@@ -135,9 +135,8 @@ impl HostKind for Mount {
                put_back \"$d/step\" \"$p\"\n\
                systemctl daemon-reload\nsystemctl reset-failed -- \"$u\"\n\
                [ ! -e \"$d/step\" ] || systemctl start -- \"$u\"\n\
-               [ -z \"$made\" ] || folder_back\n\
+               [ -z \"$made\" ] || folder_back \"$m\"\n\
              }} 2>/dev/null\n\
-             {FOLDER}\
              if [ ! -s \"$d/token\" ]; then\n\
                ! mountpoint -q -- \"$m\" || refuse conflict \"something is mounted at $m already: $(findmnt --noheadings --output SOURCE,FSTYPE -- \"$m\")\"\n\
                ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
@@ -159,10 +158,10 @@ impl HostKind for Mount {
 
     fn restore(&self, object: &Value) -> String {
         format!(
-            "u={}\np={}\nm={}\n{FOLDER}\
+            "u={}\np={}\nm={}\n\
              systemctl stop -- \"$u\"\nsystemctl --quiet disable -- \"$u\" 2>/dev/null || :\n\
              put_back \"$d/before\" \"$p\"\nsystemctl daemon-reload\nsystemctl reset-failed -- \"$u\" 2>/dev/null || :\n\
-             [ ! -e \"$p\" ] || state_back \"$u\"\nfolder_back\n",
+             [ ! -e \"$p\" ] || state_back \"$u\"\nfolder_back \"$m\"\n",
             quote(&unit_name(object)),
             file_of(object),
             quote(text(object, "path").unwrap_or_default()),
@@ -177,9 +176,6 @@ impl HostKind for Mount {
         )
     }
 }
-
-/// The folder goes where it came with us and is empty.
-const FOLDER: &str = "folder_back() { [ ! -e \"$d/folder\" ] || rmdir -- \"$m\" 2>/dev/null || :; }\n";
 
 fn file_of(object: &Value) -> String {
     quote(&format!("/etc/systemd/system/{}", unit_name(object)))

@@ -1,6 +1,6 @@
 //! `host_repository`: a place that packages come from, on a host that works with apt.
 
-use super::{Act, HostKind, with};
+use super::{Act, HostKind, check_file_name, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::{quote, write_bytes};
@@ -88,15 +88,7 @@ impl HostKind for Repository {
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
-        let is_name = |name: &str| {
-            name.starts_with(|first: char| first.is_ascii_alphanumeric())
-                && name.len() <= 64
-                && name.chars().all(|one| one.is_ascii_alphanumeric() || "_-".contains(one))
-        };
-        if let Some(name) = text(configuration, "name").filter(|name| !is_name(name)) {
-            found
-                .refuse("name", format!("{name:?} is no name of a file: give letters, digits, `_` and `-`."));
-        }
+        check_file_name(configuration, "_-", found);
         for (attribute, _) in FIELDS {
             let is_empty =
                 given(configuration, attribute).and_then(Value::items).is_some_and(<[Value]>::is_empty);
@@ -166,8 +158,7 @@ impl HostKind for Repository {
             "p={}\nk={}\n\
              command -v apt-get > /dev/null || refuse invalid \"it works with another package manager than apt\"\n\
              keep \"$p\"\nkeep_step \"$p\"\nrm -f -- \"$d/key\"\n[ ! -e \"$k\" ] || cp -a -- \"$k\" \"$d/key\"\n\
-             unwind() {{ rm -f -- \"$p.part\" \"$k.part\"; put_back \"$d/step\" \"$p\"; put_back \"$d/key\" \"$k\"; [ -z \"$made\" ] || folder_back; }} 2>/dev/null\n\
-             {FOLDER}\
+             unwind() {{ rm -f -- \"$p.part\" \"$k.part\"; put_back \"$d/step\" \"$p\"; put_back \"$d/key\" \"$k\"; [ -z \"$made\" ] || folder_back \"${{k%/*}}\"; }} 2>/dev/null\n\
              [ -d \"${{k%/*}}\" ] || {{ mkdir -p -- \"${{k%/*}}\"; : > \"$d/folder\"; }}\n\
              {key}t=\"$p.part\"\n{}put \"$p\" 0644 '' ''\n\
              w=$(apt-get --quiet update -o Dir::Etc::sourcelist=\"$p\" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=60 2>&1) || refuse invalid \"$w\"\n\
@@ -180,7 +171,7 @@ impl HostKind for Repository {
 
     fn restore(&self, object: &Value) -> String {
         format!(
-            "p={}\nk={}\n{FOLDER}put_back \"$d/before\" \"$p\"\nrm -f -- \"$k\"\nfolder_back\n",
+            "p={}\nk={}\nput_back \"$d/before\" \"$p\"\nrm -f -- \"$k\"\nfolder_back \"${{k%/*}}\"\n",
             source_path(object),
             key_path(object)
         )
@@ -190,9 +181,6 @@ impl HostKind for Repository {
         format!("rm -f -- {} {}\n", source_path(object), key_path(object))
     }
 }
-
-/// The folder of keys goes where it came with us and is empty.
-const FOLDER: &str = "folder_back() { [ ! -e \"$d/folder\" ] || rmdir -- \"${k%/*}\" 2>/dev/null || :; }\n";
 
 fn named(object: &Value) -> String {
     format!("80-formwork-{}", text(object, "name").unwrap_or_default())
