@@ -317,13 +317,6 @@ impl<'a> Evaluator<'a> {
         RowScope { evaluator: self, module, row, repetition, self_value: None, reads: RefCell::default() }
     }
 
-    /// The scope of one instance of a resource block.
-    pub(crate) fn instance_scope(&self, node: NodeId, row: u32, place: u32) -> RowScope<'_, 'a> {
-        let expansion = self.expansion(node, row);
-        let repetition = expansion.rows.get(place as usize).map(|(_, one)| one.clone());
-        self.scope(self.graph.node(node).module, row, repetition.unwrap_or_default())
-    }
-
     /// Puts in the instances of a resource block.
     pub fn set_resource(&self, node: NodeId, row: u32, cell: ResourceCell) -> Rc<ResourceCell> {
         let cell = Rc::new(cell);

@@ -7,8 +7,8 @@ mod remote;
 
 pub(crate) use remote::{Remote, remote};
 
-use crate::evaluate::RowScope;
-use crate::graph::{Graph, ModuleId};
+use crate::evaluate::{Evaluator, RowScope};
+use crate::graph::{Graph, ModuleId, NodeId};
 use arcstr::ArcStr;
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{AttributeSchema, BlockSchema, Provisioner, ProvisionerWhen, Resource};
@@ -263,6 +263,17 @@ fn suppressed(settings: &Value) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The scope of one instance of a resource block.
+pub(crate) fn instance_scope<'s, 'e>(
+    graph: &Graph,
+    evaluator: &'s Evaluator<'e>,
+    (node, row, place): (NodeId, u32, u32),
+) -> RowScope<'s, 'e> {
+    let expansion = evaluator.expansion(node, row);
+    let repetition = expansion.rows.get(place as usize).map(|(_, one)| one.clone());
+    evaluator.scope(graph.node(node).module, row, repetition.unwrap_or_default())
 }
 
 /// The provisioners that run when an object is made.

@@ -9,7 +9,9 @@ use crate::evaluate::RowScope;
 use crate::event::Event;
 use crate::model::Action;
 use crate::objects::{PriorObject, decode_object, shown_id};
-use crate::provisioner::{LOCAL_EXEC, LocalExec, Remote, at_creation, at_removal, local_exec, remote};
+use crate::provisioner::{
+    LOCAL_EXEC, LocalExec, Remote, at_creation, at_removal, instance_scope, local_exec, remote,
+};
 use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_lang::{Provisioner, ProvisionerCrash, ProvisionerFailure};
 use formwork_sdk::Operation;
@@ -267,7 +269,7 @@ impl Applier<'_> {
                 crate::evaluate::RowRepetition::default(),
             );
         };
-        let mut scope = self.evaluator.instance_scope(node, row, place);
+        let mut scope = instance_scope(self.graph, &self.evaluator, (node, row, place));
         scope.self_value = self.evaluator.resource(node, row).values.borrow().get(place as usize).cloned();
         scope
     }

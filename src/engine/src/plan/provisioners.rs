@@ -3,7 +3,7 @@
 use super::Planner;
 use crate::evaluate::{RowRepetition, RowScope};
 use crate::model::{Action, Change};
-use crate::provisioner::{at_creation, at_removal, check_one, has_any};
+use crate::provisioner::{at_creation, at_removal, check_one, has_any, instance_scope};
 use formwork_diagnostic::Diagnostics;
 use formwork_state::Key;
 use formwork_value::{Type, Value};
@@ -46,7 +46,7 @@ impl Planner<'_> {
         let module = self.graph.node(node).module;
         let row = self.evaluator.find_row(module, change.address.module())?;
         let place = self.evaluator.resource(node, row).place(change.address.key())?;
-        let mut scope = self.evaluator.instance_scope(node, row, place);
+        let mut scope = instance_scope(self.graph, &self.evaluator, (node, row, place));
         scope.self_value = Some(change.after.clone());
         Some(scope)
     }
