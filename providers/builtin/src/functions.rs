@@ -4,7 +4,7 @@
 //! makes it passes the reader in.
 
 use arcstr::ArcStr;
-use formwork_sdk::{FunctionSchema, ProviderError};
+use formwork_sdk::{FunctionSchema, Parameter, ProviderError};
 use formwork_value::{Kind, Type, Value};
 use indexmap::IndexMap;
 use std::fmt::Write as _;
@@ -21,11 +21,9 @@ pub(crate) fn read_nothing(_: &str) -> Result<Value, String> {
 pub(crate) fn schemas() -> IndexMap<ArcStr, FunctionSchema> {
     let schema = |name: &'static str, parameter: (&'static str, Type), returns: Type, doc: &'static str| {
         let (argument, value_type) = parameter;
-        let parameters = vec![(ArcStr::from(argument), value_type)];
-        (
-            ArcStr::from(name),
-            FunctionSchema { parameters, variadic: None, takes_null: Vec::new(), returns, doc },
-        )
+        let parameter = Parameter { name: argument.into(), value_type, takes_null: true, doc: "" };
+        let parameters = vec![parameter];
+        (ArcStr::from(name), FunctionSchema { parameters, variadic: None, returns, doc, description: doc })
     };
     [
         schema(

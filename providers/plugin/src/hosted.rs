@@ -334,11 +334,11 @@ impl Host {
             return Err(ProviderError::invalid(format!("this provider has no function named {name:?}")));
         };
         let process = self.questioned().await.map_err(ProviderError::bug)?;
-        let types = function.parameters.iter().map(|(_, one)| one).chain(function.variadic.iter().cycle());
+        let parameters = function.parameters.iter().chain(function.variadic.iter().cycle());
         let mut sent = Vec::with_capacity(arguments.len());
-        for (value, value_type) in arguments.iter().zip(types) {
-            let encoded =
-                values::send(value, value_type).map_err(|error| answer::unreadable("an argument", &error))?;
+        for (value, parameter) in arguments.iter().zip(parameters) {
+            let encoded = values::send(value, &parameter.value_type)
+                .map_err(|error| answer::unreadable("an argument", &error))?;
             sent.extend(encoded);
         }
         let request = CallFunction { name, arguments: sent };

@@ -55,6 +55,10 @@ messages! {
     Block {
         #[prost(bytes = "vec", repeated, tag = "2")] attributes: Vec<Vec<u8>>,
         #[prost(message, repeated, tag = "3")] block_types: Vec<NestedBlock>,
+        #[prost(string, tag = "4")] description: String,
+        #[prost(int32, tag = "5")] description_kind: i32,
+        #[prost(bool, tag = "6")] deprecated: bool,
+        #[prost(string, tag = "7")] deprecation_message: String,
     }
     /// A nested block.
     NestedBlock {
@@ -73,6 +77,7 @@ messages! {
         #[prost(bool, tag = "5")] optional: bool,
         #[prost(bool, tag = "6")] computed: bool,
         #[prost(bool, tag = "7")] sensitive: bool,
+        #[prost(int32, tag = "8")] description_kind: i32,
         #[prost(bool, tag = "9")] deprecated: bool,
         #[prost(bool, tag = "10")] write_only: bool,
         #[prost(string, tag = "11")] deprecation_message: String,
@@ -86,6 +91,7 @@ messages! {
         #[prost(bool, tag = "5")] optional: bool,
         #[prost(bool, tag = "6")] computed: bool,
         #[prost(bool, tag = "7")] sensitive: bool,
+        #[prost(int32, tag = "8")] description_kind: i32,
         #[prost(bool, tag = "9")] deprecated: bool,
         #[prost(message, optional, tag = "10")] nested_type: Option<Object>,
         #[prost(bool, tag = "11")] write_only: bool,
@@ -102,12 +108,14 @@ messages! {
         #[prost(message, optional, tag = "2")] variadic_parameter: Option<Parameter>,
         #[prost(message, optional, tag = "3")] returns: Option<Return>,
         #[prost(string, tag = "4")] summary: String,
+        #[prost(string, tag = "5")] description: String,
     }
     /// A parameter of a function.
     Parameter {
         #[prost(string, tag = "1")] name: String,
         #[prost(bytes = "vec", tag = "2")] value_type: Vec<u8>,
         #[prost(bool, tag = "3")] allow_null_value: bool,
+        #[prost(string, tag = "5")] description: String,
     }
     /// What a function returns.
     Return {

@@ -3,12 +3,12 @@
 //! Invariant: however a schema is made, reading it ends: its bytes are limited where they arrive, its depth here.
 
 use crate::handshake::Protocol;
-use crate::messages::{self, Attribute5, Attribute6, IdentitySchemas, Object, Parameter, Schema, Schemas};
+use crate::messages::{self, Attribute5, Attribute6, IdentitySchemas, Object, Schema, Schemas};
 use crate::values::count;
 use arcstr::ArcStr;
 use formwork_sdk::{
     Attribute, Block, Change, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema, NestedBlock,
-    Nesting, Presence, ProviderSchema, Recovery, Upgrades,
+    Nesting, Parameter, Presence, ProviderSchema, Recovery, Upgrades,
 };
 use formwork_value::{Type, type_from_json};
 use indexmap::IndexMap;
@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 /// Blocks and nested attributes in one another. The deepest schema known to us has 12.
 const DEEPEST: usize = 40;
+/// The form of a text in the protocol: Markdown, where nothing else is said plain text.
+const MARKDOWN: i32 = 1;
 /// A hosted provider bounds its own time.
 const TIME_LIMIT_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -61,7 +63,8 @@ impl Reader {
                 Some(block) => self.block(block, 0).map_err(|error| format!("{name}: {error}"))?,
                 None => Block::default(),
             };
-            let mut kind = KindSchema::new(block, "");
+            let doc = block.doc;
+            let mut kind = KindSchema::new(block, doc);
             kind.version = u64::try_from(schema.version)
                 .map_err(|_| format!("{name}: version {} is negative", schema.version))?;
             kind.recovery = Recovery::Import;
@@ -88,7 +91,13 @@ impl Reader {
             };
             Ok((ArcStr::from(name), nested))
         });
-        Ok(Block { attributes, blocks: blocks.collect::<Result<_, String>>()? })
+        Ok(Block {
+            attributes,
+            blocks: blocks.collect::<Result<_, String>>()?,
+            doc: kept(&block.description),
+            is_markdown: block.description_kind == MARKDOWN,
+            deprecated: deprecated(block.deprecated, &block.deprecation_message),
+        })
     }
 
     fn attributes(&self, all: &[Vec<u8>], depth: usize) -> Result<IndexMap<ArcStr, Attribute>, String> {
@@ -114,6 +123,7 @@ impl Reader {
             optional: five.optional,
             computed: five.computed,
             sensitive: five.sensitive,
+            description_kind: five.description_kind,
             deprecated: five.deprecated,
             nested_type: None,
             write_only: five.write_only,
@@ -138,10 +148,8 @@ impl Reader {
         attribute.change = Change::Update;
         attribute.sensitive = sent.sensitive;
         attribute.write_only = sent.write_only;
-        attribute.deprecated = sent.deprecated.then(|| match sent.deprecation_message.as_str() {
-            "" => "it is deprecated",
-            words => kept(words),
-        });
+        attribute.deprecated = deprecated(sent.deprecated, &sent.deprecation_message);
+        attribute.is_markdown = sent.description_kind == MARKDOWN;
         attribute.nested = nested.map(Box::new);
         Ok(attribute)
     }
@@ -151,7 +159,7 @@ impl Reader {
         let nesting = nesting(object.nesting).filter(|nesting| *nesting != Nesting::Group);
         Ok(NestedBlock {
             nesting: nesting.ok_or("unknown nesting")?,
-            block: Block { attributes: self.attributes(&object.attributes, depth)?, blocks: IndexMap::new() },
+            block: Block { attributes: self.attributes(&object.attributes, depth)?, ..Block::default() },
             min_items: 0,
             max_items: 0,
         })
@@ -212,23 +220,28 @@ fn identity(schema: &messages::IdentitySchema) -> Result<IdentitySchema, String>
 }
 
 fn function_schema(function: &messages::Function) -> Result<FunctionSchema, String> {
-    let parameter = |one: &Parameter| read_type(&one.value_type);
-    let parameters = function.parameters.iter().map(|one| Ok((one.name.as_str().into(), parameter(one)?)));
+    let parameter = |one: &messages::Parameter| {
+        Ok::<_, String>(Parameter {
+            name: one.name.as_str().into(),
+            value_type: read_type(&one.value_type)?,
+            takes_null: one.allow_null_value,
+            doc: kept(&one.description),
+        })
+    };
     Ok(FunctionSchema {
-        parameters: parameters.collect::<Result<_, String>>()?,
+        parameters: function.parameters.iter().map(parameter).collect::<Result<_, String>>()?,
         variadic: function.variadic_parameter.as_ref().map(parameter).transpose()?,
-        takes_null: function
-            .parameters
-            .iter()
-            .chain(&function.variadic_parameter)
-            .map(|one| one.allow_null_value)
-            .collect(),
         returns: function
             .returns
             .as_ref()
             .map_or(Ok(Type::Dynamic), |returns| read_type(&returns.value_type))?,
         doc: kept(&function.summary),
+        description: kept(&function.description),
     })
+}
+
+fn deprecated(is_deprecated: bool, message: &str) -> Option<&'static str> {
+    is_deprecated.then(|| kept(message))
 }
 
 /// A text for as long as the program runs, which a provider's schema does too.
@@ -273,7 +286,7 @@ mod tests {
         for (bytes, protocol) in
             [(five.encode_to_vec(), Protocol::Five), (six.encode_to_vec(), Protocol::Six)]
         {
-            let block = messages::Block { attributes: vec![bytes], block_types: Vec::new() };
+            let block = messages::Block { attributes: vec![bytes], ..Default::default() };
             let read = translate(&of(block), &IdentitySchemas::default(), protocol).expect("a schema");
             let read = &read.configuration.attributes["a"];
             assert!(read.write_only && read.deprecated == Some("no"), "{protocol:?}");
@@ -288,7 +301,7 @@ mod tests {
         ];
         let outer =
             Attribute6 { nested_type: Some(Object { attributes: inner, nesting: 2 }), ..attribute("o", "") };
-        let block = messages::Block { attributes: vec![outer.encode_to_vec()], block_types: Vec::new() };
+        let block = messages::Block { attributes: vec![outer.encode_to_vec()], ..Default::default() };
         let read = translate(&of(block), &IdentitySchemas::default(), Protocol::Six).expect("a schema");
         let read = &read.configuration.attributes["o"];
         assert_eq!(
@@ -308,20 +321,17 @@ mod tests {
                 nesting: 2,
                 ..Default::default()
             };
-            deep = messages::Block { attributes: Vec::new(), block_types: vec![nested] };
+            deep = messages::Block { block_types: vec![nested], ..Default::default() };
         }
         let of_type = |text: &str| messages::Block {
             attributes: vec![attribute("a", text).encode_to_vec()],
-            block_types: Vec::new(),
+            ..Default::default()
         };
         for (block, words) in [
             (deep, "stand in one another"),
             (of_type("[\"list\"]"), "a: its type cannot be read"),
             (of_type(&"[\"list\",".repeat(100_000)), "a: its type cannot be read"),
-            (
-                messages::Block { attributes: vec![vec![0xff; 9]], block_types: Vec::new() },
-                "its configuration",
-            ),
+            (messages::Block { attributes: vec![vec![0xff; 9]], ..Default::default() }, "its configuration"),
         ] {
             let error = translate(&of(block), &IdentitySchemas::default(), Protocol::Six).expect_err(words);
             assert!(error.contains(words), "{error}");

@@ -28,7 +28,7 @@ pub use protocol::{
 };
 pub use schema::{
     Attribute, Block, Change, Disruption, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema,
-    NestedBlock, Nesting, Permission, Presence, ProviderSchema, Recovery, Upgrades,
+    NestedBlock, Nesting, Parameter, Permission, Presence, ProviderSchema, Recovery, Upgrades,
 };
 pub use time_limit::{duration_ms, given_limit_ms};
 

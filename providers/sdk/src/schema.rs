@@ -198,6 +198,12 @@ pub struct Block {
     pub attributes: IndexMap<ArcStr, Attribute>,
     /// Nested blocks by name.
     pub blocks: IndexMap<ArcStr, NestedBlock>,
+    /// Documentation; a kind's own stands in its schema.
+    pub doc: &'static str,
+    /// Whether the documentation is Markdown.
+    pub is_markdown: bool,
+    /// What to use instead, when it should not be used; empty where its maker does not say.
+    pub deprecated: Option<&'static str>,
 }
 
 /// One attribute.
@@ -218,7 +224,7 @@ pub struct Attribute {
     pub resembles: Option<&'static str>,
     /// Whether it is sent but never stored.
     pub write_only: bool,
-    /// What to use instead, when it should not be used.
+    /// What to use instead, when it should not be used; empty where its maker does not say.
     pub deprecated: Option<&'static str>,
     /// What a change of it does.
     pub change: Change,
@@ -226,6 +232,8 @@ pub struct Attribute {
     pub default: Option<Value>,
     /// One line of documentation.
     pub doc: &'static str,
+    /// Whether the documentation is Markdown.
+    pub is_markdown: bool,
 }
 
 /// Who gives an attribute.
@@ -282,13 +290,26 @@ pub enum Nesting {
 #[derive(Debug, Clone)]
 pub struct FunctionSchema {
     /// Parameters in order.
-    pub parameters: Vec<(ArcStr, Type)>,
-    /// Type of further parameters.
-    pub variadic: Option<Type>,
-    /// Whether each parameter may be null, further ones last; those that it does not reach may.
-    pub takes_null: Vec<bool>,
+    pub parameters: Vec<Parameter>,
+    /// What further arguments are.
+    pub variadic: Option<Parameter>,
     /// What it returns.
     pub returns: Type,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// All there is to say.
+    pub description: &'static str,
+}
+
+/// A parameter of a function.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Its name.
+    pub name: ArcStr,
+    /// Its type.
+    pub value_type: Type,
+    /// Whether it may be null.
+    pub takes_null: bool,
     /// One line of documentation.
     pub doc: &'static str,
 }
@@ -307,6 +328,7 @@ impl Attribute {
             change: Change::Update,
             default: None,
             doc,
+            is_markdown: false,
         }
     }
 
@@ -383,7 +405,7 @@ impl Block {
     pub fn new<N: Into<ArcStr>>(attributes: impl IntoIterator<Item = (N, Attribute)>) -> Self {
         Self {
             attributes: attributes.into_iter().map(|(name, attribute)| (name.into(), attribute)).collect(),
-            blocks: IndexMap::new(),
+            ..Self::default()
         }
     }
 

@@ -9,11 +9,13 @@ use formwork_diagnostic::{Diagnostic, Diagnostics};
 use formwork_engine::requirements::{Requirements, of_module};
 use formwork_engine::run::Configuration;
 use formwork_install::{
-    Entry, Event, Installer, LOCK_FILE, LockFile, Modules, Options, Settings, Wanted, write_manifest,
+    Entry, Event, Installer, LOCK_FILE, LockFile, Modules, Options, Settings, Wanted, platform,
+    write_manifest,
 };
 use formwork_lang::{Module, VersionConstraint};
 use formwork_state::ProviderAddress;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,7 +113,8 @@ pub(crate) fn installing(terminal: Terminal, upgrade: bool) -> Result<(Session, 
     Ok((session.with_files(files.clone()), files))
 }
 
-fn tell_of_modules(text: &str) {
+/// Says what happens to modules, under a heading of their own.
+pub(crate) fn tell_of_modules(text: &str) {
     static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
     if !HAS_BEGUN.swap(true, Ordering::Relaxed) {
         print("Initializing modules...\n");
@@ -119,36 +122,41 @@ fn tell_of_modules(text: &str) {
     print(text);
 }
 
-/// Writes down which modules there are, those in folders beside too, as OpenTofu does.
+/// Writes down which modules there are, those in folders beside too, as OpenTofu does. Says which of these were not
+/// known before, line by line.
 pub(crate) fn keep_modules(
     session: &Session,
     configuration: &Configuration,
     files: &Installing,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let modules = files.modules.lock().unwrap_or_else(PoisonError::into_inner);
     let mut entries = Vec::new();
+    let mut said = String::new();
     let mut waiting: Vec<&Module> = vec![&configuration.root];
     while let Some(module) = waiting.pop() {
         for call in module.calls.values() {
             let key = call.module.path.join(".");
-            let installed = modules.settled().get(&key).cloned();
-            entries.push(installed.unwrap_or_else(|| Entry {
-                key,
-                source: call.source.clone(),
-                version: None,
-                dir: call.module.directory.clone(),
-            }));
+            let entry = modules.settled().get(&key).cloned().unwrap_or_else(|| {
+                let beside = Entry {
+                    key,
+                    source: call.source.clone(),
+                    version: None,
+                    dir: call.module.directory.clone(),
+                };
+                if modules.is_new(&beside) {
+                    let _ = writeln!(said, "- {} in {}", beside.key, beside.dir);
+                }
+                beside
+            });
+            entries.push(entry);
             waiting.push(&call.module);
         }
-    }
-    // Local modules alone need no list here; one that is there is kept right for others.
-    if modules.settled().is_empty() && !data_folder().join("modules/modules.json").exists() {
-        return Ok(());
     }
     write_manifest(&data_folder(), entries).map_err(|error| {
         let detail = format!("The list of modules could not be written: {error}.");
         session.refused(Diagnostic::error("module-install", "Failed to write the list of modules", detail))
-    })
+    })?;
+    Ok(said)
 }
 
 /// The lock file of the working directory.
@@ -216,7 +224,29 @@ fn keep(session: &Session, before: &LockFile, lock: &LockFile, is_readonly: bool
     } else {
         "\nFormwork has made some changes to the provider dependency selections recorded\nin the .terraform.lock.hcl file. Review those changes and commit them to your\nversion control system if they represent changes you intended to make.\n"
     });
+    warn_of_other_platforms(session, before, lock);
     Ok(())
+}
+
+/// What comes from a folder has no list of its packages for other systems.
+fn warn_of_other_platforms(session: &Session, before: &LockFile, lock: &LockFile) {
+    let new = lock.providers.iter().filter(|(address, one)| before.providers.get(*address) != Some(*one));
+    let incomplete = new.filter(|(_, one)| one.hashes.len() == 1);
+    let list: Vec<String> =
+        incomplete.map(|(address, _)| format!("\n  - {}", address.for_display())).collect();
+    if list.is_empty() {
+        return;
+    }
+    let detail = format!(
+        "Only the package for {} was at hand to calculate checksums of, for these providers:{}\n\nOn another platform init will refuse to install them.",
+        platform(),
+        list.concat()
+    );
+    let summary = "Incomplete lock file information for providers";
+    let warning = Diagnostic::warning("incomplete-lock-file", summary, detail);
+    let hint =
+        "To calculate the checksums for another platform, run: formwork providers lock -platform=OS_ARCH";
+    session.screen.show(&warning.hint(hint).into());
 }
 
 fn warn_of_overrides(session: &Session, settings: &Settings, wanted: &Wanted) {

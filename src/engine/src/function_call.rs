@@ -25,22 +25,20 @@ fn checked(
 ) -> Result<Value, String> {
     let wanted = function.parameters.len();
     if given.len() < wanted {
-        let missing = &function.parameters[given.len()].0;
+        let missing = &function.parameters[given.len()].name;
         return Err(format!("{wanted} argument(s) are expected, and \"{missing}\" is missing"));
     }
     if given.len() > wanted && function.variadic.is_none() {
         return Err(format!("only {wanted} argument(s) are expected"));
     }
-    let types = function.parameters.iter().map(|(_, value_type)| value_type);
-    let types = types.chain(function.variadic.iter().cycle());
+    let parameters = function.parameters.iter().chain(function.variadic.iter().cycle());
     let mut arguments = Vec::with_capacity(given.len());
-    for (at, (value, value_type)) in given.iter().zip(types).enumerate() {
-        let label = function.parameters.get(at).map_or("value", |(label, _)| label.as_str());
-        let invalid =
-            |error: &dyn std::fmt::Display| format!("invalid value for \"{label}\" parameter: {error}");
-        let converted = convert(value, value_type).map_err(|error| invalid(&error))?;
-        let takes_null = function.takes_null.get(at).or(function.takes_null.last());
-        if converted.is_null() && takes_null == Some(&false) {
+    for (value, parameter) in given.iter().zip(parameters) {
+        let invalid = |error: &dyn std::fmt::Display| {
+            format!("invalid value for \"{}\" parameter: {error}", parameter.name)
+        };
+        let converted = convert(value, &parameter.value_type).map_err(|error| invalid(&error))?;
+        if converted.is_null() && !parameter.takes_null {
             return Err(invalid(&"argument must not be null"));
         }
         arguments.push(converted);

@@ -116,6 +116,11 @@ impl Modules {
         }
     }
 
+    /// Whether a module was not listed so before.
+    pub fn is_new(&self, entry: &Entry) -> bool {
+        self.before.get(&entry.key) != Some(entry)
+    }
+
     /// What was asked for, by key.
     pub fn settled(&self) -> &BTreeMap<String, Entry> {
         &self.settled

@@ -92,7 +92,14 @@ impl Decoder<'_> {
             );
         }
         if let Some(message) = &schema.deprecated {
-            let warning = Diagnostic::warning("deprecated", "Argument is deprecated", message.as_str());
+            let words = match message.as_str() {
+                "" => format!(
+                    "Nothing says what to use instead of \"{}\"; see the provider's documentation.",
+                    schema.name
+                ),
+                message => message.to_owned(),
+            };
+            let warning = Diagnostic::warning("deprecated", "Argument is deprecated", words);
             self.diagnostics.push(warning.at(attribute.name_span));
         }
         let (value, findings) = attribute.expression.evaluate_with(self.scope, self.locals.clone());

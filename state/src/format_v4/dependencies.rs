@@ -6,7 +6,7 @@
 //! file that grows with its length and not with its square. We never read these while our edges are there.
 
 use crate::Name;
-use crate::address::{BlockAddress, Edge};
+use crate::address::{BlockAddress, Edge, Mode};
 use crate::model::{Object, State};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
@@ -81,8 +81,11 @@ impl Dependencies {
         index
     }
 
-    /// What a block depends on, sorted.
+    /// What a block depends on, sorted. Of data other engines keep nothing.
     pub fn of_block(&mut self, block: &BlockAddress) -> &[String] {
+        if block.mode() == Mode::Data {
+            return &[];
+        }
         let Some(start) = self.indices.get(&Vertex::Block(block.in_configuration())).copied() else {
             return &[];
         };

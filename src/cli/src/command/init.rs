@@ -31,7 +31,10 @@ pub(super) fn run(
     let configuration =
         if variables.is_empty() { session.load()? } else { session.configuration_with_gaps(variables)? };
     if let Some(modules) = modules {
-        installation::keep_modules(&session, &configuration, &modules)?;
+        let beside = installation::keep_modules(&session, &configuration, &modules)?;
+        if !beside.is_empty() {
+            installation::tell_of_modules(&beside);
+        }
     }
     if arguments.backend {
         let span = configuration.root.settings.backend.as_ref().map(|one| one.span);

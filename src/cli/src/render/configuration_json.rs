@@ -2,8 +2,11 @@
 
 use super::schemas::Schemas;
 use super::value_json::{known, type_json};
+use arcstr::ArcStr;
+use formwork_engine::graph::{implied_provider, provider_address};
 use formwork_lang::{
-    Body, Expression, Mode, Module, ModuleCall, Output, Provisioner, Reference, Resource, Variable,
+    Body, Expression, Mode, Module, ModuleCall, Output, ProviderReference, Provisioner, Reference, Resource,
+    Variable,
 };
 use formwork_sdk::{Block, Nesting};
 use formwork_state::{Address, Key, ModuleInstance, ProviderAddress};
@@ -13,12 +16,42 @@ use serde_json::{Map, Value as Json, json};
 /// Provider configurations and the module tree.
 pub(crate) fn configuration(root: &Module, schemas: &Schemas) -> Json {
     let mut writer = Writer { schemas, providers: Map::new(), path: Vec::new() };
-    let module = writer.module(root, &[]);
+    let module = writer.module(&[Level { module: root, call: None }]);
     let mut out = json!({"root_module": module});
     if !writer.providers.is_empty() {
         out["provider_config"] = Json::Object(writer.providers);
     }
     out
+}
+
+/// A module and how it is called.
+#[derive(Clone, Copy)]
+struct Level<'a> {
+    module: &'a Module,
+    /// None of the root.
+    call: Option<&'a ModuleCall>,
+}
+
+impl Level<'_> {
+    /// Whether the module has a provider configuration of that name, be it one that nobody wrote.
+    fn knows(&self, local: &str, alias: Option<&str>) -> bool {
+        self.module.provider(local, alias).is_some()
+            || alias.is_none() && local_names(self.module).any(|name| name == local)
+    }
+}
+
+/// The names of the providers that a module requires or uses.
+fn local_names(module: &Module) -> impl Iterator<Item = ArcStr> {
+    let required = module.settings.required_providers.keys().cloned();
+    required.chain(module.resources.iter().map(|resource| provider_of(resource).0))
+}
+
+/// What a resource calls its provider, and which of several configurations it means.
+fn provider_of(resource: &Resource) -> (ArcStr, Option<&str>) {
+    match &resource.provider {
+        Some(reference) => (reference.name.clone(), reference.alias.as_deref()),
+        None => (implied_provider(&resource.type_name), None),
+    }
 }
 
 struct Writer<'a> {
@@ -28,17 +61,20 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn module(&mut self, module: &Module, above: &[&Module]) -> Json {
+    /// The last module of a lineage.
+    fn module(&mut self, lineage: &[Level<'_>]) -> Json {
+        let Some(Level { module, .. }) = lineage.last().copied() else { return Json::Null };
         let mut out = Map::new();
-        let mut lineage = above.to_vec();
-        lineage.push(module);
         self.provider_blocks(module);
+        for local in local_names(module) {
+            self.provider_key(&local, None, lineage);
+        }
         let outputs: Map<String, Json> =
             module.outputs.iter().map(|(name, output)| (name.to_string(), output_json(output))).collect();
         let mut sorted: Vec<&Resource> = module.resources.iter().collect();
         sorted.sort_by_cached_key(|resource| (resource.mode == Mode::Data, resource.subject().to_string()));
         let resources: Vec<Json> =
-            sorted.into_iter().map(|resource| self.resource(resource, &lineage)).collect();
+            sorted.into_iter().map(|resource| self.resource(resource, lineage)).collect();
         let variables: Map<String, Json> = module
             .variables
             .iter()
@@ -47,7 +83,7 @@ impl Writer<'_> {
         let mut calls = Map::new();
         for (name, call) in &module.calls {
             self.path.push(name.to_string());
-            calls.insert(name.to_string(), self.call(call, &lineage));
+            calls.insert(name.to_string(), self.call(call, lineage));
             self.path.pop();
         }
         for (name, value) in [
@@ -65,8 +101,10 @@ impl Writer<'_> {
         Json::Object(out)
     }
 
-    fn call(&mut self, call: &ModuleCall, above: &[&Module]) -> Json {
-        let mut out = json!({"source": call.source, "module": self.module(&call.module, above)});
+    fn call(&mut self, call: &ModuleCall, above: &[Level<'_>]) -> Json {
+        let mut lineage = above.to_vec();
+        lineage.push(Level { module: &call.module, call: Some(call) });
+        let mut out = json!({"source": call.source, "module": self.module(&lineage)});
         let inputs: Map<String, Json> =
             call.inputs.iter().map(|(name, input)| (name.to_string(), expression(input))).collect();
         if !inputs.is_empty() {
@@ -77,7 +115,7 @@ impl Writer<'_> {
         out
     }
 
-    fn resource(&mut self, resource: &Resource, lineage: &[&Module]) -> Json {
+    fn resource(&mut self, resource: &Resource, lineage: &[Level<'_>]) -> Json {
         let (mode, mode_word) = match resource.mode {
             Mode::Managed => (formwork_state::Mode::Managed, "managed"),
             Mode::Data => (formwork_state::Mode::Data, "data"),
@@ -90,11 +128,8 @@ impl Writer<'_> {
             resource.name.clone(),
             Key::None,
         );
-        let (local, alias) = match &resource.provider {
-            Some(reference) => (reference.name.as_str(), reference.alias.as_deref()),
-            None => (resource.type_name.split('_').next().unwrap_or(&resource.type_name), None),
-        };
-        let (key, provider) = self.provider_key(local, alias, lineage);
+        let (local, alias) = provider_of(resource);
+        let (key, provider) = self.provider_key(&local, alias, lineage);
         let version = self.schemas.with(&provider, &address, |kind| kind.map_or(0, |kind| kind.version));
         let mut out = json!({
             "address": resource.subject().to_string(),
@@ -117,21 +152,27 @@ impl Writer<'_> {
         out
     }
 
-    /// The key of the nearest module that configures the provider, noted among the provider configurations.
+    /// The key of the configuration that a module's name for a provider stands for, noted among the configurations.
     fn provider_key(
         &mut self,
         local: &str,
         alias: Option<&str>,
-        lineage: &[&Module],
+        lineage: &[Level<'_>],
     ) -> (String, ProviderAddress) {
-        let configured =
-            (0..lineage.len()).rev().find(|depth| lineage[*depth].provider(local, alias).is_some());
-        let depth = configured.unwrap_or(lineage.len() - 1);
-        let address = provider_address(lineage[lineage.len() - 1], local);
+        let Some((level, above)) = lineage.split_last() else {
+            return (String::new(), ProviderAddress::builtin());
+        };
+        let address = provider_address(level.module, local);
+        if level.module.provider(local, alias).is_none()
+            && let Some((outer, outer_alias)) = outer_name(local, alias, &address, level, above.last())
+        {
+            return (self.provider_key(&outer, outer_alias, above).0, address);
+        }
+        let depth = above.len();
         let name = alias.map_or_else(|| local.to_owned(), |alias| format!("{local}.{alias}"));
         let key = key(&self.path[..depth], &name);
         if !self.providers.contains_key(&key) {
-            let entry = self.provider_entry(lineage[depth], depth, local, alias, &address);
+            let entry = self.provider_entry(level.module, depth, local, alias, &address);
             self.providers.insert(key.clone(), entry);
         }
         (key, address)
@@ -186,14 +227,24 @@ fn module_text(path: &[String]) -> String {
     path.iter().map(|name| format!("module.{name}")).collect::<Vec<_>>().join(".")
 }
 
-fn provider_address(module: &Module, local: &str) -> ProviderAddress {
-    let source =
-        module.settings.required_providers.get(local).and_then(|required| required.source.as_deref());
-    match source {
-        None if local == "terraform" => ProviderAddress::builtin(),
-        source => ProviderAddress::parse(source.unwrap_or(local))
-            .unwrap_or_else(|_| ProviderAddress::hashicorp(local)),
+/// What the calling module calls a provider that a module has no block for: what the call hands over, else the
+/// configuration of its own that goes along unasked. None where it has none.
+fn outer_name<'a>(
+    local: &str,
+    alias: Option<&str>,
+    address: &ProviderAddress,
+    level: &Level<'a>,
+    caller: Option<&Level<'a>>,
+) -> Option<(ArcStr, Option<&'a str>)> {
+    let (call, caller) = (level.call?, caller?);
+    let is_meant = |inner: &ProviderReference| inner.name == local && inner.alias.as_deref() == alias;
+    if let Some((_, outer)) = call.providers.iter().find(|(inner, _)| is_meant(inner)) {
+        return Some((outer.name.clone(), outer.alias.as_deref()));
     }
+    let mut required = caller.module.settings.required_providers.keys();
+    let outer = required.find(|outer| provider_address(caller.module, outer) == *address);
+    let outer = outer.cloned().unwrap_or_else(|| local.into());
+    (alias.is_none() && caller.knows(&outer, None)).then_some((outer, None))
 }
 
 fn output_json(output: &Output) -> Json {

@@ -84,8 +84,11 @@ fn line(name: &str, attribute: &Attribute) -> String {
     if attribute.write_only {
         words.push("never stored".to_owned());
     }
-    let deprecated =
-        attribute.deprecated.map(|instead| format!(" Deprecated: {instead}")).unwrap_or_default();
+    let deprecated = match attribute.deprecated {
+        None => String::new(),
+        Some("") => " Deprecated.".to_owned(),
+        Some(instead) => format!(" Deprecated: {instead}"),
+    };
     format!("`{name}` ({}): {}{deprecated}", words.join(", "), attribute.doc)
 }
 

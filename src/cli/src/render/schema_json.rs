@@ -2,7 +2,7 @@
 
 use formwork_sdk::{
     Attribute, Block, FunctionSchema, IdentityAttribute, IdentitySchema, KindSchema, NestedBlock, Nesting,
-    Presence, ProviderSchema,
+    Parameter, Presence, ProviderSchema,
 };
 use formwork_value::{Type, type_to_json};
 use serde_json::{Map, Value as Json, json};
@@ -36,7 +36,9 @@ pub(crate) fn provider(schema: &ProviderSchema) -> Json {
 fn identity(schema: &IdentitySchema) -> Json {
     let attribute = |one: &IdentityAttribute| {
         let word = if one.is_required { "required_for_import" } else { "optional_for_import" };
-        json!({ "type": of_type(&one.value_type), "description": one.doc, word: true })
+        let mut document = json!({ "type": of_type(&one.value_type), word: true });
+        put(&mut document, "description", one.doc);
+        document
     };
     let attributes = schema.attributes.iter().map(|(name, one)| (name.to_string(), attribute(one)));
     json!({ "version": schema.version, "attributes": attributes.collect::<Map<_, _>>() })
@@ -47,13 +49,9 @@ fn kind(kind: &KindSchema) -> Json {
 }
 
 fn block(block: &Block, doc: &str) -> Json {
-    let mut document = json!({ "description_kind": "plain" });
-    if !doc.is_empty() {
-        document["description"] = json!(doc);
-    }
+    let mut document = described(doc, block.is_markdown, block.deprecated);
     if !block.attributes.is_empty() {
-        let attributes = block.attributes.iter().map(|(name, one)| (name.to_string(), attribute(one)));
-        document["attributes"] = Json::Object(attributes.collect());
+        document["attributes"] = attributes(block);
     }
     if !block.blocks.is_empty() {
         let blocks = block.blocks.iter().map(|(name, one)| (name.to_string(), nested(one)));
@@ -62,12 +60,41 @@ fn block(block: &Block, doc: &str) -> Json {
     document
 }
 
+fn attributes(block: &Block) -> Json {
+    block
+        .attributes
+        .iter()
+        .map(|(name, one)| (name.to_string(), attribute(one)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// What a block or an attribute says of itself.
+fn described(doc: &str, is_markdown: bool, deprecated: Option<&str>) -> Json {
+    let mut document = json!({ "description_kind": if is_markdown { "markdown" } else { "plain" } });
+    if let Some(instead) = deprecated {
+        document["deprecated"] = json!(true);
+        put(&mut document, "deprecation_message", instead);
+    }
+    put(&mut document, "description", doc);
+    document
+}
+
+fn put(document: &mut Json, name: &str, text: &str) {
+    if !text.is_empty() {
+        document[name] = json!(text);
+    }
+}
+
 fn attribute(attribute: &Attribute) -> Json {
-    let mut document = json!({
-        "type": of_type(&attribute.value_type),
-        "description": attribute.doc,
-        "description_kind": "plain",
-    });
+    let mut document = described(attribute.doc, attribute.is_markdown, attribute.deprecated);
+    match &attribute.nested {
+        Some(nested) => {
+            document["nested_type"] =
+                json!({ "attributes": attributes(&nested.block), "nesting_mode": mode(nested.nesting) });
+        }
+        None => document["type"] = of_type(&attribute.value_type),
+    }
     let (optional, computed) = match attribute.presence {
         Presence::Required => (false, false),
         Presence::Optional => (true, false),
@@ -80,7 +107,6 @@ fn attribute(attribute: &Attribute) -> Json {
         ("computed", computed),
         ("sensitive", attribute.sensitive),
         ("write_only", attribute.write_only),
-        ("deprecated", attribute.deprecated.is_some()),
     ] {
         if is_set {
             document[name] = json!(true);
@@ -89,15 +115,19 @@ fn attribute(attribute: &Attribute) -> Json {
     document
 }
 
-fn nested(nested: &NestedBlock) -> Json {
-    let mode = match nested.nesting {
+fn mode(nesting: Nesting) -> &'static str {
+    match nesting {
         Nesting::Single => "single",
         Nesting::Group => "group",
         Nesting::List => "list",
         Nesting::Set => "set",
         Nesting::Map => "map",
-    };
-    let mut document = json!({ "nesting_mode": mode, "block": block(&nested.block, "") });
+    }
+}
+
+fn nested(nested: &NestedBlock) -> Json {
+    let inner = block(&nested.block, nested.block.doc);
+    let mut document = json!({ "nesting_mode": mode(nested.nesting), "block": inner });
     for (name, items) in [("min_items", nested.min_items), ("max_items", nested.max_items)] {
         if items > 0 {
             document[name] = json!(items);
@@ -107,14 +137,28 @@ fn nested(nested: &NestedBlock) -> Json {
 }
 
 fn function(function: &FunctionSchema) -> Json {
-    let parameter = |name: &str, value_type: &Type| json!({ "name": name, "type": of_type(value_type) });
-    let mut document = json!({ "description": function.doc, "return_type": of_type(&function.returns) });
+    let mut document = json!({
+        "description": function.description,
+        "summary": function.doc,
+        "return_type": of_type(&function.returns),
+    });
     if !function.parameters.is_empty() {
-        let parameters = function.parameters.iter().map(|(name, one)| parameter(name, one));
-        document["parameters"] = parameters.collect();
+        document["parameters"] = function.parameters.iter().map(parameter).collect();
     }
     if let Some(rest) = &function.variadic {
-        document["variadic_parameter"] = parameter("rest", rest);
+        document["variadic_parameter"] = parameter(rest);
+    }
+    document
+}
+
+fn parameter(parameter: &Parameter) -> Json {
+    let mut document = json!({
+        "name": parameter.name.as_str(),
+        "description": parameter.doc,
+        "type": of_type(&parameter.value_type),
+    });
+    if parameter.takes_null {
+        document["is_nullable"] = json!(true);
     }
     document
 }
