@@ -11,10 +11,11 @@ use formwork_engine::envelope;
 use formwork_engine::model::RelevantAttribute;
 use formwork_engine::{Action, ActionReason, Change, OutputChange, Plan, RunMode, Stage};
 use formwork_lang::Module;
-use formwork_state::{Address, BlockAddress, Mode, ProviderAddress};
+use formwork_state::{Address, BlockAddress, Mode, ProviderAddress, Selector};
 use formwork_value::{MarkKind, Path, PathStep, Value};
 use serde_json::{Map, Value as Json, json};
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// The version of the format.
 pub(crate) const FORMAT_VERSION: &str = "1.2";
@@ -69,8 +70,9 @@ impl PlanJson<'_> {
         if !attention.is_empty() {
             put(OURS, json!({"attention": attention}));
         }
-        if !self.prior.is_empty() {
-            put("prior_state", self.prior.to_json(self.language_version));
+        let before = self.before();
+        if !before.is_empty() {
+            put("prior_state", before.to_json(self.language_version));
         }
         if let Some(module) = self.module {
             put("configuration", configuration_json::configuration(module, self.schemas));
@@ -84,23 +86,71 @@ impl PlanJson<'_> {
         let mut all: Vec<(Place, Json)> =
             plan.changes.iter().map(|one| (order(one), self.change(one))).collect();
         if plan.mode == RunMode::Normal && !plan.errored {
-            let changed: HashSet<&Address> =
-                plan.changes.iter().flat_map(|one| [one.prior_address(), &one.address]).collect();
             let later: HashSet<BlockAddress> = plan
                 .stages
                 .iter()
                 .flat_map(|stage| &stage.envelope)
                 .map(|entry| entry.block.clone())
                 .collect();
-            let kept = self.prior.objects.iter().filter(|object| {
-                object.deposed.is_none()
-                    && object.address.mode() == Mode::Managed
-                    && !changed.contains(&object.address)
-                    && !envelope::entries_for(&object.address.block()).any(|block| later.contains(&block))
+            let kept = self.standing().filter(|object| {
+                !envelope::entries_for(&object.address.block()).any(|block| later.contains(&block))
             });
             all.extend(kept.map(|object| (place(&object.address, None), unchanged(object))));
         }
         in_order(all)
+    }
+
+    /// The managed objects that the plan is about and leaves as they are. Data that was read stands with what there
+    /// was before.
+    fn standing(&self) -> impl Iterator<Item = &ShownObject> {
+        let changes = self.plan.changes.iter().filter(|change| change.deposed.is_none());
+        let changed: HashSet<&Address> =
+            changes.flat_map(|one| [one.prior_address(), &one.address]).collect();
+        let is_meant = self.in_focus();
+        self.prior.objects.iter().filter(move |object| {
+            object.deposed.is_none()
+                && object.address.mode() == Mode::Managed
+                && !changed.contains(&object.address)
+                && is_meant(object)
+        })
+    }
+
+    /// Whether an object is among those that the plan was asked about: what was named and what it depends on, or all
+    /// but what was named and what depends on it.
+    fn in_focus(&self) -> impl Fn(&ShownObject) -> bool {
+        let focus = &self.plan.focus;
+        let names = |selectors: &[Selector], object: &ShownObject| {
+            selectors.iter().any(|selector| selector.contains(&object.address))
+        };
+        let block = |object: &ShownObject| object.address.block().in_configuration().to_string();
+        let needed: HashSet<&str> = self
+            .prior
+            .objects
+            .iter()
+            .filter(|object| names(&focus.targets, object))
+            .flat_map(|object| object.depends_on.iter().map(String::as_str))
+            .collect();
+        let left_out: HashSet<String> =
+            self.prior.objects.iter().filter(|object| names(&focus.excludes, object)).map(block).collect();
+        move |object| {
+            let is_named = focus.targets.is_empty()
+                || names(&focus.targets, object)
+                || needed.contains(block(object).as_str());
+            let is_left_out = names(&focus.excludes, object)
+                || object.depends_on.iter().any(|needed| left_out.contains(needed));
+            is_named && !is_left_out
+        }
+    }
+
+    /// What there is before the plan, with the objects that it adopts.
+    fn before(&self) -> Cow<'_, ShownState> {
+        let mut before = Cow::Borrowed(self.prior);
+        let adopted = self.plan.changes.iter().filter(|change| change.importing.is_some());
+        for change in adopted.filter(|change| !change.before.is_null()) {
+            let object = ShownObject { value: change.before.clone(), ..self.planned_object(change) };
+            before.to_mut().objects.push(object);
+        }
+        before
     }
 
     fn variables(&self) -> Json {
@@ -117,21 +167,9 @@ impl PlanJson<'_> {
 
     /// The state after apply, as far as it is known.
     fn planned(&self) -> ShownState {
-        let changed: HashMap<_, &Change> = self
-            .plan
-            .changes
-            .iter()
-            .filter(|change| change.deposed.is_none())
-            .flat_map(|change| [(change.prior_address(), change), (&change.address, change)])
-            .collect();
-        let kept = self
-            .prior
-            .objects
-            .iter()
-            .filter(|object| object.deposed.is_none() && !changed.contains_key(&object.address));
         // What a plan that was stopped would have left alone, nobody knows; one that only refreshes plans no object.
         let plans_objects = !self.plan.errored && self.plan.mode != RunMode::RefreshOnly;
-        let kept = kept.filter(|_| plans_objects);
+        let kept = self.standing().filter(|_| plans_objects);
         let kept =
             kept.map(|object| ShownObject { depends_on: Vec::new(), identity: None, ..object.clone() });
         let mut objects: Vec<ShownObject> = kept.collect();

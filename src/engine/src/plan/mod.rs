@@ -485,7 +485,7 @@ impl Planner<'_> {
         for output in outputs.iter().filter(|output| output.action != Action::NoOp) {
             all.push((ModuleInstance::root(), output.name.clone()));
         }
-        let is_walked = self.input.mode == RunMode::Normal;
+        let is_walked = self.input.mode != RunMode::Destroy && self.input.focus.targets.is_empty();
         for (id, node) in (0..).map(ModuleId).zip(&self.graph.modules).skip(1).filter(|_| is_walked) {
             for row in 0..self.evaluator.row_count(id) {
                 let address = &self.evaluator.row(id, ordinal(row)).address;
