@@ -4,6 +4,7 @@ use crate::answer;
 use crate::connection::HostedConnection;
 use crate::environment;
 use crate::handshake;
+use crate::kept::{SchemaFile, Told};
 use crate::messages::{
     CallAnswer, CallFunction, ClientCapabilities, Configure, Empty, Findings, IdentitySchemas, Schemas,
     ServerCapabilities, ValidateKind, ValidateProvider, ValidatedProvider,
@@ -19,8 +20,9 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// The version of the engine that providers are told: some refuse to work with one that they think too old.
 const ENGINE_VERSION: &str = "1.12.0";
@@ -43,16 +45,28 @@ struct Host {
     surroundings: Surroundings,
     schema: Arc<ProviderSchema>,
     capabilities: ServerCapabilities,
-    /// The process that answers what needs no configuration, and whether a configuration has taken it besides.
-    first: Mutex<(Arc<Process>, bool)>,
+    first: Mutex<First>,
 }
 
-/// Starts a provider from its executable and asks for its schemas.
+/// The process that answers what needs no configuration; none before something is asked.
+#[derive(Default)]
+struct First {
+    process: Option<Arc<Process>>,
+    /// Whether a configuration has taken it besides.
+    is_taken: bool,
+}
+
+/// A provider by its executable. It is started and asked for its schemas unless they are kept.
 ///
 /// # Errors
 /// When it cannot be started, does not speak the protocol or has schemas that cannot be read.
-pub fn host(name: &str, program: &Path, surroundings: Surroundings) -> Result<Arc<dyn Provider>, Diagnostic> {
-    hosted(name, Origin::Executable(program.to_owned()), surroundings)
+pub fn host(
+    name: &str,
+    program: &Path,
+    kept: Option<&SchemaFile>,
+    surroundings: Surroundings,
+) -> Result<Arc<dyn Provider>, Diagnostic> {
+    hosted(name, Origin::Executable(program.to_owned()), kept, surroundings)
 }
 
 /// Attaches to the provider of an address that `TF_REATTACH_PROVIDERS` names in this text; nothing where it names
@@ -72,7 +86,7 @@ pub fn attached(
     };
     let (name, one) = all.into_iter().find(|(name, _)| is_meant(name))?;
     let origin = one.origin().map_err(|words| refuse(format!("The provider {name} {words}.")));
-    Some(origin.and_then(|origin| hosted(&name, origin, surroundings)))
+    Some(origin.and_then(|origin| hosted(&name, origin, None, surroundings)))
 }
 
 /// Waits until the processes have ended whose providers and connections are gone.
@@ -107,29 +121,49 @@ impl Reattach {
     }
 }
 
-fn hosted(name: &str, origin: Origin, surroundings: Surroundings) -> Result<Arc<dyn Provider>, Diagnostic> {
+fn hosted(
+    name: &str,
+    origin: Origin,
+    kept: Option<&SchemaFile>,
+    surroundings: Surroundings,
+) -> Result<Arc<dyn Provider>, Diagnostic> {
     let refuse = |words: String| {
         Diagnostic::error("provider-unusable", "Failed to load plugin schemas", words)
             .hint("Check that it is a provider for this system, or choose another version and run init.")
     };
-    let name = name.to_owned();
+    let known = kept.and_then(SchemaFile::read);
+    let is_known = known.is_some();
+    let (told, first) = match known {
+        Some(told) => (told, First::default()),
+        None => asked(name, &origin, surroundings).map_err(refuse)?,
+    };
+    let translated = schema::translate(&told.schemas, &told.identities, told.protocol)
+        .map_err(|error| refuse(format!("The schemas of the provider {name} cannot be read: {error}.")))?;
+    if let Some(kept) = kept.filter(|_| !is_known && told.is_optional()) {
+        kept.write(&told);
+    }
+    Ok(Arc::new(Hosted(Arc::new(Host {
+        name: name.to_owned(),
+        origin,
+        surroundings,
+        schema: Arc::new(translated),
+        capabilities: told.schemas.capabilities.unwrap_or_default(),
+        first: Mutex::new(first),
+    }))))
+}
+
+/// Starts a provider and asks what it says of itself.
+fn asked(name: &str, origin: &Origin, surroundings: Surroundings) -> Result<(Told, First), String> {
+    let (name, origin) = (name.to_owned(), origin.clone());
     let work = async move {
         let process = Process::start(&name, &origin, surroundings).await?;
         let schemas = schemas(&process).await?;
         let identities = identities(&process).await?;
-        let translated = schema::translate(&schemas, &identities, process.protocol)
-            .map_err(|error| format!("The schemas of the provider {name} cannot be read: {error}."))?;
-        Ok(Host {
-            name,
-            origin,
-            surroundings,
-            schema: Arc::new(translated),
-            capabilities: schemas.capabilities.unwrap_or_default(),
-            first: Mutex::new((Arc::new(process), false)),
-        })
+        let protocol = process.protocol;
+        let first = First { process: Some(Arc::new(process)), is_taken: false };
+        Ok((Told { protocol, schemas, identities }, first))
     };
-    let host: Host = worker::wait(work).and_then(|made| made).map_err(refuse)?;
-    Ok(Arc::new(Hosted(Arc::new(host))))
+    worker::wait(work).and_then(|made| made)
 }
 
 async fn schemas(process: &Process) -> Result<Schemas, String> {
@@ -155,24 +189,26 @@ async fn identities(process: &Process) -> Result<IdentitySchemas, String> {
 }
 
 impl Host {
-    /// The process for questions; started again where it has ended.
+    /// The process for questions, started where there is none or it has ended.
     async fn questioned(&self) -> Result<Arc<Process>, String> {
-        if let Some((process, _)) = self.first.lock().ok().map(|first| first.clone())
-            && !process.has_ended()
-        {
-            return Ok(process);
+        self.running(&mut *self.first.lock().await).await
+    }
+
+    /// Whoever asks beside waits until it runs, so that it is started once.
+    async fn running(&self, first: &mut First) -> Result<Arc<Process>, String> {
+        if let Some(process) = first.process.as_ref().filter(|process| !process.has_ended()) {
+            return Ok(process.clone());
         }
         let process = self.another().await?;
-        if let Ok(mut first) = self.first.lock() {
-            *first = (process.clone(), false);
-        }
+        *first = First { process: Some(process.clone()), is_taken: false };
         Ok(process)
     }
 
     /// A process that no configuration has taken.
     async fn unconfigured(&self) -> Result<Arc<Process>, String> {
-        let process = self.questioned().await?;
-        let is_free = self.first.lock().is_ok_and(|mut first| !std::mem::replace(&mut first.1, true));
+        let mut first = self.first.lock().await;
+        let process = self.running(&mut first).await?;
+        let is_free = !std::mem::replace(&mut first.is_taken, true);
         let is_ours_alone = matches!(self.origin, Origin::Executable(_));
         if is_free || !is_ours_alone { Ok(process) } else { self.another().await }
     }

@@ -1,8 +1,8 @@
 //! Hosts Terraform and OpenTofu providers: each in a process of its own, behind the contract that all providers share.
 //!
-//! A provider is an executable that speaks version 5 or 6 of the provider protocol. It is started when its schema is
-//! first asked for; the process that answered serves the first configuration too, and each further configuration has
-//! a process of its own. Nothing here plans, retries or keeps state: that is the engine's, for hosted providers as
+//! A provider is an executable that speaks version 5 or 6 of the provider protocol. It is started when something is
+//! first asked of it that is not kept from an earlier run; the process that answered serves the first configuration
+//! too, and each further configuration has a process of its own. Nothing here plans, retries or keeps state: that is the engine's, for hosted providers as
 //! for all others.
 
 mod answer;
@@ -12,6 +12,7 @@ mod find;
 mod handshake;
 mod hosted;
 mod identity;
+mod kept;
 mod limits;
 mod log;
 mod messages;
@@ -22,4 +23,5 @@ mod values;
 mod worker;
 
 pub use hosted::{attached, host, settle};
+pub use kept::SchemaFile;
 pub use process::Surroundings;

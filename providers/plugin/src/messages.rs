@@ -147,6 +147,14 @@ messages! {
         #[prost(btree_map = "string, message", tag = "7")] functions: BTreeMap<String, Function>,
         #[prost(btree_map = "string, message", tag = "8")] ephemeral: BTreeMap<String, Schema>,
     }
+    /// What a provider says of itself, as it is kept in a file of ours.
+    Kept {
+        #[prost(uint32, tag = "1")] form: u32,
+        #[prost(string, tag = "2")] package: String,
+        #[prost(uint32, tag = "3")] protocol: u32,
+        #[prost(message, optional, tag = "4")] schemas: Option<Schemas>,
+        #[prost(message, optional, tag = "5")] identities: Option<IdentitySchemas>,
+    }
     /// A provider's configuration to check.
     ValidateProvider {
         #[prost(message, optional, tag = "1")] config: Option<DynamicValue>,

@@ -5,7 +5,8 @@
 
 use crate::workspaces::data_folder;
 use formwork_diagnostic::Diagnostic;
-use formwork_install::{LockFile, Settings};
+use formwork_install::{LockFile, Program, Settings};
+use formwork_provider_plugin::SchemaFile;
 use formwork_sdk::Provider;
 use formwork_state::ProviderAddress;
 use std::collections::BTreeMap;
@@ -30,11 +31,8 @@ pub(crate) fn provider(address: &ProviderAddress) -> Option<Outcome> {
     {
         return Some(outcome.clone());
     }
-    let outcome = attached(address).or_else(|| {
-        let hosted =
-            |program: PathBuf| formwork_provider_plugin::host(&address.to_string(), &program, SURROUNDINGS);
-        Some(executable(address)?.and_then(hosted))
-    })?;
+    let outcome = attached(address)
+        .or_else(|| Some(executable(address)?.and_then(|program| started(address, program))))?;
     if let Ok(mut started) = STARTED.lock() {
         started.insert(address.clone(), outcome.clone());
     }
@@ -49,6 +47,18 @@ pub(crate) fn settle() {
     formwork_provider_plugin::settle();
 }
 
+fn started(address: &ProviderAddress, program: Program) -> Outcome {
+    let path = std::path::absolute(&program.path).unwrap_or(program.path);
+    let kept = program.package.map(|package| SchemaFile { path: kept_schemas(address), package });
+    formwork_provider_plugin::host(&address.to_string(), &path, kept.as_ref(), SURROUNDINGS)
+}
+
+/// Where the schemas of an installed provider are kept.
+fn kept_schemas(address: &ProviderAddress) -> PathBuf {
+    let folder = data_folder().join("schemas").join(address.host.as_str()).join(address.namespace.as_str());
+    folder.join(address.type_name.as_str())
+}
+
 fn attached(address: &ProviderAddress) -> Option<Outcome> {
     let text = std::env::var("TF_REATTACH_PROVIDERS").ok().filter(|text| !text.is_empty())?;
     let is_meant = |name: &str| ProviderAddress::parse(name).is_ok_and(|one| one == *address);
@@ -57,7 +67,7 @@ fn attached(address: &ProviderAddress) -> Option<Outcome> {
 
 /// The executable of an installed provider, of the version that the lock file names, if what is there is what was
 /// locked; or that of `dev_overrides`. Nothing where neither knows the provider.
-fn executable(address: &ProviderAddress) -> Option<Result<PathBuf, Diagnostic>> {
+fn executable(address: &ProviderAddress) -> Option<Result<Program, Diagnostic>> {
     let found = Settings::of(crate::installation::variable)
         .and_then(|settings| Ok((settings, LockFile::of_folder(Path::new("."))?)));
     let (settings, lock) = match found {
@@ -65,8 +75,7 @@ fn executable(address: &ProviderAddress) -> Option<Result<PathBuf, Diagnostic>> 
         Err(diagnostic) => return Some(Err(diagnostic)),
     };
     let is_known = settings.overrides.contains_key(address) || lock.providers.contains_key(address);
-    let found = is_known.then(|| formwork_install::program(address, &settings, &lock, &data_folder()))?;
-    Some(found.map(|path| std::path::absolute(&path).unwrap_or(path)))
+    is_known.then(|| formwork_install::program(address, &settings, &lock, &data_folder()))
 }
 
 /// The first argument of this program when it is to become a provider that ends with the process that started it.

@@ -9,19 +9,29 @@ use formwork_diagnostic::Diagnostic;
 use formwork_state::ProviderAddress;
 use std::path::{Path, PathBuf};
 
+/// The program of a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The file.
+    pub path: PathBuf,
+    /// The hash of its package, where that was locked and is the one that is there.
+    pub package: Option<String>,
+}
+
 /// The program of a provider: that of `dev_overrides`, else the one installed that the lock file knows.
 pub fn program(
     address: &ProviderAddress,
     settings: &Settings,
     lock: &LockFile,
     data_folder: &Path,
-) -> Result<PathBuf, Diagnostic> {
+) -> Result<Program, Diagnostic> {
     if let Some(folder) = settings.overrides.get(address) {
-        return executable(folder, address).ok_or_else(|| not_installed(&format!(
+        let path = executable(folder, address).ok_or_else(|| not_installed(&format!(
             "{address}: {}, which dev_overrides names, has no program whose name begins with terraform-provider-{}",
             folder.display(),
             address.type_name
-        )));
+        )))?;
+        return Ok(Program { path, package: None });
     }
     let Some(locked) = lock.providers.get(address) else {
         let detail = format!(
@@ -32,7 +42,7 @@ pub fn program(
     };
     let folder = unpacked(&packages(data_folder), address, &locked.version, &platform());
     let version = &locked.version;
-    let Some(program) = executable(&folder, address) else {
+    let Some(path) = executable(&folder, address) else {
         return Err(not_installed(&format!(
             "{address}: there is no package for {address} {version} cached in {}",
             packages(data_folder).display()
@@ -40,7 +50,7 @@ pub fn program(
     };
     // Where nothing was recorded there is nothing to hold it against.
     if locked.hashes.is_empty() {
-        return Ok(program);
+        return Ok(Program { path, package: None });
     }
     let hash = hash::of_folder(&folder).map_err(|error| not_installed(&format!("{address}: {error}")))?;
     if !locked.hashes.contains(&hash) {
@@ -49,7 +59,7 @@ pub fn program(
             packages(data_folder).display()
         )));
     }
-    Ok(program)
+    Ok(Program { path, package: Some(hash) })
 }
 
 fn not_installed(what: &str) -> Diagnostic {

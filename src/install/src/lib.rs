@@ -24,7 +24,7 @@ mod text;
 mod web;
 
 pub use hash::{of_archive, of_folder};
-pub use installed::program;
+pub use installed::{Program, program};
 pub use lock_file::{LOCK_FILE, LockFile, Locked};
 pub use module::{Entry, Modules, write_manifest};
 pub use place::{executable, platform};

@@ -8,7 +8,7 @@
 //! has said where it listens), `file-socket` (a file is there), `elsewhere` (an address of another machine), `chatter` (both outputs, without end).
 //! At the end: `stays` (when asked to end).
 //! Without a call: `no-identities`.
-//! In the schema: `huge-schema`, `endless-schema`, `deep-blocks`, `deep-type`, `bad-type`.
+//! In the schema: `huge-schema`, `wide-schema`, `endless-schema`, `deep-blocks`, `deep-type`, `bad-type`.
 //! In a call: `slow` (four seconds), `crash-before` and `crash-after` its effect, `hang-before` and `hang` after it, `half`, `status`, `error`, `garbled` (the answer is
 //! no message).
 //! In a value: `legacy`, `plan-breaks`, `apply-changes`, `unknown-left`, `nothing-made`,

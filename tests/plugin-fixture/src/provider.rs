@@ -152,6 +152,20 @@ impl Provider {
                 message = with_block(message, &format!("fixture_huge_{number}"), &block);
             }
         }
+        if self.faults.has("wide-schema") {
+            let mut block = Message::new();
+            for number in 0..40 {
+                let attribute = Message::new()
+                    .text(1, &format!("attribute_number_{number}"))
+                    .text(2, "\"string\"")
+                    .text(3, "What the provider's pages say of it, in a line or so.")
+                    .flag(5, true);
+                block = block.message(2, &attribute);
+            }
+            for number in 0..2_000 {
+                message = with_block(message, &format!("fixture_wide_{number}"), &block);
+            }
+        }
         if self.faults.has("endless-schema") {
             let words = "word ".repeat(200_000);
             let attribute =

@@ -20,14 +20,19 @@ fn fixture() -> PathBuf {
 /// A project with the fixture installed, its world in the folder `world`.
 pub(crate) fn hosting(main: &str) -> Project {
     let project = project().file("main.tf", main).build();
-    let machine = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
-    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    let folder = project.path().join(format!(".terraform/providers/{ADDRESS}/1.0.0/{system}_{machine}"));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    std::os::unix::fs::symlink(fixture(), folder.join("terraform-provider-fixture_v1.0.0")).expect("a link");
+    program_of(&project, ".terraform/providers");
     let lock = format!("provider \"{ADDRESS}\" {{\n  version = \"1.0.0\"\n}}\n");
     project.write(".terraform.lock.hcl", &lock).expect("a lock file");
     project
+}
+
+/// Puts the fixture into a folder of providers.
+pub(crate) fn program_of(project: &Project, folder: &str) {
+    let machine = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let folder = project.path().join(format!("{folder}/{ADDRESS}/1.0.0/{system}_{machine}"));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::os::unix::fs::symlink(fixture(), folder.join("terraform-provider-fixture_v1.0.0")).expect("a link");
 }
 
 /// How the fixture is to behave.

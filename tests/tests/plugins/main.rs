@@ -8,6 +8,7 @@ mod contract;
 mod faults;
 mod fixture;
 mod hostile;
+mod kept;
 mod life;
 mod limits;
 mod recovery;
