@@ -54,7 +54,7 @@ messages! {
     /// A block of a schema; each attribute is an [`Attribute5`] or an [`Attribute6`].
     Block {
         #[prost(bytes = "vec", repeated, tag = "2")] attributes: Vec<Vec<u8>>,
-        #[prost(message, repeated, tag = "3")] block_types: Vec<NestedBlock>,
+        #[prost(message, repeated, tag = "3")] nested: Vec<NestedBlock>,
         #[prost(string, tag = "4")] description: String,
         #[prost(int32, tag = "5")] description_kind: i32,
         #[prost(bool, tag = "6")] deprecated: bool,

@@ -79,7 +79,7 @@ impl Reader {
     fn block(&self, block: &messages::Block, depth: usize) -> Result<Block, String> {
         check_depth(depth)?;
         let attributes = self.attributes(&block.attributes, depth)?;
-        let blocks = block.block_types.iter().map(|nested| {
+        let blocks = block.nested.iter().map(|nested| {
             let name = nested.type_name.as_str();
             let inner = nested.block.as_ref().map(|block| self.block(block, depth + 1)).transpose();
             let inner = inner.map_err(|error| format!("{name}: {error}"))?.unwrap_or_default();
@@ -321,7 +321,7 @@ mod tests {
                 nesting: 2,
                 ..Default::default()
             };
-            deep = messages::Block { block_types: vec![nested], ..Default::default() };
+            deep = messages::Block { nested: vec![nested], ..Default::default() };
         }
         let of_type = |text: &str| messages::Block {
             attributes: vec![attribute("a", text).encode_to_vec()],

@@ -40,17 +40,17 @@ impl OpenTofu {
         project.file("cli.tfrc", &settings).build()
     }
 
-    /// Runs ours.
-    pub(crate) fn ours(&self, project: &Project, line: &str) -> Finished {
-        project.finish(settings(project, &mut project.command(line)))
-    }
-
     /// Runs theirs.
     pub(crate) fn theirs(&self, project: &Project, line: &str) -> Finished {
         let mut command = Command::new(&self.program);
         command.args(line.split_whitespace()).current_dir(project.path());
         project.finish(settings(project, &mut command))
     }
+}
+
+/// Runs ours.
+pub(crate) fn formwork(project: &Project, line: &str) -> Finished {
+    project.finish(settings(project, &mut project.command(line)))
 }
 
 fn settings<'a>(project: &Project, command: &'a mut Command) -> &'a mut Command {

@@ -1,6 +1,6 @@
 //! A project that changes hands: whoever goes on finds nothing to do, and what it then does the other accepts.
 
-use crate::both::OpenTofu;
+use crate::both::{OpenTofu, formwork};
 
 const MAIN: &str = r#"
 terraform {
@@ -65,26 +65,26 @@ fn from_them_to_us_and_back() {
     lab.theirs(&project, "init -no-color").expect("their init", 0, &[]);
     lab.theirs(&project, "apply -auto-approve -no-color").expect("their apply", 0, &["6 added"]);
     // Not even an init is needed: the providers, the modules and the lock file are where both have them.
-    lab.ours(&project, NOTHING).expect("our plan", 0, &["No changes."]);
-    lab.ours(&project, "init").expect("our init", 0, &["successfully initialized"]);
-    lab.ours(&project, SECOND).expect("our apply", 0, &["5 added, 0 changed, 5 destroyed", "read = \"two "]);
+    formwork(&project, NOTHING).expect("our plan", 0, &["No changes."]);
+    formwork(&project, "init").expect("our init", 0, &["successfully initialized"]);
+    formwork(&project, SECOND).expect("our apply", 0, &["5 added, 0 changed, 5 destroyed", "read = \"two "]);
     lab.theirs(&project, AGAIN).expect("their plan", 0, &["No changes."]);
     lab.theirs(&project, "apply -auto-approve -no-color").expect("their second", 0, &["5 added"]);
-    lab.ours(&project, NOTHING).expect("our last plan", 0, &["No changes."]);
-    lab.ours(&project, "destroy -auto-approve").expect("our destroy", 0, &["6 destroyed"]);
+    formwork(&project, NOTHING).expect("our last plan", 0, &["No changes."]);
+    formwork(&project, "destroy -auto-approve").expect("our destroy", 0, &["6 destroyed"]);
 }
 
 #[test]
 fn from_us_to_them_and_back() {
     let Some(lab) = OpenTofu::find() else { return };
     let project = lab.project(&FILES);
-    lab.ours(&project, "init").expect("our init", 0, &[]);
-    lab.ours(&project, "apply -auto-approve").expect("our apply", 0, &["6 added"]);
+    formwork(&project, "init").expect("our init", 0, &[]);
+    formwork(&project, "apply -auto-approve").expect("our apply", 0, &["6 added"]);
     lab.theirs(&project, NOTHING).expect("their plan", 0, &["No changes."]);
     lab.theirs(&project, SECOND).expect("their apply", 0, &["5 added, 0 changed, 5 destroyed"]);
-    lab.ours(&project, AGAIN).expect("our plan", 0, &["No changes."]);
+    formwork(&project, AGAIN).expect("our plan", 0, &["No changes."]);
     lab.theirs(&project, "destroy -auto-approve -no-color").expect("their destroy", 0, &["6 destroyed"]);
-    lab.ours(&project, "state list").expect("our list", 0, &[]);
+    formwork(&project, "state list").expect("our list", 0, &[]);
 }
 
 /// Blocks of `encryption` that both take: keys from a passphrase, for the state and for plans.
@@ -118,8 +118,8 @@ fn a_state_that_one_encrypted_the_other_reads() {
     lab.theirs(&project, "apply -auto-approve -no-color").expect("their apply", 0, &["6 added"]);
     let is_hidden = || !project.read("terraform.tfstate").contains("hush");
     assert!(is_hidden() && project.read("terraform.tfstate").contains("encrypted_data"));
-    lab.ours(&project, NOTHING).expect("our plan", 0, &["No changes."]);
-    lab.ours(&project, SECOND).expect("our apply", 0, &["5 added"]);
+    formwork(&project, NOTHING).expect("our plan", 0, &["No changes."]);
+    formwork(&project, SECOND).expect("our apply", 0, &["5 added"]);
     assert!(is_hidden());
     lab.theirs(&project, AGAIN).expect("their plan", 0, &["No changes."]);
 }

@@ -1,6 +1,6 @@
 //! The same edit of the same state, planned by both: the documents of their plans.
 
-use crate::both::{OpenTofu, differences, json, settled};
+use crate::both::{OpenTofu, differences, formwork, json, settled};
 use formwork_tests::Project;
 
 const MAIN: &str = r#"
@@ -162,8 +162,8 @@ fn plans_say_the_same() {
         let show = "show -json saved";
         lab.theirs(&project, &line).expect(edit.name, 0, &[]);
         let theirs = settled(&json(&lab.theirs(&project, show), edit.name));
-        lab.ours(&project, &line).expect(edit.name, 0, &[]);
-        let ours = settled(&json(&lab.ours(&project, show), edit.name));
+        formwork(&project, &line).expect(edit.name, 0, &[]);
+        let ours = settled(&json(&formwork(&project, show), edit.name));
         let found = differences(&theirs, &ours);
         if !found.is_empty() {
             wrong.push(format!("{}:\n{}", edit.name, found.join("\n")));

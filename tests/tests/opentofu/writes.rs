@@ -1,6 +1,6 @@
 //! Files and documents that both write, to the byte where they are for each other.
 
-use crate::both::{OpenTofu, differences, json};
+use crate::both::{OpenTofu, differences, formwork, json};
 
 const PROVIDERS: &str = r#"
 terraform {
@@ -23,12 +23,12 @@ fn the_lock_file_and_the_list_of_modules() {
     let (theirs, ours) = (lab.project(&files), lab.project(&files));
     lab.theirs(&theirs, "init -no-color").expect("theirs", 0, &["- near.nearer in near/nearer & <more>"]);
     let parts = ["Initializing modules...", "- near in near", "Incomplete lock file information", "linux_"];
-    lab.ours(&ours, "init").expect("ours", 0, &parts);
+    formwork(&ours, "init").expect("ours", 0, &parts);
     for path in [".terraform.lock.hcl", ".terraform/modules/modules.json"] {
         assert_eq!(theirs.read(path), ours.read(path), "{path}");
     }
     // Nothing is new the second time.
-    let again = lab.ours(&ours, "init").ended("init again", 0);
+    let again = formwork(&ours, "init").ended("init again", 0);
     assert!(!again.contains("Initializing modules") && !again.contains("Incomplete"), "{again}");
 }
 
@@ -38,7 +38,7 @@ fn the_schemas_of_providers() {
     let project = lab.project(&[("main.tf", PROVIDERS)]);
     lab.theirs(&project, "init -no-color").expect("theirs", 0, &[]);
     let line = "providers schema -json";
-    let [theirs, ours] = [lab.theirs(&project, line), lab.ours(&project, line)]
+    let [theirs, ours] = [lab.theirs(&project, line), formwork(&project, line)]
         .map(|finished| json(&finished, line)["provider_schemas"].clone());
     let hosted = theirs.as_object().expect("schemas").keys().filter(|name| name.contains("/hashicorp/"));
     let mut count = 0;

@@ -11,7 +11,7 @@ fn a_package_is_asked_for_its_schemas_once() {
     let project = project().file("main.tf", &main).build();
     program_of(&project, "mirror");
     let done = |manner, line| expect(line, &run(&project, manner, line, LIMIT), 0, &[]);
-    let asked = || calls(&project, "GetProviderSchema", "");
+    let asked = || calls(&project, "GetProviderSchema", "-");
     done(WELL, "init -plugin-dir=mirror");
     done(WELL, "plan");
     assert_eq!(asked(), 1);

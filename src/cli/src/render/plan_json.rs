@@ -103,9 +103,9 @@ impl PlanJson<'_> {
     /// The managed objects that the plan is about and leaves as they are. Data that was read stands with what there
     /// was before.
     fn standing(&self) -> impl Iterator<Item = &ShownObject> {
-        let changes = self.plan.changes.iter().filter(|change| change.deposed.is_none());
+        let current = self.plan.changes.iter().filter(|change| change.deposed.is_none());
         let changed: HashSet<&Address> =
-            changes.flat_map(|one| [one.prior_address(), &one.address]).collect();
+            current.flat_map(|one| [one.prior_address(), &one.address]).collect();
         let is_meant = self.in_focus();
         self.prior.objects.iter().filter(move |object| {
             object.deposed.is_none()
