@@ -49,6 +49,7 @@ fn faults_in_schemas() {
         THING,
         &[
             ("huge-schema", "apply -auto-approve", 0, &["1 added"], &["fixture_thing.a"]),
+            ("wide-schema", "apply -auto-approve", 0, &["1 added"], &["fixture_thing.a"]),
             ("endless-schema", "plan", 1, &[refused], &[]),
             ("deep-blocks", "plan", 1, &[refused], &[]),
             ("deep-type", "plan", 1, &[refused, "fixture_deep", "type cannot be read"], &[]),
