@@ -5,6 +5,7 @@
 mod commands;
 mod kinds;
 mod provisioners;
+mod reboots;
 
 use formwork_tests::{Finished, Project, project, repository};
 use std::collections::BTreeMap;

@@ -92,14 +92,7 @@ impl HostKind for Command {
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
-        if text(configuration, "name").is_some_and(|name| name.trim().is_empty() || name.contains('\n')) {
-            found.refuse("name", "It is empty or has a line end: give a word or two.");
-        }
-        for name in [COMMAND, "unless", "undo"] {
-            if text(configuration, name).is_some_and(|lines| lines.trim().is_empty()) {
-                found.refuse(name, "There is nothing in it: give what is to be run, or leave it out.");
-            }
-        }
+        check_words(configuration, &[COMMAND, "unless", "undo"], found);
         for name in ["interpreter", "directory", "creates"] {
             if text(configuration, name).is_some_and(|path| !path.starts_with('/')) {
                 found.refuse(name, "It is no absolute path.");
@@ -153,16 +146,14 @@ impl HostKind for Command {
             return Ok(String::new());
         }
         let lines = text(planned, COMMAND).unwrap_or_default();
-        let job = with_variables(&act.request.configuration, lines);
-        let word = |name: &str| text(planned, name).unwrap_or_default().to_owned();
-        let name = word("name");
+        let lines = with_variables(&act.request.configuration, lines);
+        let name = word(planned, "name");
         Ok(format!(
             "{RUN}{}t={}\nr=\"$d/run\"\n\
              unwind() {{ rm -rf -- \"$r\"; [ -s \"$d/token\" ] || made=1; }}\n\
              own_run\n\
              if [ -e \"$r/job\" ] || ! satisfied; then\n\
-             if [ ! -e \"$r/job\" ]; then\nnew_run\n{}{}mv -T -- \"$r.part\" \"$r\"\nfi\n\
-             run_once\n\
+             {}run_once\n\
              [ \"$code\" = 0 ] || refuse invalid \"the command \"{}\" ended with exit code $code$(said)\"\n\
              stands || refuse invalid \"the command \"{}\" ended well, but what \\`unless\\` or \\`creates\\` looks for is not there$(said)\"\n\
              tail -c 65536 -- \"$r/output\" > \"$d/output.part\"\nmv -- \"$d/output.part\" \"$d/output\"\n\
@@ -170,8 +161,7 @@ impl HostKind for Command {
              close_claim \"$t\"\nrm -rf -- \"$r\"\n",
             stands(planned),
             quote(&act.request.token.0),
-            write_bytes(job.as_bytes(), "\"$r.part/job\""),
-            write_bytes(wrapper(&word("directory"), &word("interpreter")).as_bytes(), "\"$r.part/wrap\""),
+            job(&lines, &word(planned, "directory"), &word(planned, "interpreter")),
             quote(&name),
             quote(&name),
         ))
@@ -180,14 +170,11 @@ impl HostKind for Command {
     fn restore(&self, object: &Value) -> String {
         let Some(undo) = text(object, "undo") else { return String::new() };
         let name = text(object, "name").unwrap_or_default();
-        let job = with_variables(object, undo);
         format!(
             "{RUN}t=undo-$(cut -c 1-20 < \"$d/token\")\nr=\"$d/undo\"\nown_run\n\
-             if [ ! -e \"$r/job\" ]; then\nnew_run\n{}{}mv -T -- \"$r.part\" \"$r\"\nfi\n\
-             run_once\n\
+             {}run_once\n\
              if [ \"$code\" != 0 ]; then\nw=$(said)\nrm -rf -- \"$r\"\nrefuse invalid \"the undo of the command \"{}\" ended with exit code $code$w\"\nfi\n",
-            write_bytes(job.as_bytes(), "\"$r.part/job\""),
-            write_bytes(wrapper("/", "/bin/sh").as_bytes(), "\"$r.part/wrap\""),
+            job(&with_variables(object, undo), "/", "/bin/sh"),
             quote(name),
         )
     }
@@ -204,7 +191,7 @@ impl HostKind for Command {
 }
 
 /// What begins, watches and ends a run in `$r` under the token `$t`: shell functions.
-const RUN: &str = r#"
+pub(super) const RUN: &str = r#"
 unit() { printf 'formwork-%s.service' "$1"; }
 by_systemd() { [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run > /dev/null; }
 is_running() {
@@ -269,6 +256,32 @@ fn stands(object: &Value) -> String {
             format!("stands() {{ {}; }}\nsatisfied() {{ stands; }}\n", both.join(" && "))
         }
     }
+}
+
+/// Shell that puts the lines of a run in their place, once.
+pub(super) fn job(lines: &str, directory: &str, interpreter: &str) -> String {
+    format!(
+        "if [ ! -e \"$r/job\" ]; then\nnew_run\n{}{}mv -T -- \"$r.part\" \"$r\"\nfi\n",
+        write_bytes(lines.as_bytes(), "\"$r.part/job\""),
+        write_bytes(wrapper(directory, interpreter).as_bytes(), "\"$r.part/wrap\""),
+    )
+}
+
+/// Refuses a `name` that nobody could read in a message, and lines with nothing in them.
+pub(super) fn check_words(configuration: &Value, lines: &[&'static str], found: &mut Findings) {
+    if text(configuration, "name").is_some_and(|name| name.trim().is_empty() || name.contains('\n')) {
+        found.refuse("name", "It is empty or has a line end: give a word or two.");
+    }
+    for name in lines {
+        if text(configuration, name).is_some_and(|lines| lines.trim().is_empty()) {
+            found.refuse(name, "There is nothing in it: give what is to be run, or leave it out.");
+        }
+    }
+}
+
+/// A text of an object; empty where it has none.
+pub(super) fn word(object: &Value, name: &str) -> String {
+    text(object, name).unwrap_or_default().to_owned()
 }
 
 /// What a run is wrapped in: it begins once, whoever begins it, and its exit code is there only whole.

@@ -10,6 +10,7 @@ mod hosts_entry;
 mod kernel_module;
 mod mount;
 mod package;
+mod reboot;
 mod repository;
 mod service;
 mod sysctl;
@@ -110,6 +111,7 @@ pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
         Box::new(kernel_module::KernelModule),
         Box::new(mount::Mount),
         Box::new(package::Package),
+        Box::new(reboot::Reboot),
         Box::new(repository::Repository),
         Box::new(service::Service),
         Box::new(sysctl::Sysctl),
