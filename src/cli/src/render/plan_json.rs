@@ -39,10 +39,11 @@ impl PlanJson<'_> {
     /// The document of `show -json FILE`.
     pub(crate) fn to_json(&self) -> Json {
         let plan = self.plan;
+        let standing: Vec<&ShownObject> = self.standing().collect();
         let mut document = json!({
             "format_version": FORMAT_VERSION,
             "terraform_version": self.language_version,
-            "planned_values": self.planned().values(),
+            "planned_values": self.planned(&standing).values(),
             "timestamp": plan.timestamp,
             "errored": plan.errored,
         });
@@ -61,7 +62,7 @@ impl PlanJson<'_> {
             "resource_drift",
             in_order(plan.drift.iter().map(|one| (order(one), self.change(one))).collect()),
         );
-        put("resource_changes", self.changes());
+        put("resource_changes", self.changes(&standing));
         put("deferred_changes", plan.stages.iter().flat_map(deferred).collect());
         put("output_changes", output_changes(&plan.outputs));
         put("checks", check_json::checks(&plan.checks));
@@ -81,7 +82,7 @@ impl PlanJson<'_> {
     }
 
     /// Every change, and between them every managed object that stays as it is.
-    fn changes(&self) -> Json {
+    fn changes(&self, standing: &[&ShownObject]) -> Json {
         let plan = self.plan;
         let mut all: Vec<(Place, Json)> =
             plan.changes.iter().map(|one| (order(one), self.change(one))).collect();
@@ -92,7 +93,7 @@ impl PlanJson<'_> {
                 .flat_map(|stage| &stage.envelope)
                 .map(|entry| entry.block.clone())
                 .collect();
-            let kept = self.standing().filter(|object| {
+            let kept = standing.iter().copied().filter(|object| {
                 !envelope::entries_for(&object.address.block()).any(|block| later.contains(&block))
             });
             all.extend(kept.map(|object| (place(&object.address, None), unchanged(object))));
@@ -166,12 +167,12 @@ impl PlanJson<'_> {
     }
 
     /// The state after apply, as far as it is known.
-    fn planned(&self) -> ShownState {
+    fn planned(&self, standing: &[&ShownObject]) -> ShownState {
         // What a plan that was stopped would have left alone, nobody knows; one that only refreshes plans no object.
         let plans_objects = !self.plan.errored && self.plan.mode != RunMode::RefreshOnly;
-        let kept = self.standing().filter(|_| plans_objects);
+        let kept = standing.iter().filter(|_| plans_objects);
         let kept =
-            kept.map(|object| ShownObject { depends_on: Vec::new(), identity: None, ..object.clone() });
+            kept.map(|object| ShownObject { depends_on: Vec::new(), identity: None, ..(*object).clone() });
         let mut objects: Vec<ShownObject> = kept.collect();
         for change in
             self.plan.changes.iter().filter(|change| change.deposed.is_none() && !change.after.is_null())
