@@ -111,3 +111,42 @@ fn an_authority_is_believed_until_it_is_removed() {
     assert_eq!(hosts.run(0, &count), "0\n");
     assert_eq!(hosts.written(0), bare);
 }
+
+#[test]
+fn a_kernel_comes_and_goes_with_its_drivers() {
+    let Some(hosts) = Hosts::find() else { return };
+    let bare = hosts.written(0);
+    let block = |kernel: &str, driver: &str| {
+        format!(
+            "resource \"host_kernel_package\" \"gpu\" {{\n  host    = HOST\n  name    = \"gpu\"\n  kernel  = \"linux-image-{kernel}-lab\"\n  headers = \"linux-headers-{kernel}-lab\"\n  drivers = [\"formwork-lab-driver{driver}\"]\n}}\noutput \"installed\" {{\n  value = host_kernel_package.gpu.installed\n}}\n"
+        )
+    };
+    let held = || hosts.run(0, "apt-mark showhold; dpkg-query -W -f '${Version}' formwork-lab-driver");
+    // One of them is there before, in another version.
+    hosts.run(0, "apt-get install -qq -y formwork-lab-driver=1.0 > /dev/null 2>&1");
+    let with_driver = hosts.written(0);
+    let project = hosts.one(&[], &block("9.0", "=1.1"));
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added", "\"linux-image-9.0-lab\" = \"9.0-1\""]);
+    assert_eq!(held(), "formwork-lab-driver\nlinux-headers-9.0-lab\nlinux-image-9.0-lab\n1.1");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    hosts.run(0, "apt-mark unhold linux-image-9.0-lab");
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["1 to change"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    // The next kernel: none of the set is left without hold if it cannot be had.
+    let write = |text: &str| {
+        let text = text.replace("HOST", &format!("{{ address = {:?} }}", hosts.addresses[0]));
+        project.write("main.tf", &format!("{}{text}", hosts.provider(&[]))).unwrap();
+    };
+    write(&block("9.2", "=1.1"));
+    assert_says(&project.run("apply -auto-approve"), 1, &["Unable to locate package linux-image-9.2-lab"]);
+    assert_eq!(held(), "formwork-lab-driver\nlinux-headers-9.0-lab\nlinux-image-9.0-lab\n1.1");
+    write(&block("9.1", ""));
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_eq!(held(), "formwork-lab-driver\nlinux-headers-9.1-lab\nlinux-image-9.1-lab\n1.1");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    assert_eq!(held(), "1.0");
+    assert_eq!(hosts.written(0), with_driver);
+    hosts.run(0, "apt-get purge -qq -y formwork-lab-driver > /dev/null 2>&1");
+    assert_eq!(hosts.written(0), bare);
+}

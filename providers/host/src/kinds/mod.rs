@@ -8,6 +8,7 @@ mod file;
 mod group;
 mod hosts_entry;
 mod kernel_module;
+mod kernel_package;
 mod mount;
 mod package;
 mod reboot;
@@ -109,6 +110,7 @@ pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
         Box::new(group::Group),
         Box::new(hosts_entry::HostsEntry),
         Box::new(kernel_module::KernelModule),
+        Box::new(kernel_package::KernelPackage),
         Box::new(mount::Mount),
         Box::new(package::Package),
         Box::new(reboot::Reboot),

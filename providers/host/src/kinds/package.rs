@@ -59,24 +59,19 @@ impl HostKind for Package {
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
-        if let Some(name) = text(configuration, "name") {
-            let is_part = |character: char| {
-                character.is_ascii_lowercase() || character.is_ascii_digit() || "+-.:".contains(character)
-            };
-            if !name.starts_with(|first: char| first.is_ascii_alphanumeric()) || !name.chars().all(is_part) {
-                found.refuse("name", format!("{name:?} is no name of a package: give one of small letters, digits, `+`, `-` and `.`."));
-            }
+        if let Some(name) = text(configuration, "name").filter(|name| !is_name(name)) {
+            found.refuse(
+                "name",
+                format!(
+                    "{name:?} is no name of a package: give one of small letters, digits, `+`, `-` and `.`."
+                ),
+            );
         }
-        if let Some(version) = text(configuration, VERSION) {
-            let is_part = |character: char| character.is_ascii_alphanumeric() || "+-.:~".contains(character);
-            if version.is_empty() || !version.chars().all(is_part) {
-                found.refuse(
-                    VERSION,
-                    format!(
-                        "{version:?} is no version of a package: give one as `apt-cache policy` shows it."
-                    ),
-                );
-            }
+        if let Some(version) = text(configuration, VERSION).filter(|version| !is_version(version)) {
+            found.refuse(
+                VERSION,
+                format!("{version:?} is no version of a package: give one as `apt-cache policy` shows it."),
+            );
         }
     }
 
@@ -152,13 +147,22 @@ impl HostKind for Package {
     }
 }
 
-/// `take` installs a package, after a look at what there is where it is not known; `purge_added` takes away what came.
-const TAKE: &str = "\
+pub(super) fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || "+-.:".contains(one))
+}
+
+pub(super) fn is_version(version: &str) -> bool {
+    !version.is_empty() && version.chars().all(|one| one.is_ascii_alphanumeric() || "+-.:~".contains(one))
+}
+
+/// `take` installs packages, after a look at what there is where one is not known; `purge_added` takes away what came.
+pub(super) const TAKE: &str = "\
 apt() { apt-get --quiet --yes --no-install-recommends --allow-downgrades --allow-change-held-packages -o DPkg::Lock::Timeout=60 \"$@\" >&2; }
-take() { apt install \"$1\" || { apt update && apt install \"$1\"; }; }
+take() { apt install \"$@\" || { apt update && apt install \"$@\"; }; }
 purge_added() {
   [ -s \"$d/added\" ] || return 0
-  apt-mark unhold \"$n\" >/dev/null
+  apt-mark unhold $(cat -- \"$d/added\") >/dev/null
   apt purge $(cat -- \"$d/added\")
 }
 ";
