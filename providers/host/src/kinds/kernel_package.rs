@@ -151,8 +151,8 @@ impl HostKind for KernelPackage {
             "{TAKE}{SET}set -- {names}\n\
              if [ ! -e \"$d/all\" ]; then\nall > \"$d/all.part\"\nmv -- \"$d/all.part\" \"$d/all\"\nfi\n\
              note \"$@\"\n\
-             unwind() {{\n[ ! -s \"$d/set\" ] || mark hold $(cat -- \"$d/set\")\n[ -z \"$made\" ] || purge_added\n}}\n\
-             [ ! -s \"$d/set\" ] || mark unhold $(cat -- \"$d/set\")\n\
+             unwind() {{\nmarked hold\n[ -z \"$made\" ] || purge_added\n}}\n\
+             marked unhold\n\
              take {words}\n\
              all | comm -13 \"$d/all\" - > \"$d/added\"\n\
              mark hold \"$@\"\n\
@@ -163,7 +163,7 @@ impl HostKind for KernelPackage {
     }
 
     fn restore(&self, _: &Value) -> String {
-        format!("{TAKE}{SET}mark unhold $(cat -- \"$d/set\")\npurge_added\nback\n")
+        format!("{TAKE}{SET}marked unhold\npurge_added\nback\n")
     }
 
     fn remove(&self, object: &Value) -> String {
@@ -181,6 +181,8 @@ impl HostKind for KernelPackage {
 const SET: &str = r#"
 all() { dpkg-query --show --showformat='${db:Status-Status} ${binary:Package}\n' | grep '^installed ' | cut -d ' ' -f 2 | sort; }
 mark() { apt-mark "$@" > /dev/null; }
+# marked hold|unhold: the set as it is written down.
+marked() { [ ! -s "$d/set" ] || mark "$1" $(cat -- "$d/set"); }
 note() {
   for n in "$@"; do
     ! grep -qs "^$n|" "$d/was" || continue
