@@ -346,3 +346,35 @@ resource "kubernetes_manifest" "quota" {
     let read_only = project.run("permissions -read-only").out;
     assert!(!read_only.contains("write") && !read_only.contains("patch"), "{read_only}");
 }
+
+/// What OpenTofu 1.12.6 said of the same trees of modules, with another provider.
+#[test]
+fn plan_json_names_the_provider_configuration_that_a_module_has() {
+    const REQUIRED: &str =
+        "terraform {\n  required_providers {\n    random = { source = \"formwork/random\" }\n  }\n}\n";
+    const BLOCK: &str = "provider \"random\" {}\n";
+    const USE: &str = "resource \"random_id\" \"x\" {\n  byte_length = 2\n}\n";
+    let (both, all) = (format!("{REQUIRED}{USE}"), format!("{REQUIRED}{BLOCK}{USE}"));
+    let (block, required) = (format!("{REQUIRED}{BLOCK}"), REQUIRED.to_owned());
+    let none = String::new();
+    // Root, the module that it calls, the module that this calls; the configurations there are.
+    let cases: [(&String, &String, &String, &[&str]); 6] = [
+        (&required, &none, &both, &["module.a.module.b:random", "random"]),
+        (&none, &required, &both, &["module.a:random"]),
+        (&block, &required, &both, &["random"]),
+        (&block, &none, &both, &["module.a.module.b:random", "random"]),
+        (&required, &all, &none, &["module.a:random", "random"]),
+        (&both, &both, &both, &["random"]),
+    ];
+    for (root, a, b, expected) in cases {
+        let root = format!("{root}module \"a\" {{\n  source = \"./a\"\n}}\n");
+        let a = format!("{a}module \"b\" {{\n  source = \"./b\"\n}}\n");
+        let project = project().file("main.tf", &root).file("a/main.tf", &a).file("a/b/main.tf", b).build();
+        project.run("plan -out=saved").ended("plan", 0);
+        let shown = project.run("show -json saved").ended("show", 0);
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let configurations = shown["configuration"]["provider_config"].as_object().unwrap();
+        let keys: Vec<&String> = configurations.keys().collect();
+        assert_eq!(keys, expected, "{root}{a}{b}");
+    }
+}

@@ -72,7 +72,10 @@ pub struct ProviderKey {
 
 /// A provider configuration as somebody asks for it.
 struct Wanted {
+    /// What the module calls it in which it is asked for.
     name: ArcStr,
+    /// Whose it is, whatever modules further out call it.
+    address: ProviderAddress,
     alias: Option<ArcStr>,
     key: Option<ProviderKey>,
     span: Span,
@@ -335,7 +338,10 @@ impl Graph {
             self.nodes[node.0 as usize].provider_key = key;
             reads.push(provider);
         }
-        if let NodeKind::Provider(name, alias) = self.node(node).kind.clone() {
+        // What is implied has its address already.
+        if let NodeKind::Provider(name, alias) = self.node(node).kind.clone()
+            && self.node(node).provider_address.is_none()
+        {
             self.nodes[node.0 as usize].provider_address =
                 Some(self.configuration_address(module, &name, alias));
         }
@@ -436,23 +442,22 @@ impl Graph {
         let is_named = resource.provider.is_some();
         let wanted = match resource.provider.clone() {
             Some(reference) => Wanted {
+                address: provider_address(self.module(module), &reference.name),
                 name: reference.name,
                 alias: reference.alias,
                 key: reference.key.map(|expression| ProviderKey { levels: 0, expression }),
                 span: reference.span,
                 levels: 0,
             },
-            None => Wanted {
-                name: implied_provider(&resource.type_name),
-                alias: None,
-                key: None,
-                span: resource.span,
-                levels: 0,
-            },
+            None => {
+                let name = implied_provider(&resource.type_name);
+                let address = provider_address(self.module(module), &name);
+                Wanted { name, address, alias: None, key: None, span: resource.span, levels: 0 }
+            }
         };
         let is_builtin = wanted.name == "terraform" && !is_named;
         if is_builtin && self.find(module, NodeKind::Provider(wanted.name.clone(), None)).is_none() {
-            return Some((self.implied_at_root(&wanted.name), None));
+            return Some((self.implied_at_root(wanted.name, wanted.address), None));
         }
         self.resolve_provider(module, wanted, diagnostics)
     }
@@ -463,7 +468,7 @@ impl Graph {
         wanted: Wanted,
         diagnostics: &mut Diagnostics,
     ) -> Option<(NodeId, Option<ProviderKey>)> {
-        let Wanted { name, alias, key, span, levels } = wanted;
+        let Wanted { name, address, alias, key, span, levels } = wanted;
         if let Some(found) = self.find(module, NodeKind::Provider(name.clone(), alias.clone())) {
             if let Some(diagnostic) = self.mismatched_key(found, key.as_ref(), span) {
                 diagnostics.push(diagnostic);
@@ -476,7 +481,7 @@ impl Graph {
                 diagnostics.push(self.missing_provider(module, &name, &alias, span));
                 return None;
             }
-            return Some((self.implied_at_root(&name), key));
+            return Some((self.implied_at_root(name, address), key));
         };
         let levels = levels + 1;
         let passed = self.call(call).and_then(|call| {
@@ -485,6 +490,7 @@ impl Graph {
         });
         let outer = match (passed, alias) {
             (Some(outside), _) => Wanted {
+                address: provider_address(self.module(parent), &outside.name),
                 name: outside.name,
                 alias: outside.alias,
                 key: key.or(outside.key.map(|expression| ProviderKey { levels, expression })),
@@ -492,7 +498,8 @@ impl Graph {
                 levels,
             },
             (None, None) => {
-                Wanted { name: self.local_name_in(parent, module, &name), alias: None, key, span, levels }
+                let name = self.local_name_in(parent, &address, name);
+                Wanted { name, address, alias: None, key, span, levels }
             }
             (None, Some(alias)) => {
                 diagnostics.push(self.missing_provider(module, &name, &alias, span));
@@ -536,12 +543,18 @@ impl Graph {
         }
     }
 
-    /// What the parent calls the provider that a module calls `name`.
-    fn local_name_in(&self, parent: ModuleId, module: ModuleId, name: &ArcStr) -> ArcStr {
-        let address = provider_address(self.module(module), name);
-        let required = &self.module(parent).settings.required_providers;
-        let found = required.keys().find(|outer| provider_address(self.module(parent), outer) == address);
-        found.unwrap_or(name).clone()
+    /// What the parent calls a provider that a module calls `name`: as it requires it, else the same or the provider's
+    /// own name if that means it there; its whole address where the parent has no name for it, which no block can have.
+    fn local_name_in(&self, parent: ModuleId, address: &ProviderAddress, name: ArcStr) -> ArcStr {
+        let parent = self.module(parent);
+        let is_it = |name: &ArcStr| provider_address(parent, name) == *address;
+        let mut required = parent.settings.required_providers.keys();
+        if let Some(found) = required.find(|name| is_it(name)) {
+            return found.clone();
+        }
+        let mut plain =
+            [name, address.type_name.as_str().into()].into_iter().filter(|name| !name.contains('/'));
+        plain.find(is_it).unwrap_or_else(|| address.to_string().into())
     }
 
     fn missing_provider(&self, module: ModuleId, name: &str, alias: &str, span: Span) -> Diagnostic {
@@ -568,14 +581,15 @@ impl Graph {
         .hint(hint)
     }
 
-    fn implied_at_root(&mut self, name: &ArcStr) -> NodeId {
-        let key = NodeKind::Provider(name.clone(), None);
+    fn implied_at_root(&mut self, name: ArcStr, provider: ProviderAddress) -> NodeId {
+        let key = NodeKind::Provider(name, None);
         if let Some(found) = self.find(ModuleId(0), key.clone()) {
             return found;
         }
         let id = self.add(ModuleId(0), key);
+        let module_path = self.module(ModuleId(0)).path.clone();
         self.nodes[id.0 as usize].provider_address =
-            Some(self.configuration_address(ModuleId(0), name, None));
+            Some(ProviderConfigAddress { module_path, provider, alias: None });
         id
     }
 

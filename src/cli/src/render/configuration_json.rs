@@ -12,11 +12,13 @@ use formwork_sdk::{Block, Nesting};
 use formwork_state::{Address, Key, ModuleInstance, ProviderAddress};
 use formwork_value::Type;
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// Provider configurations and the module tree.
 pub(crate) fn configuration(root: &Module, schemas: &Schemas) -> Json {
     let mut writer = Writer { schemas, providers: Map::new(), path: Vec::new() };
-    let module = writer.module(&[Level { module: root, call: None }]);
+    let module = writer.module(&[Level::new(root, None)]);
     let mut out = json!({"root_module": module});
     if !writer.providers.is_empty() {
         out["provider_config"] = Json::Object(writer.providers);
@@ -25,25 +27,26 @@ pub(crate) fn configuration(root: &Module, schemas: &Schemas) -> Json {
 }
 
 /// A module and how it is called.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Level<'a> {
     module: &'a Module,
     /// None of the root.
     call: Option<&'a ModuleCall>,
+    /// The names of the providers that it requires or uses.
+    local_names: Rc<BTreeSet<ArcStr>>,
 }
 
-impl Level<'_> {
-    /// Whether the module has a provider configuration of that name, be it one that nobody wrote.
-    fn knows(&self, local: &str, alias: Option<&str>) -> bool {
-        self.module.provider(local, alias).is_some()
-            || alias.is_none() && local_names(self.module).any(|name| name == local)
+impl<'a> Level<'a> {
+    fn new(module: &'a Module, call: Option<&'a ModuleCall>) -> Self {
+        let required = module.settings.required_providers.keys().cloned();
+        let local_names = required.chain(module.resources.iter().map(|resource| provider_of(resource).0));
+        Self { module, call, local_names: Rc::new(local_names.collect()) }
     }
-}
 
-/// The names of the providers that a module requires or uses.
-fn local_names(module: &Module) -> impl Iterator<Item = ArcStr> {
-    let required = module.settings.required_providers.keys().cloned();
-    required.chain(module.resources.iter().map(|resource| provider_of(resource).0))
+    /// Whether the module has a provider configuration of that name and no other, be it one that nobody wrote.
+    fn knows(&self, local: &str) -> bool {
+        self.module.provider(local, None).is_some() || self.local_names.contains(local)
+    }
 }
 
 /// What a resource calls its provider, and which of several configurations it means.
@@ -63,11 +66,11 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// The last module of a lineage.
     fn module(&mut self, lineage: &[Level<'_>]) -> Json {
-        let Some(Level { module, .. }) = lineage.last().copied() else { return Json::Null };
+        let Some(Level { module, local_names, .. }) = lineage.last() else { return Json::Null };
         let mut out = Map::new();
         self.provider_blocks(module);
-        for local in local_names(module) {
-            self.provider_key(&local, None, lineage);
+        for local in local_names.iter() {
+            self.provider_key(local, None, lineage);
         }
         let outputs: Map<String, Json> =
             module.outputs.iter().map(|(name, output)| (name.to_string(), output_json(output))).collect();
@@ -103,7 +106,7 @@ impl Writer<'_> {
 
     fn call(&mut self, call: &ModuleCall, above: &[Level<'_>]) -> Json {
         let mut lineage = above.to_vec();
-        lineage.push(Level { module: &call.module, call: Some(call) });
+        lineage.push(Level::new(&call.module, Some(call)));
         let mut out = json!({"source": call.source, "module": self.module(&lineage)});
         let inputs: Map<String, Json> =
             call.inputs.iter().map(|(name, input)| (name.to_string(), expression(input))).collect();
@@ -244,7 +247,7 @@ fn outer_name<'a>(
     let mut required = caller.module.settings.required_providers.keys();
     let outer = required.find(|outer| provider_address(caller.module, outer) == *address);
     let outer = outer.cloned().unwrap_or_else(|| local.into());
-    (alias.is_none() && caller.knows(&outer, None)).then_some((outer, None))
+    (alias.is_none() && caller.knows(&outer)).then_some((outer, None))
 }
 
 fn output_json(output: &Output) -> Json {
