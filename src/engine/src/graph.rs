@@ -440,21 +440,13 @@ impl Graph {
         let module = self.node(id).module;
         let resource = self.resource(id);
         let is_named = resource.provider.is_some();
-        let wanted = match resource.provider.clone() {
-            Some(reference) => Wanted {
-                address: provider_address(self.module(module), &reference.name),
-                name: reference.name,
-                alias: reference.alias,
-                key: reference.key.map(|expression| ProviderKey { levels: 0, expression }),
-                span: reference.span,
-                levels: 0,
-            },
-            None => {
-                let name = implied_provider(&resource.type_name);
-                let address = provider_address(self.module(module), &name);
-                Wanted { name, address, alias: None, key: None, span: resource.span, levels: 0 }
-            }
-        };
+        let (name, alias, key, span) = resource.provider.clone().map_or_else(
+            || (implied_provider(&resource.type_name), None, None, resource.span),
+            |reference| (reference.name, reference.alias, reference.key, reference.span),
+        );
+        let address = provider_address(self.module(module), &name);
+        let key = key.map(|expression| ProviderKey { levels: 0, expression });
+        let wanted = Wanted { name, address, alias, key, span, levels: 0 };
         let is_builtin = wanted.name == "terraform" && !is_named;
         if is_builtin && self.find(module, NodeKind::Provider(wanted.name.clone(), None)).is_none() {
             return Some((self.implied_at_root(wanted.name, wanted.address), None));
