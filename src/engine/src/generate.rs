@@ -6,7 +6,7 @@
 
 use crate::connections::Connections;
 use crate::environment::Environment;
-use crate::graph::{Graph, implied_provider, provider_address};
+use crate::graph::{Graph, provider_address, provider_name};
 use crate::model::Plan;
 use crate::run::{Configuration, PlanOptions, load_with, plan_with};
 use arcstr::ArcStr;
@@ -158,8 +158,7 @@ fn with_file(configuration: &Configuration, file: &str, text: &str) -> (Configur
 async fn block(connections: &Connections, root: &Module, lacking: &Lacking, plan: &Plan) -> Option<String> {
     let address = &lacking.address;
     let type_name: ArcStr = address.type_name().clone();
-    let local =
-        lacking.provider.as_ref().map_or_else(|| implied_provider(&type_name), |one| one.name.clone());
+    let local = provider_name(lacking.provider.as_ref(), &type_name);
     let provider = provider_address(root, &local);
     let kind = connections.kind(&provider, Mode::Managed, &type_name)?;
     let reading = plan.readings.iter().find(|reading| reading.key.address == *address)?;

@@ -440,10 +440,11 @@ impl Graph {
         let module = self.node(id).module;
         let resource = self.resource(id);
         let is_named = resource.provider.is_some();
-        let (name, alias, key, span) = resource.provider.clone().map_or_else(
-            || (implied_provider(&resource.type_name), None, None, resource.span),
-            |reference| (reference.name, reference.alias, reference.key, reference.span),
+        let (alias, key, span) = resource.provider.clone().map_or_else(
+            || (None, None, resource.span),
+            |reference| (reference.alias, reference.key, reference.span),
         );
+        let name = provider_name(resource.provider.as_ref(), &resource.type_name);
         let address = provider_address(self.module(module), &name);
         let key = key.map(|expression| ProviderKey { levels: 0, expression });
         let wanted = Wanted { name, address, alias, key, span, levels: 0 };
@@ -539,11 +540,10 @@ impl Graph {
     /// own name if that means it there; its whole address where the parent has no name for it, which no block can have.
     fn local_name_in(&self, parent: ModuleId, address: &ProviderAddress, name: ArcStr) -> ArcStr {
         let parent = self.module(parent);
-        let is_it = |name: &ArcStr| provider_address(parent, name) == *address;
-        let mut required = parent.settings.required_providers.keys();
-        if let Some(found) = required.find(|name| is_it(name)) {
+        if let Some(found) = required_name(parent, address) {
             return found.clone();
         }
+        let is_it = |name: &ArcStr| provider_address(parent, name) == *address;
         let mut plain =
             [name, address.type_name.as_str().into()].into_iter().filter(|name| !name.contains('/'));
         plain.find(is_it).unwrap_or_else(|| address.to_string().into())
@@ -723,8 +723,18 @@ fn visit_resource(resource: &Resource, visit: &mut dyn FnMut(&Reference)) {
 }
 
 /// The provider that a resource type's name implies: what stands before the first underscore.
-pub fn implied_provider(type_name: &str) -> ArcStr {
+fn implied_provider(type_name: &str) -> ArcStr {
     type_name.split('_').next().unwrap_or(type_name).into()
+}
+
+/// What a block calls its provider: as it says, else as its type implies.
+pub fn provider_name(written: Option<&ProviderReference>, type_name: &str) -> ArcStr {
+    written.map_or_else(|| implied_provider(type_name), |reference| reference.name.clone())
+}
+
+/// What a module calls a provider that it requires.
+pub fn required_name<'a>(module: &'a Module, address: &ProviderAddress) -> Option<&'a ArcStr> {
+    module.settings.required_providers.keys().find(|name| provider_address(module, name) == *address)
 }
 
 /// The address of a module's local provider name, by its `required_providers`, else as OpenTofu takes it.

@@ -1,6 +1,6 @@
 //! Which providers a module tree needs, and in which versions.
 
-use crate::graph::{implied_provider, provider_address};
+use crate::graph::{provider_address, provider_name};
 use arcstr::ArcStr;
 use formwork_lang::Module;
 use formwork_state::{ProviderAddress, State};
@@ -18,10 +18,8 @@ pub struct Requirements {
 /// The requirements of a module: those it declares, and those that its blocks imply.
 pub fn of_module(module: &Module) -> Requirements {
     let mut providers = BTreeMap::new();
-    let implied = module.resources.iter().map(|resource| match &resource.provider {
-        Some(reference) => reference.name.clone(),
-        None => implied_provider(&resource.type_name),
-    });
+    let resources = module.resources.iter();
+    let implied = resources.map(|one| provider_name(one.provider.as_ref(), &one.type_name));
     for name in implied.chain(module.providers.iter().map(|block| block.name.clone())) {
         providers.entry(provider_address(module, &name)).or_default();
     }

@@ -3,7 +3,7 @@
 //! It runs apart from the connection that began it, as a transient unit named after the act's token, and leaves what it
 //! said and its exit code in files. Whoever asks next, over whatever connection, finds it running or over.
 
-use super::{Act, HostKind, mark_folder, pairs, with};
+use super::{Act, HostKind, check_words, mark_folder, pairs, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::{quote, write_bytes};
@@ -147,7 +147,7 @@ impl HostKind for Command {
         }
         let lines = text(planned, COMMAND).unwrap_or_default();
         let lines = with_variables(&act.request.configuration, lines);
-        let name = word(planned, "name");
+        let word = |name: &str| text(planned, name).unwrap_or_default();
         Ok(format!(
             "{RUN}{}t={}\nr=\"$d/run\"\n\
              unwind() {{ rm -rf -- \"$r\"; [ -s \"$d/token\" ] || made=1; }}\n\
@@ -161,9 +161,9 @@ impl HostKind for Command {
              close_claim \"$t\"\nrm -rf -- \"$r\"\n",
             stands(planned),
             quote(&act.request.token.0),
-            job(&lines, &word(planned, "directory"), &word(planned, "interpreter")),
-            quote(&name),
-            quote(&name),
+            job(&lines, word("directory"), word("interpreter")),
+            quote(word("name")),
+            quote(word("name")),
         ))
     }
 
@@ -246,9 +246,7 @@ run_once() {
 /// The shell functions that say whether what the command is for is there: `stands` where nothing says so either.
 fn stands(object: &Value) -> String {
     let creates = text(object, "creates").map(|path| format!("[ -e {} ]", quote(path)));
-    // Through standard input: nothing of it stands in an argument.
-    let unless = text(object, "unless")
-        .map(|lines| format!("printf '%s\\n' {} | /bin/sh > /dev/null 2>&1", quote(lines)));
+    let unless = text(object, "unless").map(succeed);
     match (creates, unless) {
         (None, None) => "stands() { true; }\nsatisfied() { false; }\n".to_owned(),
         (one, other) => {
@@ -258,6 +256,11 @@ fn stands(object: &Value) -> String {
     }
 }
 
+/// A command that succeeds where these lines do. They go through standard input: nothing of them stands in an argument.
+pub(super) fn succeed(lines: &str) -> String {
+    format!("printf '%s\\n' {} | /bin/sh > /dev/null 2>&1", quote(lines))
+}
+
 /// Shell that puts the lines of a run in their place, once.
 pub(super) fn job(lines: &str, directory: &str, interpreter: &str) -> String {
     format!(
@@ -265,23 +268,6 @@ pub(super) fn job(lines: &str, directory: &str, interpreter: &str) -> String {
         write_bytes(lines.as_bytes(), "\"$r.part/job\""),
         write_bytes(wrapper(directory, interpreter).as_bytes(), "\"$r.part/wrap\""),
     )
-}
-
-/// Refuses a `name` that nobody could read in a message, and lines with nothing in them.
-pub(super) fn check_words(configuration: &Value, lines: &[&'static str], found: &mut Findings) {
-    if text(configuration, "name").is_some_and(|name| name.trim().is_empty() || name.contains('\n')) {
-        found.refuse("name", "It is empty or has a line end: give a word or two.");
-    }
-    for name in lines {
-        if text(configuration, name).is_some_and(|lines| lines.trim().is_empty()) {
-            found.refuse(name, "There is nothing in it: give what is to be run, or leave it out.");
-        }
-    }
-}
-
-/// A text of an object; empty where it has none.
-pub(super) fn word(object: &Value, name: &str) -> String {
-    text(object, name).unwrap_or_default().to_owned()
 }
 
 /// What a run is wrapped in: it begins once, whoever begins it, and its exit code is there only whole.

@@ -4,7 +4,7 @@
 //! the kernel away from under its driver.
 
 use super::package::{TAKE, is_name, is_version};
-use super::{Act, HostKind, with};
+use super::{Act, HostKind, check_words, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
@@ -80,7 +80,7 @@ impl HostKind for KernelPackage {
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
-        super::command::check_words(configuration, &[], found);
+        check_words(configuration, &[], found);
         let mut named: Vec<&str> = Vec::new();
         for (attribute, word) in words(configuration) {
             let (name, version) = parts(word);
@@ -154,7 +154,7 @@ impl HostKind for KernelPackage {
              unwind() {{\nmarked hold\n[ -z \"$made\" ] || purge_added\n}}\n\
              marked unhold\n\
              take {words}\n\
-             all | comm -13 \"$d/all\" - > \"$d/added\"\n\
+             note_added\n\
              mark hold \"$@\"\n\
              printf '%s\\n' \"$@\" > \"$d/set.part\"\nmv -- \"$d/set.part\" \"$d/set\"\n",
             names = names(&act.planned),
@@ -179,14 +179,13 @@ impl HostKind for KernelPackage {
 
 /// What a set needs besides: `note` writes down once how each package was, `back` brings those back that were there.
 const SET: &str = r#"
-all() { dpkg-query --show --showformat='${db:Status-Status} ${binary:Package}\n' | grep '^installed ' | cut -d ' ' -f 2 | sort; }
 mark() { apt-mark "$@" > /dev/null; }
 # marked hold|unhold: the set as it is written down.
 marked() { [ ! -s "$d/set" ] || mark "$1" $(cat -- "$d/set"); }
 note() {
   for n in "$@"; do
     ! grep -qs "^$n|" "$d/was" || continue
-    w=$(dpkg-query --show --showformat='${db:Status-Status}|${Version}|${db:Status-Want}' -- "$n" 2>/dev/null) || w='||'
+    w=$(how "$n" 2>/dev/null) || w='||'
     printf '%s|%s\n' "$n" "$w" >> "$d/was"
   done
 }

@@ -221,6 +221,20 @@ fn check_path(configuration: &Value, found: &mut Findings) {
     }
 }
 
+/// Refuses a `name` that nobody could read in a message, and lines with nothing in them.
+fn check_words(configuration: &Value, lines: &[&'static str], found: &mut Findings) {
+    if formwork_sdk::values::text(configuration, "name")
+        .is_some_and(|name| name.trim().is_empty() || name.contains('\n'))
+    {
+        found.refuse("name", "It is empty or has a line end: give a word or two.");
+    }
+    for name in lines {
+        if formwork_sdk::values::text(configuration, name).is_some_and(|lines| lines.trim().is_empty()) {
+            found.refuse(name, "There is nothing in it: give what is to be run, or leave it out.");
+        }
+    }
+}
+
 /// Refuses a `name` that no file of ours is named after: of letters, digits and these signs.
 fn check_file_name(configuration: &Value, signs: &str, found: &mut Findings) {
     let is_name = |name: &str| {

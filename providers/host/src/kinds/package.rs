@@ -107,16 +107,15 @@ impl HostKind for Package {
         let mark = if truth(&act.planned, HOLD) == Some(true) { "hold" } else { "unhold" };
         Ok(format!(
             "n={}\nw={}\n\
-             all() {{ dpkg-query --show --showformat='${{db:Status-Status}} ${{binary:Package}}\\n' | grep '^installed ' | cut -d ' ' -f 2 | sort; }}\n\
+             {TAKE}\
              if [ ! -e \"$d/was\" ]; then\n\
-               dpkg-query --show --showformat='${{db:Status-Status}}|${{Version}}|${{db:Status-Want}}' -- \"$n\" > \"$d/was.part\" 2>/dev/null || : > \"$d/was.part\"\n\
+               how \"$n\" > \"$d/was.part\" 2>/dev/null || : > \"$d/was.part\"\n\
                all > \"$d/all\"\n\
                mv -- \"$d/was.part\" \"$d/was\"\n\
              fi\n\
              unwind() {{ [ -z \"$made\" ] || purge_added; }}\n\
-             {TAKE}\
              take \"$w\"\n\
-             all | comm -13 \"$d/all\" - > \"$d/added\"\n\
+             note_added\n\
              apt-mark {mark} \"$n\" >/dev/null\n",
             quote(name),
             quote(&wanted),
@@ -156,10 +155,14 @@ pub(super) fn is_version(version: &str) -> bool {
     !version.is_empty() && version.chars().all(|one| one.is_ascii_alphanumeric() || "+-.:~".contains(one))
 }
 
-/// `take` installs packages, after a look at what there is where one is not known; `purge_added` takes away what came.
+/// `take` installs packages, after a look at what there is where one is not known; `all` says which there are, `how` how
+/// one is; `note_added` writes down which came since `$d/all`, and `purge_added` takes those away.
 pub(super) const TAKE: &str = "\
 apt() { apt-get --quiet --yes --no-install-recommends --allow-downgrades --allow-change-held-packages -o DPkg::Lock::Timeout=60 \"$@\" >&2; }
 take() { apt install \"$@\" || { apt update && apt install \"$@\"; }; }
+how() { dpkg-query --show --showformat='${db:Status-Status}|${Version}|${db:Status-Want}' -- \"$1\"; }
+all() { dpkg-query --show --showformat='${db:Status-Status} ${binary:Package}\\n' | grep '^installed ' | cut -d ' ' -f 2 | sort; }
+note_added() { all | comm -13 \"$d/all\" - > \"$d/added\"; }
 purge_added() {
   [ -s \"$d/added\" ] || return 0
   apt-mark unhold $(cat -- \"$d/added\") >/dev/null

@@ -3,12 +3,12 @@
 //! Before the host is told to restart, the act's token and the boot it is in are in a file: whoever asks next sees by
 //! the boot whether it went down, and never tells it twice for one act.
 
-use super::command::{RUN, job, word};
-use super::{Act, HostKind, mark_folder, with};
+use super::command::{RUN, job, succeed};
+use super::{Act, HostKind, check_words, mark_folder, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
-use formwork_sdk::values::{Findings, given, set_planned, text};
+use formwork_sdk::values::{Findings, set_planned, text, truth};
 use formwork_sdk::{Attribute, Disruption, KindSchema, PlanRequest, Planned, ProviderError};
 use formwork_value::{Type, Value};
 
@@ -78,23 +78,25 @@ impl HostKind for Reboot {
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
-        super::command::check_words(configuration, &["unless", "before"], found);
+        check_words(configuration, &["unless", "before"], found);
     }
 
     fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
+        let schema = self.schema();
         let is_asked = request.prior.is_null()
             || request.prior.get("triggers") != planned.planned.get("triggers")
-            || is_true(&planned.planned, ONLY_IF_REQUIRED) && is_true(&request.prior, REQUIRED);
+            || truth(&planned.planned, ONLY_IF_REQUIRED) == Some(true)
+                && truth(&request.prior, REQUIRED) == Some(true);
         for (name, unknown) in [(BOOT, Type::String), (REQUIRED, Type::Bool)] {
             let prior = request.prior.get(name).filter(|_| !is_asked).cloned();
             let value = prior.unwrap_or_else(|| Value::unknown(unknown));
-            set_planned(&self.schema(), request, planned, name, &value);
+            set_planned(&schema, request, planned, name, &value);
         }
     }
 
     fn probe(&self, object: &Value, _: &Private) -> String {
         format!(
-            "{IS_REQUIRED}d={}\nif [ -s \"$d/token\" ]; then\nemit boot \"$(cat {BOOT_FILE})\"\n! is_required || emit required 1\nfi\ntrue",
+            "{LOOK}d={}\nif [ -s \"$d/token\" ]; then\nemit boot \"$(boot)\"\n! is_required || emit required 1\nfi\ntrue",
             mark_folder(self, object),
         )
     }
@@ -112,7 +114,7 @@ impl HostKind for Reboot {
         if act.request.planned.get(BOOT).is_some_and(Value::is_known) {
             return Ok(String::new());
         }
-        let name = quote(&word(planned, "name"));
+        let name = quote(text(planned, "name").unwrap_or_default());
         let before = text(planned, "before").map_or_else(String::new, |lines| {
             format!(
                 "{}run_once\n[ \"$code\" = 0 ] || refuse invalid \"what was to run before the restart \"{name}\" ended with exit code $code, so the host was not restarted$(said)\"\n",
@@ -120,7 +122,7 @@ impl HostKind for Reboot {
             )
         });
         Ok(format!(
-            "{RUN}{IS_REQUIRED}{RESTART}t={}\nr=\"$d/run\"\n{}\
+            "{RUN}{LOOK}{RESTART}t={}\nr=\"$d/run\"\n{}\
              if [ \"$(head -n 1 -- \"$g\" 2>/dev/null)\" = \"$t\" ]; then\nawait_boot\n\
              else\nown_run\nif [ -e \"$r/job\" ] || is_needed; then\n{before}restart\nfi\nfi\n\
              rm -rf -- \"$r\" \"$g\"\nclose_claim \"$t\"\n",
@@ -144,10 +146,9 @@ impl HostKind for Reboot {
     }
 }
 
-const BOOT_FILE: &str = "/proc/sys/kernel/random/boot_id";
-
-/// Whether the system asks for a restart: as Debian's packages say it, or Fedora's.
-const IS_REQUIRED: &str = r"
+/// Which boot the host is in, and whether the system asks for a restart: as Debian's packages say it, or Fedora's.
+const LOOK: &str = r"
+boot() { cat /proc/sys/kernel/random/boot_id; }
 is_required() {
   [ -e /run/reboot-required ] || { command -v needs-restarting > /dev/null && ! needs-restarting -r > /dev/null 2>&1; }
 }
@@ -166,14 +167,14 @@ go_on() {
   exit 0
 }
 restart() {
-  printf '%s\n%s\n' "$t" "$(cat /proc/sys/kernel/random/boot_id)" > "$g.part"
+  printf '%s\n%s\n' "$t" "$(boot)" > "$g.part"
   sync -- "$g.part"
   mv -- "$g.part" "$g"
   systemctl --no-block reboot || refuse invalid "systemd does not restart the host"
   go_on
 }
 await_boot() {
-  if [ "$(tail -n 1 -- "$g")" = "$(cat /proc/sys/kernel/random/boot_id)" ]; then
+  if [ "$(tail -n 1 -- "$g")" = "$(boot)" ]; then
     [ "$(($(date +%s) - $(stat -c %Y -- "$g")))" -lt 300 ] || refuse invalid "the host was told to restart five minutes ago and still runs: see systemd-inhibit --list there"
     go_on
   fi
@@ -184,14 +185,8 @@ await_boot() {
 "#;
 
 fn is_needed(object: &Value) -> String {
-    let required = is_true(object, ONLY_IF_REQUIRED).then(|| "is_required".to_owned());
-    // Through standard input: nothing of it stands in an argument.
-    let unless = text(object, "unless")
-        .map(|lines| format!("! printf '%s\\n' {} | /bin/sh > /dev/null 2>&1", quote(lines)));
+    let required = (truth(object, ONLY_IF_REQUIRED) == Some(true)).then(|| "is_required".to_owned());
+    let unless = text(object, "unless").map(|lines| format!("! {}", succeed(lines)));
     let both: Vec<String> = [required, unless].into_iter().flatten().collect();
     format!("is_needed() {{ {}; }}\n", if both.is_empty() { "true".to_owned() } else { both.join(" && ") })
-}
-
-fn is_true(object: &Value, name: &str) -> bool {
-    given(object, name).and_then(Value::as_bool) == Some(true)
 }

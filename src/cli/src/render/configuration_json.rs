@@ -3,7 +3,7 @@
 use super::schemas::Schemas;
 use super::value_json::{known, type_json};
 use arcstr::ArcStr;
-use formwork_engine::graph::{implied_provider, provider_address};
+use formwork_engine::graph::{provider_address, provider_name, required_name};
 use formwork_lang::{
     Body, Expression, Mode, Module, ModuleCall, Output, ProviderReference, Provisioner, Reference, Resource,
     Variable,
@@ -51,10 +51,9 @@ impl<'a> Level<'a> {
 
 /// What a resource calls its provider, and which of several configurations it means.
 fn provider_of(resource: &Resource) -> (ArcStr, Option<&str>) {
-    match &resource.provider {
-        Some(reference) => (reference.name.clone(), reference.alias.as_deref()),
-        None => (implied_provider(&resource.type_name), None),
-    }
+    let written = resource.provider.as_ref();
+    let alias = written.and_then(|reference| reference.alias.as_deref());
+    (provider_name(written, &resource.type_name), alias)
 }
 
 struct Writer<'a> {
@@ -244,9 +243,7 @@ fn outer_name<'a>(
     if let Some((_, outer)) = call.providers.iter().find(|(inner, _)| is_meant(inner)) {
         return Some((outer.name.clone(), outer.alias.as_deref()));
     }
-    let mut required = caller.module.settings.required_providers.keys();
-    let outer = required.find(|outer| provider_address(caller.module, outer) == *address);
-    let outer = outer.cloned().unwrap_or_else(|| local.into());
+    let outer = required_name(caller.module, address).cloned().unwrap_or_else(|| local.into());
     (alias.is_none() && caller.knows(&outer)).then_some((outer, None))
 }
 
