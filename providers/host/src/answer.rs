@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 /// The fields of one part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answer(BTreeMap<String, Vec<u8>>);
+pub struct Answer(BTreeMap<String, Vec<u8>>);
 
 impl Answer {
     /// A field's text where it is there and is one.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.0.get(name)?).ok()
     }
 
     /// A field's text where it is there and not empty.
-    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+    pub fn given(&self, name: &str) -> Option<&str> {
         self.text(name).filter(|text| !text.is_empty())
     }
 
     /// Whether the part came to its end, and well.
-    pub(crate) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.text("exit") == Some("0")
     }
 

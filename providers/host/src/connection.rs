@@ -3,9 +3,10 @@
 use crate::answer::Answer;
 use crate::failure;
 use crate::fleet::{Fleet, Host, Reply};
-use crate::inventory::{INVENTORY, Source};
-use crate::kinds::{Act, Facts, HostKind, mark_folder};
+use crate::data::{HostData, Hosts};
+use crate::kind::{Act, HostKind, mark_folder};
 use crate::link::Trouble;
+use crate::phases::Phase;
 use crate::place::{self, HOST, Place};
 use crate::private::Private;
 use crate::settings::Settings;
@@ -26,29 +27,49 @@ use std::sync::Arc;
 /// How long a host that does not answer is left alone.
 const ASK_AGAIN_AFTER_MS: u64 = 2000;
 
+/// What a provider of hosts offers.
+pub(crate) struct Offer {
+    /// Its name, for messages and for its target.
+    pub(crate) name: &'static str,
+    pub(crate) schema: Arc<ProviderSchema>,
+    pub(crate) kinds: Vec<Box<dyn HostKind>>,
+    pub(crate) data: Vec<Box<dyn HostData>>,
+}
+
 /// All hosts, under one block of the configuration.
 #[derive(Clone)]
 pub(crate) struct HostConnection {
     fleet: Arc<Fleet>,
-    schema: Arc<ProviderSchema>,
-    kinds: Arc<Vec<Box<dyn HostKind>>>,
+    offer: Arc<Offer>,
+}
+
+/// What an operation works on: the object that goes, or the one that is planned, and its host.
+pub(crate) struct Worked {
+    pub(crate) object: Value,
+    pub(crate) place: Place,
 }
 
 impl HostConnection {
-    pub(crate) fn new(
-        settings: Settings,
-        schema: Arc<ProviderSchema>,
-        kinds: Arc<Vec<Box<dyn HostKind>>>,
-    ) -> Self {
-        Self { fleet: Arc::new(Fleet::new(settings)), schema, kinds }
+    pub(crate) fn new(settings: Settings, offer: Arc<Offer>) -> Self {
+        Self { fleet: Arc::new(Fleet::new(settings)), offer }
     }
 
-    fn kind(&self, name: &str) -> Result<(&dyn HostKind, &KindSchema), ProviderError> {
-        let kind = self.kinds.iter().find(|one| one.name() == name);
-        let found = kind.map(AsRef::as_ref).zip(self.schema.resources.get(name));
+    pub(crate) fn settings(&self) -> &Settings {
+        self.fleet.settings()
+    }
+
+    pub(crate) fn kind(&self, name: &str) -> Result<(&dyn HostKind, &KindSchema), ProviderError> {
+        let kind = self.offer.kinds.iter().find(|one| one.name() == name);
+        let found = kind.map(AsRef::as_ref).zip(self.offer.schema.resources.get(name));
         found.ok_or_else(|| {
-            ProviderError::invalid(format!("formwork/host does not support resource type {name:?}"))
+            ProviderError::invalid(format!("{} does not support resource type {name:?}", self.offer.name))
         })
+    }
+
+    pub(crate) fn worked(&self, request: &ApplyRequest) -> Result<Worked, ProviderError> {
+        let object = object_of(request).unknown_as_null();
+        let place = Place::of(&object, self.fleet.settings())?;
+        Ok(Worked { object, place })
     }
 
     fn upgrade(&self, kind: &str, stored: &str) -> Result<Value, ProviderError> {
@@ -131,9 +152,18 @@ impl HostConnection {
         Ok(Box::new(planned))
     }
 
+    /// The acts of an operation, where it is several.
+    fn phases(&self, request: &ApplyRequest) -> Result<Vec<Phase>, ProviderError> {
+        let planned = request.planned.unknown_as_null();
+        self.kind(&request.kind)?.0.phases(&Act { request, planned })
+    }
+
     async fn apply(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
-        let object = object_of(request);
-        let place = Place::of(object, self.fleet.settings())?;
+        let phases = self.phases(request)?;
+        if !phases.is_empty() {
+            return self.go_on(request, &phases, &serde_json::Value::Null).await;
+        }
+        let place = Place::of(object_of(request), self.fleet.settings())?;
         let host = self.host(&place, request);
         let act = self.act(request)?;
         let mut parts = vec![act];
@@ -149,7 +179,7 @@ impl HostConnection {
         }
     }
 
-    fn host(&self, place: &Place, request: &ApplyRequest) -> Arc<Host> {
+    pub(crate) fn host(&self, place: &Place, request: &ApplyRequest) -> Arc<Host> {
         let host = self.fleet.host(place);
         if let Some(key) = Private::of(&request.private).host_key {
             host.believe(key);
@@ -180,7 +210,7 @@ impl HostConnection {
     }
 
     /// What is to be stored privately with what an apply makes.
-    fn stored(&self, request: &ApplyRequest, host: &Host) -> Result<Private, ProviderError> {
+    pub(crate) fn stored(&self, request: &ApplyRequest, host: &Host) -> Result<Private, ProviderError> {
         let (kind, _) = self.kind(&request.kind)?;
         Ok(Private { host_key: host.shown_key(), is_claimed: true, kept: kind.kept(&request.configuration) })
     }
@@ -247,6 +277,10 @@ impl HostConnection {
 
     /// A host that did not answer is asked again. The last time may have come through, so what it did is looked for.
     async fn poll(&self, wait: &WaitRequest) -> Result<Progress, ProviderError> {
+        let phases = self.phases(&wait.apply)?;
+        if !phases.is_empty() {
+            return self.go_on(&wait.apply, &phases, &wait.cursor).await;
+        }
         match self.find(&wait.apply).await? {
             Progress::NotFound => self.apply(&wait.apply).await,
             progress => Ok(progress),
@@ -280,16 +314,11 @@ impl HostConnection {
         Self::imported(kind, schema, place::host_of(part("address"), None, None), part("key"))
     }
 
-    async fn read_data(&self, kind: &str, configuration: &Value) -> Result<Value, ProviderError> {
-        if kind == INVENTORY {
-            return Source::read(configuration);
-        }
-        let place = Place::of(configuration, self.fleet.settings())?;
-        let reply = self.fleet.host(&place).look(vec![Facts::probe()]).await;
-        let reply = reply.map_err(|trouble| trouble.error(&place))?;
-        let nothing = Answer::default();
-        let answer = whole(reply.answers.first().unwrap_or(&nothing), &reply)?;
-        Facts::reading(configuration, answer).map_err(|error| about(error, &place))
+    async fn read_data(&self, name: &str, configuration: &Value) -> Result<Value, ProviderError> {
+        let data = self.offer.data.iter().find(|one| one.name() == name).ok_or_else(|| {
+            ProviderError::invalid(format!("{} does not support data source {name:?}", self.offer.name))
+        })?;
+        data.read(&Hosts(self.fleet.clone()), configuration).await
     }
 
     async fn answer(self, request: Request) -> Response {
@@ -321,7 +350,7 @@ impl Connection for HostConnection {
         } else {
             format!("hosts over SSH as {}", settings.user)
         };
-        Target { id: "formwork/host".to_owned(), words }
+        Target { id: self.offer.name.to_owned(), words }
     }
 
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
@@ -329,11 +358,11 @@ impl Connection for HostConnection {
     }
 }
 
-fn done(object: Value, private: Vec<u8>) -> Progress {
+pub(crate) fn done(object: Value, private: Vec<u8>) -> Progress {
     Progress::Done(Box::new(Applied::new(object, private)))
 }
 
-fn waiting(place: &Place, why: &str) -> Progress {
+pub(crate) fn waiting(place: &Place, why: &str) -> Progress {
     Progress::Waiting {
         id: place.words(),
         cursor: serde_json::json!({ "until": "answer" }),
@@ -360,7 +389,7 @@ fn running(request: &ApplyRequest, kind: &dyn HostKind, place: &Place, seconds: 
 }
 
 /// The answer, where it came to its end.
-fn whole<'a>(answer: &'a Answer, reply: &Reply) -> Result<&'a Answer, ProviderError> {
+pub(crate) fn whole<'a>(answer: &'a Answer, reply: &Reply) -> Result<&'a Answer, ProviderError> {
     if answer.is_whole() { Ok(answer) } else { Err(failure::of_act(answer, &reply.said)) }
 }
 
@@ -368,7 +397,7 @@ fn failed(requests: Vec<(usize, ReadRequest)>, error: &ProviderError) -> Vec<(us
     requests.into_iter().map(|(at, _)| (at, Reading::Failed(error.clone()))).collect()
 }
 
-fn about(mut error: ProviderError, place: &Place) -> ProviderError {
+pub(crate) fn about(mut error: ProviderError, place: &Place) -> ProviderError {
     error.message = format!("{}: {}", place.words(), error.message);
     error
 }

@@ -10,9 +10,11 @@ mod literal;
 mod names;
 mod yaml;
 
-use formwork_sdk::values::{text, truth};
+use crate::data::{HostData, Hosts};
+use formwork_sdk::values::{Findings, text, truth};
 use formwork_sdk::{Attribute, Block, KindSchema, Permission, ProviderError};
 use formwork_value::{Name, Type, Value, decode_implied};
+use futures::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +43,6 @@ resource "host_sysctl" "forwarding" {
 "#;
 
 /// The data source's name.
-pub(crate) const INVENTORY: &str = "host_inventory";
 const PATH: &str = "path";
 const CONTENT: &str = "content";
 const SKIP: &str = "skip_encrypted";
@@ -140,8 +141,22 @@ impl Inventory {
 /// The data source.
 pub(crate) struct Source;
 
-impl Source {
-    pub(crate) fn schema() -> KindSchema {
+impl HostData for Source {
+    fn name(&self) -> &'static str {
+        "host_inventory"
+    }
+
+    fn validate(&self, _: &Value, _: &mut Findings) {}
+
+    fn read<'a>(
+        &'a self,
+        _: &'a Hosts,
+        configuration: &'a Value,
+    ) -> BoxFuture<'a, Result<Value, ProviderError>> {
+        Box::pin(std::future::ready(Self::read_files(configuration)))
+    }
+
+    fn schema(&self) -> KindSchema {
         let attributes = [
             (
                 PATH,
@@ -182,8 +197,10 @@ impl Source {
         kind.read_permissions = vec![Permission("Read the files on this machine.".to_owned())];
         kind
     }
+}
 
-    pub(crate) fn read(configuration: &Value) -> Result<Value, ProviderError> {
+impl Source {
+    fn read_files(configuration: &Value) -> Result<Value, ProviderError> {
         let skips = truth(configuration, SKIP).unwrap_or(false);
         let (path, content) = (text(configuration, PATH), text(configuration, CONTENT));
         let whose = path.map_or_else(|| "the inventory".to_owned(), |path| format!("the inventory {path}"));

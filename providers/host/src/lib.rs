@@ -7,13 +7,16 @@
 
 mod answer;
 mod connection;
+mod data;
 mod failure;
 mod fleet;
 mod inventory;
+mod kind;
 mod kinds;
 mod link;
 #[cfg(feature = "ssh")]
 pub mod machines;
+mod phases;
 mod place;
 mod private;
 mod settings;
@@ -24,38 +27,42 @@ mod ssh;
 #[path = "no_ssh.rs"]
 mod ssh;
 
-use connection::HostConnection;
+pub use answer::Answer;
+pub use data::{HostData, Hosts};
+pub use failure::of_words;
+pub use kind::{Act, HostKind, mark_folder, pairs, schema, with};
+pub use phases::{Phase, Work};
+pub use place::{HOST, host_type};
+pub use private::Private;
+pub use shell::{quote, write_bytes};
+
+use connection::{HostConnection, Offer};
 use formwork_diagnostic::Diagnostics;
 use formwork_sdk::values::Findings;
 use formwork_sdk::{Connection, Provider, ProviderSchema};
 use formwork_value::Value;
 use futures::future::BoxFuture;
-use kinds::HostKind;
 use settings::Settings;
 use std::sync::Arc;
 
-/// The provider, not configured yet.
-pub struct HostProvider {
-    schema: Arc<ProviderSchema>,
-    kinds: Arc<Vec<Box<dyn HostKind>>>,
-}
+/// A provider of kinds on hosts, not configured yet.
+pub struct HostProvider(Arc<Offer>);
 
 impl HostProvider {
-    /// The provider.
+    /// The provider of what is on hosts.
     pub fn new() -> Self {
-        let kinds = kinds::all();
-        let schema = ProviderSchema {
+        Self::of("formwork/host", kinds::all(), vec![Box::new(kinds::Facts), Box::new(inventory::Source)])
+    }
+
+    /// One of these kinds, which reaches its hosts as this one does.
+    pub fn of(name: &'static str, kinds: Vec<Box<dyn HostKind>>, data: Vec<Box<dyn HostData>>) -> Self {
+        let schema = Arc::new(ProviderSchema {
             configuration: settings::configuration(),
             resources: kinds.iter().map(|kind| (kind.name().into(), kind.schema())).collect(),
-            data_sources: [
-                (kinds::FACTS.into(), kinds::Facts::schema()),
-                (inventory::INVENTORY.into(), inventory::Source::schema()),
-            ]
-            .into_iter()
-            .collect(),
+            data_sources: data.iter().map(|one| (one.name().into(), one.schema())).collect(),
             ..ProviderSchema::default()
-        };
-        Self { schema: Arc::new(schema), kinds: Arc::new(kinds) }
+        });
+        Self(Arc::new(Offer { name, schema, kinds, data }))
     }
 }
 
@@ -67,7 +74,7 @@ impl Default for HostProvider {
 
 impl Provider for HostProvider {
     fn schema(&self) -> Arc<ProviderSchema> {
-        self.schema.clone()
+        self.0.schema.clone()
     }
 
     fn validate_configuration(&self, configuration: &Value) -> Diagnostics {
@@ -79,19 +86,20 @@ impl Provider for HostProvider {
         let connection = if found.has_errors() {
             Err(found)
         } else {
-            let settings = Settings::of(&configuration);
-            Ok(Arc::new(HostConnection::new(settings, self.schema.clone(), self.kinds.clone()))
-                as Arc<dyn Connection>)
+            let connection = HostConnection::new(Settings::of(&configuration), self.0.clone());
+            Ok(Arc::new(connection) as Arc<dyn Connection>)
         };
         Box::pin(futures::future::ready(connection))
     }
 
-    fn validate_resource(&self, kind: &str, configuration: &Value) -> Diagnostics {
+    fn validate_resource(&self, name: &str, configuration: &Value) -> Diagnostics {
         let mut found = Findings::default();
-        place::check(configuration, &mut found);
         check_texts(configuration, &mut found);
-        if let Some(kind) = self.kinds.iter().find(|one| one.name() == kind) {
+        if let Some(kind) = self.0.kinds.iter().find(|one| one.name() == name) {
+            place::check(configuration, &mut found);
             kind.validate(configuration, &mut found);
+        } else if let Some(data) = self.0.data.iter().find(|one| one.name() == name) {
+            data.validate(configuration, &mut found);
         }
         found.into_diagnostics()
     }

@@ -6,7 +6,7 @@ use formwork_sdk::{Attribute, ProviderError};
 use formwork_value::{Name, Type, Value};
 
 /// The attribute that says where.
-pub(crate) const HOST: &str = "host";
+pub const HOST: &str = "host";
 const PORTS: std::ops::RangeInclusive<i64> = 1..=65535;
 pub(crate) const SSH_PORT: u16 = 22;
 
@@ -20,7 +20,7 @@ pub(crate) struct Place {
     /// Whether what is done there is done as root, by sudo.
     pub(crate) becomes_root: bool,
     /// The one key that the host may have, as `TYPE BASE64`.
-    pub(crate) host_key: Option<String>,
+    pub host_key: Option<String>,
     /// Whether it is this machine, without a connection.
     pub(crate) is_local: bool,
     /// The host that it is reached through.
@@ -33,7 +33,7 @@ pub(crate) struct Bastion {
     pub(crate) address: String,
     pub(crate) port: u16,
     pub(crate) user: String,
-    pub(crate) host_key: Option<String>,
+    pub host_key: Option<String>,
 }
 
 /// The attribute of a host, and of the provider's block, that says what it is reached through.
@@ -117,7 +117,7 @@ pub(crate) fn attribute() -> Attribute {
     )
 }
 
-fn host_type() -> Type {
+pub fn host_type() -> Type {
     let attributes = [
         ("address", Type::String),
         ("port", Type::Number),

@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 /// The private bytes, as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Private {
+pub struct Private {
     /// The key that the host showed, where it was believed at first use.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) host_key: Option<String>,
+    pub host_key: Option<String>,
     /// Whether the host holds our mark for it, and what it replaced.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) is_claimed: bool,
+    pub is_claimed: bool,
     /// What the kind keeps: the digest of a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) kept: Option<String>,
+    pub kept: Option<String>,
 }
 
 impl Private {

@@ -14,7 +14,7 @@ const PRELUDE: &str = include_str!("prelude.sh");
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// The word that stands for exactly this text.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\0', REPLACEMENT).replace('\'', r"'\''"))
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn name_of(text: &str) -> String {
 }
 
 /// A command that writes these bytes to the file that `target` (shell, quoted already) names.
-pub(crate) fn write_bytes(bytes: &[u8], target: &str) -> String {
+pub fn write_bytes(bytes: &[u8], target: &str) -> String {
     const LINE: usize = 76;
     let encoded = STANDARD.encode(bytes);
     let mut text = format!("base64 -d > {target} <<'END-OF-BYTES'\n");

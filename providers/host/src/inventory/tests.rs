@@ -33,7 +33,7 @@ fn read(path: &str) -> Result<String, String> {
         ("path".into(), Value::from(path)),
         ("skip_encrypted".into(), Value::from(false)),
     ]);
-    let found = Source::read(&configuration).map_err(|error| error.message)?;
+    let found = Source::read_files(&configuration).map_err(|error| error.message)?;
     let groups = found.get("groups").unwrap().value_type();
     assert_eq!(groups, Type::map(Type::list(Type::String)), "what the schema says");
     Ok(encode_plain(&found).unwrap())
@@ -58,11 +58,11 @@ fn hosts_are_what_resources_take() {
 fn a_text_is_an_inventory_too() {
     for text in ["[gpu]\na rack=1\n", "gpu:\n  hosts:\n    a: {rack: 1}\n"] {
         let configuration = Value::object(vec![("content".into(), Value::from(text))]);
-        let said = encode_plain(&Source::read(&configuration).ok().unwrap()).unwrap();
+        let said = encode_plain(&Source::read_files(&configuration).ok().unwrap()).unwrap();
         assert!(said.contains(r#""groups":{"all":["a"],"gpu":["a"],"ungrouped":[]}"#), "{said}");
         assert!(said.contains(r#""variables":{"rack":1}"#), "{said}");
     }
-    let neither = Source::read(&Value::object(vec![])).err().unwrap();
+    let neither = Source::read_files(&Value::object(vec![])).err().unwrap();
     assert!(neither.message.contains("give one of path and content"));
 }
 

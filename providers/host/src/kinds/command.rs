@@ -191,7 +191,7 @@ impl HostKind for Command {
 }
 
 /// What begins, watches and ends a run in `$r` under the token `$t`: shell functions.
-pub(super) const RUN: &str = r#"
+pub(crate) const RUN: &str = r#"
 unit() { printf 'formwork-%s.service' "$1"; }
 by_systemd() { [ "$(id -u)" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run > /dev/null; }
 is_running() {
@@ -262,7 +262,7 @@ pub(super) fn succeed(lines: &str) -> String {
 }
 
 /// Shell that puts the lines of a run in their place, once.
-pub(super) fn job(lines: &str, directory: &str, interpreter: &str) -> String {
+pub(crate) fn job(lines: &str, directory: &str, interpreter: &str) -> String {
     format!(
         "if [ ! -e \"$r/job\" ]; then\nnew_run\n{}{}mv -T -- \"$r.part\" \"$r\"\nfi\n",
         write_bytes(lines.as_bytes(), "\"$r.part/job\""),

@@ -1,9 +1,11 @@
 //! `host_facts`: what a host is, looked at.
 
 use crate::answer::Answer;
+use crate::data::{HostData, Hosts};
 use crate::place;
 use formwork_sdk::{Attribute, Block, KindSchema, Permission, ProviderError};
 use formwork_value::{Name, Type, Value};
+use futures::future::BoxFuture;
 
 const EXAMPLE: &str = r#"terraform {
   required_providers {
@@ -23,9 +25,6 @@ output "cores" {
   value = data.host_facts.here.cpus
 }
 "#;
-
-/// The data source's name.
-pub(crate) const FACTS: &str = "host_facts";
 
 const PROBE: &str = r#"
 [ ! -r /etc/os-release ] || . /etc/os-release
@@ -52,9 +51,12 @@ done)"
 /// The data source.
 pub(crate) struct Facts;
 
-impl Facts {
-    /// Its schema.
-    pub(crate) fn schema() -> KindSchema {
+impl HostData for Facts {
+    fn name(&self) -> &'static str {
+        "host_facts"
+    }
+
+    fn schema(&self) -> KindSchema {
         let texts = [
             ("hostname", "Its own name."),
             ("os_id", "The distribution, as /etc/os-release has it: `debian`, `ubuntu`, `rocky`."),
@@ -88,13 +90,21 @@ impl Facts {
         kind
     }
 
-    /// Shell that looks.
-    pub(crate) fn probe() -> String {
-        PROBE.to_owned()
+    fn read<'a>(
+        &'a self,
+        hosts: &'a Hosts,
+        configuration: &'a Value,
+    ) -> BoxFuture<'a, Result<Value, ProviderError>> {
+        Box::pin(async {
+            let answer = hosts.ask(configuration, PROBE.to_owned()).await?;
+            Self::reading(configuration, &answer)
+        })
     }
+}
 
+impl Facts {
     /// The object that the answer makes of a configuration.
-    pub(crate) fn reading(configuration: &Value, answer: &Answer) -> Result<Value, ProviderError> {
+    fn reading(configuration: &Value, answer: &Answer) -> Result<Value, ProviderError> {
         let said = |name: &str| answer.text(name).map(str::trim);
         let text = |name: &str| said(name).map_or_else(|| Value::null(Type::String), Value::from);
         let cpus = said("cpus").and_then(|cpus| cpus.parse::<i64>().ok());

@@ -19,86 +19,13 @@ mod unit;
 mod user;
 
 use crate::answer::Answer;
-use crate::place;
-use crate::private::Private;
-use crate::shell::{name_of, quote};
 use formwork_sdk::values::Findings;
-use formwork_sdk::{
-    ApplyRequest, Attribute, Block, IdentityAttribute, IdentitySchema, KindSchema, Permission, PlanRequest,
-    Planned, ProviderError,
-};
+use formwork_sdk::{Attribute, ProviderError};
 use formwork_value::Value;
 
-pub(crate) use facts::{FACTS, Facts};
-
-const TIME_LIMIT_MS: u64 = 10 * 60 * 1000;
-
-/// One kind of object on a host.
-pub(crate) trait HostKind: Send + Sync {
-    /// The type name.
-    fn name(&self) -> &'static str;
-
-    fn schema(&self) -> KindSchema;
-
-    /// The attribute whose text tells an object from others of its host.
-    fn key(&self) -> &'static str;
-
-    /// What is wrong with a configuration that may hold unknowns, beside its host.
-    fn validate(&self, configuration: &Value, found: &mut Findings);
-
-    /// Adjusts the default plan of an object that is to be made or changed.
-    fn adjust(&self, _request: &PlanRequest, _planned: &mut Planned) {}
-
-    /// What is kept privately with an object that these make.
-    fn kept(&self, _configuration: &Value) -> Option<String> {
-        None
-    }
-
-    /// Shell that looks at an object and emits fields; it changes nothing.
-    fn probe(&self, object: &Value, private: &Private) -> String;
-
-    /// The object as the fields say, all else as it was; none where it is not there.
-    ///
-    /// # Errors
-    /// When the fields do not say.
-    fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError>;
-
-    /// Shell that brings an object to what is planned; it runs with `set -e` and `$d`, the folder of its mark.
-    ///
-    /// # Errors
-    /// When it cannot be said in shell.
-    fn put(&self, act: &Act<'_>) -> Result<String, ProviderError>;
-
-    /// Shell that brings back what an object replaced, from `$d`.
-    fn restore(&self, object: &Value) -> String;
-
-    /// Shell that removes an object which replaced nothing that is known.
-    fn remove(&self, object: &Value) -> String;
-
-    /// The arguments that an import's key stands for, beside the host.
-    ///
-    /// # Errors
-    /// When it is no key of this kind.
-    fn import(&self, key: &str) -> Result<Vec<(&'static str, Value)>, ProviderError> {
-        let mut found = Findings::default();
-        let arguments = vec![(self.key(), Value::from(key))];
-        let object =
-            Value::object(arguments.iter().map(|(name, value)| ((*name).into(), value.clone())).collect());
-        self.validate(&object, &mut found);
-        let about = format!(".{}", self.key());
-        match found.into_diagnostics().iter().find(|one| one.attribute.as_deref() == Some(&about)) {
-            Some(wrong) => Err(ProviderError::invalid(wrong.detail.clone())),
-            None => Ok(arguments),
-        }
-    }
-}
-
-/// What is to be made or changed.
-pub(crate) struct Act<'a> {
-    pub(crate) request: &'a ApplyRequest,
-    /// The object that is planned; null where only the host can tell.
-    pub(crate) planned: Value,
-}
+pub(crate) use crate::kind::{Act, HostKind, mark_folder, pairs, schema, with};
+pub(crate) use command::{RUN, job};
+pub(crate) use facts::Facts;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
@@ -120,64 +47,6 @@ pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
         Box::new(unit::Unit),
         Box::new(user::User),
     ]
-}
-
-/// A kind of these attributes, beside its host.
-fn schema(
-    key: &'static str,
-    attributes: Vec<(&'static str, Attribute)>,
-    doc: &'static str,
-    example: &'static str,
-    permissions: [&str; 2],
-) -> KindSchema {
-    let block = Block::new([(place::HOST, place::attribute())].into_iter().chain(attributes));
-    let mut kind = KindSchema::new(block, doc);
-    let [read, write] = permissions.map(|words| vec![Permission(words.to_owned())]);
-    kind.read_permissions = read;
-    kind.write_permissions = write;
-    kind.example = example;
-    kind.import_id = "`[USER@]ADDRESS[:PORT],KEY`: the host, a comma, and what names the object there.";
-    kind.time_limit_ms = TIME_LIMIT_MS;
-    kind.identity = Some(IdentitySchema::new(
-        0,
-        [
-            ("address", IdentityAttribute::required(&["host", "address"], "The host's name or address.")),
-            ("key", IdentityAttribute::required(key_source(key), "What names the object on its host.")),
-        ],
-    ));
-    kind
-}
-
-/// The keys that kinds have, as paths from the object's root.
-fn key_source(key: &'static str) -> &'static [&'static str] {
-    match key {
-        "path" => &["path"],
-        _ => &["name"],
-    }
-}
-
-/// The object with other values for some attributes.
-pub(crate) fn with(object: &Value, changed: &[(&str, Value)]) -> Value {
-    let Some(entries) = object.entries() else { return object.clone() };
-    let entries = entries.iter().map(|(name, value)| {
-        let found = changed.iter().find(|(other, _)| *other == name.as_str());
-        (name.clone(), found.map_or(value, |(_, value)| value).clone())
-    });
-    Value::object(entries.collect())
-}
-
-/// The entries of a map of texts.
-fn pairs<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = (String, String)> + 'a {
-    let entries = formwork_sdk::values::given(object, name).and_then(Value::entries);
-    let entries = entries.into_iter().flat_map(|entries| entries.iter());
-    entries.filter_map(|(name, value)| Some((name.to_string(), value.as_str()?.to_string())))
-}
-
-/// Where a host keeps who owns an object and what it replaced; quoted for the shell.
-pub(crate) fn mark_folder(kind: &dyn HostKind, object: &Value) -> String {
-    let sort = kind.name().trim_start_matches("host_");
-    let key = formwork_sdk::values::text(object, kind.key()).unwrap_or_default();
-    format!("\"$S\"/{}", quote(&format!("{sort}/{}", name_of(key))))
 }
 
 /// What a probe could not look at.
