@@ -139,6 +139,7 @@ impl HostConnection {
             return Ok(Box::new(planned));
         }
         kind.adjust(request, &mut planned);
+        kind.check_plan(request, &planned.planned)?;
         let address = |object: &Value| object.get(HOST).and_then(|host| host.get("address").cloned());
         let path = Path::root().attribute(HOST);
         if !request.prior.is_null() && address(&request.prior) != address(&planned.planned) {

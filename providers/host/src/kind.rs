@@ -19,6 +19,7 @@ pub trait HostKind: Send + Sync {
     /// The type name.
     fn name(&self) -> &'static str;
 
+    /// Its schema.
     fn schema(&self) -> KindSchema;
 
     /// The attribute whose text tells an object from others of its host.
@@ -29,6 +30,19 @@ pub trait HostKind: Send + Sync {
 
     /// Adjusts the default plan of an object that is to be made or changed.
     fn adjust(&self, _request: &PlanRequest, _planned: &mut Planned) {}
+
+    /// Why what is planned cannot be brought about.
+    ///
+    /// # Errors
+    /// That.
+    fn check_plan(&self, _request: &PlanRequest, _planned: &Value) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    /// A host, and shell for it, that has to know when a phase failed.
+    fn failed(&self, _request: &ApplyRequest) -> Option<(Value, String)> {
+        None
+    }
 
     /// What is kept privately with an object that these make.
     fn kept(&self, _configuration: &Value) -> Option<String> {
@@ -90,6 +104,7 @@ pub trait HostKind: Send + Sync {
 
 /// What is to be made or changed.
 pub struct Act<'a> {
+    /// What is asked.
     pub request: &'a ApplyRequest,
     /// The object that is planned; null where only the host can tell.
     pub planned: Value,

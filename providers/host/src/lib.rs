@@ -30,6 +30,7 @@ mod ssh;
 pub use answer::Answer;
 pub use data::{HostData, Hosts};
 pub use failure::of_words;
+pub use kinds::TAKE;
 pub use kind::{Act, HostKind, mark_folder, pairs, schema, with};
 pub use phases::{Phase, Work};
 pub use place::{HOST, host_type};

@@ -25,6 +25,8 @@ pub struct Phase {
     pub name: &'static str,
     /// What is done.
     pub work: Work,
+    /// Whether it looks at the host and leaves it as it is: where it fails, nothing was done.
+    pub is_check: bool,
 }
 
 /// What a phase does.
@@ -53,17 +55,23 @@ const PHASE: &str = "phase";
 impl Phase {
     /// Lines that run on the object's host.
     pub fn run(name: &'static str, lines: impl Into<String>) -> Self {
-        Self { name, work: Work::Run(lines.into()) }
+        Self { name, work: Work::Run(lines.into()), is_check: false }
     }
 
     /// A script of a moment on another host.
     pub fn ask(name: &'static str, host: &Value, script: impl Into<String>) -> Self {
-        Self { name, work: Work::Ask(Some(host.clone()), script.into()) }
+        Self { name, work: Work::Ask(Some(host.clone()), script.into()), is_check: false }
     }
 
     /// A script of a moment on the object's host.
     pub fn look(name: &'static str, script: impl Into<String>) -> Self {
-        Self { name, work: Work::Ask(None, script.into()) }
+        Self { name, work: Work::Ask(None, script.into()), is_check: false }
+    }
+
+    /// The same as a phase that changes nothing.
+    #[must_use]
+    pub fn check(self) -> Self {
+        Self { is_check: true, ..self }
     }
 }
 
@@ -93,10 +101,14 @@ impl HostConnection {
         }
         let at = named.and_then(|named| phases.iter().position(|phase| phase.name == named)).unwrap_or(0);
         let Some(phase) = phases.get(at) else { return self.close(request).await };
-        let came = match self.perform(request, phase, at == 0).await {
+        let is_untouched = phases[..=at].iter().all(|phase| phase.is_check);
+        let came = match self.perform(request, phase, is_untouched).await {
             Ok(came) => came,
             Err(error) if error.is_retryable() => return Err(error),
-            Err(error) => return Err(self.left_over(request, phase, at, error).await),
+            Err(mut error) => {
+                error.message = format!("{}: {}", phase.name, error.message);
+                return Err(if is_untouched { error } else { self.left_over(request, error).await });
+            }
         };
         let next = phases.get(at + 1).map_or("end", |phase| phase.name);
         let (cursor, ask_again_after_ms, words) = match came {
@@ -124,10 +136,10 @@ impl HostConnection {
         &self,
         request: &ApplyRequest,
         phase: &Phase,
-        is_first: bool,
+        is_untouched: bool,
     ) -> Result<Came, ProviderError> {
         let worked = self.worked(request)?;
-        let own = |script: &str| self.opened(request, &worked, script, is_first);
+        let own = |script: &str| self.opened(request, &worked, script, is_untouched);
         let script = match &phase.work {
             Work::Ask(None, script) => own(&format!("{script}\n"))?,
             Work::Ask(Some(host), script) => {
@@ -158,7 +170,7 @@ impl HostConnection {
         request: &ApplyRequest,
         worked: &Worked,
         script: &str,
-        is_first: bool,
+        is_untouched: bool,
     ) -> Result<String, ProviderError> {
         let kind = self.kind(&request.kind)?.0;
         let (folder, owner) = (mark_folder(kind, &worked.object), quote(&request.owner));
@@ -166,9 +178,12 @@ impl HostConnection {
             return Ok(format!("set -e\nd={folder}\nmine \"$d\" {owner}\n{script}"));
         }
         let key = quote(text(&worked.object, kind.key()).unwrap_or_default());
-        // Until the first phase is over nothing was done, and no mark is left behind.
-        let unwind =
-            if is_first { "unwind() { [ -s \"$d/token\" ] || made=1; }\n" } else { "unwind() { made=; }\n" };
+        // Where nothing was done yet, no mark is left behind.
+        let unwind = if is_untouched {
+            "unwind() { [ -s \"$d/token\" ] || made=1; }\n"
+        } else {
+            "unwind() { made=; }\n"
+        };
         Ok(format!("set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {key}\n{unwind}{script}"))
     }
 
@@ -271,13 +286,16 @@ impl HostConnection {
     async fn left_over(
         &self,
         request: &ApplyRequest,
-        phase: &Phase,
-        at: usize,
         mut error: ProviderError,
     ) -> ProviderError {
-        error.message = format!("{}: {}", phase.name, error.message);
-        if at == 0 || request.operation == Operation::Delete {
+        if request.operation == Operation::Delete {
             return error;
+        }
+        if let Some((host, script)) = self.kind(&request.kind).ok().and_then(|(kind, _)| kind.failed(request)) {
+            if let Ok(place) = self.place_of(&host) {
+                // The error is told in any case; what this would have said stands on the host's side alone.
+                let _ = self.host(&place, request).act(vec![script]).await;
+            }
         }
         let Ok(worked) = self.worked(request) else { return error };
         let host = self.host(&worked.place, request);

@@ -117,6 +117,7 @@ pub(crate) fn attribute() -> Attribute {
     )
 }
 
+/// What a host is given as.
 pub fn host_type() -> Type {
     let attributes = [
         ("address", Type::String),

@@ -35,6 +35,8 @@ const PROVIDERS: &[(&str, Make)] = &[
     ("formwork/secret", || Arc::new(formwork_provider_secret::secret(crate::ambient::variable))),
     #[cfg(feature = "provider-host")]
     ("formwork/host", || Arc::new(formwork_provider_host::HostProvider::new())),
+    #[cfg(feature = "provider-kubeadm")]
+    ("formwork/kubeadm", || Arc::new(formwork_provider_kubeadm::kubeadm())),
 ];
 
 /// Doubles of other providers: found by their addresses, and offered to nobody.

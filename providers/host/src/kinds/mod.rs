@@ -26,6 +26,7 @@ use formwork_value::Value;
 pub(crate) use crate::kind::{Act, HostKind, mark_folder, pairs, schema, with};
 pub(crate) use command::{RUN, job};
 pub(crate) use facts::Facts;
+pub use package::TAKE;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Box<dyn HostKind>> {

@@ -157,7 +157,7 @@ pub(super) fn is_version(version: &str) -> bool {
 
 /// `take` installs packages, after a look at what there is where one is not known; `all` says which there are, `how` how
 /// one is; `note_added` writes down which came since `$d/all`, and `purge_added` takes those away.
-pub(super) const TAKE: &str = "\
+pub const TAKE: &str = "\
 apt() { apt-get --quiet --yes --no-install-recommends --allow-downgrades --allow-change-held-packages -o DPkg::Lock::Timeout=60 \"$@\" >&2; }
 take() { apt install \"$@\" || { apt update && apt install \"$@\"; }; }
 how() { dpkg-query --show --showformat='${db:Status-Status}|${Version}|${db:Status-Want}' -- \"$1\"; }

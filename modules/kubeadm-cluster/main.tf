@@ -1,0 +1,270 @@
+terraform {
+  required_providers {
+    host    = { source = "formwork/host" }
+    kubeadm = { source = "formwork/kubeadm" }
+  }
+}
+
+locals {
+  hosts  = { for name, node in var.nodes : name => node.host }
+  planes = sort([for name, node in var.nodes : name if node.role == "control-plane"])
+  first  = local.planes[0]
+  others = { for name, node in var.nodes : name => node if node.role == "control-plane" && name != local.first }
+
+  workers = { for name, node in var.nodes : name => node if node.role != "control-plane" }
+
+  endpoint = var.endpoint != null ? var.endpoint : "${local.hosts[local.first].address}:6443"
+
+  per_host = {
+    packages = merge([for name, _ in var.nodes : { for package in var.packages : "${name}/${package}" => { node = name, name = package } }]...)
+    modules  = merge([for name, _ in var.nodes : { for module in var.kernel_modules : "${name}/${module}" => { node = name, name = module } }]...)
+    settings = merge([for name, _ in var.nodes : { for key, value in var.kernel_settings : "${name}/${key}" => { node = name, name = key, value = value } }]...)
+  }
+}
+
+data "kubeadm_preflight" "hosts" {
+  nodes          = { for name, node in var.nodes : name => { host = node.host, role = node.role } }
+  pod_subnet     = var.pod_subnet
+  service_subnet = var.service_subnet
+  ignore         = var.ignore_checks
+}
+
+# What a host is before kubeadm comes.
+
+resource "host_kernel_module" "node" {
+  for_each = local.per_host.modules
+
+  host = local.hosts[each.value.node]
+  name = each.value.name
+
+  depends_on = [data.kubeadm_preflight.hosts]
+}
+
+resource "host_sysctl" "node" {
+  for_each = local.per_host.settings
+
+  host  = local.hosts[each.value.node]
+  name  = each.value.name
+  value = each.value.value
+
+  depends_on = [host_kernel_module.node, data.kubeadm_preflight.hosts]
+}
+
+resource "host_repository" "kubernetes" {
+  for_each = { for name, host in local.hosts : name => merge(var.repository, { host = host }) if var.repository != null }
+
+  host        = each.value.host
+  name        = "kubernetes"
+  uris        = each.value.uris
+  suites      = each.value.suites
+  components  = each.value.components
+  signing_key = each.value.signing_key
+
+  depends_on = [data.kubeadm_preflight.hosts]
+}
+
+resource "host_package" "node" {
+  for_each = local.per_host.packages
+
+  host = local.hosts[each.value.node]
+  name = each.value.name
+
+  depends_on = [host_repository.kubernetes, data.kubeadm_preflight.hosts]
+}
+
+# containerd reads its own file, which other tools write, and after it ours.
+
+resource "host_directory" "containerd" {
+  for_each = local.hosts
+
+  host = each.value
+  path = "/etc/containerd/formwork.d"
+
+  depends_on = [host_package.node]
+}
+
+resource "host_file" "containerd" {
+  for_each = local.hosts
+
+  host    = each.value
+  path    = "/etc/containerd/formwork.toml"
+  content = <<-END
+    version = 2
+    imports = ["/etc/containerd/config.toml", "/etc/containerd/formwork.d/*.toml"]
+  END
+
+  depends_on = [host_package.node]
+}
+
+resource "host_file" "containerd_kubernetes" {
+  for_each = local.hosts
+
+  host     = each.value
+  path     = "${host_directory.containerd[each.key].path}/kubernetes.toml"
+  template = file("${path.module}/containerd.toml.hbs")
+  values = {
+    pause    = var.pause_image
+    programs = var.cni_programs
+    settings = var.containerd_settings
+    nvidia   = contains(var.nvidia, each.key)
+  }
+}
+
+resource "host_service" "containerd" {
+  for_each = local.hosts
+
+  host    = each.value
+  name    = "containerd.service"
+  enabled = true
+  active  = true
+  drop_in = <<-END
+    [Service]
+    ExecStart=
+    ExecStart=/usr/bin/containerd --config ${host_file.containerd[each.key].path}
+  END
+
+  restart_triggers = { settings = host_file.containerd_kubernetes[each.key].sha256 }
+}
+
+resource "host_command" "images" {
+  for_each = { for name, node in var.nodes : name => lookup(var.image_archives, node.role, []) if length(lookup(var.image_archives, node.role, [])) > 0 }
+
+  host        = local.hosts[each.key]
+  name        = "images"
+  command     = "set -e\nfor archive in ${join(" ", [for path in each.value : "'${path}'"])}; do\n  ctr --namespace k8s.io images import \"$archive\"\ndone"
+  undo        = "ctr --namespace k8s.io images ls -q | xargs -r ctr --namespace k8s.io images rm"
+  show_output = false
+
+  depends_on = [host_service.containerd]
+}
+
+# The cluster.
+
+resource "kubeadm_cluster" "this" {
+  host                    = local.hosts[local.first]
+  name                    = var.name
+  version                 = var.kubernetes_version
+  node_name               = local.first
+  endpoint                = local.endpoint
+  pod_subnet              = var.pod_subnet
+  service_subnet          = var.service_subnet
+  taints                  = var.nodes[local.first].taints
+  packages                = var.kubernetes_packages
+  ignore_preflight_errors = var.ignore_preflight_errors
+  cluster_configuration   = var.cluster_configuration
+  kubelet_configuration   = var.kubelet_configuration
+  drain                   = var.drain
+
+  depends_on = [host_service.containerd, host_command.images, host_sysctl.node]
+}
+
+resource "kubeadm_node" "control_plane" {
+  for_each = local.others
+
+  host                    = each.value.host
+  name                    = each.key
+  role                    = "control-plane"
+  control_plane           = kubeadm_cluster.this.host
+  version                 = kubeadm_cluster.this.version
+  advertise_address       = can(cidrhost("${each.value.host.address}/32", 0)) ? each.value.host.address : null
+  labels                  = each.value.labels
+  taints                  = each.value.taints
+  packages                = var.kubernetes_packages
+  ignore_preflight_errors = var.ignore_preflight_errors
+  drain                   = var.drain
+
+  depends_on = [host_service.containerd, host_command.images, host_sysctl.node]
+}
+
+resource "kubeadm_node" "worker" {
+  for_each = local.workers
+
+  host                    = each.value.host
+  name                    = each.key
+  control_plane           = kubeadm_cluster.this.host
+  version                 = kubeadm_cluster.this.version
+  labels                  = each.value.labels
+  taints                  = each.value.taints
+  packages                = var.kubernetes_packages
+  ignore_preflight_errors = var.ignore_preflight_errors
+  max_unavailable         = var.max_unavailable
+  drain                   = var.drain
+
+  # The control plane is upgraded before the workers, and goes after them.
+  depends_on = [kubeadm_node.control_plane, host_service.containerd, host_command.images, host_sysctl.node]
+}
+
+# The network of pods, where it is a bridge on each node and routes between them.
+
+locals {
+  nodes = merge(kubeadm_node.control_plane, kubeadm_node.worker)
+  pod_cidrs = merge(
+    { (local.first) = kubeadm_cluster.this.pod_cidr },
+    { for name, node in local.nodes : name => node.pod_cidr },
+  )
+  bridged = { for name, host in local.hosts : name => host if var.network == "bridge" }
+}
+
+resource "host_directory" "networks" {
+  for_each = local.bridged
+
+  host = each.value
+  path = "/etc/cni"
+
+  depends_on = [host_package.node]
+}
+
+resource "host_directory" "network" {
+  for_each = local.bridged
+
+  host = each.value
+  path = "${host_directory.networks[each.key].path}/net.d"
+}
+
+resource "host_file" "network" {
+  for_each = local.bridged
+
+  host = each.value
+  path = "${host_directory.network[each.key].path}/10-formwork.conflist"
+  content = jsonencode({
+    cniVersion = "1.0.0"
+    name       = "formwork"
+    plugins = [
+      {
+        type        = "bridge"
+        bridge      = "cni0"
+        isGateway   = true
+        hairpinMode = true
+        ipam = {
+          type   = "host-local"
+          ranges = [[{ subnet = local.pod_cidrs[each.key] }]]
+          routes = [{ dst = "0.0.0.0/0" }]
+        }
+      },
+      { type = "portmap", capabilities = { portMappings = true } },
+    ]
+  })
+}
+
+resource "host_unit" "routes" {
+  for_each = local.bridged
+
+  host    = each.value
+  name    = "formwork-pod-routes.service"
+  content = <<-END
+    [Unit]
+    Description=Routes to the pods of other nodes
+    After=network-online.target
+    Wants=network-online.target
+
+    [Service]
+    Type=oneshot
+    RemainAfterExit=yes
+    %{for name in sort([for name, _ in local.hosts : name if name != each.key])~}
+    ExecStart=ip route replace ${local.pod_cidrs[name]} via ${local.hosts[name].address}
+    %{endfor~}
+
+    [Install]
+    WantedBy=multi-user.target
+  END
+}

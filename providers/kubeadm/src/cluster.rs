@@ -1,0 +1,603 @@
+//! `kubeadm_cluster`: a cluster by its first node, made by kubeadm's own phases.
+
+use crate::configuration::{self, PARTS};
+use crate::shell::{ADDRESSES, NODE, ignored, kubelet_phases, lines, socket, tools, upgrade_failed, word};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use formwork_provider_host::{
+    Act, Answer, HOST, HostKind, Phase, Private, mark_folder, schema, with, write_bytes,
+};
+use formwork_sdk::values::{Findings, given, set_planned, text, texts, truth, whole_number};
+use formwork_sdk::{
+    ApplyRequest, Attribute, Disruption, KindSchema, Operation, PlanRequest, Planned, ProviderError,
+};
+use formwork_value::{Type, Value};
+use serde_json::Value as Json;
+use std::net::IpAddr;
+
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    kubeadm = { source = "formwork/kubeadm" }
+  }
+}
+
+provider "kubeadm" {
+  user = "admin"
+}
+
+resource "kubeadm_cluster" "ml" {
+  host       = { address = "10.0.0.11" }
+  name       = "ml"
+  version    = "1.37.2"
+  endpoint   = "10.0.0.10:6443"
+  pod_subnet = "10.244.0.0/16"
+}
+
+resource "kubeadm_node" "gpu" {
+  host          = { address = "10.0.0.21" }
+  name          = "gpu-1"
+  control_plane = kubeadm_cluster.ml.host
+  version       = kubeadm_cluster.ml.version
+}
+"#;
+
+const VERSION: &str = "version";
+const CONFIGURATION: &str = "configuration";
+const DUE: &str = "certificates_due";
+const POD_CIDR: &str = "pod_cidr";
+const NODE_NAME: &str = "node_name";
+const ADVERTISED: &str = "advertise_address";
+/// What only the cluster can say, and who reads it.
+const CREDENTIALS: [(&str, bool, &str); 6] = [
+    ("server", false, "Where its API is, as `host` of the provider `kubernetes`."),
+    ("cluster_ca_certificate", false, "The authority that its API's certificate is signed by, in PEM."),
+    ("client_certificate", false, "An administrator's certificate, in PEM."),
+    ("client_key", true, "That certificate's key, in PEM."),
+    ("kubeconfig", true, "The administrator's kubeconfig."),
+    ("certificates_expire", false, "When the first of the control plane's certificates on this node ends."),
+];
+const TIME_LIMIT_MS: u64 = 30 * 60 * 1000;
+const RENEW_DAYS: i64 = 30;
+
+/// kubeadm's own phases of `init`, after the checks: what each is called here, and there.
+const INIT: [(&str, &str); 5] = [
+    ("certs", "certs all"),
+    ("kubeconfig", "kubeconfig all"),
+    ("etcd", "etcd local"),
+    ("control-plane", "control-plane all"),
+    ("kubelet-start", "kubelet-start"),
+];
+const INIT_LATER: [(&str, &str); 6] = [
+    ("upload-config", "upload-config all"),
+    ("mark-control-plane", "mark-control-plane"),
+    ("bootstrap-token", "bootstrap-token"),
+    ("kubelet-finalize", "kubelet-finalize all"),
+    ("addon-coredns", "addon coredns"),
+    ("addon-kube-proxy", "addon kube-proxy"),
+];
+
+pub(crate) struct Cluster;
+
+impl HostKind for Cluster {
+    fn name(&self) -> &'static str {
+        "kubeadm_cluster"
+    }
+
+    fn key(&self) -> &'static str {
+        "name"
+    }
+
+    fn schema(&self) -> KindSchema {
+        let mut attributes = vec![
+            ("name", Attribute::required(Type::String, "The cluster's name.").replaces()),
+            (VERSION, version_attribute("The version of Kubernetes, `1.37.2`; another is an upgrade: kubeadm is put there, `upgrade plan` asked, etcd saved, the control plane upgraded, and kubelet once the node is drained.")),
+            ("endpoint", Attribute::optional(Type::String, "Where all nodes and clients reach the control plane, `NAME:PORT`: a load balancer's or a virtual address. Without it there can be one node of the control plane alone.").replaces()),
+            (ADVERTISED, Attribute::optional_computed(Type::String, "The node's address that its API is told to others by; the host's own, by itself.").replaces()),
+            (NODE_NAME, Attribute::optional_computed(Type::String, "What the node is called; as the host, by itself.").replaces()),
+            ("pod_subnet", Attribute::optional(Type::String, "The addresses of pods.").replaces()),
+            ("service_subnet", Attribute::with_default(Type::String, "10.96.0.0/12", "The addresses of services.").replaces()),
+            ("dns_domain", Attribute::with_default(Type::String, "cluster.local", "The domain of services.").replaces()),
+            ("image_repository", Attribute::optional(Type::String, "Where the control plane's images come from; kubeadm's own default, by itself.")),
+            ("skip_phases", Attribute::optional(Type::list(Type::String), "Phases that are left out: `addon-kube-proxy` where the network plugin does its work, `addon-coredns`.")),
+            ("renew_before_days", Attribute::with_default(Type::Number, RENEW_DAYS, "So long before the first certificate ends, a plan has all renewed.")),
+        ];
+        attributes.extend(node_attributes());
+        let parts = [
+            "Parts of kubeadm's ClusterConfiguration, over what follows from the attributes.",
+            "Parts of KubeletConfiguration, for all nodes.",
+            "Parts of KubeProxyConfiguration.",
+        ];
+        attributes.extend(
+            PARTS.iter().zip(parts).map(|((name, ..), doc)| (*name, Attribute::optional(Type::Dynamic, doc))),
+        );
+        attributes.push((
+            CONFIGURATION,
+            Attribute::computed(Type::String, "What kubeadm is told, whole, as YAML."),
+        ));
+        attributes.push((
+            POD_CIDR,
+            Attribute::computed(Type::String, "The addresses of this node's own pods, where pod_subnet is given."),
+        ));
+        for (name, is_secret, doc) in CREDENTIALS {
+            let attribute = Attribute::computed(Type::String, doc);
+            attributes.push((name, if is_secret { attribute.sensitive() } else { attribute }));
+        }
+        attributes
+            .push((DUE, Attribute::computed(Type::Bool, "Whether certificates are to be renewed by now.")));
+        let doc = "A Kubernetes cluster on its first node of the control plane, by kubeadm. It is made phase by phase, each recorded when it is over. Removing it resets the host; other nodes are objects of their own and go before it. What runs in it, and etcd's data, goes with it.";
+        let permissions = [
+            "Read /etc/kubernetes as root.",
+            "Be root: kubeadm, packages, systemd, /etc/kubernetes, /var/lib/kubelet, /var/lib/etcd, /var/lib/formwork.",
+        ];
+        KindSchema {
+            time_limit_ms: TIME_LIMIT_MS,
+            disruption: Disruption::Outage,
+            holds_data: true,
+            ..schema("name", attributes, doc, EXAMPLE, permissions)
+        }
+    }
+
+    fn validate(&self, configuration: &Value, found: &mut Findings) {
+        check_node(configuration, found);
+        if text(configuration, "name").is_some_and(|name| !is_label(name)) {
+            found.refuse("name", "It is no name of a cluster: give small letters, digits and `-`.");
+        }
+        if let Some(endpoint) = text(configuration, "endpoint").filter(|one| !is_endpoint(one)) {
+            found.refuse(
+                "endpoint",
+                format!("{endpoint:?} is no address with a port: write it as `10.0.0.10:6443`."),
+            );
+        }
+        let subnets: Vec<(&str, Option<Subnet>)> = ["pod_subnet", "service_subnet"]
+            .into_iter()
+            .filter_map(|name| Some((name, Subnet::parse(text(configuration, name)?))))
+            .collect();
+        for (name, _) in subnets.iter().filter(|(_, subnet)| subnet.is_none()) {
+            found.refuse(name, "It is no range of addresses: write it as `10.244.0.0/16`.");
+        }
+        if let [(_, Some(pods)), (_, Some(services))] = subnets.as_slice()
+            && pods.meets(services)
+        {
+            found.refuse("pod_subnet", "It has addresses in common with service_subnet: give another.");
+        }
+        let known = INIT_LATER.map(|(name, _)| name);
+        if let Some(wrong) = texts(configuration, "skip_phases").find(|one| !known.contains(one)) {
+            found.refuse(
+                "skip_phases",
+                format!("{wrong:?} is no phase that can be left out: give some of {}.", known.join(", ")),
+            );
+        }
+    }
+
+    fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
+        let schema = self.schema();
+        let prior = |name: &str| request.prior.get(name).cloned();
+        let own = given(&planned.planned, HOST).and_then(|host| text(host, "address"));
+        let is_set = |name: &str| request.configuration.get(name).is_some_and(|value| !value.is_null());
+        if !is_set(ADVERTISED) {
+            let own = own.filter(|own| own.parse::<IpAddr>().is_ok()).map(Value::from);
+            let value = prior(ADVERTISED).filter(|value| !value.is_null()).or(own);
+            let value = value.unwrap_or_else(|| Value::null(Type::String));
+            set_planned(&schema, request, planned, ADVERTISED, &value);
+        }
+        let is_known = ["name", VERSION, "endpoint", ADVERTISED, "pod_subnet", "service_subnet", "dns_domain"]
+            .iter()
+            .chain(PARTS.iter().map(|(name, ..)| name))
+            .chain(&["image_repository", "taints", "cri_socket", "kubelet_arguments", "ignore_preflight_errors"])
+            .all(|name| planned.planned.get(name).is_none_or(Value::is_wholly_known));
+        let configuration = if is_known {
+            Value::from(configuration::init(&planned.planned))
+        } else {
+            Value::unknown(Type::String)
+        };
+        set_planned(&schema, request, planned, CONFIGURATION, &configuration);
+        let changes = Changes::of(&request.prior, &planned.planned);
+        let renews = changes.is_new || changes.upgrades || changes.renews || changes.configures;
+        for (name, ..) in CREDENTIALS {
+            let value = prior(name).filter(|value| !renews && !value.is_null());
+            set_planned(&schema, request, planned, name, &value.unwrap_or_else(|| Value::unknown(Type::String)));
+        }
+        let addresses = match prior(POD_CIDR).filter(|value| !value.is_null()) {
+            Some(addresses) => addresses,
+            None if is_set("pod_subnet") => Value::unknown(Type::String),
+            None => Value::null(Type::String),
+        };
+        set_planned(&schema, request, planned, POD_CIDR, &addresses);
+        let due = if changes.is_new || changes.renews || changes.upgrades {
+            Value::from(false)
+        } else {
+            prior(DUE).unwrap_or_else(|| Value::from(false))
+        };
+        set_planned(&schema, request, planned, DUE, &due);
+    }
+
+    fn check_plan(&self, request: &PlanRequest, planned: &Value) -> Result<(), ProviderError> {
+        check_step(&request.prior, planned)
+    }
+
+    fn probe(&self, object: &Value, _: &Private) -> String {
+        let folder = mark_folder(self, object);
+        let days = whole_number(object, "renew_before_days").unwrap_or(RENEW_DAYS);
+        format!("{NODE}d={folder}\ndays={days}\n{LOOK}")
+    }
+
+    fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError> {
+        if answer.given("there").is_none() {
+            return Ok(None);
+        }
+        let said = |name: &str| answer.given(name).map(str::trim).filter(|text| !text.is_empty());
+        let null = || Value::null(Type::String);
+        let mut changed = vec![
+            (NODE_NAME, said("node").map_or_else(null, Value::from)),
+            (POD_CIDR, said("addresses").map_or_else(null, Value::from)),
+            (DUE, Value::from(answer.given("due").is_some())),
+            ("certificates_expire", said("expire").map_or_else(null, Value::from)),
+            (VERSION, older(said("apiserver"), said("kubelet")).map_or_else(null, Value::from)),
+        ];
+        if given(object, ADVERTISED).is_none() {
+            changed.push((ADVERTISED, said("advertised").map_or_else(null, Value::from)));
+        }
+        if let Some(told) = answer.given("told").and_then(decoded) {
+            changed.push((CONFIGURATION, Value::from(told)));
+        }
+        let admin = answer.given("admin").and_then(decoded);
+        changed.extend(credentials(admin.as_deref()));
+        Ok(Some(with(object, &changed)))
+    }
+
+    fn phases(&self, act: &Act<'_>) -> Result<Vec<Phase>, ProviderError> {
+        let request = act.request;
+        Ok(match request.operation {
+            Operation::Delete => removal(&request.prior),
+            Operation::Create => creation(&act.planned),
+            Operation::Update => {
+                let changes = Changes::of(&request.prior, &request.planned);
+                changes.phases(&request.prior, &with(&act.planned, &[(NODE_NAME, node_of(&request.prior))]))
+            }
+        })
+    }
+
+    fn failed(&self, request: &ApplyRequest) -> Option<(Value, String)> {
+        let node = text(&request.prior, NODE_NAME).filter(|_| request.operation == Operation::Update)?;
+        Some((given(&request.prior, HOST)?.clone(), upgrade_failed(node)))
+    }
+}
+
+/// What nodes have in common, the first one and all others.
+pub(crate) fn node_attributes() -> [(&'static str, Attribute); 6] {
+    let taint = Type::object_with_optional(
+        [("key", Type::String), ("value", Type::String), ("effect", Type::String)],
+        ["value"],
+    );
+    [
+        ("taints", Attribute::optional(Type::list(taint), "The taints that it comes with: `key`, `value`, `effect`; kubeadm's own for its role, by itself.")),
+        ("packages", Attribute::with_default(Type::Bool, true, "Whether kubeadm, kubelet and kubectl are installed by apt or dnf at `version` and held; where false, they are to be there already.")),
+        ("cri_socket", Attribute::optional(Type::String, "Where the container runtime is reached; found by kubeadm, by itself.").replaces()),
+        ("kubelet_arguments", Attribute::optional(Type::map(Type::String), "Arguments of this node's kubelet.").replaces()),
+        ("ignore_preflight_errors", Attribute::optional(Type::list(Type::String), "Checks of kubeadm whose errors are passed over, by name.")),
+        ("drain", Attribute::with_default(Type::Bool, true, "Whether pods leave the node, as their disruption budgets allow, before kubelet is replaced or the node removed.")),
+    ]
+}
+
+pub(crate) fn version_attribute(doc: &'static str) -> Attribute {
+    Attribute::required(Type::String, doc)
+}
+
+/// What is wrong with what nodes have in common.
+pub(crate) fn check_node(configuration: &Value, found: &mut Findings) {
+    if let Some(version) = text(configuration, VERSION).filter(|version| numbers(version).is_none()) {
+        found.refuse(VERSION, format!("{version:?} is no version of Kubernetes: write it as `1.37.2`."));
+    }
+    if text(configuration, ADVERTISED).is_some_and(|address| address.parse::<IpAddr>().is_err()) {
+        found.refuse(ADVERTISED, "It is no IP address.");
+    }
+    if text(configuration, NODE_NAME).is_some_and(|name| !is_node_name(name)) {
+        found.refuse(NODE_NAME, "It is no name of a node: give small letters, digits, `-` and `.`.");
+    }
+    for taint in given(configuration, "taints").and_then(Value::items).into_iter().flatten() {
+        let effect = text(taint, "effect").unwrap_or("NoSchedule");
+        if !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&effect) {
+            found.refuse("taints", format!("{effect:?} is no effect of a taint: give NoSchedule, PreferNoSchedule or NoExecute."));
+        }
+    }
+}
+
+/// Refuses a version that no upgrade leads to.
+pub(crate) fn check_step(prior: &Value, planned: &Value) -> Result<(), ProviderError> {
+    let parts = |object: &Value| text(object, VERSION).and_then(numbers);
+    let (Some(from), Some(to)) = (parts(prior), parts(planned)) else { return Ok(()) };
+    let shown = |object: &Value| text(object, VERSION).unwrap_or_default().to_owned();
+    let refused = |why: &str| {
+        let words = format!("Kubernetes {} does not become {}: {why}", shown(prior), shown(planned));
+        Err(ProviderError::invalid(words))
+    };
+    if to < from {
+        return refused("kubeadm knows no way back. Keep the version, or make the cluster anew.");
+    }
+    if (to[0], to[1]) != (from[0], from[1]) && (to[0], to[1]) != (from[0], from[1] + 1) {
+        return refused("it is done one minor version at a time. Give the next one first.");
+    }
+    Ok(())
+}
+
+pub(crate) fn numbers(version: &str) -> Option<[u32; 3]> {
+    let parts: Vec<u32> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    parts.try_into().ok()
+}
+
+/// The older of two versions, where either is one.
+pub(crate) fn older<'a>(one: Option<&'a str>, other: Option<&'a str>) -> Option<&'a str> {
+    [one, other].into_iter().flatten().min_by_key(|version| numbers(version))
+}
+
+pub(crate) fn is_node_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn is_label(name: &str) -> bool {
+    let is_part = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-';
+    !name.is_empty() && name.len() <= 63 && !name.starts_with('-') && !name.ends_with('-') && name.chars().all(is_part)
+}
+
+fn is_endpoint(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    port.parse::<u16>().is_ok_and(|port| port != 0) && (host.parse::<IpAddr>().is_ok() || is_node_name(host))
+}
+
+/// A range of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Subnet {
+    first: u128,
+    last: u128,
+    is_v4: bool,
+}
+
+impl Subnet {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, length) = text.split_once('/')?;
+        let (address, length): (IpAddr, u32) = (address.parse().ok()?, length.parse().ok()?);
+        let (bits, width, is_v4) = match address {
+            IpAddr::V4(address) => (u128::from(u32::from(address)), 32, true),
+            IpAddr::V6(address) => (u128::from(address), 128, false),
+        };
+        let free = width - Some(length).filter(|length| *length <= width)?;
+        let mask = 1_u128.checked_shl(free).map_or(u128::MAX, |size| size - 1);
+        Some(Self { first: bits & !mask, last: bits | mask, is_v4 })
+    }
+
+    /// Whether they have an address in common.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.is_v4 == other.is_v4 && self.first <= other.last && other.first <= self.last
+    }
+}
+
+fn node_of(prior: &Value) -> Value {
+    prior.get(NODE_NAME).cloned().unwrap_or_else(|| Value::null(Type::String))
+}
+
+fn decoded(encoded: &str) -> Option<String> {
+    let bytes = STANDARD.decode(encoded.trim()).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// What an administrator's kubeconfig says.
+fn credentials(admin: Option<&str>) -> Vec<(&'static str, Value)> {
+    let parsed: Option<Json> = admin.and_then(|text| serde_saphyr::from_str(text).ok());
+    let at = |path: &str| parsed.as_ref()?.pointer(path)?.as_str().map(str::to_owned);
+    let pem = |path: &str| at(path).as_deref().and_then(decoded);
+    let value = |text: Option<String>| text.map_or_else(|| Value::null(Type::String), Value::from);
+    vec![
+        ("server", value(at("/clusters/0/cluster/server"))),
+        ("cluster_ca_certificate", value(pem("/clusters/0/cluster/certificate-authority-data"))),
+        ("client_certificate", value(pem("/users/0/user/client-certificate-data"))),
+        ("client_key", value(pem("/users/0/user/client-key-data"))),
+        ("kubeconfig", value(admin.map(str::to_owned))),
+    ]
+}
+
+/// What stands on the first node.
+const LOOK: &str = r#"
+c=/etc/kubernetes
+if [ -s "$d/owner" ] || [ -s $c/admin.conf ]; then
+  emit there 1
+  emit node "$(cat "$d/node" 2> /dev/null || sed -n 's/^ *user: system:node://p' $c/kubelet.conf 2> /dev/null)"
+  emit apiserver "$(sed -n 's/^ *image: .*kube-apiserver:v//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
+  emit advertised "$(sed -n 's/^ *- --advertise-address=//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
+  emit kubelet "$(kubelet --version 2> /dev/null | sed 's/^.* v//')"
+  emit told "$(base64 -w0 < "$d/kubeadm.yaml" 2> /dev/null)"
+  [ ! -s "$N" ] || [ ! -s "$d/token" ] || emit addresses "$(as_node get node "$(cat "$d/node")" -o 'jsonpath={.spec.podCIDR}' 2> /dev/null)"
+  emit admin "$(base64 -w0 < $c/admin.conf 2> /dev/null)"
+  if command -v openssl > /dev/null; then
+    first=
+    for one in $c/pki/apiserver.crt $c/pki/apiserver-kubelet-client.crt $c/pki/front-proxy-client.crt $c/pki/apiserver-etcd-client.crt $c/pki/etcd/server.crt $c/pki/etcd/peer.crt; do
+      [ -s "$one" ] || continue
+      end=$(date -u -d "$(openssl x509 -noout -enddate -in "$one" | cut -d= -f2)" +%s)
+      [ -n "$first" ] && [ "$first" -le "$end" ] || first=$end
+    done
+    if [ -n "$first" ]; then
+      emit expire "$(date -u -d "@$first" +%Y-%m-%dT%H:%M:%SZ)"
+      [ "$((first - $(date +%s)))" -gt "$((days * 86400))" ] || emit due 1
+    fi
+  fi
+fi
+true
+"#;
+
+/// A phase that is kubeadm's own.
+fn init_phase(name: &'static str, words: &str) -> Phase {
+    Phase::run(name, lines(&format!("kubeadm init phase {words} --config \"$d/kubeadm.yaml\"\n")))
+}
+
+/// What kubeadm is told, where it reads it.
+fn told(object: &Value) -> String {
+    let text = text(object, CONFIGURATION).unwrap_or_default();
+    format!("umask 077\n{}umask 022\n", write_bytes(text.as_bytes(), "\"$d/kubeadm.yaml\""))
+}
+
+const ANSWERS: &str = r#"
+i=0
+until kube get --raw /readyz > /dev/null 2>&1; do
+  i=$((i + 1))
+  if [ "$i" -ge 480 ]; then
+    echo "the control plane does not answer after four minutes; kubelet's journal ends with:"
+    journalctl --unit=kubelet.service --lines=10 --no-pager --output=cat
+    exit 1
+  fi
+  sleep 0.5
+done
+"#;
+
+fn creation(object: &Value) -> Vec<Phase> {
+    let skipped: Vec<&str> = texts(object, "skip_phases").collect();
+    let later = INIT_LATER.iter().filter(|(name, _)| !skipped.contains(name));
+    let check = format!("{NODE}standing\n{}name_node {}\n", told(object), word(object, NODE_NAME));
+    [
+        Phase::look("check", check).check(),
+        Phase::run("tools", lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl")))),
+        init_phase("preflight", "preflight"),
+    ]
+    .into_iter()
+    .chain(INIT.iter().map(|(name, words)| init_phase(name, words)))
+    .chain([Phase::run("wait-control-plane", lines(ANSWERS))])
+    .chain(later.map(|(name, words)| init_phase(name, words)))
+    .chain(given(object, "pod_subnet").map(|_| {
+        Phase::look("addresses", format!("{NODE}n=$(cat \"$d/node\")\n{ADDRESSES}"))
+    }))
+    .collect()
+}
+
+fn removal(object: &Value) -> Vec<Phase> {
+    vec![Phase::run("reset", lines(&format!("unmake{}\ntools_back\n", socket(object))))]
+}
+
+/// What an update is to do.
+struct Changes {
+    is_new: bool,
+    upgrades: bool,
+    configures: bool,
+    renews: bool,
+}
+
+impl Changes {
+    fn of(prior: &Value, planned: &Value) -> Self {
+        if prior.is_null() {
+            return Self { is_new: true, upgrades: false, configures: false, renews: false };
+        }
+        let plain = |object: &Value| {
+            let version = text(object, VERSION).unwrap_or_default();
+            text(object, CONFIGURATION).map(|told| told.replace(&format!("v{version}"), "v"))
+        };
+        Self {
+            is_new: false,
+            upgrades: prior.get(VERSION) != planned.get(VERSION),
+            configures: plain(prior) != plain(planned),
+            renews: truth(prior, DUE) == Some(true),
+        }
+    }
+
+    fn phases(&self, prior: &Value, planned: &Value) -> Vec<Phase> {
+        let mut phases = vec![Phase::look("told", format!("{NODE}name_node {}\n{}", word(planned, NODE_NAME), told(planned)))];
+        if self.configures {
+            phases.extend(reconfiguration(prior, planned));
+        }
+        if self.upgrades {
+            phases.extend(upgrade(prior, planned));
+        } else if self.renews {
+            phases.push(Phase::run("renew", lines(&format!("kubeadm certs renew all\n{RESTART}{ANSWERS}"))));
+        }
+        phases
+    }
+}
+
+/// The parts of the control plane on this node, begun again by kubelet.
+const RESTART: &str = r#"
+for one in etcd kube-apiserver kube-controller-manager kube-scheduler; do pkill -f "^$one " || :; done
+sleep 2
+"#;
+
+/// What is told takes effect on this node, and on others when they are upgraded or made.
+fn reconfiguration(prior: &Value, planned: &Value) -> Vec<Phase> {
+    let config = "--config \"$d/kubeadm.yaml\"";
+    // The version that runs is left as it is here.
+    let running = format!(
+        "sed -i 's/^kubernetesVersion: .*/kubernetesVersion: v{}/' \"$d/kubeadm.yaml\"\n",
+        text(prior, VERSION).unwrap_or_default()
+    );
+    let proxy = if texts(planned, "skip_phases").any(|one| one == "addon-kube-proxy") {
+        String::new()
+    } else {
+        format!("kubeadm init phase addon kube-proxy {config}\n")
+    };
+    vec![
+        Phase::run("configure-control-plane", lines(&format!(
+            "{running}kubeadm init phase upload-config all {config}\n\
+             rm -f /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key\n\
+             kubeadm init phase certs apiserver {config}\nkubeadm init phase control-plane all {config}\n\
+             sleep 2\n{ANSWERS}{proxy}"
+        ))),
+        Phase::run("configure-kubelet", lines(
+            "kubeadm upgrade node phase kubelet-config\nsystemctl restart kubelet.service\nsleep 2\n",
+        )),
+    ]
+}
+
+const SNAPSHOT: &str = r#"
+if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
+  (umask 077 && mkdir -p "$d/snapshots")
+  p=/etc/kubernetes/pki/etcd
+  kube --namespace=kube-system exec "etcd-$(cat "$d/node")" -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/ca.crt --cert=$p/server.crt --key=$p/server.key snapshot save /var/lib/etcd/formwork-snapshot.db
+  mv -- /var/lib/etcd/formwork-snapshot.db "$d/snapshots/before-$to.db"
+fi
+"#;
+
+fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
+    let to = text(planned, VERSION).unwrap_or_default();
+    let ignored = ignored(planned);
+    let null = Value::null(Type::Dynamic);
+    let host = given(planned, HOST).unwrap_or(&null);
+    let mut phases = vec![
+        Phase::run("tools", lines(&tools(planned, "kubeadm"))),
+        Phase::run("plan", lines(&format!("kubeadm upgrade plan v{to}{ignored}\n"))),
+        Phase::run("snapshot", lines(&format!("to={to}\n{SNAPSHOT}"))),
+        Phase::run("upgrade", lines(&format!("kubeadm upgrade apply --yes v{to}{ignored}\n{ANSWERS}"))),
+    ];
+    phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, 1));
+    phases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Subnet, is_endpoint, is_node_name, numbers};
+
+    #[test]
+    fn ranges_that_meet_are_known() {
+        let table = [
+            ("10.244.0.0/16", "10.96.0.0/12", false),
+            ("10.96.0.0/16", "10.96.0.0/12", true),
+            ("10.0.0.0/8", "10.96.0.0/12", true),
+            ("0.0.0.0/0", "192.168.0.0/24", true),
+            ("fd00::/48", "10.96.0.0/12", false),
+            ("fd00::/48", "fd00:0:0:1::/64", true),
+        ];
+        for (one, other, expected) in table {
+            let (one, other) = (Subnet::parse(one).unwrap(), Subnet::parse(other).unwrap());
+            assert_eq!((one.meets(&other), other.meets(&one)), (expected, expected));
+        }
+        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "x/8", "fd00::/129"] {
+            assert_eq!(Subnet::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names_and_versions_are_told_from_other_texts() {
+        for (text, expected) in [("10.0.0.1:6443", true), ("[fd00::1]:6443", true), ("api.lab:6443", true), ("api", false), ("x:0", false), ("a b:1", false)] {
+            assert_eq!(is_endpoint(text), expected, "{text}");
+        }
+        for (text, expected) in [("gpu-1", true), ("gpu-1.lab", true), ("GPU", false), ("", false), ("-a", false)] {
+            assert_eq!(is_node_name(text), expected, "{text}");
+        }
+        assert!(numbers("1.37.2") < numbers("1.37.10"));
+        assert_eq!((numbers("v1.37.2"), numbers("1.37")), (None, None));
+    }
+}

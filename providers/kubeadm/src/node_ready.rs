@@ -1,0 +1,222 @@
+//! `kubeadm_node_ready`: a node that is waited for until it is ready for work, and kept out of it until then.
+
+use crate::cluster::is_node_name;
+use crate::shell::{NODE, moment, word};
+use formwork_provider_host::{Act, Answer, HostKind, Phase, Private, mark_folder, quote, schema, with, write_bytes};
+use formwork_sdk::values::{Findings, given, set_planned, text, texts};
+use formwork_sdk::{Attribute, KindSchema, Operation, PlanRequest, Planned, ProviderError};
+use formwork_value::{Type, Value};
+use serde_json::{Value as Json, json};
+
+const EXAMPLE: &str = r#"terraform {
+  required_providers {
+    kubeadm = { source = "formwork/kubeadm" }
+  }
+}
+
+resource "kubeadm_node_ready" "gpu" {
+  host      = { address = "10.0.0.11" }
+  name      = "gpu-1"
+  resources = { "nvidia.com/gpu" = 8 }
+  remove_taints = ["formwork.dev/starting"]
+  probe     = { image = "nvcr.io/nvidia/cuda:13.0.1-base-ubuntu24.04", command = ["nvidia-smi"] }
+}
+"#;
+
+const RESOURCES: &str = "resources";
+const TAINTS: &str = "remove_taints";
+const READY: &str = "ready";
+const TIME_LIMIT_MS: u64 = 20 * 60 * 1000;
+
+pub(crate) struct NodeReady;
+
+impl HostKind for NodeReady {
+    fn name(&self) -> &'static str {
+        "kubeadm_node_ready"
+    }
+
+    fn key(&self) -> &'static str {
+        "name"
+    }
+
+    fn schema(&self) -> KindSchema {
+        let probe = Type::object_with_optional(
+            [
+                ("image", Type::String),
+                ("command", Type::list(Type::String)),
+                ("namespace", Type::String),
+                ("runtime_class", Type::String),
+            ],
+            ["command", "namespace", "runtime_class"],
+        );
+        let attributes = vec![
+            ("name", Attribute::required(Type::String, "The node.").replaces()),
+            (RESOURCES, Attribute::optional(Type::map(Type::Number), "How much of what has to be allocatable, as `{ \"nvidia.com/gpu\" = 8 }`: less or more, and it is not ready.")),
+            ("probe", Attribute::optional(probe, "A pod that is run on the node with all of `resources`, and has to succeed: `image`, and where they are wanted `command`, `namespace` (`kube-system`) and `runtime_class`.")),
+            (TAINTS, Attribute::optional(Type::list(Type::String), "Keys of taints that the node loses when it is ready: what it was given to start with.")),
+            (READY, Attribute::computed(Type::Bool, "Whether it is ready, has what it should, and lost those taints.")),
+        ];
+        let doc = "A node that is waited for until it is ready and what it offers is what it should; then its start-up taints are taken off. `host` is one of the control plane. A later plan that finds it otherwise waits again; removing it leaves the node as it is.";
+        let permissions = [
+            "Read nodes, as an administrator of the cluster on a host of its control plane.",
+            "Write nodes and pods, as an administrator of the cluster on a host of its control plane.",
+        ];
+        KindSchema { time_limit_ms: TIME_LIMIT_MS, ..schema("name", attributes, doc, EXAMPLE, permissions) }
+    }
+
+    fn validate(&self, configuration: &Value, found: &mut Findings) {
+        if text(configuration, "name").is_some_and(|name| !is_node_name(name)) {
+            found.refuse("name", "It is no name of a node: give small letters, digits, `-` and `.`.");
+        }
+        if texts(configuration, TAINTS).any(|key| key.is_empty() || key.contains([' ', ':', '='])) {
+            found.refuse(TAINTS, "They are keys of taints, without a value and an effect.");
+        }
+    }
+
+    fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
+        set_planned(&self.schema(), request, planned, READY, &Value::from(true));
+    }
+
+    fn probe(&self, object: &Value, _: &Private) -> String {
+        format!(
+            "{NODE}d={}\nif [ -s \"$d/owner\" ]; then\nemit there 1\nemit node \"$(kube get node {} -o json 2>&1)\"\nfi\ntrue",
+            mark_folder(self, object),
+            word(object, "name")
+        )
+    }
+
+    fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError> {
+        if answer.given("there").is_none() {
+            return Ok(None);
+        }
+        let node = answer.given("node").and_then(|text| serde_json::from_str::<Json>(text).ok());
+        let is_ready = node.is_some_and(|node| is_ready(object, &node));
+        Ok(Some(with(object, &[(READY, Value::from(is_ready))])))
+    }
+
+    fn phases(&self, act: &Act<'_>) -> Result<Vec<Phase>, ProviderError> {
+        if act.request.operation == Operation::Delete {
+            return Ok(Vec::new());
+        }
+        let object = &act.planned;
+        let node = format!("n={}\n", word(object, "name"));
+        let mut offers = String::new();
+        for (name, count) in counts(object) {
+            let path = format!("{{.status.allocatable.{}}}", name.replace('.', "\\."));
+            offers.push_str(&format!(
+                "w=$(kube get node \"$n\" -o {})\n[ \"$w\" = {count} ] || {{ emit waits \"$n to offer \"{}\" of \"{}\", not ${{w:-none}}\"; exit 0; }}\n",
+                quote(&format!("jsonpath={path}")),
+                quote(&count.to_string()),
+                quote(&name),
+            ));
+        }
+        let mut phases = vec![Phase::look("ready", moment(&format!("{node}trap - EXIT\nnode_ready \"$n\"\n{offers}")))];
+        if given(object, "probe").is_some() {
+            phases.push(Phase::look("probe", moment(&run_probe(object))));
+        }
+        let off: String = texts(object, TAINTS)
+            .map(|key| format!("kube taint node \"$n\" {} > /dev/null 2>&1 || :\n", quote(&format!("{key}-"))))
+            .collect();
+        phases.push(Phase::look("taints", moment(&format!("{node}{off}"))));
+        Ok(phases)
+    }
+}
+
+fn counts(object: &Value) -> Vec<(String, i64)> {
+    let entries = given(object, RESOURCES).and_then(Value::entries);
+    let entries = entries.into_iter().flat_map(|entries| entries.iter());
+    entries.filter_map(|(name, count)| Some((name.to_string(), count.as_i64()?))).collect()
+}
+
+fn is_ready(object: &Value, node: &Json) -> bool {
+    let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+    let is_up = conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+    let offered = |name: &str| node["status"]["allocatable"][name].as_str().map(str::to_owned);
+    let has_all = counts(object).iter().all(|(name, count)| offered(name) == Some(count.to_string()));
+    let taints: Vec<&Json> = node["spec"]["taints"].as_array().into_iter().flatten().collect();
+    let is_tainted = texts(object, TAINTS).any(|key| taints.iter().any(|one| one["key"] == key));
+    is_up && has_all && !is_tainted
+}
+
+/// A pod on the node that has to come to a good end; its name is the act's own.
+fn run_probe(object: &Value) -> String {
+    let null = Value::null(Type::Dynamic);
+    let probe = given(object, "probe").unwrap_or(&null);
+    let name = format!("formwork-probe-{}", text(object, "name").unwrap_or_default());
+    let namespace = text(probe, "namespace").unwrap_or("kube-system");
+    let command: Vec<&str> = texts(probe, "command").collect();
+    let limits: serde_json::Map<String, Json> =
+        counts(object).into_iter().map(|(name, count)| (name, Json::from(count.to_string()))).collect();
+    let mut container = json!({
+        "name": "probe",
+        "image": text(probe, "image").unwrap_or_default(),
+        "imagePullPolicy": "IfNotPresent",
+        "resources": { "limits": limits },
+    });
+    if !command.is_empty() {
+        container["command"] = json!(command);
+    }
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": name, "namespace": namespace },
+        "spec": {
+            "restartPolicy": "Never",
+            "nodeSelector": { "kubernetes.io/hostname": text(object, "name") },
+            "tolerations": [{ "operator": "Exists" }],
+            "runtimeClassName": text(probe, "runtime_class"),
+            "containers": [container],
+        },
+    });
+    let [name, namespace] = [name.as_str(), namespace].map(quote);
+    format!(
+        "p={name}\ns={namespace}\ntrap - EXIT\n\
+         w=$(kube -n \"$s\" get pod \"$p\" --ignore-not-found -o 'jsonpath={{.status.phase}}')\n\
+         case $w in\nSucceeded) kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null ;;\n\
+         Failed)\n  l=$(kube -n \"$s\" logs \"$p\" --tail=15 2>&1)\n  kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null\n  refuse invalid \"the pod that was run on it failed: $l\"\n  ;;\n\
+         '')\n{}  kube create -f - < \"$d/probe.json\" > /dev/null 2>&1 || :\n  emit waits 'its probe to begin'\n  exit 0\n  ;;\n\
+         *)\n  emit waits \"its probe to end: $w $(kube -n \"$s\" get pod \"$p\" -o 'jsonpath={{.status.containerStatuses[0].state.waiting.message}}')\"\n  exit 0\n  ;;\nesac\n",
+        write_bytes(bare(pod).to_string().as_bytes(), "\"$d/probe.json\""),
+    )
+}
+
+/// Without what is null.
+fn bare(value: Json) -> Json {
+    match value {
+        Json::Object(entries) => entries
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, bare(value)))
+            .collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ready;
+    use formwork_value::{Name, Type, Value};
+    use serde_json::json;
+
+    #[test]
+    fn a_node_is_ready_with_what_it_should_offer_and_without_its_first_taints() {
+        let object = Value::object(vec![
+            (Name::from("resources"), Value::map(Type::Number, vec![("nvidia.com/gpu".into(), Value::from(8))])),
+            (Name::from("remove_taints"), Value::list(Type::String, vec![Value::from("starting")])),
+        ]);
+        let node = |ready: &str, gpus: &str, taint: &str| {
+            json!({
+                "status": { "conditions": [{ "type": "Ready", "status": ready }], "allocatable": { "nvidia.com/gpu": gpus } },
+                "spec": { "taints": [{ "key": taint, "effect": "NoSchedule" }] },
+            })
+        };
+        for (ready, gpus, taint, expected) in [
+            ("True", "8", "other", true),
+            ("False", "8", "other", false),
+            ("True", "7", "other", false),
+            ("True", "8", "starting", false),
+        ] {
+            assert_eq!(is_ready(&object, &node(ready, gpus, taint)), expected, "{ready} {gpus} {taint}");
+        }
+    }
+}

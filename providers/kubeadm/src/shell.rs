@@ -1,0 +1,96 @@
+//! Lines for hosts: what every phase begins with, and the pieces that several kinds have in common.
+
+use formwork_provider_host::{Phase, TAKE, quote};
+use formwork_sdk::values::{text, texts, truth};
+use formwork_value::Value;
+
+/// Functions for nodes; see there.
+pub(crate) const NODE: &str = include_str!("node.sh");
+
+/// Waits until the cluster gave the node addresses for its pods.
+pub(crate) const ADDRESSES: &str = r#"
+s=$(kube get node "$n" -o 'jsonpath={.spec.podCIDR}' 2>&1) || s=
+if [ -z "$s" ]; then
+  emit waits "the cluster to give $n addresses for its pods"
+  exit 0
+fi
+"#;
+
+/// Lines that run apart from the connection; `$d` is the folder of the object's mark.
+pub(crate) fn lines(body: &str) -> String {
+    format!(
+        "set -e\nd=${{0%/run-*}}\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\nexport PATH\n{TAKE}{NODE}{body}"
+    )
+}
+
+/// A script of a moment, here or on another host.
+pub(crate) fn moment(body: &str) -> String {
+    format!("{NODE}{body}")
+}
+
+/// The word of an attribute.
+pub(crate) fn word(object: &Value, name: &str) -> String {
+    quote(text(object, name).unwrap_or_default())
+}
+
+/// Has programs be there at the object's version.
+pub(crate) fn tools(object: &Value, programs: &str) -> String {
+    let version = word(object, "version");
+    if truth(object, "packages") == Some(false) {
+        format!("tools_given {version} {programs}\n")
+    } else {
+        format!("note_tools\ntools {version} {programs}\n")
+    }
+}
+
+/// What kubeadm is to pass over.
+pub(crate) fn ignored(object: &Value) -> String {
+    let checks: Vec<&str> = texts(object, "ignore_preflight_errors").collect();
+    if checks.is_empty() {
+        String::new()
+    } else {
+        format!(" --ignore-preflight-errors={}", quote(&checks.join(",")))
+    }
+}
+
+/// Where kubelet and kubeadm reach containers.
+pub(crate) fn socket(object: &Value) -> String {
+    text(object, "cri_socket").map_or_else(String::new, |socket| format!(" --cri-socket={}", quote(socket)))
+}
+
+/// kubelet of another version takes the place of the one that runs, once the node is out of work.
+pub(crate) fn kubelet_phases(object: &Value, node: &str, control_plane: &Value, most: i64) -> Vec<Phase> {
+    let node = format!("n={}\n", quote(node));
+    let is_drained = truth(object, "drain") != Some(false);
+    let drain = if is_drained { "drain \"$n\"\n" } else { "" };
+    let version = text(object, "version").unwrap_or_default();
+    vec![
+        Phase::ask("turn", control_plane, moment(&format!("{node}turn \"$n\" {most}\n"))),
+        Phase::ask("drain", control_plane, moment(&format!("{node}{drain}"))),
+        Phase::run(
+            "kubelet",
+            lines(&format!(
+                "{}systemctl daemon-reload\nsystemctl restart kubelet.service\n",
+                tools(object, "kubelet kubectl")
+            )),
+        ),
+        Phase::ask(
+            "ready",
+            control_plane,
+            moment(&format!(
+                "{node}w=$(kube get node \"$n\" -o 'jsonpath={{.status.nodeInfo.kubeletVersion}}')\n\
+                 [ \"$w\" = v{version} ] || {{ emit waits \"kubelet to say it is {version}\"; exit 0; }}\n\
+                 node_ready \"$n\"\n"
+            )),
+        ),
+        Phase::ask("undrain", control_plane, moment(&format!("{node}undrain \"$n\"\n"))),
+    ]
+}
+
+/// Whoever upgrades another node of the cluster is to know that this one failed.
+pub(crate) fn upgrade_failed(node: &str) -> String {
+    moment(&format!(
+        "n={}\nkube get node \"$n\" -o 'go-template={{{{index .metadata.annotations \"formwork.dev/upgrade\"}}}}' | grep -q -E 'begun|drained' && kube annotate --overwrite node \"$n\" formwork.dev/upgrade=failed\n",
+        quote(node)
+    ))
+}
