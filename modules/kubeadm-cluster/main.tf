@@ -15,6 +15,7 @@ locals {
 
   endpoint = var.endpoint != null ? var.endpoint : "${local.hosts[local.first].address}:6443"
 
+  bridged = { for name, host in local.hosts : name => host if var.network == "bridge" }
   per_host = {
     packages = merge([for name, _ in var.nodes : { for package in var.packages : "${name}/${package}" => { node = name, name = package } }]...)
     modules  = merge([for name, _ in var.nodes : { for module in var.kernel_modules : "${name}/${module}" => { node = name, name = module } }]...)
@@ -72,6 +73,50 @@ resource "host_package" "node" {
   depends_on = [host_repository.kubernetes, data.kubeadm_preflight.hosts]
 }
 
+# The network of pods, where it is a bridge on each node and routes between them. containerd writes the file of the
+# network itself, once the cluster gave the node addresses.
+
+resource "host_directory" "networks" {
+  for_each = local.bridged
+
+  host = each.value
+  path = "/etc/cni"
+
+  depends_on = [host_package.node]
+}
+
+resource "host_directory" "network" {
+  for_each = local.bridged
+
+  host = each.value
+  path = "${host_directory.networks[each.key].path}/net.d"
+}
+
+resource "host_file" "network" {
+  for_each = local.bridged
+
+  host = each.value
+  path = "${host_directory.containerd[each.key].path}/network.template"
+  content = jsonencode({
+    cniVersion = "1.0.0"
+    name       = "formwork"
+    plugins = [
+      {
+        type        = "bridge"
+        bridge      = "cni0"
+        isGateway   = true
+        hairpinMode = true
+        ipam = {
+          type   = "host-local"
+          ranges = [[{ subnet = "{{.PodCIDR}}" }]]
+          routes = [{ dst = "0.0.0.0/0" }]
+        }
+      },
+      { type = "portmap", capabilities = { portMappings = true } },
+    ]
+  })
+}
+
 # containerd reads its own file, which other tools write, and after it ours.
 
 resource "host_directory" "containerd" {
@@ -107,6 +152,7 @@ resource "host_file" "containerd_kubernetes" {
     programs = var.cni_programs
     settings = var.containerd_settings
     nvidia   = contains(var.nvidia, each.key)
+    network  = var.network == "bridge" ? host_file.network[each.key].path : ""
   }
 }
 
@@ -124,6 +170,8 @@ resource "host_service" "containerd" {
   END
 
   restart_triggers = { settings = host_file.containerd_kubernetes[each.key].sha256 }
+
+  depends_on = [host_directory.network]
 }
 
 resource "host_command" "images" {
@@ -194,56 +242,12 @@ resource "kubeadm_node" "worker" {
   depends_on = [kubeadm_node.control_plane, host_service.containerd, host_command.images, host_sysctl.node]
 }
 
-# The network of pods, where it is a bridge on each node and routes between them.
-
 locals {
   nodes = merge(kubeadm_node.control_plane, kubeadm_node.worker)
   pod_cidrs = merge(
     { (local.first) = kubeadm_cluster.this.pod_cidr },
     { for name, node in local.nodes : name => node.pod_cidr },
   )
-  bridged = { for name, host in local.hosts : name => host if var.network == "bridge" }
-}
-
-resource "host_directory" "networks" {
-  for_each = local.bridged
-
-  host = each.value
-  path = "/etc/cni"
-
-  depends_on = [host_package.node]
-}
-
-resource "host_directory" "network" {
-  for_each = local.bridged
-
-  host = each.value
-  path = "${host_directory.networks[each.key].path}/net.d"
-}
-
-resource "host_file" "network" {
-  for_each = local.bridged
-
-  host = each.value
-  path = "${host_directory.network[each.key].path}/10-formwork.conflist"
-  content = jsonencode({
-    cniVersion = "1.0.0"
-    name       = "formwork"
-    plugins = [
-      {
-        type        = "bridge"
-        bridge      = "cni0"
-        isGateway   = true
-        hairpinMode = true
-        ipam = {
-          type   = "host-local"
-          ranges = [[{ subnet = local.pod_cidrs[each.key] }]]
-          routes = [{ dst = "0.0.0.0/0" }]
-        }
-      },
-      { type = "portmap", capabilities = { portMappings = true } },
-    ]
-  })
 }
 
 resource "host_unit" "routes" {

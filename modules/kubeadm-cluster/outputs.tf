@@ -34,5 +34,5 @@ output "nodes" {
   description = "The names of all nodes, once they joined and have their network."
   value       = sort(concat([kubeadm_cluster.this.node_name], keys(local.nodes)))
 
-  depends_on = [host_file.network, host_unit.routes]
+  depends_on = [host_unit.routes]
 }

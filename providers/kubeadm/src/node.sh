@@ -113,8 +113,9 @@ drain() {
   if [ "$s" != true ]; then kube annotate --overwrite node "$1" formwork.dev/cordoned=true > /dev/null; fi
   s=$(kubectl --kubeconfig "$A" drain "$1" --ignore-daemonsets --delete-emptydir-data --timeout=5s 2>&1) && return 0
   case $s in
-  *'disruption budget'* | *'global timeout reached'* | *'timed out'*)
-    emit waits "$1 to be drained: $(printf '%s\n' "$s" | grep -E 'disruption budget|evicting|error' | tail -n 1)"
+  *'cannot delete'*) ;;
+  *'disruption budget'* | *'deadline exceeded'* | *'timeout reached'* | *'timed out'*)
+    emit waits "$1 to be drained: $(printf '%s\n' "$s" | grep -E 'disruption budget|evicting|rror' | tail -n 1)"
     exit 0
     ;;
   esac
@@ -141,4 +142,6 @@ unmake() {
     "$one-save" 2> /dev/null | grep -v -E 'KUBE-|CNI-|cali|FLANNEL' | "$one-restore" 2> /dev/null || :
   done
   rm -rf /etc/kubernetes /var/lib/kubelet/* /var/lib/etcd/* /var/lib/cni "$HOME/.kube/cache"
+  # containerd's own, where it writes one.
+  rm -f /etc/cni/net.d/10-containerd-net.conflist
 }
