@@ -216,6 +216,7 @@ resource "kubeadm_node" "control_plane" {
   version                 = kubeadm_cluster.this.version
   advertise_address       = can(cidrhost("${each.value.host.address}/32", 0)) ? each.value.host.address : null
   labels                  = each.value.labels
+  startup_taints          = each.value.startup_taints
   taints                  = each.value.taints
   packages                = var.kubernetes_packages
   ignore_preflight_errors = var.ignore_preflight_errors
@@ -232,6 +233,7 @@ resource "kubeadm_node" "worker" {
   control_plane           = kubeadm_cluster.this.host
   version                 = kubeadm_cluster.this.version
   labels                  = each.value.labels
+  startup_taints          = each.value.startup_taints
   taints                  = each.value.taints
   packages                = var.kubernetes_packages
   ignore_preflight_errors = var.ignore_preflight_errors

@@ -32,6 +32,11 @@ variable "nodes" {
       value  = optional(string)
       effect = string
     })))
+    startup_taints = optional(list(object({
+      key    = string
+      value  = optional(string)
+      effect = string
+    })))
   }))
 
   validation {
@@ -73,6 +78,7 @@ variable "packages" {
   type        = list(string)
   description = "What each host gets before kubeadm comes: the container runtime and what pods' networks need."
   default     = ["containerd", "conntrack", "iptables", "ethtool", "socat"]
+  nullable    = false
 }
 
 variable "kubernetes_packages" {
@@ -96,6 +102,7 @@ variable "image_archives" {
   type        = map(list(string))
   description = "Archives of images that are on the hosts and loaded from there, by role: `control-plane` and `worker`. Nothing is loaded twice."
   default     = {}
+  nullable    = false
 }
 
 variable "pause_image" {
@@ -114,6 +121,7 @@ variable "containerd_settings" {
   type        = string
   description = "Lines for the section of containerd's own part for Kubernetes, in TOML."
   default     = ""
+  nullable    = false
 }
 
 variable "nvidia" {
@@ -126,6 +134,7 @@ variable "kernel_modules" {
   type        = list(string)
   description = "Modules that the kernel of each host has loaded."
   default     = ["overlay", "br_netfilter"]
+  nullable    = false
 }
 
 variable "kernel_settings" {
@@ -136,6 +145,7 @@ variable "kernel_settings" {
     "net.bridge.bridge-nf-call-ip6tables" = "1"
     "net.ipv4.ip_forward"                 = "1"
   }
+  nullable = false
 }
 
 variable "cluster_configuration" {
@@ -154,12 +164,14 @@ variable "ignore_preflight_errors" {
   type        = list(string)
   description = "Checks of kubeadm whose errors are passed over."
   default     = []
+  nullable    = false
 }
 
 variable "ignore_checks" {
   type        = list(string)
   description = "Checks of kubeadm_preflight whose findings are passed over."
   default     = []
+  nullable    = false
 }
 
 variable "max_unavailable" {

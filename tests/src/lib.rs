@@ -5,6 +5,7 @@
 mod cloud;
 mod consumers;
 mod forge;
+mod hosts;
 mod http;
 mod lab;
 mod planted;
@@ -13,6 +14,7 @@ mod project;
 pub use cloud::Cloud;
 pub use consumers::consumer;
 pub use forge::{Ended, Forge, Github, Gitlab, Kill, Pipeline, Store};
+pub use hosts::{Hosts, assert_says};
 pub use http::{HttpRequest, answer_http};
 pub use lab::{Lab, OtherLab};
 pub use planted::{found_in, holds};

@@ -43,7 +43,7 @@ resource "kubeadm_node" "gpu" {
 
 const VERSION: &str = "version";
 const CONFIGURATION: &str = "configuration";
-const DUE: &str = "certificates_due";
+pub(crate) const DUE: &str = "certificates_due";
 const POD_CIDR: &str = "pod_cidr";
 const NODE_NAME: &str = "node_name";
 const ADVERTISED: &str = "advertise_address";
@@ -99,7 +99,6 @@ impl HostKind for Cluster {
             ("dns_domain", Attribute::with_default(Type::String, "cluster.local", "The domain of services.").replaces()),
             ("image_repository", Attribute::optional(Type::String, "Where the control plane's images come from; kubeadm's own default, by itself.")),
             ("skip_phases", Attribute::optional(Type::list(Type::String), "Phases that are left out: `addon-kube-proxy` where the network plugin does its work, `addon-coredns`.")),
-            ("renew_before_days", Attribute::with_default(Type::Number, RENEW_DAYS, "So long before the first certificate ends, a plan has all renewed.")),
         ];
         attributes.extend(node_attributes());
         let parts = [
@@ -122,8 +121,6 @@ impl HostKind for Cluster {
             let attribute = Attribute::computed(Type::String, doc);
             attributes.push((name, if is_secret { attribute.sensitive() } else { attribute }));
         }
-        attributes
-            .push((DUE, Attribute::computed(Type::Bool, "Whether certificates are to be renewed by now.")));
         let doc = "A Kubernetes cluster on its first node of the control plane, by kubeadm. It is made phase by phase, each recorded when it is over. Removing it resets the host; other nodes are objects of their own and go before it. What runs in it, and etcd's data, goes with it.";
         let permissions = [
             "Read /etc/kubernetes as root.",
@@ -173,10 +170,10 @@ impl HostKind for Cluster {
         let schema = self.schema();
         let prior = |name: &str| request.prior.get(name).cloned();
         let own = given(&planned.planned, HOST).and_then(|host| text(host, "address"));
+        let own = own.filter(|own| own.parse::<IpAddr>().is_ok()).map(Value::from);
         let is_set = |name: &str| request.configuration.get(name).is_some_and(|value| !value.is_null());
         if !is_set(ADVERTISED) {
-            let own = own.filter(|own| own.parse::<IpAddr>().is_ok()).map(Value::from);
-            let value = prior(ADVERTISED).filter(|value| !value.is_null()).or(own);
+            let value = prior(ADVERTISED).filter(|value| !value.is_null()).or_else(|| own.clone());
             let value = value.unwrap_or_else(|| Value::null(Type::String));
             set_planned(&schema, request, planned, ADVERTISED, &value);
         }
@@ -186,15 +183,23 @@ impl HostKind for Cluster {
             .chain(&["image_repository", "taints", "cri_socket", "kubelet_arguments", "ignore_preflight_errors"])
             .all(|name| planned.planned.get(name).is_none_or(Value::is_wholly_known));
         let configuration = if is_known {
-            Value::from(configuration::init(&planned.planned))
+            // What was asked for, not what came of it: kubeadm is told the same at every time.
+            let asked = |name: &str| {
+                request.configuration.get(name).cloned().unwrap_or_else(|| Value::null(Type::String))
+            };
+            let advertised = if is_set(ADVERTISED) { Some(asked(ADVERTISED)) } else { own };
+            let advertised = advertised.unwrap_or_else(|| Value::null(Type::String));
+            let told = [(NODE_NAME, asked(NODE_NAME)), (ADVERTISED, advertised)];
+            Value::from(configuration::init(&with(&planned.planned, &told)))
         } else {
             Value::unknown(Type::String)
         };
         set_planned(&schema, request, planned, CONFIGURATION, &configuration);
         let changes = Changes::of(&request.prior, &planned.planned);
-        let renews = changes.is_new || changes.upgrades || changes.renews || changes.configures;
+        let is_renewed = changes.is_new || changes.renews;
         for (name, ..) in CREDENTIALS {
-            let value = prior(name).filter(|value| !renews && !value.is_null());
+            let is_other = is_renewed || name == "certificates_expire" && changes.configures;
+            let value = prior(name).filter(|value| !is_other && !value.is_null());
             set_planned(&schema, request, planned, name, &value.unwrap_or_else(|| Value::unknown(Type::String)));
         }
         let addresses = match prior(POD_CIDR).filter(|value| !value.is_null()) {
@@ -203,12 +208,7 @@ impl HostKind for Cluster {
             None => Value::null(Type::String),
         };
         set_planned(&schema, request, planned, POD_CIDR, &addresses);
-        let due = if changes.is_new || changes.renews || changes.upgrades {
-            Value::from(false)
-        } else {
-            prior(DUE).unwrap_or_else(|| Value::from(false))
-        };
-        set_planned(&schema, request, planned, DUE, &due);
+        set_planned(&schema, request, planned, DUE, &Value::from(false));
     }
 
     fn check_plan(&self, request: &PlanRequest, planned: &Value) -> Result<(), ProviderError> {
@@ -216,9 +216,7 @@ impl HostKind for Cluster {
     }
 
     fn probe(&self, object: &Value, _: &Private) -> String {
-        let folder = mark_folder(self, object);
-        let days = whole_number(object, "renew_before_days").unwrap_or(RENEW_DAYS);
-        format!("{NODE}d={folder}\ndays={days}\n{LOOK}")
+        format!("{NODE}d={}\n{LOOK}{}true", mark_folder(self, object), expiry(object))
     }
 
     fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError> {
@@ -239,6 +237,9 @@ impl HostKind for Cluster {
         }
         if let Some(told) = answer.given("told").and_then(decoded) {
             changed.push((CONFIGURATION, Value::from(told)));
+        }
+        if let Some(theirs) = answer.given("theirs").and_then(decoded) {
+            changed.extend(settings(object, &theirs));
         }
         let admin = answer.given("admin").and_then(decoded);
         changed.extend(credentials(admin.as_deref()));
@@ -264,19 +265,22 @@ impl HostKind for Cluster {
 }
 
 /// What nodes have in common, the first one and all others.
-pub(crate) fn node_attributes() -> [(&'static str, Attribute); 6] {
-    let taint = Type::object_with_optional(
-        [("key", Type::String), ("value", Type::String), ("effect", Type::String)],
-        ["value"],
-    );
+pub(crate) fn node_attributes() -> [(&'static str, Attribute); 8] {
     [
-        ("taints", Attribute::optional(Type::list(taint), "The taints that it comes with: `key`, `value`, `effect`; kubeadm's own for its role, by itself.")),
+        ("taints", Attribute::optional(taints_type(), "The taints that it comes with: `key`, `value`, `effect`; kubeadm's own for its role, by itself.")),
         ("packages", Attribute::with_default(Type::Bool, true, "Whether kubeadm, kubelet and kubectl are installed by apt or dnf at `version` and held; where false, they are to be there already.")),
         ("cri_socket", Attribute::optional(Type::String, "Where the container runtime is reached; found by kubeadm, by itself.").replaces()),
         ("kubelet_arguments", Attribute::optional(Type::map(Type::String), "Arguments of this node's kubelet.").replaces()),
         ("ignore_preflight_errors", Attribute::optional(Type::list(Type::String), "Checks of kubeadm whose errors are passed over, by name.")),
         ("drain", Attribute::with_default(Type::Bool, true, "Whether pods leave the node, as their disruption budgets allow, before kubelet is replaced or the node removed.")),
+        ("renew_before_days", Attribute::with_default(Type::Number, RENEW_DAYS, "So long before the first certificate of a control plane on it ends, a plan has them renewed.")),
+        (DUE, Attribute::computed(Type::Bool, "Whether certificates are to be renewed by now.")),
     ]
+}
+
+pub(crate) fn taints_type() -> Type {
+    let taint = [("key", Type::String), ("value", Type::String), ("effect", Type::String)];
+    Type::list(Type::object_with_optional(taint, ["value"]))
 }
 
 pub(crate) fn version_attribute(doc: &'static str) -> Attribute {
@@ -381,6 +385,19 @@ fn decoded(encoded: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// What a cluster that somebody else made was told, where the object does not say.
+fn settings(object: &Value, theirs: &str) -> Vec<(&'static str, Value)> {
+    let parsed: Json = serde_saphyr::from_str(theirs).unwrap_or(Json::Null);
+    let table = [
+        ("endpoint", "/controlPlaneEndpoint"),
+        ("pod_subnet", "/networking/podSubnet"),
+        ("service_subnet", "/networking/serviceSubnet"),
+        ("dns_domain", "/networking/dnsDomain"),
+    ];
+    let found = table.into_iter().filter(|(name, _)| given(object, name).is_none());
+    found.filter_map(|(name, path)| Some((name, Value::from(parsed.pointer(path)?.as_str()?)))).collect()
+}
+
 /// What an administrator's kubeconfig says.
 fn credentials(admin: Option<&str>) -> Vec<(&'static str, Value)> {
     let parsed: Option<Json> = admin.and_then(|text| serde_saphyr::from_str(text).ok());
@@ -405,23 +422,41 @@ if [ -s "$d/owner" ] || [ -s $c/admin.conf ]; then
   emit apiserver "$(sed -n 's/^ *image: .*kube-apiserver:v//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
   emit advertised "$(sed -n 's/^ *- --advertise-address=//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
   emit kubelet "$(kubelet --version 2> /dev/null | sed 's/^.* v//')"
+  [ -s "$d/kubeadm.yaml" ] || emit theirs "$(kube --namespace=kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}' 2> /dev/null | base64 -w0)"
   emit told "$(base64 -w0 < "$d/kubeadm.yaml" 2> /dev/null)"
   [ ! -s "$N" ] || [ ! -s "$d/token" ] || emit addresses "$(as_node get node "$(cat "$d/node")" -o 'jsonpath={.spec.podCIDR}' 2> /dev/null)"
   emit admin "$(base64 -w0 < $c/admin.conf 2> /dev/null)"
-  if command -v openssl > /dev/null; then
-    first=
-    for one in $c/pki/apiserver.crt $c/pki/apiserver-kubelet-client.crt $c/pki/front-proxy-client.crt $c/pki/apiserver-etcd-client.crt $c/pki/etcd/server.crt $c/pki/etcd/peer.crt; do
-      [ -s "$one" ] || continue
-      end=$(date -u -d "$(openssl x509 -noout -enddate -in "$one" | cut -d= -f2)" +%s)
-      [ -n "$first" ] && [ "$first" -le "$end" ] || first=$end
-    done
-    if [ -n "$first" ]; then
-      emit expire "$(date -u -d "@$first" +%Y-%m-%dT%H:%M:%SZ)"
-      [ "$((first - $(date +%s)))" -gt "$((days * 86400))" ] || emit due 1
-    fi
-  fi
 fi
-true
+"#;
+
+/// Shell that says when the first certificate of a control plane on this host ends, and whether it is to be renewed.
+pub(crate) fn expiry(object: &Value) -> String {
+    let days = whole_number(object, "renew_before_days").unwrap_or(RENEW_DAYS);
+    format!("days={days}\n{EXPIRY}")
+}
+
+const EXPIRY: &str = r#"
+first=
+now=$(date +%s)
+for one in apiserver apiserver-kubelet-client front-proxy-client apiserver-etcd-client etcd/server etcd/peer; do
+  one=/etc/kubernetes/pki/$one.crt
+  [ -s "$one" ] && command -v openssl > /dev/null || continue
+  begin=$(date -u -d "$(openssl x509 -noout -startdate -in "$one" | cut -d= -f2)" +%s)
+  end=$(date -u -d "$(openssl x509 -noout -enddate -in "$one" | cut -d= -f2)" +%s)
+  [ -n "$first" ] && [ "$first" -le "$end" ] || first=$end
+  # One that lives for a shorter time than that is renewed when half of it is over.
+  early=$((days * 86400))
+  [ "$early" -lt "$(((end - begin) / 2))" ] || early=$(((end - begin) / 2))
+  [ "$((end - now))" -gt "$early" ] || emit due 1
+done
+[ -z "$first" ] || emit expire "$(date -u -d "@$first" +%Y-%m-%dT%H:%M:%SZ)"
+"#;
+
+/// New certificates for a control plane, whose parts kubelet then begins again.
+pub(crate) const RENEW: &str = r#"
+kubeadm certs renew all
+for one in etcd kube-apiserver kube-controller-manager kube-scheduler; do pkill -f "^$one " || :; done
+sleep 2
 "#;
 
 /// A phase that is kubeadm's own.
@@ -491,7 +526,8 @@ impl Changes {
         Self {
             is_new: false,
             upgrades: prior.get(VERSION) != planned.get(VERSION),
-            configures: plain(prior) != plain(planned),
+            // Of a cluster that was taken over nobody knows what it was told: the next change tells it all.
+            configures: plain(prior).is_some() && plain(prior) != plain(planned),
             renews: truth(prior, DUE) == Some(true),
         }
     }
@@ -503,18 +539,13 @@ impl Changes {
         }
         if self.upgrades {
             phases.extend(upgrade(prior, planned));
-        } else if self.renews {
-            phases.push(Phase::run("renew", lines(&format!("kubeadm certs renew all\n{RESTART}{ANSWERS}"))));
+        }
+        if self.renews {
+            phases.push(Phase::run("renew", lines(&format!("{RENEW}{ANSWERS}"))));
         }
         phases
     }
 }
-
-/// The parts of the control plane on this node, begun again by kubelet.
-const RESTART: &str = r#"
-for one in etcd kube-apiserver kube-controller-manager kube-scheduler; do pkill -f "^$one " || :; done
-sleep 2
-"#;
 
 /// What is told takes effect on this node, and on others when they are upgraded or made.
 fn reconfiguration(prior: &Value, planned: &Value) -> Vec<Phase> {
@@ -560,7 +591,7 @@ fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
         Phase::run("tools", lines(&tools(planned, "kubeadm"))),
         Phase::run("plan", lines(&format!("kubeadm upgrade plan v{to}{ignored}\n"))),
         Phase::run("snapshot", lines(&format!("to={to}\n{SNAPSHOT}"))),
-        Phase::run("upgrade", lines(&format!("kubeadm upgrade apply --yes v{to}{ignored}\n{ANSWERS}"))),
+        Phase::run("upgrade", lines(&format!("kubeadm upgrade apply --yes --certificate-renewal=false v{to}{ignored}\n{ANSWERS}"))),
     ];
     phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, 1));
     phases

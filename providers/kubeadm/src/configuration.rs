@@ -51,7 +51,7 @@ pub(crate) fn registration(object: &Value, node: Option<&str>) -> Json {
     };
     put("name", node.map_or(Json::Null, Json::from));
     put("criSocket", text(object, "cri_socket").map_or(Json::Null, Json::from));
-    put("taints", given(object, "taints").map_or(Json::Null, |taints| bare(json_of(taints))));
+    put("taints", taints(object));
     let ignored: Vec<&str> = texts(object, "ignore_preflight_errors").collect();
     put("ignorePreflightErrors", if ignored.is_empty() { Json::Null } else { json!(ignored) });
     if let Json::Object(arguments) = part(object, "kubelet_arguments") {
@@ -61,8 +61,21 @@ pub(crate) fn registration(object: &Value, node: Option<&str>) -> Json {
     Json::Object(entries)
 }
 
+/// The taints that a node comes with; kubeadm's own, by itself, where none are named.
+fn taints(object: &Value) -> Json {
+    let given = ["taints", "startup_taints"].map(|name| given(object, name).map(json_of));
+    if given.iter().all(Option::is_none) {
+        return Json::Null;
+    }
+    let all = given.into_iter().flatten().filter_map(|taints| match taints {
+        Json::Array(taints) => Some(taints),
+        _ => None,
+    });
+    bare(all.flatten().collect())
+}
+
 /// Without what is null.
-fn bare(value: Json) -> Json {
+pub(crate) fn bare(value: Json) -> Json {
     match value {
         Json::Object(entries) => {
             entries.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, bare(value))).collect()

@@ -2,7 +2,9 @@
 //!
 //! What lets it in is made on a control plane when it is needed, lives for minutes, and passes through memory alone.
 
-use crate::cluster::{check_node, check_step, is_node_name, node_attributes, older, version_attribute};
+use crate::cluster::{
+    DUE, RENEW, check_node, check_step, expiry, is_node_name, node_attributes, older, taints_type, version_attribute,
+};
 use crate::configuration::{self, Invitation, json_of};
 use crate::shell::{ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, socket, tools, upgrade_failed, word};
 use formwork_provider_host::{
@@ -66,6 +68,7 @@ impl HostKind for Node {
             (ROLE, Attribute::with_default(Type::String, "worker", "`worker` or `control-plane`.").replaces()),
             ("advertise_address", Attribute::optional(Type::String, "For a node of the control plane: the address that its API is told to others by.").replaces()),
             (LABELS, Attribute::optional(Type::map(Type::String), "Labels of the node; others on it are left alone.")),
+            ("startup_taints", Attribute::optional(taints_type(), "Taints that it comes with besides, and loses when it is ready for work: `kubeadm_node_ready` takes them off, and they are not put back.")),
             ("max_unavailable", Attribute::with_default(Type::Number, 1, "How many nodes of the cluster are out of work at once for an upgrade.")),
         ];
         attributes.extend(node_attributes());
@@ -99,6 +102,8 @@ impl HostKind for Node {
 
     fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
         let schema = self.schema();
+        let due = Value::from(false);
+        set_planned(&schema, request, planned, DUE, &due);
         for (name, _) in COMPUTED {
             let prior = request.prior.get(name).filter(|value| !value.is_null()).cloned();
             set_planned(&schema, request, planned, name, &prior.unwrap_or_else(|| Value::unknown(Type::String)));
@@ -110,7 +115,12 @@ impl HostKind for Node {
     }
 
     fn probe(&self, object: &Value, _: &Private) -> String {
-        format!("{NODE}d={}\nn={}\n{LOOK}", mark_folder(self, object), word(object, "name"))
+        format!(
+            "{NODE}d={}\nn={}\n{LOOK}{}true",
+            mark_folder(self, object),
+            word(object, "name"),
+            expiry(object)
+        )
     }
 
     fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError> {
@@ -120,6 +130,7 @@ impl HostKind for Node {
         let version = older(answer.given("kubelet").map(str::trim), answer.given("apiserver").map(str::trim));
         let mut changed =
             vec![(VERSION, version.map_or_else(|| Value::null(Type::String), Value::from))];
+        changed.push((DUE, Value::from(is_control_plane(object) && answer.given("due").is_some())));
         if answer.given("missing").is_some() {
             return Ok(None);
         }
@@ -157,7 +168,6 @@ if [ -s "$d/owner" ] || [ -s "$N" ]; then
     emit node "$s"
   fi
 fi
-true
 "#;
 
 /// The attributes that the cluster's own object says.
@@ -324,6 +334,9 @@ fn update(prior: &Value, planned: &Value) -> Vec<Phase> {
         phases.push(Phase::run("tools", lines(&tools(planned, "kubeadm"))));
         phases.push(Phase::run("upgrade", lines(&upgrade)));
         phases.extend(kubelet);
+    }
+    if truth(prior, DUE) == Some(true) && phases.is_empty() {
+        phases.push(Phase::run("renew", lines(RENEW)));
     }
     if prior.get(LABELS) != planned.get(LABELS) || prior.get(TAINTS) != planned.get(TAINTS) {
         phases.push(Phase::ask("labels", &plane, marks(Some(prior), planned)));

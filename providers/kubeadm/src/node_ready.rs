@@ -1,6 +1,7 @@
 //! `kubeadm_node_ready`: a node that is waited for until it is ready for work, and kept out of it until then.
 
 use crate::cluster::is_node_name;
+use crate::configuration::bare;
 use crate::shell::{NODE, moment, word};
 use formwork_provider_host::{Act, Answer, HostKind, Phase, Private, mark_folder, quote, schema, with, write_bytes};
 use formwork_sdk::values::{Findings, given, set_planned, text, texts};
@@ -178,18 +179,6 @@ fn run_probe(object: &Value) -> String {
          *)\n  emit waits \"its probe to end: $w $(kube -n \"$s\" get pod \"$p\" -o 'jsonpath={{.status.containerStatuses[0].state.waiting.message}}')\"\n  exit 0\n  ;;\nesac\n",
         write_bytes(bare(pod).to_string().as_bytes(), "\"$d/probe.json\""),
     )
-}
-
-/// Without what is null.
-fn bare(value: Json) -> Json {
-    match value {
-        Json::Object(entries) => entries
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name, bare(value)))
-            .collect(),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Commands of one's own: run once, whatever becomes of the connection and of whoever began them.
 
-use crate::{Hosts, assert_says};
+use crate::find;
+use formwork_tests::assert_says;
 use std::process::Stdio;
 
 /// A command that leaves a line in a file each time it runs, and what takes that back.
@@ -17,7 +18,7 @@ resource "host_command" "x" {
 
 #[test]
 fn a_command_runs_once_and_again_when_it_changes() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let block = COMMAND.replace("PAUSE", "0");
     let output = "output \"said\" {\n  value = host_command.x.output\n}\n";
@@ -41,7 +42,7 @@ fn a_command_runs_once_and_again_when_it_changes() {
 
 #[test]
 fn a_command_is_run_where_what_it_is_for_is_not_there() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let block = COMMAND.replace("PAUSE", "0");
     for (guard, is_kept) in [
@@ -74,7 +75,7 @@ fn a_command_is_run_where_what_it_is_for_is_not_there() {
 
 #[test]
 fn a_command_goes_on_whatever_becomes_of_who_began_it() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let project = hosts.one(&[], &COMMAND.replace("PAUSE", "6"));
     let mut killed =
@@ -98,7 +99,7 @@ fn a_command_goes_on_whatever_becomes_of_who_began_it() {
 
 #[test]
 fn a_command_that_fails_says_what_it_said() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let failing = "resource \"host_command\" \"x\" {\n  host = HOST\n  name = \"x\"\n  command = <<-END\n    echo no GPU here\n    exit 7\n  END\n}\n";
     let project = hosts.one(&[], failing);

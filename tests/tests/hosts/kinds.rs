@@ -1,10 +1,11 @@
 //! Kinds that have a test of their own.
 
-use crate::{Hosts, assert_says};
+use crate::find;
+use formwork_tests::assert_says;
 
 #[test]
 fn a_module_of_the_kernel_is_there_also_after_a_start() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let block = "resource \"host_kernel_module\" \"m\" {\n  host       = HOST\n  name       = \"overlay\"\n  parameters = { redirect_dir = \"on\" }\n}\n";
     let project = hosts.one(&[], block);
@@ -24,7 +25,7 @@ fn a_module_of_the_kernel_is_there_also_after_a_start() {
 
 #[test]
 fn a_repository_counts_where_its_signature_is_right() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let key = hosts.run(0, "cat /srv/signed/key.asc");
     let block = format!(
@@ -56,7 +57,7 @@ fn a_repository_counts_where_its_signature_is_right() {
 
 #[test]
 fn a_file_system_is_in_its_place_and_hides_nothing() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let block = "resource \"host_mount\" \"m\" {\n  host = HOST\n  path = \"/srv/fast-cache\"\n  source = \"tmpfs\"\n  type = \"tmpfs\"\n  options = [\"size=1m\"]\n}\n";
     let project = hosts.one(&[], block);
@@ -94,7 +95,7 @@ const AUTHORITY: &str = include_str!("authority.pem");
 
 #[test]
 fn an_authority_is_believed_until_it_is_removed() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let block = format!(
         "resource \"host_certificate_authority\" \"ca\" {{\n  host = HOST\n  name = \"lab\"\n  certificate = <<-END\n{AUTHORITY}END\n}}\n"
@@ -114,7 +115,7 @@ fn an_authority_is_believed_until_it_is_removed() {
 
 #[test]
 fn a_kernel_comes_and_goes_with_its_drivers() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let block = |kernel: &str, driver: &str| {
         format!(

@@ -7,42 +7,10 @@ mod kinds;
 mod provisioners;
 mod reboots;
 
-use formwork_tests::{Finished, Project, project, repository};
-use std::collections::BTreeMap;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use formwork_tests::{Hosts, Project, assert_says, project};
+use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-
-/// What a host writes by itself, and what stays of a package manager's work: caches, logs and the copies that dpkg
-/// keeps of its own database.
-const OWN: &[&str] = &[
-    "run",
-    "tmp",
-    "var/log",
-    "var/tmp",
-    "var/cache",
-    "var/lib/systemd",
-    // Packages are compared by what dpkg says of them: it takes their priorities from wherever it installed last.
-    "var/lib/dpkg/status",
-    "var/lib/dpkg/status-old",
-    "var/lib/dpkg/lock",
-    "var/lib/dpkg/lock-frontend",
-    "var/lib/dpkg/triggers",
-    "var/lib/apt",
-    "etc/.pwd.lock",
-    "var/lib/sudo",
-    "home/admin",
-    // The backups of the account tools, which they write before every change.
-    "etc/passwd-",
-    "etc/group-",
-    "etc/shadow-",
-    "etc/gshadow-",
-    "etc/subuid-",
-    "etc/subgid-",
-    "var/lib/dpkg/available",
-];
 
 /// What goes wrong: its name, changed settings, a block, what is said.
 type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, String, Vec<&'a str>);
@@ -50,111 +18,9 @@ type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, String, Vec<&'a str>);
 /// Objects that the configuration below has on each host.
 const OBJECTS: usize = 12;
 
-/// The lab's hosts, for one test at a time.
-struct Hosts {
-    addresses: Vec<String>,
-    folder: PathBuf,
-    _alone: MutexGuard<'static, ()>,
-}
-
-impl Hosts {
-    #[expect(clippy::print_stdout, reason = "a test that did nothing says so")]
-    fn find() -> Option<Self> {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let Ok(addresses) = std::env::var("FORMWORK_LAB_HOSTS") else {
-            let is_needed = std::env::var_os("FORMWORK_LAB").is_some_and(|lab| lab == "hosts");
-            assert!(!is_needed, "FORMWORK_LAB=hosts, but no lab: eval \"$(tests/lab/hosts env)\"");
-            println!("not run: needs tests/lab/hosts");
-            return None;
-        };
-        Some(Self {
-            addresses: addresses.split(' ').map(str::to_owned).collect(),
-            folder: std::env::var_os("FORMWORK_LAB_HOSTS_DIR").map(PathBuf::from).unwrap(),
-            _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
-        })
-    }
-
-    /// What a command says that runs on a host, past SSH.
-    #[track_caller]
-    fn run(&self, host: usize, script: &str) -> String {
-        let mut command = Command::new(repository().join("tests/lab/hosts"));
-        command.args(["run", &(host + 1).to_string(), "sh", "-c", script]);
-        let output = command.env("FORMWORK_LAB_HOSTS_DIR", &self.folder).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{script}: {said}{}", String::from_utf8_lossy(&output.stderr));
-        said
-    }
-
-    /// All that a host has written, but for its own doings.
-    fn written(&self, host: usize) -> BTreeMap<String, String> {
-        let upper = self.folder.join(format!("host-{}/upper", host + 1));
-        let base = std::env::var_os("FORMWORK_LAB_HOSTS_BASE").map(PathBuf::from).unwrap();
-        let mut found = BTreeMap::new();
-        let mut folders = vec![upper.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).unwrap() {
-                let path = entry.unwrap().path();
-                let name = path.strip_prefix(&upper).unwrap().display().to_string();
-                if OWN.iter().any(|own| name == *own || name.starts_with(&format!("{own}/"))) {
-                    continue;
-                }
-                let what = std::fs::symlink_metadata(&path).unwrap();
-                folders.extend(what.is_dir().then(|| path.clone()));
-                // What is copied up and as it was, is no change.
-                let is = described(&path);
-                if described(&base.join(&name)) != is {
-                    found.insert(name, is.unwrap_or_default());
-                }
-            }
-        }
-        found
-    }
-
-    /// Connections and commands that a host's SSH server has had.
-    fn log(&self, host: usize) -> (usize, usize) {
-        let log = self.run(host, "journalctl -u ssh -o cat --no-pager");
-        let count = |sign: &str| log.lines().filter(|line| line.contains(sign)).count();
-        (count("Accepted publickey"), count("Starting session: command"))
-    }
-
-    /// A provider's block, with the lab's own settings where nothing else is said.
-    fn provider(&self, changed: &[(&str, &str)]) -> String {
-        let quoted = |path: &str| format!("{:?}", self.folder.join(path).display().to_string());
-        let mut settings = BTreeMap::from([
-            ("user", "\"admin\"".to_owned()),
-            ("private_key_file", quoted("id")),
-            ("known_hosts_file", quoted("known_hosts")),
-        ]);
-        for (name, value) in changed {
-            settings.insert(name, (*value).to_owned());
-        }
-        let lines: Vec<String> =
-            settings.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
-        let settings = lines.concat();
-        format!(
-            "terraform {{\n  required_providers {{\n    host = {{ source = \"formwork/host\" }}\n  }}\n}}\nprovider \"host\" {{\n{settings}}}\n"
-        )
-    }
-
-    /// A project with one resource or data source on the first host.
-    fn one(&self, changed: &[(&str, &str)], block: &str) -> Project {
-        let block = block.replace("HOST", &format!("{{ address = {:?} }}", self.addresses[0]));
-        project().file("main.tf", &format!("{}{block}", self.provider(changed))).build()
-    }
-}
-
-/// What stands at a path: rights, owner and content; times are left out.
-fn described(path: &Path) -> Option<String> {
-    let what = std::fs::symlink_metadata(path).ok()?;
-    let content = if what.is_file() {
-        String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
-    } else if what.is_symlink() {
-        std::fs::read_link(path).unwrap().display().to_string()
-    } else {
-        // A file of the base that is gone stands here as a device 0:0.
-        format!("{:?} {}", what.file_type(), what.rdev())
-    };
-    Some(format!("{:o} {}:{} {content}", what.permissions().mode(), what.uid(), what.gid()))
+/// The hosts of this lab.
+fn find() -> Option<Hosts> {
+    Hosts::find("hosts")
 }
 
 /// Twelve objects on each host of `MAP`.
@@ -249,20 +115,9 @@ fn everything(hosts: &Hosts) -> Project {
     project().file("main.tf", &format!("{}{text}", hosts.provider(&[]))).build()
 }
 
-#[track_caller]
-fn assert_says(finished: &Finished, code: i32, parts: &[&str]) {
-    let text = format!("{}{}", finished.out, finished.error);
-    assert_eq!(finished.code, code, "{text}");
-    // The screen's frame and the breaks of its lines say nothing.
-    let flowing = text.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in parts {
-        assert!(text.contains(part) || flowing.contains(part), "{part:?} is not in:\n{text}");
-    }
-}
-
 #[test]
 fn hosts_go_from_bare_to_what_is_said_and_back() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let all = 0..hosts.addresses.len();
     let bare: Vec<_> = all.clone().map(|host| hosts.written(host)).collect();
     let state = |host| {
@@ -320,7 +175,7 @@ fn hosts_go_from_bare_to_what_is_said_and_back() {
 
 #[test]
 fn the_hosts_of_an_inventory_are_hosts() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare: Vec<_> = (0..2).map(|host| hosts.written(host)).collect();
     let block = r#"
 data "host_inventory" "all" {
@@ -356,7 +211,7 @@ resource "host_file" "x" {
 
 #[test]
 fn a_host_is_reached_through_another() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(1);
     let file = format!(
         "resource \"host_file\" \"x\" {{\n  host = {{ address = {:?} }}\n  path = \"/etc/x\"\n  content = join(\"\", [for n in range(1000) : \"${{n}}${{join(\"\", [for m in range(200) : \"x\"])}}\\n\"])\n}}\n",
@@ -402,7 +257,7 @@ fn a_host_is_reached_through_another() {
 
 #[test]
 fn what_stands_is_imported_and_then_as_planned() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let address = &hosts.addresses[0];
     let bare = hosts.written(0);
     let block = r#"
@@ -429,7 +284,7 @@ resource "host_service" "ssh" {
 
 #[test]
 fn a_secret_is_nowhere_but_in_its_file() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let block = r#"
 variable "token" {
   ephemeral = true
@@ -457,7 +312,7 @@ resource "host_file" "token" {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of what may go wrong")]
 fn bad_luck_is_told_and_leaves_the_host_as_it_was() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     hosts.run(0, "mkdir -p /run/ro /run/small; mount -t tmpfs -o ro tmpfs /run/ro; mount -t tmpfs -o size=16k tmpfs /run/small");
     let bare = hosts.written(0);
     let other = std::fs::read_to_string(hosts.folder.join("other.pub")).unwrap();
@@ -540,7 +395,7 @@ fn bad_luck_is_told_and_leaves_the_host_as_it_was() {
 
 #[test]
 fn a_key_that_was_believed_once_stays_the_only_one() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let block = "resource \"host_file\" \"x\" {\n  host = HOST\n  path = \"/etc/x\"\n  content = \"x\"\n}\n";
     let trusting = [("trust_on_first_use", "true"), ("known_hosts_file", "\"/dev/null\"")];
     let project = hosts.one(&trusting, block);
@@ -560,7 +415,7 @@ fn a_key_that_was_believed_once_stays_the_only_one() {
 
 #[test]
 fn a_certificate_lets_in_where_its_authority_is_believed() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let keygen = |words: &[&str]| {
@@ -605,7 +460,7 @@ fn a_certificate_lets_in_where_its_authority_is_believed() {
 
 #[test]
 fn sudo_may_ask_for_a_password() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let password = format!("{:?}", std::env::var("FORMWORK_LAB_HOSTS_PASSWORD").unwrap());
     let block = "data \"host_facts\" \"x\" {\n  host = HOST\n}\noutput \"os\" {\n  value = data.host_facts.x.os_id\n}\n";
     for (user, password, code, words) in [

@@ -1,6 +1,7 @@
 //! Provisioners that work on hosts over SSH, as `connection` blocks name them.
 
-use crate::{Hosts, assert_says};
+use crate::find;
+use formwork_tests::{Hosts, assert_says};
 use formwork_tests::{Project, project};
 
 fn connected(hosts: &Hosts, host: usize, more: &str, blocks: &str) -> Project {
@@ -14,7 +15,7 @@ fn connected(hosts: &Hosts, host: usize, more: &str, blocks: &str) -> Project {
 
 #[test]
 fn scripts_run_and_files_arrive_on_a_host() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let bare = hosts.written(0);
     let blocks = r#"
   provisioner "file" {
@@ -65,7 +66,7 @@ fn scripts_run_and_files_arrive_on_a_host() {
 
 #[test]
 fn what_goes_wrong_on_a_host_taints_what_was_made() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let run = |lines: &str| format!("  provisioner \"remote-exec\" {{\n    inline = [{lines}]\n  }}\n");
     let through = format!("    bastion_host = {:?}\n", hosts.addresses[0]);
     for (more, blocks, expected) in [

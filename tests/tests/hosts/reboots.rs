@@ -1,6 +1,7 @@
 //! Restarts of a host: once for each reason, whatever becomes of who asked for it.
 
-use crate::{Hosts, assert_says};
+use crate::find;
+use formwork_tests::{Hosts, assert_says};
 use formwork_tests::Project;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ fn told(project: &Project) -> String {
 
 #[test]
 fn a_host_is_restarted_for_each_reason_once() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let (bare, mut before) = (hosts.written(0), boot(&hosts));
     let project = hosts.one(&[], REBOOT);
     for (at, reason) in ["first", "second"].iter().enumerate() {
@@ -72,7 +73,7 @@ fn a_host_is_restarted_for_each_reason_once() {
 
 #[test]
 fn a_host_is_restarted_where_it_asks_for_it() {
-    let Some(hosts) = Hosts::find() else { return };
+    let Some(hosts) = find() else { return };
     let (bare, before) = (hosts.written(0), boot(&hosts));
     let block = "resource \"host_reboot\" \"x\" {\n  host             = HOST\n  name             = \"packages\"\n  only_if_required = true\n  before           = \"false\"\n}\n";
     let project = hosts.one(&[], block);

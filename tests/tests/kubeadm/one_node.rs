@@ -1,0 +1,168 @@
+//! A cluster of one node: what is in its way, its certificates, its settings.
+
+use crate::{EARLIER, KUBELET, find, kubectl};
+use formwork_tests::{Hosts, Project, assert_says, project};
+
+/// A cluster on the first host, without a module; `MORE` stands for more attributes.
+fn configuration(hosts: &Hosts, more: &str) -> String {
+    let path = |name: &str| hosts.folder.join(name).display().to_string();
+    let settings = format!(
+        "  private_key_file = {:?}\n  known_hosts_file = {:?}\n",
+        path("id"),
+        path("known_hosts")
+    );
+    let address = &hosts.addresses[0];
+    format!(
+        r#"
+terraform {{
+  required_providers {{
+    host    = {{ source = "formwork/host" }}
+    kubeadm = {{ source = "formwork/kubeadm" }}
+  }}
+}}
+provider "host" {{
+{settings}}}
+provider "kubeadm" {{
+{settings}}}
+resource "kubeadm_cluster" "one" {{
+  host                    = {{ address = {address:?} }}
+  name                    = "one"
+  version                 = "{EARLIER}"
+  taints                  = []
+  skip_phases             = ["addon-coredns", "addon-kube-proxy"]
+  ignore_preflight_errors = ["SystemVerification"]
+  kubelet_configuration   = {KUBELET}
+  {more}
+}}
+"#
+    )
+}
+
+pub(crate) fn one(hosts: &Hosts, more: &str) -> Project {
+    project().file("main.tf", &configuration(hosts, more)).build()
+}
+
+/// Has the first host be ready for kubeadm, past the program.
+pub(crate) fn prepare(hosts: &Hosts) {
+    hosts.run(
+        0,
+        r#"set -e
+mkdir -p /etc/containerd/lab
+cat > /etc/containerd/config.toml <<X
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
+  sandbox_image = "registry.k8s.io/pause:3.10.2"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      SystemdCgroup = true
+X
+systemctl restart containerd
+for one in pause etcd coredns v1.37.1/kube-apiserver v1.37.1/kube-controller-manager v1.37.1/kube-scheduler v1.37.1/kube-proxy; do
+  ctr -n k8s.io images import /srv/images/$one.tar > /dev/null
+done
+echo 1 > /proc/sys/net/ipv4/ip_forward"#,
+    );
+}
+
+/// The host as it was before [`prepare`].
+pub(crate) fn unprepare(hosts: &Hosts) {
+    hosts.run(
+        0,
+        "ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm > /dev/null; systemctl stop containerd; rm -rf /etc/containerd/lab; echo 0 > /proc/sys/net/ipv4/ip_forward",
+    );
+}
+
+#[test]
+fn what_is_in_the_way_is_said_before_anything_is_done() {
+    let Some(hosts) = find() else { return };
+    let bare = hosts.written(0);
+    let [first, second, third] = hosts.addresses.as_slice() else { panic!("three hosts are wanted") };
+    let asked = format!(
+        "{}\ndata \"kubeadm_preflight\" \"all\" {{\n  nodes = {{\n    a = {{ host = {{ address = {first:?} }}, role = \"control-plane\" }}\n    b = {{ host = {{ address = {second:?} }} }}\n    c = {{ host = {{ address = {third:?} }} }}\n  }}\n  pod_subnet = \"10.77.0.0/16\"\n  IGNORED\n}}\n",
+        configuration(&hosts, "depends_on = [data.kubeadm_preflight.all]"),
+    );
+    hosts.run(0, "nohup python3 -m http.server 6443 > /dev/null 2>&1 & echo $! > /run/listener; sleep 0.5");
+    hosts.run(1, "nohup python3 -m http.server 10250 > /dev/null 2>&1 & echo $! > /run/listener; sleep 0.5");
+    let project = project().file("main.tf", &asked.replace("IGNORED", "")).build();
+    let parts = [
+        "the hosts cannot be nodes of a cluster as they are",
+        "a: something answers on these ports already: 6443 (ports)",
+        "b: something answers on these ports already: 10250 (ports)",
+        "where pods are to be (routes)",
+        "control groups of version 1",
+        "pass over a check by its name in `ignore`",
+    ];
+    assert_says(&project.run("plan"), 1, &parts);
+    for host in [0, 1] {
+        hosts.run(host, "kill $(cat /run/listener)");
+    }
+    assert_eq!(hosts.written(0), bare);
+
+    // kubeadm's own checks come before its first change; what was put there for them goes again.
+    let project = one(&hosts, "");
+    let parts = ["preflight: root@", "[ERROR CRI]"];
+    assert_says(&project.run("apply -auto-approve"), 1, &parts);
+    assert_says(&project.run("destroy -auto-approve"), 0, &[]);
+    hosts.run(0, "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
+    assert_says(&project.run("apply -auto-approve"), 1, &["check: root@", "is part of a cluster already"]);
+    hosts.run(0, "rm -r /etc/kubernetes");
+    assert_eq!(hosts.written(0), bare);
+}
+
+#[test]
+fn certificates_are_renewed_and_settings_changed_in_place() {
+    let Some(hosts) = find() else { return };
+    prepare(&hosts);
+    let project = one(&hosts, "");
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    let serial = |name: &str| {
+        hosts.run(0, &format!("openssl x509 -noout -serial -in /etc/kubernetes/pki/{name}.crt"))
+    };
+    let uid = || kubectl(&hosts, "get namespace kube-system -o jsonpath='{.metadata.uid}'");
+    let (before, cluster) = (serial("apiserver-etcd-client"), uid());
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    // One that ends in ten days.
+    hosts.run(
+        0,
+        "cd /etc/kubernetes/pki && openssl req -new -key front-proxy-client.key -subj /CN=front-proxy-client | \
+         openssl x509 -req -CA front-proxy-ca.crt -CAkey front-proxy-ca.key -days 10 -out front-proxy-client.crt 2> /dev/null",
+    );
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["certificates_due", "1 to change"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    assert_ne!(serial("apiserver-etcd-client"), before);
+
+    let more = "cluster_configuration = { apiServer = { certSANs = [\"api.lab\"], extraArgs = [{ name = \"audit-log-path\", value = \"-\" }] } }";
+    project.write("main.tf", &configuration(&hosts, more)).unwrap();
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &["certSANs", "audit-log-path", "1 to change"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    let certificate = hosts.run(0, "openssl x509 -noout -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt");
+    assert!(certificate.contains("api.lab"), "{certificate}");
+    assert!(hosts.run(0, "cat /etc/kubernetes/manifests/kube-apiserver.yaml").contains("--audit-log-path=-"));
+    assert_eq!(uid(), cluster, "it is the same cluster");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    unprepare(&hosts);
+}
+
+#[test]
+fn a_running_cluster_is_taken_over() {
+    let Some(hosts) = find() else { return };
+    prepare(&hosts);
+    let project = one(&hosts, "");
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    std::fs::remove_file(project.path().join("terraform.tfstate")).unwrap();
+    // Somebody else made it: nothing of ours is on the host.
+    hosts.run(0, "rm -r /var/lib/formwork");
+    let id = format!("{},one", hosts.addresses[0]);
+    assert_says(&project.run(&format!("import kubeadm_cluster.one {id}")), 0, &["Import successful"]);
+    let plan = project.run("plan -detailed-exitcode");
+    assert_says(&plan, 2, &["1 to change, 0 to destroy"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    unprepare(&hosts);
+}
