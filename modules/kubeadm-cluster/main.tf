@@ -146,7 +146,30 @@ resource "host_file" "containerd_kubernetes" {
 
   host     = each.value
   path     = "${host_directory.containerd[each.key].path}/kubernetes.toml"
-  template = file("${path.module}/containerd.toml.hbs")
+  template = <<-END
+    version = 2
+
+    [plugins."io.containerd.grpc.v1.cri"]
+      sandbox_image = "{{pause}}"
+    {{#if settings}}  {{settings}}
+    {{/if}}
+      [plugins."io.containerd.grpc.v1.cri".cni]
+        bin_dir = "{{programs}}"
+        conf_dir = "/etc/cni/net.d"
+    {{#if network}}    conf_template = "{{network}}"
+    {{/if}}
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+        runtime_type = "io.containerd.runc.v2"
+        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+          SystemdCgroup = true
+    {{#if nvidia}}
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia]
+        runtime_type = "io.containerd.runc.v2"
+        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia.options]
+          BinaryName = "/usr/bin/nvidia-container-runtime"
+          SystemdCgroup = true
+    {{/if}}
+  END
   values = {
     pause    = var.pause_image
     programs = var.cni_programs

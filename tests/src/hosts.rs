@@ -160,4 +160,3 @@ pub fn assert_says(finished: &Finished, code: i32, parts: &[&str]) {
         assert!(text.contains(part) || flowing.contains(part), "{part:?} is not in:\n{text}");
     }
 }
-

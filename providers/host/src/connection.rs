@@ -1,9 +1,9 @@
 //! The configured provider: each request as scripts for the hosts that it concerns.
 
 use crate::answer::Answer;
+use crate::data::{HostData, Hosts};
 use crate::failure;
 use crate::fleet::{Fleet, Host, Reply};
-use crate::data::{HostData, Hosts};
 use crate::kind::{Act, HostKind, mark_folder};
 use crate::link::Trouble;
 use crate::phases::Phase;
@@ -132,7 +132,7 @@ impl HostConnection {
         readings.collect()
     }
 
-    fn plan(&self, request: &PlanRequest) -> Result<Box<Planned>, ProviderError> {
+    async fn plan(&self, request: &PlanRequest) -> Result<Box<Planned>, ProviderError> {
         let (kind, schema) = self.kind(&request.kind)?;
         let mut planned = default_plan(schema, request);
         if request.proposed.is_null() {
@@ -140,6 +140,12 @@ impl HostConnection {
         }
         kind.adjust(request, &mut planned);
         kind.check_plan(request, &planned.planned)?;
+        if request.prior.is_null()
+            && kind.foresees()
+            && planned.planned.get(HOST).is_some_and(Value::is_wholly_known)
+        {
+            self.foresee(kind, request, &mut planned).await?;
+        }
         let address = |object: &Value| object.get(HOST).and_then(|host| host.get("address").cloned());
         let path = Path::root().attribute(HOST);
         if !request.prior.is_null() && address(&request.prior) != address(&planned.planned) {
@@ -151,6 +157,24 @@ impl HostConnection {
         }
         planned.private = private.bytes();
         Ok(Box::new(planned))
+    }
+
+    /// Looks at the host before there is an object to read. One that is not there yet, or without what is asked after, is
+    /// seen when the object is made.
+    async fn foresee(
+        &self,
+        kind: &dyn HostKind,
+        request: &PlanRequest,
+        planned: &mut Planned,
+    ) -> Result<(), ProviderError> {
+        let place = Place::of(&planned.planned, self.fleet.settings())?;
+        let part = kind.probe(&planned.planned, &Private::default());
+        let Ok(reply) = self.fleet.host(&place).look(vec![part]).await else { return Ok(()) };
+        let Some(answer) = reply.answers.first().filter(|answer| answer.is_whole()) else { return Ok(()) };
+        match kind.foreseen(request, planned, answer) {
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|error| about(error, &place)),
+        }
     }
 
     /// The acts of an operation, where it is several.
@@ -326,7 +350,7 @@ impl HostConnection {
         match request {
             Request::Upgrade { kind, stored, .. } => Response::Upgraded(self.upgrade(&kind, &stored)),
             Request::Read { kind, objects } => Response::Read(self.read(&kind, objects)),
-            Request::Plan(request) => Response::Planned(self.plan(&request)),
+            Request::Plan(request) => Response::Planned(self.plan(&request).await),
             Request::Apply(request) => Response::Progress(self.apply(&request).await),
             Request::Find(request) => Response::Progress(self.find(&request).await),
             Request::Poll(wait) => Response::Progress(self.poll(&wait).await),

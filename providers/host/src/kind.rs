@@ -31,6 +31,19 @@ pub trait HostKind: Send + Sync {
     /// Adjusts the default plan of an object that is to be made or changed.
     fn adjust(&self, _request: &PlanRequest, _planned: &mut Planned) {}
 
+    /// Whether a plan looks at the host before there is an object to read.
+    fn foresees(&self) -> bool {
+        false
+    }
+
+    /// Completes the plan of an object that is to be made by what [`HostKind::probe`] says of the host as it is.
+    ///
+    /// # Errors
+    /// Why it cannot be made there.
+    fn foreseen(&self, _: &PlanRequest, _: &mut Planned, _: &Answer) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// Why what is planned cannot be brought about.
     ///
     /// # Errors
@@ -140,6 +153,7 @@ pub fn schema(
 fn key_source(key: &'static str) -> &'static [&'static str] {
     match key {
         "path" => &["path"],
+        "device" => &["device"],
         _ => &["name"],
     }
 }
@@ -167,4 +181,3 @@ pub fn mark_folder(kind: &dyn HostKind, object: &Value) -> String {
     let key = text(object, kind.key()).unwrap_or_default();
     format!("\"$S\"/{}", quote(&format!("{sort}/{}", name_of(key))))
 }
-

@@ -30,8 +30,8 @@ mod ssh;
 pub use answer::Answer;
 pub use data::{HostData, Hosts};
 pub use failure::of_words;
-pub use kinds::TAKE;
 pub use kind::{Act, HostKind, mark_folder, pairs, schema, with};
+pub use kinds::TAKE;
 pub use phases::{Phase, Work};
 pub use place::{HOST, host_type};
 pub use private::Private;
@@ -52,7 +52,11 @@ pub struct HostProvider(Arc<Offer>);
 impl HostProvider {
     /// The provider of what is on hosts.
     pub fn new() -> Self {
-        Self::of("formwork/host", kinds::all(), vec![Box::new(kinds::Facts), Box::new(inventory::Source)])
+        Self::of(
+            "formwork/host",
+            kinds::all(),
+            vec![Box::new(kinds::Disk), Box::new(kinds::Facts), Box::new(inventory::Source)],
+        )
     }
 
     /// One of these kinds, which reaches its hosts as this one does.

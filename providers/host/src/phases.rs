@@ -14,9 +14,7 @@ use crate::link::Trouble;
 use crate::place::{HOST, Place};
 use crate::shell::quote;
 use formwork_sdk::values::text;
-use formwork_sdk::{
-    ApplyRequest, ErrorKind, Operation, Outcome, Progress, ProviderError, Remainder,
-};
+use formwork_sdk::{ApplyRequest, ErrorKind, Operation, Outcome, Progress, ProviderError, Remainder};
 use formwork_value::{Name, Value};
 
 /// One of the acts that bring an object about.
@@ -184,7 +182,9 @@ impl HostConnection {
         } else {
             "unwind() { made=; }\n"
         };
-        Ok(format!("set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {key}\n{unwind}{script}"))
+        Ok(format!(
+            "set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {key}\n{unwind}{script}"
+        ))
     }
 
     fn place_of(&self, host: &Value) -> Result<Place, ProviderError> {
@@ -255,7 +255,8 @@ impl HostConnection {
             Err(trouble) => return Err(trouble.error(&worked.place)),
         };
         let nothing = Answer::default();
-        whole(reply.answers.first().unwrap_or(&nothing), &reply).map_err(|error| about(error, &worked.place))?;
+        whole(reply.answers.first().unwrap_or(&nothing), &reply)
+            .map_err(|error| about(error, &worked.place))?;
         if is_delete {
             return Ok(done(Value::null(schema.block.implied_type()), Vec::new()));
         }
@@ -283,15 +284,12 @@ impl HostConnection {
     }
 
     /// The error of a phase, with what the ones before it left: something is there, and the next apply knows it.
-    async fn left_over(
-        &self,
-        request: &ApplyRequest,
-        mut error: ProviderError,
-    ) -> ProviderError {
+    async fn left_over(&self, request: &ApplyRequest, mut error: ProviderError) -> ProviderError {
         if request.operation == Operation::Delete {
             return error;
         }
-        if let Some((host, script)) = self.kind(&request.kind).ok().and_then(|(kind, _)| kind.failed(request)) {
+        if let Some((host, script)) = self.kind(&request.kind).ok().and_then(|(kind, _)| kind.failed(request))
+        {
             if let Ok(place) = self.place_of(&host) {
                 // The error is told in any case; what this would have said stands on the host's side alone.
                 let _ = self.host(&place, request).act(vec![script]).await;

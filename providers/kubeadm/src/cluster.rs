@@ -115,7 +115,10 @@ impl HostKind for Cluster {
         ));
         attributes.push((
             POD_CIDR,
-            Attribute::computed(Type::String, "The addresses of this node's own pods, where pod_subnet is given."),
+            Attribute::computed(
+                Type::String,
+                "The addresses of this node's own pods, where pod_subnet is given.",
+            ),
         ));
         for (name, is_secret, doc) in CREDENTIALS {
             let attribute = Attribute::computed(Type::String, doc);
@@ -177,11 +180,18 @@ impl HostKind for Cluster {
             let value = value.unwrap_or_else(|| Value::null(Type::String));
             set_planned(&schema, request, planned, ADVERTISED, &value);
         }
-        let is_known = ["name", VERSION, "endpoint", ADVERTISED, "pod_subnet", "service_subnet", "dns_domain"]
-            .iter()
-            .chain(PARTS.iter().map(|(name, ..)| name))
-            .chain(&["image_repository", "taints", "cri_socket", "kubelet_arguments", "ignore_preflight_errors"])
-            .all(|name| planned.planned.get(name).is_none_or(Value::is_wholly_known));
+        let is_known =
+            ["name", VERSION, "endpoint", ADVERTISED, "pod_subnet", "service_subnet", "dns_domain"]
+                .iter()
+                .chain(PARTS.iter().map(|(name, ..)| name))
+                .chain(&[
+                    "image_repository",
+                    "taints",
+                    "cri_socket",
+                    "kubelet_arguments",
+                    "ignore_preflight_errors",
+                ])
+                .all(|name| planned.planned.get(name).is_none_or(Value::is_wholly_known));
         let configuration = if is_known {
             // What was asked for, not what came of it: kubeadm is told the same at every time.
             let asked = |name: &str| {
@@ -200,7 +210,13 @@ impl HostKind for Cluster {
         for (name, ..) in CREDENTIALS {
             let is_other = is_renewed || name == "certificates_expire" && changes.configures;
             let value = prior(name).filter(|value| !is_other && !value.is_null());
-            set_planned(&schema, request, planned, name, &value.unwrap_or_else(|| Value::unknown(Type::String)));
+            set_planned(
+                &schema,
+                request,
+                planned,
+                name,
+                &value.unwrap_or_else(|| Value::unknown(Type::String)),
+            );
         }
         let addresses = match prior(POD_CIDR).filter(|value| !value.is_null()) {
             Some(addresses) => addresses,
@@ -267,13 +283,56 @@ impl HostKind for Cluster {
 /// What nodes have in common, the first one and all others.
 pub(crate) fn node_attributes() -> [(&'static str, Attribute); 8] {
     [
-        ("taints", Attribute::optional(taints_type(), "The taints that it comes with: `key`, `value`, `effect`; kubeadm's own for its role, by itself.")),
-        ("packages", Attribute::with_default(Type::Bool, true, "Whether kubeadm, kubelet and kubectl are installed by apt or dnf at `version` and held; where false, they are to be there already.")),
-        ("cri_socket", Attribute::optional(Type::String, "Where the container runtime is reached; found by kubeadm, by itself.").replaces()),
-        ("kubelet_arguments", Attribute::optional(Type::map(Type::String), "Arguments of this node's kubelet.").replaces()),
-        ("ignore_preflight_errors", Attribute::optional(Type::list(Type::String), "Checks of kubeadm whose errors are passed over, by name.")),
-        ("drain", Attribute::with_default(Type::Bool, true, "Whether pods leave the node, as their disruption budgets allow, before kubelet is replaced or the node removed.")),
-        ("renew_before_days", Attribute::with_default(Type::Number, RENEW_DAYS, "So long before the first certificate of a control plane on it ends, a plan has them renewed.")),
+        (
+            "taints",
+            Attribute::optional(
+                taints_type(),
+                "The taints that it comes with: `key`, `value`, `effect`; kubeadm's own for its role, by itself.",
+            ),
+        ),
+        (
+            "packages",
+            Attribute::with_default(
+                Type::Bool,
+                true,
+                "Whether kubeadm, kubelet and kubectl are installed by apt or dnf at `version` and held; where false, they are to be there already.",
+            ),
+        ),
+        (
+            "cri_socket",
+            Attribute::optional(
+                Type::String,
+                "Where the container runtime is reached; found by kubeadm, by itself.",
+            )
+            .replaces(),
+        ),
+        (
+            "kubelet_arguments",
+            Attribute::optional(Type::map(Type::String), "Arguments of this node's kubelet.").replaces(),
+        ),
+        (
+            "ignore_preflight_errors",
+            Attribute::optional(
+                Type::list(Type::String),
+                "Checks of kubeadm whose errors are passed over, by name.",
+            ),
+        ),
+        (
+            "drain",
+            Attribute::with_default(
+                Type::Bool,
+                true,
+                "Whether pods leave the node, as their disruption budgets allow, before kubelet is replaced or the node removed.",
+            ),
+        ),
+        (
+            "renew_before_days",
+            Attribute::with_default(
+                Type::Number,
+                RENEW_DAYS,
+                "So long before the first certificate of a control plane on it ends, a plan has them renewed.",
+            ),
+        ),
         (DUE, Attribute::computed(Type::Bool, "Whether certificates are to be renewed by now.")),
     ]
 }
@@ -301,7 +360,12 @@ pub(crate) fn check_node(configuration: &Value, found: &mut Findings) {
     for taint in given(configuration, "taints").and_then(Value::items).into_iter().flatten() {
         let effect = text(taint, "effect").unwrap_or("NoSchedule");
         if !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&effect) {
-            found.refuse("taints", format!("{effect:?} is no effect of a taint: give NoSchedule, PreferNoSchedule or NoExecute."));
+            found.refuse(
+                "taints",
+                format!(
+                    "{effect:?} is no effect of a taint: give NoSchedule, PreferNoSchedule or NoExecute."
+                ),
+            );
         }
     }
 }
@@ -340,7 +404,11 @@ pub(crate) fn is_node_name(name: &str) -> bool {
 
 fn is_label(name: &str) -> bool {
     let is_part = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-';
-    !name.is_empty() && name.len() <= 63 && !name.starts_with('-') && !name.ends_with('-') && name.chars().all(is_part)
+    !name.is_empty()
+        && name.len() <= 63
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name.chars().all(is_part)
 }
 
 fn is_endpoint(text: &str) -> bool {
@@ -489,16 +557,20 @@ fn creation(object: &Value) -> Vec<Phase> {
     let check = format!("{NODE}standing\n{}name_node {}\n", told(object), word(object, NODE_NAME));
     [
         Phase::look("check", check).check(),
-        Phase::run("tools", lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl")))),
+        Phase::run(
+            "tools",
+            lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl"))),
+        ),
         init_phase("preflight", "preflight"),
     ]
     .into_iter()
     .chain(INIT.iter().map(|(name, words)| init_phase(name, words)))
     .chain([Phase::run("wait-control-plane", lines(ANSWERS))])
     .chain(later.map(|(name, words)| init_phase(name, words)))
-    .chain(given(object, "pod_subnet").map(|_| {
-        Phase::look("addresses", format!("{NODE}n=$(cat \"$d/node\")\n{ADDRESSES}"))
-    }))
+    .chain(
+        given(object, "pod_subnet")
+            .map(|_| Phase::look("addresses", format!("{NODE}n=$(cat \"$d/node\")\n{ADDRESSES}"))),
+    )
     .collect()
 }
 
@@ -533,7 +605,10 @@ impl Changes {
     }
 
     fn phases(&self, prior: &Value, planned: &Value) -> Vec<Phase> {
-        let mut phases = vec![Phase::look("told", format!("{NODE}name_node {}\n{}", word(planned, NODE_NAME), told(planned)))];
+        let mut phases = vec![Phase::look(
+            "told",
+            format!("{NODE}name_node {}\n{}", word(planned, NODE_NAME), told(planned)),
+        )];
         if self.configures {
             phases.extend(reconfiguration(prior, planned));
         }
@@ -561,15 +636,19 @@ fn reconfiguration(prior: &Value, planned: &Value) -> Vec<Phase> {
         format!("kubeadm init phase addon kube-proxy {config}\n")
     };
     vec![
-        Phase::run("configure-control-plane", lines(&format!(
-            "{running}kubeadm init phase upload-config all {config}\n\
+        Phase::run(
+            "configure-control-plane",
+            lines(&format!(
+                "{running}kubeadm init phase upload-config all {config}\n\
              rm -f /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key\n\
              kubeadm init phase certs apiserver {config}\nkubeadm init phase control-plane all {config}\n\
              sleep 2\n{ANSWERS}{proxy}"
-        ))),
-        Phase::run("configure-kubelet", lines(
-            "kubeadm upgrade node phase kubelet-config\nsystemctl restart kubelet.service\nsleep 2\n",
-        )),
+            )),
+        ),
+        Phase::run(
+            "configure-kubelet",
+            lines("kubeadm upgrade node phase kubelet-config\nsystemctl restart kubelet.service\nsleep 2\n"),
+        ),
     ]
 }
 
@@ -591,7 +670,12 @@ fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
         Phase::run("tools", lines(&tools(planned, "kubeadm"))),
         Phase::run("plan", lines(&format!("kubeadm upgrade plan v{to}{ignored}\n"))),
         Phase::run("snapshot", lines(&format!("to={to}\n{SNAPSHOT}"))),
-        Phase::run("upgrade", lines(&format!("kubeadm upgrade apply --yes --certificate-renewal=false v{to}{ignored}\n{ANSWERS}"))),
+        Phase::run(
+            "upgrade",
+            lines(&format!(
+                "kubeadm upgrade apply --yes --certificate-renewal=false v{to}{ignored}\n{ANSWERS}"
+            )),
+        ),
     ];
     phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, 1));
     phases
@@ -622,10 +706,19 @@ mod tests {
 
     #[test]
     fn names_and_versions_are_told_from_other_texts() {
-        for (text, expected) in [("10.0.0.1:6443", true), ("[fd00::1]:6443", true), ("api.lab:6443", true), ("api", false), ("x:0", false), ("a b:1", false)] {
+        for (text, expected) in [
+            ("10.0.0.1:6443", true),
+            ("[fd00::1]:6443", true),
+            ("api.lab:6443", true),
+            ("api", false),
+            ("x:0", false),
+            ("a b:1", false),
+        ] {
             assert_eq!(is_endpoint(text), expected, "{text}");
         }
-        for (text, expected) in [("gpu-1", true), ("gpu-1.lab", true), ("GPU", false), ("", false), ("-a", false)] {
+        for (text, expected) in
+            [("gpu-1", true), ("gpu-1.lab", true), ("GPU", false), ("", false), ("-a", false)]
+        {
             assert_eq!(is_node_name(text), expected, "{text}");
         }
         assert!(numbers("1.37.2") < numbers("1.37.10"));

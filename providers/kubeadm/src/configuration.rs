@@ -77,9 +77,11 @@ fn taints(object: &Value) -> Json {
 /// Without what is null.
 pub(crate) fn bare(value: Json) -> Json {
     match value {
-        Json::Object(entries) => {
-            entries.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, bare(value))).collect()
-        }
+        Json::Object(entries) => entries
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, bare(value)))
+            .collect(),
         Json::Array(elements) => elements.into_iter().map(bare).collect(),
         other => other,
     }

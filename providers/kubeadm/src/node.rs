@@ -3,10 +3,13 @@
 //! What lets it in is made on a control plane when it is needed, lives for minutes, and passes through memory alone.
 
 use crate::cluster::{
-    DUE, RENEW, check_node, check_step, expiry, is_node_name, node_attributes, older, taints_type, version_attribute,
+    DUE, RENEW, check_node, check_step, expiry, is_node_name, node_attributes, older, taints_type,
+    version_attribute,
 };
 use crate::configuration::{self, Invitation, json_of};
-use crate::shell::{ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, socket, tools, upgrade_failed, word};
+use crate::shell::{
+    ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, socket, tools, upgrade_failed, word,
+};
 use formwork_provider_host::{
     Act, Answer, HostKind, Phase, Private, Work, host_type, mark_folder, pairs, quote, schema, with,
     write_bytes,
@@ -63,13 +66,53 @@ impl HostKind for Node {
     fn schema(&self) -> KindSchema {
         let mut attributes = vec![
             ("name", Attribute::required(Type::String, "What the node is called.").replaces()),
-            (CONTROL_PLANE, Attribute::required(host_type(), "A host of the control plane, as `host` of `kubeadm_cluster`: there a token is made for it, and it is drained and deleted from there.")),
-            (VERSION, version_attribute("The version of Kubernetes, as the cluster's; another is an upgrade: `kubeadm upgrade node`, and kubelet once the node is drained.")),
-            (ROLE, Attribute::with_default(Type::String, "worker", "`worker` or `control-plane`.").replaces()),
-            ("advertise_address", Attribute::optional(Type::String, "For a node of the control plane: the address that its API is told to others by.").replaces()),
-            (LABELS, Attribute::optional(Type::map(Type::String), "Labels of the node; others on it are left alone.")),
-            ("startup_taints", Attribute::optional(taints_type(), "Taints that it comes with besides, and loses when it is ready for work: `kubeadm_node_ready` takes them off, and they are not put back.")),
-            ("max_unavailable", Attribute::with_default(Type::Number, 1, "How many nodes of the cluster are out of work at once for an upgrade.")),
+            (
+                CONTROL_PLANE,
+                Attribute::required(
+                    host_type(),
+                    "A host of the control plane, as `host` of `kubeadm_cluster`: there a token is made for it, and it is drained and deleted from there.",
+                ),
+            ),
+            (
+                VERSION,
+                version_attribute(
+                    "The version of Kubernetes, as the cluster's; another is an upgrade: `kubeadm upgrade node`, and kubelet once the node is drained.",
+                ),
+            ),
+            (
+                ROLE,
+                Attribute::with_default(Type::String, "worker", "`worker` or `control-plane`.").replaces(),
+            ),
+            (
+                "advertise_address",
+                Attribute::optional(
+                    Type::String,
+                    "For a node of the control plane: the address that its API is told to others by.",
+                )
+                .replaces(),
+            ),
+            (
+                LABELS,
+                Attribute::optional(
+                    Type::map(Type::String),
+                    "Labels of the node; others on it are left alone.",
+                ),
+            ),
+            (
+                "startup_taints",
+                Attribute::optional(
+                    taints_type(),
+                    "Taints that it comes with besides, and loses when it is ready for work: `kubeadm_node_ready` takes them off, and they are not put back.",
+                ),
+            ),
+            (
+                "max_unavailable",
+                Attribute::with_default(
+                    Type::Number,
+                    1,
+                    "How many nodes of the cluster are out of work at once for an upgrade.",
+                ),
+            ),
         ];
         attributes.extend(node_attributes());
         attributes.extend(COMPUTED.map(|(name, doc)| (name, Attribute::computed(Type::String, doc))));
@@ -106,7 +149,13 @@ impl HostKind for Node {
         set_planned(&schema, request, planned, DUE, &due);
         for (name, _) in COMPUTED {
             let prior = request.prior.get(name).filter(|value| !value.is_null()).cloned();
-            set_planned(&schema, request, planned, name, &prior.unwrap_or_else(|| Value::unknown(Type::String)));
+            set_planned(
+                &schema,
+                request,
+                planned,
+                name,
+                &prior.unwrap_or_else(|| Value::unknown(Type::String)),
+            );
         }
     }
 
@@ -128,8 +177,7 @@ impl HostKind for Node {
             return Ok(None);
         }
         let version = older(answer.given("kubelet").map(str::trim), answer.given("apiserver").map(str::trim));
-        let mut changed =
-            vec![(VERSION, version.map_or_else(|| Value::null(Type::String), Value::from))];
+        let mut changed = vec![(VERSION, version.map_or_else(|| Value::null(Type::String), Value::from))];
         changed.push((DUE, Value::from(is_control_plane(object) && answer.given("due").is_some())));
         if answer.given("missing").is_some() {
             return Ok(None);
@@ -190,7 +238,9 @@ fn of_node(object: &Value, node: &Json) -> Vec<(&'static str, Value)> {
         let there: Vec<&Json> = node["spec"]["taints"].as_array().into_iter().flatten().collect();
         let is_there = |taint: &&Value| {
             there.iter().any(|one| {
-                let same = |name: &str| one[name].as_str().unwrap_or_default() == text(taint, name).unwrap_or_default();
+                let same = |name: &str| {
+                    one[name].as_str().unwrap_or_default() == text(taint, name).unwrap_or_default()
+                };
                 same("key") && same("value") && same("effect")
             })
         };
@@ -243,13 +293,18 @@ fn creation(object: &Value) -> Vec<Phase> {
     let check = format!("{NODE}standing\nname_node {node}\n");
     vec![
         Phase::look("check", check).check(),
-        Phase::run("tools", lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl")))),
+        Phase::run(
+            "tools",
+            lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl"))),
+        ),
         Phase { name: "join", work: join, is_check: false },
         Phase::look("registered", format!("{NODE}n={node}\n{REGISTERED}")),
         Phase::ask(
             "addresses",
             &plane(object),
-            moment(&format!("n={node}\ngrep -q allocate-node-cidrs=true /etc/kubernetes/manifests/kube-controller-manager.yaml || exit 0\n{ADDRESSES}")),
+            moment(&format!(
+                "n={node}\ngrep -q allocate-node-cidrs=true /etc/kubernetes/manifests/kube-controller-manager.yaml || exit 0\n{ADDRESSES}"
+            )),
         ),
         Phase::ask("labels", &plane(object), marks(None, object)),
     ]

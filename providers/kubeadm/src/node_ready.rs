@@ -3,7 +3,9 @@
 use crate::cluster::is_node_name;
 use crate::configuration::bare;
 use crate::shell::{NODE, moment, word};
-use formwork_provider_host::{Act, Answer, HostKind, Phase, Private, mark_folder, quote, schema, with, write_bytes};
+use formwork_provider_host::{
+    Act, Answer, HostKind, Phase, Private, mark_folder, quote, schema, with, write_bytes,
+};
 use formwork_sdk::values::{Findings, given, set_planned, text, texts};
 use formwork_sdk::{Attribute, KindSchema, Operation, PlanRequest, Planned, ProviderError};
 use formwork_value::{Type, Value};
@@ -52,10 +54,34 @@ impl HostKind for NodeReady {
         );
         let attributes = vec![
             ("name", Attribute::required(Type::String, "The node.").replaces()),
-            (RESOURCES, Attribute::optional(Type::map(Type::Number), "How much of what has to be allocatable, as `{ \"nvidia.com/gpu\" = 8 }`: less or more, and it is not ready.")),
-            ("probe", Attribute::optional(probe, "A pod that is run on the node with all of `resources`, and has to succeed: `image`, and where they are wanted `command`, `namespace` (`kube-system`) and `runtime_class`.")),
-            (TAINTS, Attribute::optional(Type::list(Type::String), "Keys of taints that the node loses when it is ready: what it was given to start with.")),
-            (READY, Attribute::computed(Type::Bool, "Whether it is ready, has what it should, and lost those taints.")),
+            (
+                RESOURCES,
+                Attribute::optional(
+                    Type::map(Type::Number),
+                    "How much of what has to be allocatable, as `{ \"nvidia.com/gpu\" = 8 }`: less or more, and it is not ready.",
+                ),
+            ),
+            (
+                "probe",
+                Attribute::optional(
+                    probe,
+                    "A pod that is run on the node with all of `resources`, and has to succeed: `image`, and where they are wanted `command`, `namespace` (`kube-system`) and `runtime_class`.",
+                ),
+            ),
+            (
+                TAINTS,
+                Attribute::optional(
+                    Type::list(Type::String),
+                    "Keys of taints that the node loses when it is ready: what it was given to start with.",
+                ),
+            ),
+            (
+                READY,
+                Attribute::computed(
+                    Type::Bool,
+                    "Whether it is ready, has what it should, and lost those taints.",
+                ),
+            ),
         ];
         let doc = "A node that is waited for until it is ready and what it offers is what it should; then its start-up taints are taken off. `host` is one of the control plane. A later plan that finds it otherwise waits again; removing it leaves the node as it is.";
         let permissions = [
@@ -111,12 +137,15 @@ impl HostKind for NodeReady {
                 quote(&name),
             ));
         }
-        let mut phases = vec![Phase::look("ready", moment(&format!("{node}trap - EXIT\nnode_ready \"$n\"\n{offers}")))];
+        let mut phases =
+            vec![Phase::look("ready", moment(&format!("{node}trap - EXIT\nnode_ready \"$n\"\n{offers}")))];
         if given(object, "probe").is_some() {
             phases.push(Phase::look("probe", moment(&run_probe(object))));
         }
         let off: String = texts(object, TAINTS)
-            .map(|key| format!("kube taint node \"$n\" {} > /dev/null 2>&1 || :\n", quote(&format!("{key}-"))))
+            .map(|key| {
+                format!("kube taint node \"$n\" {} > /dev/null 2>&1 || :\n", quote(&format!("{key}-")))
+            })
             .collect();
         phases.push(Phase::look("taints", moment(&format!("{node}{off}"))));
         Ok(phases)
@@ -190,7 +219,10 @@ mod tests {
     #[test]
     fn a_node_is_ready_with_what_it_should_offer_and_without_its_first_taints() {
         let object = Value::object(vec![
-            (Name::from("resources"), Value::map(Type::Number, vec![("nvidia.com/gpu".into(), Value::from(8))])),
+            (
+                Name::from("resources"),
+                Value::map(Type::Number, vec![("nvidia.com/gpu".into(), Value::from(8))]),
+            ),
             (Name::from("remove_taints"), Value::list(Type::String, vec![Value::from("starting")])),
         ]);
         let node = |ready: &str, gpus: &str, taint: &str| {

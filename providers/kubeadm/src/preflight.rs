@@ -91,12 +91,44 @@ impl HostData for Preflight {
     fn schema(&self) -> KindSchema {
         let node = Type::object_with_optional([(HOST, host_type()), ("role", Type::String)], ["role"]);
         let attributes = [
-            (NODES, Attribute::required(Type::map(node), "The hosts, by the names of their nodes: `host`, and `role` (`worker` or `control-plane`).")),
+            (
+                NODES,
+                Attribute::required(
+                    Type::map(node),
+                    "The hosts, by the names of their nodes: `host`, and `role` (`worker` or `control-plane`).",
+                ),
+            ),
             ("pod_subnet", Attribute::optional(Type::String, "The addresses that pods are to have.")),
-            ("service_subnet", Attribute::with_default(Type::String, "10.96.0.0/12", "The addresses that services are to have.")),
-            ("reachability", Attribute::with_default(Type::Bool, true, "Whether each host is to reach those of the control plane, on the port that SSH is answered at.")),
-            ("ignore", Attribute::optional(Type::list(Type::String), "Checks whose findings are passed over: root, systemd, machine, cpus, memory, swap, disk, time, modules, cgroups, programs, ports, routes, names, reachability.")),
-            ("facts", Attribute::computed(Type::map(Type::map(Type::String)), "What was seen on each host: `os`, `kernel`, `machine`, `cpus`, `memory_kb`, `disk_kb`, `is_node`.")),
+            (
+                "service_subnet",
+                Attribute::with_default(
+                    Type::String,
+                    "10.96.0.0/12",
+                    "The addresses that services are to have.",
+                ),
+            ),
+            (
+                "reachability",
+                Attribute::with_default(
+                    Type::Bool,
+                    true,
+                    "Whether each host is to reach those of the control plane, on the port that SSH is answered at.",
+                ),
+            ),
+            (
+                "ignore",
+                Attribute::optional(
+                    Type::list(Type::String),
+                    "Checks whose findings are passed over: root, systemd, machine, cpus, memory, swap, disk, time, modules, cgroups, programs, ports, routes, names, reachability.",
+                ),
+            ),
+            (
+                "facts",
+                Attribute::computed(
+                    Type::map(Type::map(Type::String)),
+                    "What was seen on each host: `os`, `kernel`, `machine`, `cpus`, `memory_kb`, `disk_kb`, `is_node`.",
+                ),
+            ),
         ];
         let mut kind = KindSchema::new(
             Block::new(attributes),
@@ -219,13 +251,29 @@ fn check_host(node: &NodeHost<'_>, answer: &Answer, configuration: &Value, wrong
     let least = if node.is_control_plane { MEMORY_KB } else { WORKER_MEMORY_KB };
     let memory = number(answer, "memory");
     refuse("memory", memory < least, &format!("{} MB of memory are too few", memory / 1000));
-    refuse("swap", !said("swap").is_empty(), &format!("it swaps to {}: turn that off, for good", said("swap")));
+    refuse(
+        "swap",
+        !said("swap").is_empty(),
+        &format!("it swaps to {}: turn that off, for good", said("swap")),
+    );
     let disk = number(answer, "disk");
     refuse("disk", disk < DISK_KB, &format!("{} MB are free in /var/lib, and images need 5 GB", disk / 1000));
     refuse("modules", !said("modules").is_empty(), &format!("its kernel has no {}", said("modules")));
-    refuse("cgroups", !said("cgroups").is_empty(), "it has control groups of version 1: kubelet wants failCgroupV1 = false for them");
-    refuse("programs", !said("programs").is_empty(), &format!("these programs are missing: {}", said("programs")));
-    refuse("ports", !said("ports").is_empty(), &format!("something answers on these ports already: {}", said("ports")));
+    refuse(
+        "cgroups",
+        !said("cgroups").is_empty(),
+        "it has control groups of version 1: kubelet wants failCgroupV1 = false for them",
+    );
+    refuse(
+        "programs",
+        !said("programs").is_empty(),
+        &format!("these programs are missing: {}", said("programs")),
+    );
+    refuse(
+        "ports",
+        !said("ports").is_empty(),
+        &format!("something answers on these ports already: {}", said("ports")),
+    );
     let unreached = said("unreached").replace('|', " port ");
     refuse("reachability", !unreached.is_empty(), &format!("it does not reach {unreached}"));
     for (attribute, whose) in [("pod_subnet", "pods"), ("service_subnet", "services")] {
@@ -247,8 +295,11 @@ fn check_together(seen: &[(&NodeHost<'_>, Answer)], configuration: &Value, wrong
     {
         wrong.say("routes", "all", "pod_subnet and service_subnet have addresses in common");
     }
-    let times = || seen.iter().filter_map(|(node, answer)| Some((node.name, answer.given("time")?.parse::<i64>().ok()?)));
-    if let (Some((slow, least)), Some((fast, most))) = (times().min_by_key(|one| one.1), times().max_by_key(|one| one.1))
+    let times = || {
+        seen.iter().filter_map(|(node, answer)| Some((node.name, answer.given("time")?.parse::<i64>().ok()?)))
+    };
+    if let (Some((slow, least)), Some((fast, most))) =
+        (times().min_by_key(|one| one.1), times().max_by_key(|one| one.1))
         && most - least > SKEW_SECONDS
     {
         wrong.say("time", fast, &format!("its clock is {} s before that of {slow}", most - least));
@@ -256,9 +307,15 @@ fn check_together(seen: &[(&NodeHost<'_>, Answer)], configuration: &Value, wrong
     for (field, what) in [("hostname", "the name"), ("id", "the machine's id")] {
         for (at, (node, answer)) in seen.iter().enumerate() {
             let own = answer.given(field).map(str::trim);
-            let twin = seen[..at].iter().find(|(_, other)| own.is_some() && other.given(field).map(str::trim) == own);
+            let twin = seen[..at]
+                .iter()
+                .find(|(_, other)| own.is_some() && other.given(field).map(str::trim) == own);
             if let Some((other, _)) = twin {
-                wrong.say("names", node.name, &format!("it has {what} of {}, and kubelets are told apart by it", other.name));
+                wrong.say(
+                    "names",
+                    node.name,
+                    &format!("it has {what} of {}, and kubelets are told apart by it", other.name),
+                );
             }
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
 mod commands;
+mod disks;
 mod kinds;
 mod provisioners;
 mod reboots;

@@ -1,8 +1,8 @@
 //! Restarts of a host: once for each reason, whatever becomes of who asked for it.
 
 use crate::find;
-use formwork_tests::{Hosts, assert_says};
 use formwork_tests::Project;
+use formwork_tests::{Hosts, assert_says};
 use std::time::Duration;
 
 const REBOOT: &str = r#"

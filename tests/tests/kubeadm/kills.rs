@@ -27,7 +27,9 @@ const PHASES: [&str; 13] = [
 
 /// How often each phase was begun on the first host, by the units that it ran as.
 fn begun(hosts: &Hosts, since: &str) -> BTreeMap<String, usize> {
-    let script = format!("journalctl --no-pager -o cat --since '{since}' | grep -o 'Started formwork-[0-9a-f]*-[a-z-]*[.]service' || true");
+    let script = format!(
+        "journalctl --no-pager -o cat --since '{since}' | grep -o 'Started formwork-[0-9a-f]*-[a-z-]*[.]service' || true"
+    );
     let mut counts = BTreeMap::new();
     for line in hosts.run(0, &script).lines() {
         let unit = line.trim_start_matches("Started formwork-").trim_end_matches(".service");
@@ -155,7 +157,8 @@ fn it_goes_on_when_the_link_was_cut() {
 
 /// Takes the first host's link down, or up.
 fn cut(hosts: &Hosts, state: &str) {
-    let output = std::process::Command::new("ip").args(["-o", "link", "show", "type", "veth"]).output().unwrap();
+    let output =
+        std::process::Command::new("ip").args(["-o", "link", "show", "type", "veth"]).output().unwrap();
     let links = String::from_utf8_lossy(&output.stdout).into_owned();
     let name = lab_name(hosts);
     let link = links

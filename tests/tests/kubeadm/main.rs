@@ -194,7 +194,10 @@ fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
     let quota = kubectl(&hosts, "-n lab-vision get resourcequota team -o yaml");
     assert!(quota.contains("requests.nvidia.com/gpu: \"2\""), "{quota}");
     let state = project.read("stacks/bare-metal/terraform.tfstate");
-    let tokens = kubectl(&hosts, "-n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o jsonpath='{.items[*].data.token-secret}'");
+    let tokens = kubectl(
+        &hosts,
+        "-n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o jsonpath='{.items[*].data.token-secret}'",
+    );
     for secret in tokens.split_whitespace() {
         let secret = hosts.run(0, &format!("echo {secret} | base64 -d"));
         assert!(!state.contains(&secret), "what lets a node in is in the state");
@@ -227,17 +230,19 @@ fn upgraded(hosts: &Hosts, project: &Project) {
     let upgraded = run("apply -auto-approve");
     assert_says(&upgraded, 0, &["6 changed, 0 destroyed"]);
     println!("upgraded in {:.1} s", begun.elapsed().as_secs_f64());
-    let order: Vec<usize> = ["kubeadm_cluster.this: Mod", "control_plane[\"host-2\"]: Mod", "worker[\"host-3\"]: Mod"]
-        .iter()
-        .map(|begun| upgraded.out.find(begun).unwrap())
-        .collect();
+    let order: Vec<usize> =
+        ["kubeadm_cluster.this: Mod", "control_plane[\"host-2\"]: Mod", "worker[\"host-3\"]: Mod"]
+            .iter()
+            .map(|begun| upgraded.out.find(begun).unwrap())
+            .collect();
     assert!(order.is_sorted(), "{order:?}");
     let nodes = kubectl(hosts, "get nodes --no-headers");
     assert_eq!(nodes.matches(&format!("v{LATER}")).count(), 3, "{nodes}");
     assert!(!nodes.contains("SchedulingDisabled"), "{nodes}");
     let images = kubectl(hosts, "-n kube-system get pods -o jsonpath='{..image}'");
     assert!(!images.contains(EARLIER), "{images}");
-    let snapshot = hosts.run(0, &format!("stat -c %a /var/lib/formwork/kubeadm_cluster/*/snapshots/before-{LATER}.db"));
+    let snapshot =
+        hosts.run(0, &format!("stat -c %a /var/lib/formwork/kubeadm_cluster/*/snapshots/before-{LATER}.db"));
     assert_eq!(snapshot, "600\n");
     assert!(answer(hosts, 2).contains("200 OK"));
     assert_says(&run("plan -detailed-exitcode"), 0, &["No changes."]);

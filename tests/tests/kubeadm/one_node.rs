@@ -6,11 +6,8 @@ use formwork_tests::{Hosts, Project, assert_says, project};
 /// A cluster on the first host, without a module; `MORE` stands for more attributes.
 fn configuration(hosts: &Hosts, more: &str) -> String {
     let path = |name: &str| hosts.folder.join(name).display().to_string();
-    let settings = format!(
-        "  private_key_file = {:?}\n  known_hosts_file = {:?}\n",
-        path("id"),
-        path("known_hosts")
-    );
+    let settings =
+        format!("  private_key_file = {:?}\n  known_hosts_file = {:?}\n", path("id"), path("known_hosts"));
     let address = &hosts.addresses[0];
     format!(
         r#"
@@ -111,24 +108,45 @@ fn what_is_in_the_way_is_said_before_anything_is_done() {
     assert_eq!(hosts.written(0), bare);
 }
 
+/// Has a certificate that ends in ten days take the place of one.
+const ENDS_SOON: &str = r#"set -e
+cd /etc/kubernetes/pki
+t=$(mktemp -d)
+touch $t/index
+echo 01 > $t/serial
+cat > $t/config <<X
+[ca]
+default_ca = c
+[c]
+database = $t/index
+serial = $t/serial
+new_certs_dir = $t
+default_md = sha256
+policy = p
+x509_extensions = e
+[e]
+extendedKeyUsage = clientAuth
+[p]
+commonName = supplied
+X
+openssl req -new -key front-proxy-client.key -subj /CN=front-proxy-client -out $t/request
+openssl ca -batch -notext -config $t/config -cert front-proxy-ca.crt -keyfile front-proxy-ca.key \
+  -startdate 20260101000000Z -enddate "$(date -u -d '+10 days' +%Y%m%d%H%M%SZ)" -in $t/request -out $t/certificate 2> /dev/null
+cp $t/certificate front-proxy-client.crt
+rm -r $t"#;
+
 #[test]
 fn certificates_are_renewed_and_settings_changed_in_place() {
     let Some(hosts) = find() else { return };
     prepare(&hosts);
     let project = one(&hosts, "");
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
-    let serial = |name: &str| {
-        hosts.run(0, &format!("openssl x509 -noout -serial -in /etc/kubernetes/pki/{name}.crt"))
-    };
+    let serial =
+        |name: &str| hosts.run(0, &format!("openssl x509 -noout -serial -in /etc/kubernetes/pki/{name}.crt"));
     let uid = || kubectl(&hosts, "get namespace kube-system -o jsonpath='{.metadata.uid}'");
     let (before, cluster) = (serial("apiserver-etcd-client"), uid());
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
-    // One that ends in ten days.
-    hosts.run(
-        0,
-        "cd /etc/kubernetes/pki && openssl req -new -key front-proxy-client.key -subj /CN=front-proxy-client | \
-         openssl x509 -req -CA front-proxy-ca.crt -CAkey front-proxy-ca.key -days 10 -out front-proxy-client.crt 2> /dev/null",
-    );
+    hosts.run(0, ENDS_SOON);
     assert_says(&project.run("plan -detailed-exitcode"), 2, &["certificates_due", "1 to change"]);
     assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
@@ -138,7 +156,8 @@ fn certificates_are_renewed_and_settings_changed_in_place() {
     project.write("main.tf", &configuration(&hosts, more)).unwrap();
     assert_says(&project.run("plan -detailed-exitcode"), 2, &["certSANs", "audit-log-path", "1 to change"]);
     assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
-    let certificate = hosts.run(0, "openssl x509 -noout -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt");
+    let certificate =
+        hosts.run(0, "openssl x509 -noout -ext subjectAltName -in /etc/kubernetes/pki/apiserver.crt");
     assert!(certificate.contains("api.lab"), "{certificate}");
     assert!(hosts.run(0, "cat /etc/kubernetes/manifests/kube-apiserver.yaml").contains("--audit-log-path=-"));
     assert_eq!(uid(), cluster, "it is the same cluster");

@@ -3,17 +3,21 @@
 mod certificate_authority;
 mod command;
 mod directory;
+mod disk;
 mod facts;
 mod file;
+mod filesystem;
 mod group;
 mod hosts_entry;
 mod kernel_module;
 mod kernel_package;
 mod mount;
 mod package;
+mod raid;
 mod reboot;
 mod repository;
 mod service;
+mod swap;
 mod sysctl;
 mod unit;
 mod user;
@@ -25,6 +29,7 @@ use formwork_value::Value;
 
 pub(crate) use crate::kind::{Act, HostKind, mark_folder, pairs, schema, with};
 pub(crate) use command::{RUN, job};
+pub(crate) use disk::Disk;
 pub(crate) use facts::Facts;
 pub use package::TAKE;
 
@@ -35,15 +40,18 @@ pub(crate) fn all() -> Vec<Box<dyn HostKind>> {
         Box::new(command::Command),
         Box::new(directory::Directory),
         Box::new(file::File),
+        Box::new(filesystem::Filesystem),
         Box::new(group::Group),
         Box::new(hosts_entry::HostsEntry),
         Box::new(kernel_module::KernelModule),
         Box::new(kernel_package::KernelPackage),
         Box::new(mount::Mount),
         Box::new(package::Package),
+        Box::new(raid::Raid),
         Box::new(reboot::Reboot),
         Box::new(repository::Repository),
         Box::new(service::Service),
+        Box::new(swap::Swap),
         Box::new(sysctl::Sysctl),
         Box::new(unit::Unit),
         Box::new(user::User),
@@ -88,6 +96,14 @@ fn check_path(configuration: &Value, found: &mut Findings) {
             "path",
             format!("{path:?} is no absolute path in its plain form: write it as `/etc/motd`."),
         );
+    }
+}
+
+/// Refuses what is no path of a device.
+fn check_device(configuration: &Value, attribute: &'static str, found: &mut Findings) {
+    let device = formwork_sdk::values::text(configuration, attribute);
+    if device.is_some_and(|device| !device.starts_with("/dev/") || device.contains("/../")) {
+        found.refuse(attribute, "It is no path of a device: write it as `/dev/disk/by-id/…`.");
     }
 }
 
