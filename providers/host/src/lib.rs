@@ -32,7 +32,7 @@ pub use data::{HostData, Hosts};
 pub use failure::of_words;
 pub use kind::{Act, HostKind, mark_folder, pairs, schema, with};
 pub use kinds::TAKE;
-pub use phases::{Phase, Work};
+pub use phases::{LinesOf, Phase, Work};
 pub use place::{HOST, host_type};
 pub use private::Private;
 pub use shell::{quote, write_bytes};

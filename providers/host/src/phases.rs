@@ -27,6 +27,9 @@ pub struct Phase {
     pub is_check: bool,
 }
 
+/// Lines that are made of what a host answered.
+pub type LinesOf = Box<dyn Fn(&Answer) -> Result<String, ProviderError> + Send + Sync>;
+
 /// What a phase does.
 pub enum Work {
     /// Lines for sh that run on the object's host apart from the connection, once for the act.
@@ -38,7 +41,7 @@ pub enum Work {
         /// What it is asked.
         question: String,
         /// The lines, from its answer.
-        lines: Box<dyn Fn(&Answer) -> Result<String, ProviderError> + Send + Sync>,
+        lines: LinesOf,
     },
     /// A script of a moment that may be sent again, on the object's own host or on another. What it emits as `waits` is
     /// what it waits for: it is sent again a little later.
@@ -288,12 +291,12 @@ impl HostConnection {
         if request.operation == Operation::Delete {
             return error;
         }
-        if let Some((host, script)) = self.kind(&request.kind).ok().and_then(|(kind, _)| kind.failed(request))
+        let told = self.kind(&request.kind).ok().and_then(|(kind, _)| kind.failed(request));
+        if let Some((host, script)) = told
+            && let Ok(place) = self.place_of(&host)
         {
-            if let Ok(place) = self.place_of(&host) {
-                // The error is told in any case; what this would have said stands on the host's side alone.
-                let _ = self.host(&place, request).act(vec![script]).await;
-            }
+            // The error is told in any case; what this would have said stands on the host's side alone.
+            let _ = self.host(&place, request).act(vec![script]).await;
         }
         let Ok(worked) = self.worked(request) else { return error };
         let host = self.host(&worked.place, request);

@@ -1,13 +1,19 @@
 //! `kubeadm_cluster`: a cluster by its first node, made by kubeadm's own phases.
 
+use crate::certificates::expiry;
+use crate::change::Changes;
+use crate::common::{
+    ADVERTISED, DUE, NODE_NAME, Subnet, VERSION, check_node, check_step, is_endpoint, is_label,
+    node_attributes, older, version_attribute,
+};
 use crate::configuration::{self, PARTS};
-use crate::shell::{ADDRESSES, NODE, ignored, kubelet_phases, lines, socket, tools, upgrade_failed, word};
+use crate::shell::{ADDRESSES, NODE, lines, socket, tools, upgrade_failed, word};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use formwork_provider_host::{
     Act, Answer, HOST, HostKind, Phase, Private, mark_folder, schema, with, write_bytes,
 };
-use formwork_sdk::values::{Findings, given, set_planned, text, texts, truth, whole_number};
+use formwork_sdk::values::{Findings, given, set_planned, text, texts};
 use formwork_sdk::{
     ApplyRequest, Attribute, Disruption, KindSchema, Operation, PlanRequest, Planned, ProviderError,
 };
@@ -41,12 +47,8 @@ resource "kubeadm_node" "gpu" {
 }
 "#;
 
-const VERSION: &str = "version";
-const CONFIGURATION: &str = "configuration";
-pub(crate) const DUE: &str = "certificates_due";
+pub(crate) const CONFIGURATION: &str = "configuration";
 const POD_CIDR: &str = "pod_cidr";
-const NODE_NAME: &str = "node_name";
-const ADVERTISED: &str = "advertise_address";
 /// What only the cluster can say, and who reads it.
 const CREDENTIALS: [(&str, bool, &str); 6] = [
     ("server", false, "Where its API is, as `host` of the provider `kubernetes`."),
@@ -57,7 +59,6 @@ const CREDENTIALS: [(&str, bool, &str); 6] = [
     ("certificates_expire", false, "When the first of the control plane's certificates on this node ends."),
 ];
 const TIME_LIMIT_MS: u64 = 30 * 60 * 1000;
-const RENEW_DAYS: i64 = 30;
 
 /// kubeadm's own phases of `init`, after the checks: what each is called here, and there.
 const INIT: [(&str, &str); 5] = [
@@ -206,7 +207,7 @@ impl HostKind for Cluster {
         };
         set_planned(&schema, request, planned, CONFIGURATION, &configuration);
         let changes = Changes::of(&request.prior, &planned.planned);
-        let is_renewed = changes.is_new || changes.renews;
+        let is_renewed = request.prior.is_null() || changes.renews;
         for (name, ..) in CREDENTIALS {
             let is_other = is_renewed || name == "certificates_expire" && changes.configures;
             let value = prior(name).filter(|value| !is_other && !value.is_null());
@@ -280,170 +281,6 @@ impl HostKind for Cluster {
     }
 }
 
-/// What nodes have in common, the first one and all others.
-pub(crate) fn node_attributes() -> [(&'static str, Attribute); 8] {
-    [
-        (
-            "taints",
-            Attribute::optional(
-                taints_type(),
-                "The taints that it comes with: `key`, `value`, `effect`; kubeadm's own for its role, by itself.",
-            ),
-        ),
-        (
-            "packages",
-            Attribute::with_default(
-                Type::Bool,
-                true,
-                "Whether kubeadm, kubelet and kubectl are installed by apt or dnf at `version` and held; where false, they are to be there already.",
-            ),
-        ),
-        (
-            "cri_socket",
-            Attribute::optional(
-                Type::String,
-                "Where the container runtime is reached; found by kubeadm, by itself.",
-            )
-            .replaces(),
-        ),
-        (
-            "kubelet_arguments",
-            Attribute::optional(Type::map(Type::String), "Arguments of this node's kubelet.").replaces(),
-        ),
-        (
-            "ignore_preflight_errors",
-            Attribute::optional(
-                Type::list(Type::String),
-                "Checks of kubeadm whose errors are passed over, by name.",
-            ),
-        ),
-        (
-            "drain",
-            Attribute::with_default(
-                Type::Bool,
-                true,
-                "Whether pods leave the node, as their disruption budgets allow, before kubelet is replaced or the node removed.",
-            ),
-        ),
-        (
-            "renew_before_days",
-            Attribute::with_default(
-                Type::Number,
-                RENEW_DAYS,
-                "So long before the first certificate of a control plane on it ends, a plan has them renewed.",
-            ),
-        ),
-        (DUE, Attribute::computed(Type::Bool, "Whether certificates are to be renewed by now.")),
-    ]
-}
-
-pub(crate) fn taints_type() -> Type {
-    let taint = [("key", Type::String), ("value", Type::String), ("effect", Type::String)];
-    Type::list(Type::object_with_optional(taint, ["value"]))
-}
-
-pub(crate) fn version_attribute(doc: &'static str) -> Attribute {
-    Attribute::required(Type::String, doc)
-}
-
-/// What is wrong with what nodes have in common.
-pub(crate) fn check_node(configuration: &Value, found: &mut Findings) {
-    if let Some(version) = text(configuration, VERSION).filter(|version| numbers(version).is_none()) {
-        found.refuse(VERSION, format!("{version:?} is no version of Kubernetes: write it as `1.37.2`."));
-    }
-    if text(configuration, ADVERTISED).is_some_and(|address| address.parse::<IpAddr>().is_err()) {
-        found.refuse(ADVERTISED, "It is no IP address.");
-    }
-    if text(configuration, NODE_NAME).is_some_and(|name| !is_node_name(name)) {
-        found.refuse(NODE_NAME, "It is no name of a node: give small letters, digits, `-` and `.`.");
-    }
-    for taint in given(configuration, "taints").and_then(Value::items).into_iter().flatten() {
-        let effect = text(taint, "effect").unwrap_or("NoSchedule");
-        if !["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&effect) {
-            found.refuse(
-                "taints",
-                format!(
-                    "{effect:?} is no effect of a taint: give NoSchedule, PreferNoSchedule or NoExecute."
-                ),
-            );
-        }
-    }
-}
-
-/// Refuses a version that no upgrade leads to.
-pub(crate) fn check_step(prior: &Value, planned: &Value) -> Result<(), ProviderError> {
-    let parts = |object: &Value| text(object, VERSION).and_then(numbers);
-    let (Some(from), Some(to)) = (parts(prior), parts(planned)) else { return Ok(()) };
-    let shown = |object: &Value| text(object, VERSION).unwrap_or_default().to_owned();
-    let refused = |why: &str| {
-        let words = format!("Kubernetes {} does not become {}: {why}", shown(prior), shown(planned));
-        Err(ProviderError::invalid(words))
-    };
-    if to < from {
-        return refused("kubeadm knows no way back. Keep the version, or make the cluster anew.");
-    }
-    if (to[0], to[1]) != (from[0], from[1]) && (to[0], to[1]) != (from[0], from[1] + 1) {
-        return refused("it is done one minor version at a time. Give the next one first.");
-    }
-    Ok(())
-}
-
-pub(crate) fn numbers(version: &str) -> Option<[u32; 3]> {
-    let parts: Vec<u32> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    parts.try_into().ok()
-}
-
-/// The older of two versions, where either is one.
-pub(crate) fn older<'a>(one: Option<&'a str>, other: Option<&'a str>) -> Option<&'a str> {
-    [one, other].into_iter().flatten().min_by_key(|version| numbers(version))
-}
-
-pub(crate) fn is_node_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 253 && name.split('.').all(is_label)
-}
-
-fn is_label(name: &str) -> bool {
-    let is_part = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-';
-    !name.is_empty()
-        && name.len() <= 63
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-        && name.chars().all(is_part)
-}
-
-fn is_endpoint(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return false };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    port.parse::<u16>().is_ok_and(|port| port != 0) && (host.parse::<IpAddr>().is_ok() || is_node_name(host))
-}
-
-/// A range of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Subnet {
-    first: u128,
-    last: u128,
-    is_v4: bool,
-}
-
-impl Subnet {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (address, length) = text.split_once('/')?;
-        let (address, length): (IpAddr, u32) = (address.parse().ok()?, length.parse().ok()?);
-        let (bits, width, is_v4) = match address {
-            IpAddr::V4(address) => (u128::from(u32::from(address)), 32, true),
-            IpAddr::V6(address) => (u128::from(address), 128, false),
-        };
-        let free = width - Some(length).filter(|length| *length <= width)?;
-        let mask = 1_u128.checked_shl(free).map_or(u128::MAX, |size| size - 1);
-        Some(Self { first: bits & !mask, last: bits | mask, is_v4 })
-    }
-
-    /// Whether they have an address in common.
-    pub(crate) fn meets(&self, other: &Self) -> bool {
-        self.is_v4 == other.is_v4 && self.first <= other.last && other.first <= self.last
-    }
-}
-
 fn node_of(prior: &Value) -> Value {
     prior.get(NODE_NAME).cloned().unwrap_or_else(|| Value::null(Type::String))
 }
@@ -497,48 +334,18 @@ if [ -s "$d/owner" ] || [ -s $c/admin.conf ]; then
 fi
 "#;
 
-/// Shell that says when the first certificate of a control plane on this host ends, and whether it is to be renewed.
-pub(crate) fn expiry(object: &Value) -> String {
-    let days = whole_number(object, "renew_before_days").unwrap_or(RENEW_DAYS);
-    format!("days={days}\n{EXPIRY}")
-}
-
-const EXPIRY: &str = r#"
-first=
-now=$(date +%s)
-for one in apiserver apiserver-kubelet-client front-proxy-client apiserver-etcd-client etcd/server etcd/peer; do
-  one=/etc/kubernetes/pki/$one.crt
-  [ -s "$one" ] && command -v openssl > /dev/null || continue
-  begin=$(date -u -d "$(openssl x509 -noout -startdate -in "$one" | cut -d= -f2)" +%s)
-  end=$(date -u -d "$(openssl x509 -noout -enddate -in "$one" | cut -d= -f2)" +%s)
-  [ -n "$first" ] && [ "$first" -le "$end" ] || first=$end
-  # One that lives for a shorter time than that is renewed when half of it is over.
-  early=$((days * 86400))
-  [ "$early" -lt "$(((end - begin) / 2))" ] || early=$(((end - begin) / 2))
-  [ "$((end - now))" -gt "$early" ] || emit due 1
-done
-[ -z "$first" ] || emit expire "$(date -u -d "@$first" +%Y-%m-%dT%H:%M:%SZ)"
-"#;
-
-/// New certificates for a control plane, whose parts kubelet then begins again.
-pub(crate) const RENEW: &str = r#"
-kubeadm certs renew all
-for one in etcd kube-apiserver kube-controller-manager kube-scheduler; do pkill -f "^$one " || :; done
-sleep 2
-"#;
-
 /// A phase that is kubeadm's own.
 fn init_phase(name: &'static str, words: &str) -> Phase {
     Phase::run(name, lines(&format!("kubeadm init phase {words} --config \"$d/kubeadm.yaml\"\n")))
 }
 
 /// What kubeadm is told, where it reads it.
-fn told(object: &Value) -> String {
+pub(crate) fn told(object: &Value) -> String {
     let text = text(object, CONFIGURATION).unwrap_or_default();
     format!("umask 077\n{}umask 022\n", write_bytes(text.as_bytes(), "\"$d/kubeadm.yaml\""))
 }
 
-const ANSWERS: &str = r#"
+pub(crate) const ANSWERS: &str = r#"
 i=0
 until kube get --raw /readyz > /dev/null 2>&1; do
   i=$((i + 1))
@@ -576,152 +383,4 @@ fn creation(object: &Value) -> Vec<Phase> {
 
 fn removal(object: &Value) -> Vec<Phase> {
     vec![Phase::run("reset", lines(&format!("unmake{}\ntools_back\n", socket(object))))]
-}
-
-/// What an update is to do.
-struct Changes {
-    is_new: bool,
-    upgrades: bool,
-    configures: bool,
-    renews: bool,
-}
-
-impl Changes {
-    fn of(prior: &Value, planned: &Value) -> Self {
-        if prior.is_null() {
-            return Self { is_new: true, upgrades: false, configures: false, renews: false };
-        }
-        let plain = |object: &Value| {
-            let version = text(object, VERSION).unwrap_or_default();
-            text(object, CONFIGURATION).map(|told| told.replace(&format!("v{version}"), "v"))
-        };
-        Self {
-            is_new: false,
-            upgrades: prior.get(VERSION) != planned.get(VERSION),
-            // Of a cluster that was taken over nobody knows what it was told: the next change tells it all.
-            configures: plain(prior).is_some() && plain(prior) != plain(planned),
-            renews: truth(prior, DUE) == Some(true),
-        }
-    }
-
-    fn phases(&self, prior: &Value, planned: &Value) -> Vec<Phase> {
-        let mut phases = vec![Phase::look(
-            "told",
-            format!("{NODE}name_node {}\n{}", word(planned, NODE_NAME), told(planned)),
-        )];
-        if self.configures {
-            phases.extend(reconfiguration(prior, planned));
-        }
-        if self.upgrades {
-            phases.extend(upgrade(prior, planned));
-        }
-        if self.renews {
-            phases.push(Phase::run("renew", lines(&format!("{RENEW}{ANSWERS}"))));
-        }
-        phases
-    }
-}
-
-/// What is told takes effect on this node, and on others when they are upgraded or made.
-fn reconfiguration(prior: &Value, planned: &Value) -> Vec<Phase> {
-    let config = "--config \"$d/kubeadm.yaml\"";
-    // The version that runs is left as it is here.
-    let running = format!(
-        "sed -i 's/^kubernetesVersion: .*/kubernetesVersion: v{}/' \"$d/kubeadm.yaml\"\n",
-        text(prior, VERSION).unwrap_or_default()
-    );
-    let proxy = if texts(planned, "skip_phases").any(|one| one == "addon-kube-proxy") {
-        String::new()
-    } else {
-        format!("kubeadm init phase addon kube-proxy {config}\n")
-    };
-    vec![
-        Phase::run(
-            "configure-control-plane",
-            lines(&format!(
-                "{running}kubeadm init phase upload-config all {config}\n\
-             rm -f /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key\n\
-             kubeadm init phase certs apiserver {config}\nkubeadm init phase control-plane all {config}\n\
-             sleep 2\n{ANSWERS}{proxy}"
-            )),
-        ),
-        Phase::run(
-            "configure-kubelet",
-            lines("kubeadm upgrade node phase kubelet-config\nsystemctl restart kubelet.service\nsleep 2\n"),
-        ),
-    ]
-}
-
-const SNAPSHOT: &str = r#"
-if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
-  (umask 077 && mkdir -p "$d/snapshots")
-  p=/etc/kubernetes/pki/etcd
-  kube --namespace=kube-system exec "etcd-$(cat "$d/node")" -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/ca.crt --cert=$p/server.crt --key=$p/server.key snapshot save /var/lib/etcd/formwork-snapshot.db
-  mv -- /var/lib/etcd/formwork-snapshot.db "$d/snapshots/before-$to.db"
-fi
-"#;
-
-fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
-    let to = text(planned, VERSION).unwrap_or_default();
-    let ignored = ignored(planned);
-    let null = Value::null(Type::Dynamic);
-    let host = given(planned, HOST).unwrap_or(&null);
-    let mut phases = vec![
-        Phase::run("tools", lines(&tools(planned, "kubeadm"))),
-        Phase::run("plan", lines(&format!("kubeadm upgrade plan v{to}{ignored}\n"))),
-        Phase::run("snapshot", lines(&format!("to={to}\n{SNAPSHOT}"))),
-        Phase::run(
-            "upgrade",
-            lines(&format!(
-                "kubeadm upgrade apply --yes --certificate-renewal=false v{to}{ignored}\n{ANSWERS}"
-            )),
-        ),
-    ];
-    phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, 1));
-    phases
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Subnet, is_endpoint, is_node_name, numbers};
-
-    #[test]
-    fn ranges_that_meet_are_known() {
-        let table = [
-            ("10.244.0.0/16", "10.96.0.0/12", false),
-            ("10.96.0.0/16", "10.96.0.0/12", true),
-            ("10.0.0.0/8", "10.96.0.0/12", true),
-            ("0.0.0.0/0", "192.168.0.0/24", true),
-            ("fd00::/48", "10.96.0.0/12", false),
-            ("fd00::/48", "fd00:0:0:1::/64", true),
-        ];
-        for (one, other, expected) in table {
-            let (one, other) = (Subnet::parse(one).unwrap(), Subnet::parse(other).unwrap());
-            assert_eq!((one.meets(&other), other.meets(&one)), (expected, expected));
-        }
-        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "x/8", "fd00::/129"] {
-            assert_eq!(Subnet::parse(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn names_and_versions_are_told_from_other_texts() {
-        for (text, expected) in [
-            ("10.0.0.1:6443", true),
-            ("[fd00::1]:6443", true),
-            ("api.lab:6443", true),
-            ("api", false),
-            ("x:0", false),
-            ("a b:1", false),
-        ] {
-            assert_eq!(is_endpoint(text), expected, "{text}");
-        }
-        for (text, expected) in
-            [("gpu-1", true), ("gpu-1.lab", true), ("GPU", false), ("", false), ("-a", false)]
-        {
-            assert_eq!(is_node_name(text), expected, "{text}");
-        }
-        assert!(numbers("1.37.2") < numbers("1.37.10"));
-        assert_eq!((numbers("v1.37.2"), numbers("1.37")), (None, None));
-    }
 }

@@ -2,8 +2,9 @@
 //!
 //! What lets it in is made on a control plane when it is needed, lives for minutes, and passes through memory alone.
 
-use crate::cluster::{
-    DUE, RENEW, check_node, check_step, expiry, is_node_name, node_attributes, older, taints_type,
+use crate::certificates::{RENEW, expiry};
+use crate::common::{
+    DUE, VERSION, check_node, check_step, is_node_name, node_attributes, older, taints_type,
     version_attribute,
 };
 use crate::configuration::{self, Invitation, json_of};
@@ -42,7 +43,6 @@ resource "kubeadm_node" "gpu" {
 }
 "#;
 
-const VERSION: &str = "version";
 const ROLE: &str = "role";
 const CONTROL_PLANE: &str = "control_plane";
 const LABELS: &str = "labels";

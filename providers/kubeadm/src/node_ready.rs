@@ -1,6 +1,6 @@
 //! `kubeadm_node_ready`: a node that is waited for until it is ready for work, and kept out of it until then.
 
-use crate::cluster::is_node_name;
+use crate::common::is_node_name;
 use crate::configuration::bare;
 use crate::shell::{NODE, moment, word};
 use formwork_provider_host::{
@@ -127,29 +127,29 @@ impl HostKind for NodeReady {
         }
         let object = &act.planned;
         let node = format!("n={}\n", word(object, "name"));
-        let mut offers = String::new();
-        for (name, count) in counts(object) {
-            let path = format!("{{.status.allocatable.{}}}", name.replace('.', "\\."));
-            offers.push_str(&format!(
-                "w=$(kube get node \"$n\" -o {})\n[ \"$w\" = {count} ] || {{ emit waits \"$n to offer \"{}\" of \"{}\", not ${{w:-none}}\"; exit 0; }}\n",
-                quote(&format!("jsonpath={path}")),
-                quote(&count.to_string()),
-                quote(&name),
-            ));
-        }
+        let offers: Vec<String> = counts(object).iter().map(|(name, count)| awaited(name, *count)).collect();
+        let offers = offers.concat();
         let mut phases =
             vec![Phase::look("ready", moment(&format!("{node}trap - EXIT\nnode_ready \"$n\"\n{offers}")))];
         if given(object, "probe").is_some() {
             phases.push(Phase::look("probe", moment(&run_probe(object))));
         }
-        let off: String = texts(object, TAINTS)
-            .map(|key| {
-                format!("kube taint node \"$n\" {} > /dev/null 2>&1 || :\n", quote(&format!("{key}-")))
-            })
-            .collect();
+        let off = texts(object, TAINTS).map(|key| {
+            format!("kube taint node \"$n\" {} > /dev/null 2>&1 || :\n", quote(&format!("{key}-")))
+        });
+        let off = off.collect::<Vec<_>>().concat();
         phases.push(Phase::look("taints", moment(&format!("{node}{off}"))));
         Ok(phases)
     }
+}
+
+/// Shell that waits until `$n` offers so much of something.
+fn awaited(name: &str, count: i64) -> String {
+    format!(
+        "w=$(kube get node \"$n\" -o {})\n[ \"$w\" = {count} ] || {{ emit waits \"$n to offer {count} of \"{}\", not ${{w:-none}}\"; exit 0; }}\n",
+        quote(&format!("jsonpath={{.status.allocatable.{}}}", name.replace('.', "\\."))),
+        quote(name),
+    )
 }
 
 fn counts(object: &Value) -> Vec<(String, i64)> {

@@ -84,7 +84,9 @@ impl<'a> Seen<'a> {
 
     /// What it is, for people.
     pub(super) fn words(&self) -> String {
-        let size = self.size().map(|bytes| format!("{:.1} GB", bytes as f64 / 1e9));
+        // In tenths, to be exact to what is shown.
+        let size = self.size().map(|bytes| (bytes + 50_000_000) / 100_000_000);
+        let size = size.map(|tenths| format!("{}.{} GB", tenths / 10, tenths % 10));
         let model = Some(self.said("model").to_owned()).filter(|text| !text.is_empty());
         let serial =
             Some(self.said("serial")).filter(|text| !text.is_empty()).map(|text| format!("serial {text}"));

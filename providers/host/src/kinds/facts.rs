@@ -198,7 +198,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        let schema = Facts::schema().block.implied_type();
+        let schema = crate::data::HostData::schema(&Facts).block.implied_type();
         assert_eq!(object.value_type(), schema, "what is read has the schema's type");
         assert!(Facts::reading(&configuration, &Answer::default()).is_err());
     }

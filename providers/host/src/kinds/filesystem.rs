@@ -164,13 +164,14 @@ impl HostKind for Filesystem {
         let kind = text(planned, "type").unwrap_or_default();
         let force = if kind == "ext4" { "-F" } else { "-f" };
         let label = text(planned, "label").map_or_else(String::new, |label| format!(" -L {}", quote(label)));
-        let options: String = texts(planned, "options").map(|one| format!(" {}", quote(one))).collect();
+        let options: Vec<String> = texts(planned, "options").map(quote).collect();
         Ok(format!(
             "p={}\n{GUARD}set -- {}\nguard \"$@\"\n\
              wipefs --all --quiet -- \"$p\"\n\
-             mkfs.{kind} {force}{label}{options} \"$p\" >&2\nsync -- \"$p\"\n",
+             mkfs.{kind} {force}{label} {} \"$p\" >&2\nsync -- \"$p\"\n",
             quote(text(planned, DEVICE).unwrap_or_default()),
             named.join(" "),
+            options.join(" "),
         ))
     }
 

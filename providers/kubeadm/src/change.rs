@@ -1,0 +1,107 @@
+//! What a change of a cluster does on its first node: other settings, another version, new certificates.
+
+use crate::certificates::RENEW;
+use crate::cluster::{ANSWERS, CONFIGURATION, told};
+use crate::common::{DUE, NODE_NAME, VERSION};
+use crate::shell::{NODE, ignored, kubelet_phases, lines, tools, word};
+use formwork_provider_host::{HOST, Phase};
+use formwork_sdk::values::{given, text, texts, truth};
+use formwork_value::{Type, Value};
+
+/// What an update is to do.
+pub(crate) struct Changes {
+    pub(crate) upgrades: bool,
+    pub(crate) configures: bool,
+    pub(crate) renews: bool,
+}
+
+impl Changes {
+    pub(crate) fn of(prior: &Value, planned: &Value) -> Self {
+        let plain = |object: &Value| {
+            let version = text(object, VERSION).unwrap_or_default();
+            text(object, CONFIGURATION).map(|told| told.replace(&format!("v{version}"), "v"))
+        };
+        Self {
+            upgrades: prior.get(VERSION) != planned.get(VERSION),
+            // Of a cluster that was taken over nobody knows what it was told: the next change tells it all.
+            configures: plain(prior).is_some() && plain(prior) != plain(planned),
+            renews: truth(prior, DUE) == Some(true),
+        }
+    }
+
+    pub(crate) fn phases(&self, prior: &Value, planned: &Value) -> Vec<Phase> {
+        let mut phases = vec![Phase::look(
+            "told",
+            format!("{NODE}name_node {}\n{}", word(planned, NODE_NAME), told(planned)),
+        )];
+        if self.configures {
+            phases.extend(reconfiguration(prior, planned));
+        }
+        if self.upgrades {
+            phases.extend(upgrade(prior, planned));
+        }
+        if self.renews {
+            phases.push(Phase::run("renew", lines(&format!("{RENEW}{ANSWERS}"))));
+        }
+        phases
+    }
+}
+
+/// What is told takes effect on this node, and on others when they are upgraded or made.
+fn reconfiguration(prior: &Value, planned: &Value) -> Vec<Phase> {
+    let config = "--config \"$d/kubeadm.yaml\"";
+    // The version that runs is left as it is here.
+    let running = format!(
+        "sed -i 's/^kubernetesVersion: .*/kubernetesVersion: v{}/' \"$d/kubeadm.yaml\"\n",
+        text(prior, VERSION).unwrap_or_default()
+    );
+    let proxy = if texts(planned, "skip_phases").any(|one| one == "addon-kube-proxy") {
+        String::new()
+    } else {
+        format!("kubeadm init phase addon kube-proxy {config}\n")
+    };
+    vec![
+        Phase::run(
+            "configure-control-plane",
+            lines(&format!(
+                "{running}kubeadm init phase upload-config all {config}\n\
+             rm -f /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key\n\
+             kubeadm init phase certs apiserver {config}\nkubeadm init phase control-plane all {config}\n\
+             sleep 2\n{ANSWERS}{proxy}"
+            )),
+        ),
+        Phase::run(
+            "configure-kubelet",
+            lines("kubeadm upgrade node phase kubelet-config\nsystemctl restart kubelet.service\nsleep 2\n"),
+        ),
+    ]
+}
+
+const SNAPSHOT: &str = r#"
+if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
+  (umask 077 && mkdir -p "$d/snapshots")
+  p=/etc/kubernetes/pki/etcd
+  kube --namespace=kube-system exec "etcd-$(cat "$d/node")" -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/ca.crt --cert=$p/server.crt --key=$p/server.key snapshot save /var/lib/etcd/formwork-snapshot.db
+  mv -- /var/lib/etcd/formwork-snapshot.db "$d/snapshots/before-$to.db"
+fi
+"#;
+
+fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
+    let to = text(planned, VERSION).unwrap_or_default();
+    let ignored = ignored(planned);
+    let null = Value::null(Type::Dynamic);
+    let host = given(planned, HOST).unwrap_or(&null);
+    let mut phases = vec![
+        Phase::run("tools", lines(&tools(planned, "kubeadm"))),
+        Phase::run("plan", lines(&format!("kubeadm upgrade plan v{to}{ignored}\n"))),
+        Phase::run("snapshot", lines(&format!("to={to}\n{SNAPSHOT}"))),
+        Phase::run(
+            "upgrade",
+            lines(&format!(
+                "kubeadm upgrade apply --yes --certificate-renewal=false v{to}{ignored}\n{ANSWERS}"
+            )),
+        ),
+    ];
+    phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, 1));
+    phases
+}
