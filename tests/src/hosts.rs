@@ -5,6 +5,7 @@
 
 use crate::{Finished, Project, project, repository};
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -135,11 +136,23 @@ impl Hosts {
     }
 }
 
+/// Of a longer file the content is told by its digest.
+const SHOWN: usize = 4096;
+
 /// What stands at a path: rights, owner and content; times are left out.
 fn described(path: &Path) -> Option<String> {
     let what = std::fs::symlink_metadata(path).ok()?;
     let content = if what.is_file() {
-        String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
+        let bytes = std::fs::read(path).unwrap();
+        if bytes.len() <= SHOWN {
+            String::from_utf8_lossy(&bytes).into_owned()
+        } else {
+            format!(
+                "{} bytes, {:016x}",
+                bytes.len(),
+                BuildHasherDefault::<DefaultHasher>::default().hash_one(&bytes)
+            )
+        }
     } else if what.is_symlink() {
         std::fs::read_link(path).unwrap().display().to_string()
     } else {

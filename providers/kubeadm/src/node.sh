@@ -23,15 +23,12 @@ tools() {
     [ "$(version_of "$one")" = "$v" ] || missing="$missing $one"
   done
   [ -n "$missing" ] || return 0
-  if command -v apt-get > /dev/null; then
-    take $(for one in $missing; do echo "$one=$v-*"; done)
-    apt-mark hold $missing > /dev/null
-  elif command -v dnf > /dev/null; then
-    dnf --quiet --assumeyes --disableexcludes=all install $(for one in $missing; do echo "$one-$v-*"; done) >&2
-  else
-    echo "neither apt-get nor dnf is there: install$missing $v, and set packages = false" >&2
+  if [ -z "$family" ]; then
+    echo "the host has neither apt nor dnf: put$missing $v there, and set packages = false" >&2
     return 1
   fi
+  take $(for one in $missing; do echo "$one=$v-*"; done)
+  mark hold $missing
 }
 
 # tools_given VERSION PROGRAM...: the same where somebody else puts them there.
@@ -50,7 +47,7 @@ tools_given() {
 # note_tools: what is there before, once, so that a removal takes away what came.
 note_tools() {
   [ ! -e "$d/all" ] || return 0
-  command -v dpkg-query > /dev/null || return 0
+  [ -n "$family" ] || return 0
   all > "$d/all.part"
   mv -- "$d/all.part" "$d/all"
 }
@@ -142,6 +139,8 @@ unmake() {
     "$one-save" 2> /dev/null | grep -v -E 'KUBE-|CNI-|cali|FLANNEL' | "$one-restore" 2> /dev/null || :
   done
   rm -rf /etc/kubernetes /var/lib/kubelet/* /var/lib/etcd/* /var/lib/cni "$HOME/.kube/cache"
+  rmdir --ignore-fail-on-non-empty "$HOME/.kube" /usr/lib/modules 2> /dev/null || :
+  find /usr/libexec/kubernetes -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2> /dev/null || :
   # containerd's own, where it writes one.
   rm -f /etc/cni/net.d/10-containerd-net.conflist
 }

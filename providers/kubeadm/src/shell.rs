@@ -19,7 +19,7 @@ fi
 /// Lines that run apart from the connection; `$d` is the folder of the object's mark.
 pub(crate) fn lines(body: &str) -> String {
     format!(
-        "set -e\nd=${{0%/run-*}}\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\nexport PATH\n{TAKE}{NODE}{body}"
+        "set -e\nd=${{0%/run-*}}\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\nexport PATH\nrefuse() {{ echo \"$2\" >&2; exit 1; }}\n{TAKE}{NODE}{body}"
     )
 }
 

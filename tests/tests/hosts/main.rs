@@ -4,6 +4,7 @@
 
 mod commands;
 mod disks;
+mod dnf;
 mod kinds;
 mod provisioners;
 mod reboots;

@@ -1,7 +1,7 @@
 //! The program is killed while a cluster comes about, and the link to a host is cut: what follows goes on.
 
-use crate::find;
 use crate::one_node::{one, prepare, unprepare};
+use crate::{find, is_full};
 use formwork_tests::{Hosts, Project, assert_says};
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -93,8 +93,7 @@ fn it_goes_on_after_a_kill_at_every_boundary() {
 #[test]
 fn it_goes_on_after_kills_at_any_instant() {
     let Some(hosts) = find() else { return };
-    let is_full = std::env::var_os("FORMWORK_FULL").is_some_and(|full| full == "1");
-    let wanted = if is_full { 30 } else { 4 };
+    let wanted = if is_full() { 30 } else { 3 };
     prepare(&hosts);
     let (mut kills, mut round) = (0, 0_u64);
     while kills < wanted {

@@ -9,12 +9,17 @@ use formwork_tests::{Hosts, Project, assert_says, project};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What stands in a plan for the bring-up of three hosts, and what one may take of wall time, in seconds.
+/// What the bring-up of three hosts may take of wall time, in seconds.
 const BUDGET_SECONDS: f64 = 120.0;
 pub(crate) const EARLIER: &str = "1.37.1";
 pub(crate) const LATER: &str = "1.37.2";
 /// GPUs that the third host is to have.
 const GPUS: u32 = 2;
+
+/// Whether every acceptance line is asked for.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("FORMWORK_FULL").is_some_and(|full| full == "1")
+}
 
 fn find() -> Option<Hosts> {
     Hosts::find("cluster")
@@ -182,9 +187,7 @@ fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
     println!("from three bare hosts to a service that answers: {seconds:.1} s");
     assert!(said.contains("200 OK") && said.contains("app-"), "{said}");
     assert!(answer(&hosts, 0).contains("200 OK"));
-    if std::env::var_os("FORMWORK_FULL").is_some_and(|full| full == "1") {
-        assert!(seconds < BUDGET_SECONDS, "{seconds} s");
-    }
+    assert!(!is_full() || seconds < BUDGET_SECONDS, "{seconds} s");
 
     let nodes = kubectl(&hosts, "get nodes --no-headers");
     assert_eq!(nodes.lines().filter(|line| line.contains(" Ready ")).count(), 3, "{nodes}");
@@ -204,7 +207,9 @@ fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
     }
     assert_says(&run("plan -detailed-exitcode"), 0, &["No changes."]);
 
-    upgraded(&hosts, &project);
+    if is_full() {
+        upgraded(&hosts, &project);
+    }
 
     let begun = Instant::now();
     assert_says(&run("destroy -auto-approve"), 0, &["Destroy complete!"]);
@@ -215,6 +220,8 @@ fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
 }
 
 /// Another version: the first control plane, the other one, the worker.
+///
+/// kubeadm takes half a minute for each part of a control plane, five minutes in all: only the long run has them.
 #[expect(clippy::print_stdout, reason = "the time is what is asked for")]
 fn upgraded(hosts: &Hosts, project: &Project) {
     let run = |line: &str| project.run(&format!("-chdir=stacks/bare-metal {line}"));

@@ -69,9 +69,11 @@ impl HostKind for KernelPackage {
             ),
             (RUNNING, Attribute::computed(Type::String, "The kernel that the host runs.")),
         ];
-        let doc = "A kernel, its headers and its drivers, installed in one transaction of apt and held together. The host runs the kernel after a restart, which is another object's: `host_reboot`. When the object is removed, all packages that came with it are purged, or the versions that were there before come back.";
-        let permissions =
-            ["Read dpkg's database.", "Install, hold and purge packages; write to /var/lib/formwork."];
+        let doc = "A kernel, its headers and its drivers, installed in one transaction of apt or dnf and held together. The host runs the kernel after a restart, which is another object's: `host_reboot`. When the object is removed, all packages that came with it are purged, or the versions that were there before come back.";
+        let permissions = [
+            "Read the database of packages.",
+            "Install, hold and purge packages; write to /var/lib/formwork.",
+        ];
         KindSchema {
             time_limit_ms: TIME_LIMIT_MS,
             disruption: Disruption::Restart,
@@ -117,7 +119,7 @@ impl HostKind for KernelPackage {
 
     fn probe(&self, object: &Value, _: &Private) -> String {
         format!(
-            "emit running \"$(uname -r)\"\nemit packages \"$(dpkg-query --show --showformat='${{Package}}|${{db:Status-Status}}|${{Version}}|${{db:Status-Want}}\\n' -- {} 2>/dev/null)\"",
+            "{TAKE}emit running \"$(uname -r)\"\nemit packages \"$(for n in {}; do w=$(how \"$n\" 2>/dev/null) && printf '%s|%s\\n' \"$n\" \"$w\"; done)\"",
             names(object)
         )
     }
@@ -167,7 +169,7 @@ impl HostKind for KernelPackage {
     }
 
     fn remove(&self, object: &Value) -> String {
-        format!("{TAKE}{SET}mark unhold {0}\napt purge {0}\n", names(object))
+        format!("{TAKE}{SET}mark unhold {0}\npurge {0}\n", names(object))
     }
 
     fn import(&self, _: &str) -> Result<Vec<(&'static str, Value)>, ProviderError> {
@@ -179,7 +181,6 @@ impl HostKind for KernelPackage {
 
 /// What a set needs besides: `note` writes down once how each package was, `back` brings those back that were there.
 const SET: &str = r#"
-mark() { apt-mark "$@" > /dev/null; }
 # marked hold|unhold: the set as it is written down.
 marked() { [ ! -s "$d/set" ] || mark "$1" $(cat -- "$d/set"); }
 note() {

@@ -1,4 +1,4 @@
-//! `host_package`: a package of a host that works with apt.
+//! `host_package`: a package of a host that works with apt or dnf.
 
 use super::{Act, HostKind, with};
 use crate::answer::Answer;
@@ -51,9 +51,9 @@ impl HostKind for Package {
                 Attribute::with_default(Type::Bool, false, "Whether upgrades of the system leave it alone."),
             ),
         ];
-        let doc = "A package, by apt and without what is only recommended. When the object is removed, all packages that came with it are purged, or the version that was there before comes back.";
+        let doc = "A package, by apt or dnf and without what is only recommended. When the object is removed, all packages that came with it are purged, or the version that was there before comes back.";
         let permissions =
-            ["Read dpkg's database.", "Install and purge packages; write to /var/lib/formwork."];
+            ["Read the database of packages.", "Install and purge packages; write to /var/lib/formwork."];
         let kind = super::schema("name", attributes, doc, EXAMPLE, permissions);
         KindSchema { disruption: Disruption::Restart, ..kind }
     }
@@ -63,23 +63,20 @@ impl HostKind for Package {
             found.refuse(
                 "name",
                 format!(
-                    "{name:?} is no name of a package: give one of small letters, digits, `+`, `-` and `.`."
+                    "{name:?} is no name of a package: give one of letters, digits, `+`, `-`, `_` and `.`."
                 ),
             );
         }
         if let Some(version) = text(configuration, VERSION).filter(|version| !is_version(version)) {
             found.refuse(
                 VERSION,
-                format!("{version:?} is no version of a package: give one as `apt-cache policy` shows it."),
+                format!("{version:?} is no version of a package: give one as `apt-cache policy` or `dnf list` shows it."),
             );
         }
     }
 
     fn probe(&self, object: &Value, _: &Private) -> String {
-        let name = quote(text(object, "name").unwrap_or_default());
-        format!(
-            "emit package \"$(dpkg-query --show --showformat='${{db:Status-Status}}|${{Version}}|${{db:Status-Want}}' -- {name} 2>&1)\""
-        )
+        format!("{TAKE}emit package \"$(how {} 2>&1)\"", quote(text(object, "name").unwrap_or_default()))
     }
 
     fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError> {
@@ -116,7 +113,7 @@ impl HostKind for Package {
              unwind() {{ [ -z \"$made\" ] || purge_added; }}\n\
              take \"$w\"\n\
              note_added\n\
-             apt-mark {mark} \"$n\" >/dev/null\n",
+             mark {mark} \"$n\"\n",
             quote(name),
             quote(&wanted),
         ))
@@ -128,9 +125,9 @@ impl HostKind for Package {
              case $(cat -- \"$d/was\") in\n\
              installed*)\n\
                v=$(cut -d '|' -f 2 < \"$d/was\")\n\
-               apt-mark unhold \"$n\" >/dev/null\n\
-               [ \"$(dpkg-query --show --showformat='${{Version}}' -- \"$n\" 2>/dev/null)\" = \"$v\" ] || take \"$n=$v\"\n\
-               case $(cat -- \"$d/was\") in *'|hold') apt-mark hold \"$n\" >/dev/null ;; esac\n\
+               mark unhold \"$n\"\n\
+               [ \"$(how \"$n\" 2>/dev/null | cut -d '|' -f 2)\" = \"$v\" ] || take \"$n=$v\"\n\
+               case $(cat -- \"$d/was\") in *'|hold') mark hold \"$n\" ;; esac\n\
                ;;\n\
              *) purge_added ;;\n\
              esac\n",
@@ -140,7 +137,7 @@ impl HostKind for Package {
 
     fn remove(&self, object: &Value) -> String {
         format!(
-            "n={}\napt-mark unhold \"$n\" >/dev/null\napt-get --quiet --yes -o DPkg::Lock::Timeout=60 purge \"$n\" >&2\n",
+            "n={}\n{TAKE}mark unhold \"$n\"\npurge \"$n\"\n",
             quote(text(object, "name").unwrap_or_default())
         )
     }
@@ -148,24 +145,12 @@ impl HostKind for Package {
 
 pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && name.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || "+-.:".contains(one))
+        && name.chars().all(|one| one.is_ascii_alphanumeric() || "+-.:_".contains(one))
 }
 
 pub(super) fn is_version(version: &str) -> bool {
-    !version.is_empty() && version.chars().all(|one| one.is_ascii_alphanumeric() || "+-.:~".contains(one))
+    !version.is_empty() && version.chars().all(|one| one.is_ascii_alphanumeric() || "+-.:~^_".contains(one))
 }
 
-/// `take` installs packages, after a look at what there is where one is not known; `all` says which there are, `how` how
-/// one is; `note_added` writes down which came since `$d/all`, and `purge_added` takes those away.
-pub const TAKE: &str = "\
-apt() { apt-get --quiet --yes --no-install-recommends --allow-downgrades --allow-change-held-packages -o DPkg::Lock::Timeout=60 \"$@\" >&2; }
-take() { apt install \"$@\" || { apt update && apt install \"$@\"; }; }
-how() { dpkg-query --show --showformat='${db:Status-Status}|${Version}|${db:Status-Want}' -- \"$1\"; }
-all() { dpkg-query --show --showformat='${db:Status-Status} ${binary:Package}\\n' | grep '^installed ' | cut -d ' ' -f 2 | sort; }
-note_added() { all | comm -13 \"$d/all\" - > \"$d/added\"; }
-purge_added() {
-  [ -s \"$d/added\" ] || return 0
-  apt-mark unhold $(cat -- \"$d/added\") >/dev/null
-  apt purge $(cat -- \"$d/added\")
-}
-";
+/// Functions of the shell that work with packages; see there.
+pub const TAKE: &str = include_str!("packages.sh");
