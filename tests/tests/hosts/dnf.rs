@@ -1,18 +1,41 @@
 //! Packages by dnf, on a host whose system says that it is one of Red Hat's family.
 
 use crate::find;
-use formwork_tests::assert_says;
+use formwork_tests::{Hosts, assert_says};
+use std::collections::BTreeMap;
 
 const ROCKY: &str = "NAME=\"Rocky Linux\"\\nVERSION=\"9.6 (Blue Onyx)\"\\nID=\"rocky\"\\nID_LIKE=\"rhel centos fedora\"\\nVERSION_ID=\"9.6\"\\n";
+
+/// The first host, as long as it says that it is another system.
+struct Rocky<'a>(&'a Hosts);
+
+impl<'a> Rocky<'a> {
+    fn on(hosts: &'a Hosts) -> Self {
+        let script =
+            format!("mkdir -p /etc/yum.repos.d; rm /etc/os-release; printf '{ROCKY}' > /etc/os-release");
+        hosts.run(0, &script);
+        Self(hosts)
+    }
+
+    /// What the host has written, but for dnf's and rpm's own databases: Debian's rpm keeps its at home.
+    fn written(&self) -> BTreeMap<String, String> {
+        let mut written = self.0.written(0);
+        written.retain(|name, _| !name.starts_with("root/.rpmdb") && !name.starts_with("var/lib/dnf"));
+        written
+    }
+}
+
+impl Drop for Rocky<'_> {
+    fn drop(&mut self) {
+        self.0.run(0, "ln -sfn ../usr/lib/os-release /etc/os-release; rm -rf /etc/yum.repos.d");
+    }
+}
 
 #[test]
 fn packages_come_by_dnf_are_held_and_go() {
     let Some(hosts) = find() else { return };
-    hosts.run(
-        0,
-        &format!("mkdir -p /etc/yum.repos.d; rm /etc/os-release; printf '{ROCKY}' > /etc/os-release"),
-    );
-    let bare = hosts.written(0);
+    let rocky = Rocky::on(&hosts);
+    let bare = rocky.written();
     let state = || hosts.run(0, "rpm -qa | sort; cat /etc/dnf/plugins/versionlock.list");
     let before = state();
     let blocks = |version: &str| {
@@ -61,9 +84,5 @@ output "system" {{
     let missing = hosts.one(&[], &blocks("7.0-1"));
     assert_says(&missing.run("apply -auto-approve"), 1, &["formwork-lab-tool-7.0-1", "package"]);
     assert_says(&missing.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    // Debian's rpm keeps its database at home.
-    let mut left = hosts.written(0);
-    left.retain(|name, _| !name.starts_with("root/.rpmdb") && !name.starts_with("var/lib/dnf"));
-    assert_eq!(left, bare);
-    hosts.run(0, "ln -sfn ../usr/lib/os-release /etc/os-release");
+    assert_eq!(rocky.written(), bare);
 }

@@ -5,6 +5,7 @@
 mod commands;
 mod disks;
 mod dnf;
+mod gpu_host;
 mod kinds;
 mod provisioners;
 mod reboots;

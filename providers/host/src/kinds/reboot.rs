@@ -146,11 +146,12 @@ impl HostKind for Reboot {
     }
 }
 
-/// Which boot the host is in, and whether the system asks for a restart: as Debian's packages say it, or Fedora's.
+/// Which boot the host is in, and whether the system asks for a restart: as Debian's packages say it, or
+/// Fedora's: what comes with dnf says that of any other system, too.
 const LOOK: &str = r"
 boot() { cat /proc/sys/kernel/random/boot_id; }
 is_required() {
-  [ -e /run/reboot-required ] || { command -v needs-restarting > /dev/null && ! needs-restarting -r > /dev/null 2>&1; }
+  [ -e /run/reboot-required ] || { [ ! -e /etc/debian_version ] && command -v needs-restarting > /dev/null && ! needs-restarting -r > /dev/null 2>&1; }
 }
 ";
 
