@@ -16,6 +16,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("src/install", &["formwork-diagnostic", "formwork-lang", "formwork-state"]),
     ("state", &["formwork-age", "formwork-diagnostic", "formwork-value"]),
     ("providers/secret", &["formwork-age", "formwork-sdk", "formwork-diagnostic", "formwork-value"]),
+    ("providers/kubeadm", &["formwork-provider-host", "formwork-sdk", "formwork-value"]),
     ("providers/sdk", &["formwork-diagnostic", "formwork-value"]),
     (
         "src/engine",

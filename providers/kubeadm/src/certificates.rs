@@ -1,6 +1,6 @@
 //! Certificates of a control plane on a host: when they end, and new ones.
 
-use crate::common::RENEW_DAYS;
+use crate::attributes::RENEW_DAYS;
 use formwork_sdk::values::whole_number;
 use formwork_value::Value;
 

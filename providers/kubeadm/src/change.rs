@@ -1,8 +1,8 @@
 //! What a change of a cluster does on its first node: other settings, another version, new certificates.
 
+use crate::attributes::{DUE, NODE_NAME, VERSION};
 use crate::certificates::RENEW;
 use crate::cluster::{ANSWERS, CONFIGURATION, told};
-use crate::common::{DUE, NODE_NAME, VERSION};
 use crate::shell::{NODE, ignored, kubelet_phases, lines, tools, word};
 use formwork_provider_host::{HOST, Phase};
 use formwork_sdk::values::{given, text, texts, truth};

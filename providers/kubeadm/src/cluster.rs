@@ -1,11 +1,11 @@
 //! `kubeadm_cluster`: a cluster by its first node, made by kubeadm's own phases.
 
-use crate::certificates::expiry;
-use crate::change::Changes;
-use crate::common::{
+use crate::attributes::{
     ADVERTISED, DUE, NODE_NAME, Subnet, VERSION, check_node, check_step, is_endpoint, is_label,
     node_attributes, older, version_attribute,
 };
+use crate::certificates::expiry;
+use crate::change::Changes;
 use crate::configuration::{self, PARTS};
 use crate::shell::{ADDRESSES, NODE, lines, socket, tools, upgrade_failed, word};
 use base64::Engine as _;

@@ -2,11 +2,11 @@
 //!
 //! What lets it in is made on a control plane when it is needed, lives for minutes, and passes through memory alone.
 
-use crate::certificates::{RENEW, expiry};
-use crate::common::{
+use crate::attributes::{
     DUE, VERSION, check_node, check_step, is_node_name, node_attributes, older, taints_type,
     version_attribute,
 };
+use crate::certificates::{RENEW, expiry};
 use crate::configuration::{self, Invitation, json_of};
 use crate::shell::{
     ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, socket, tools, upgrade_failed, word,

@@ -1,6 +1,6 @@
 //! `kubeadm_node_ready`: a node that is waited for until it is ready for work, and kept out of it until then.
 
-use crate::common::is_node_name;
+use crate::attributes::is_node_name;
 use crate::configuration::bare;
 use crate::shell::{NODE, moment, word};
 use formwork_provider_host::{

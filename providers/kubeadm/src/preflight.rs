@@ -1,6 +1,6 @@
 //! `kubeadm_preflight`: what is in the way of a cluster on some hosts, before anything is changed.
 
-use crate::common::Subnet;
+use crate::attributes::Subnet;
 use formwork_provider_host::{Answer, HOST, HostData, Hosts, host_type, quote};
 use formwork_sdk::values::{Findings, given, text, texts, truth};
 use formwork_sdk::{Attribute, Block, KindSchema, Permission, ProviderError};

@@ -93,7 +93,10 @@ output "gpus" {{
         let mut expected: BTreeSet<&str> = WRITTEN.iter().copied().collect();
         if disks.is_empty() {
             expected.retain(|path| {
-                !path.contains("mount") && !path.contains("local-fs") && !path.contains("datasets") && !path.contains("filesystem")
+                !path.contains("mount")
+                    && !path.contains("local-fs")
+                    && !path.contains("datasets")
+                    && !path.contains("filesystem")
             });
         }
         assert_eq!(new, expected, "host {host}");

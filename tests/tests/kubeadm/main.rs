@@ -165,7 +165,6 @@ fn answer(hosts: &Hosts, host: usize) -> String {
     )
 }
 
-#[expect(clippy::print_stdout, reason = "the time is what is asked for")]
 #[test]
 fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
     let Some(hosts) = find() else { return };
