@@ -253,8 +253,10 @@ def make_images(root, folders, go):
         built = place / name
         run(go, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(built), ".",
             cwd=HERE / name, env=dict(os.environ, CGO_ENABLED="0", GOWORK="off"))
-        reference = APP if name == "app" else f"{REGISTRY}/pause:{PAUSE_TAG}"
-        image(place / f"{name}.tar", reference, {f"/{name}": built})
+        if name == "app":
+            image(place / "app.tar", APP, {"/app": built, "/usr/local/bin/nvidia-smi": built})
+        else:
+            image(place / "pause.tar", f"{REGISTRY}/pause:{PAUSE_TAG}", {"/pause": built})
         built.unlink()
     newest = folders[-1]
     image(place / "etcd.tar", f"{REGISTRY}/etcd:{ETCD_TAG}", {f"/usr/local/bin/{name}": newest / name for name in ("etcd", "etcdctl")})

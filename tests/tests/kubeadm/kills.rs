@@ -72,7 +72,7 @@ fn now(hosts: &Hosts) -> String {
 #[test]
 fn it_goes_on_after_a_kill_at_every_boundary() {
     let Some(hosts) = find() else { return };
-    prepare(&hosts);
+    prepare(&hosts, 0);
     let since = now(&hosts);
     let project = one(&hosts, "");
     let killed: Vec<&str> = PHASES.into_iter().filter(|phase| killed_at(&project, phase)).collect();
@@ -85,14 +85,14 @@ fn it_goes_on_after_a_kill_at_every_boundary() {
     }
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    unprepare(&hosts);
+    unprepare(&hosts, 0);
 }
 
 #[test]
 fn it_goes_on_after_kills_at_any_instant() {
     let Some(hosts) = find() else { return };
     let wanted = if is_full() { 30 } else { 3 };
-    prepare(&hosts);
+    prepare(&hosts, 0);
     let (mut kills, mut round) = (0, 0_u64);
     while kills < wanted {
         let since = now(&hosts);
@@ -119,13 +119,13 @@ fn it_goes_on_after_kills_at_any_instant() {
         assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
     }
     println!("{kills} kills at random instants in {round} runs, nothing done twice");
-    unprepare(&hosts);
+    unprepare(&hosts, 0);
 }
 
 #[test]
 fn it_goes_on_when_the_link_was_cut() {
     let Some(hosts) = find() else { return };
-    prepare(&hosts);
+    prepare(&hosts, 0);
     let since = now(&hosts);
     let project = one(&hosts, "");
     let mut command = project.command("apply -auto-approve -no-color");
@@ -150,7 +150,7 @@ fn it_goes_on_when_the_link_was_cut() {
     assert!(counts.len() == PHASES.len() - 1 && counts.values().all(|count| *count == 1), "{counts:?}");
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    unprepare(&hosts);
+    unprepare(&hosts, 0);
 }
 
 /// Takes the first host's link down, or up.

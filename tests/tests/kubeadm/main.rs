@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it must")]
 
 mod kills;
+mod membership;
 mod one_node;
 
 use formwork_tests::{Hosts, Project, assert_says, project};
@@ -77,6 +78,7 @@ nodes = {{
   host-2 = {{ address = "{second}", role = "control-plane" }}
   host-3 = {{ address = "{third}", gpus = {gpus}, labels = {{ workload = "training" }} }}
 }}
+probe_image = "lab.local/app:1"
 teams = {{ vision = {{ gpus = 2 }} }}
 hosts = {{
   kernel_modules          = []
@@ -116,6 +118,7 @@ resource "kubernetes_manifests" "application" {
           containers:
             - name: app
               image: lab.local/app:1
+              command: [/app]
               imagePullPolicy: IfNotPresent
               readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
     ---

@@ -4,7 +4,7 @@ use crate::{EARLIER, KUBELET, find, kubectl};
 use formwork_tests::{Hosts, Project, assert_says, project};
 
 /// A cluster on the first host, without a module; `MORE` stands for more attributes.
-fn configuration(hosts: &Hosts, more: &str) -> String {
+pub(crate) fn configuration(hosts: &Hosts, more: &str) -> String {
     let path = |name: &str| hosts.folder.join(name).display().to_string();
     let settings =
         format!("  private_key_file = {:?}\n  known_hosts_file = {:?}\n", path("id"), path("known_hosts"));
@@ -39,10 +39,10 @@ pub(crate) fn one(hosts: &Hosts, more: &str) -> Project {
     project().file("main.tf", &configuration(hosts, more)).build()
 }
 
-/// Has the first host be ready for kubeadm, past the program.
-pub(crate) fn prepare(hosts: &Hosts) {
+/// Has a host be ready for kubeadm, past the program.
+pub(crate) fn prepare(hosts: &Hosts, host: usize) {
     hosts.run(
-        0,
+        host,
         r#"set -e
 mkdir -p /etc/containerd/lab
 cat > /etc/containerd/config.toml <<X
@@ -64,9 +64,9 @@ echo 1 > /proc/sys/net/ipv4/ip_forward"#,
 }
 
 /// The host as it was before [`prepare`].
-pub(crate) fn unprepare(hosts: &Hosts) {
+pub(crate) fn unprepare(hosts: &Hosts, host: usize) {
     hosts.run(
-        0,
+        host,
         "ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm > /dev/null; systemctl stop containerd; rm -rf /etc/containerd/lab; echo 0 > /proc/sys/net/ipv4/ip_forward",
     );
 }
@@ -138,7 +138,7 @@ rm -r $t"#;
 #[test]
 fn certificates_are_renewed_and_settings_changed_in_place() {
     let Some(hosts) = find() else { return };
-    prepare(&hosts);
+    prepare(&hosts, 0);
     let project = one(&hosts, "");
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
     let serial =
@@ -164,13 +164,13 @@ fn certificates_are_renewed_and_settings_changed_in_place() {
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
 
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    unprepare(&hosts);
+    unprepare(&hosts, 0);
 }
 
 #[test]
 fn a_running_cluster_is_taken_over() {
     let Some(hosts) = find() else { return };
-    prepare(&hosts);
+    prepare(&hosts, 0);
     let project = one(&hosts, "");
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
     std::fs::remove_file(project.path().join("terraform.tfstate")).unwrap();
@@ -183,5 +183,5 @@ fn a_running_cluster_is_taken_over() {
     assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
-    unprepare(&hosts);
+    unprepare(&hosts, 0);
 }

@@ -1,5 +1,5 @@
 // Package main is a service to ask over a cluster's network: `app` answers on port 8080 with its host's name, and
-// `app get URL` prints what another answers.
+// `app get URL` prints what another answers. Called nvidia-smi, it says that all is well, as a probe of a GPU node would.
 package main
 
 import (
@@ -7,10 +7,15 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == "nvidia-smi" {
+		fmt.Println("no GPU, and all is well")
+		return
+	}
 	if len(os.Args) == 3 && os.Args[1] == "get" {
 		client := http.Client{Timeout: 2 * time.Second}
 		answer, err := client.Get(os.Args[2])
