@@ -13,7 +13,8 @@ locals {
 
   workers = { for name, node in var.nodes : name => node if node.role != "control-plane" }
 
-  endpoint = var.endpoint != null ? var.endpoint : "${local.hosts[local.first].address}:6443"
+  reached  = var.virtual_ip != null ? var.virtual_ip.address : local.hosts[local.first].address
+  endpoint = var.endpoint != null ? var.endpoint : "${local.reached}:6443"
 
   bridged = { for name, host in local.hosts : name => host if var.network == "bridge" }
   per_host = {
@@ -209,6 +210,79 @@ resource "host_command" "images" {
   depends_on = [host_service.containerd]
 }
 
+# The address that the control plane's nodes hand to each other. kubelet begins it, as the rest of a control plane: on the
+# first node before there is an API, which takes the credentials that need none; on the others once they have joined.
+
+locals {
+  virtual_ip = {
+    for name, credentials in { first = "super-admin.conf", other = "admin.conf" } : name => var.virtual_ip == null ? "" : yamlencode({
+      apiVersion = "v1"
+      kind       = "Pod"
+      metadata   = { name = "kube-vip", namespace = "kube-system" }
+      spec = {
+        hostNetwork = true
+        hostAliases = [{ hostnames = ["kubernetes"], ip = "127.0.0.1" }]
+        containers = [{
+          name            = "kube-vip"
+          image           = var.virtual_ip.image
+          imagePullPolicy = "IfNotPresent"
+          args            = ["manager"]
+          securityContext = { capabilities = { add = ["NET_ADMIN", "NET_RAW"] } }
+          volumeMounts    = [{ name = "credentials", mountPath = "/etc/kubernetes/admin.conf" }]
+          env = [for key, value in {
+            address            = var.virtual_ip.address
+            cp_enable          = "true"
+            cp_namespace       = "kube-system"
+            port               = "6443"
+            svc_enable         = "false"
+            vip_arp            = "true"
+            vip_interface      = var.virtual_ip.interface
+            vip_leaderelection = "true"
+            vip_leasename      = "plndr-cp-lock"
+          } : { name = key, value = value }]
+        }]
+        volumes = [{ name = "credentials", hostPath = { path = "/etc/kubernetes/${credentials}", type = "FileOrCreate" } }]
+      }
+    })
+  }
+}
+
+resource "host_directory" "kubernetes" {
+  count = var.virtual_ip == null ? 0 : 1
+
+  host = local.hosts[local.first]
+  path = "/etc/kubernetes"
+
+  depends_on = [host_service.containerd]
+}
+
+resource "host_directory" "manifests" {
+  count = var.virtual_ip == null ? 0 : 1
+
+  host = local.hosts[local.first]
+  path = "${host_directory.kubernetes[0].path}/manifests"
+}
+
+resource "host_file" "virtual_ip_first" {
+  count = var.virtual_ip == null ? 0 : 1
+
+  host    = local.hosts[local.first]
+  path    = "${host_directory.manifests[0].path}/kube-vip.yaml"
+  mode    = "0600"
+  content = local.virtual_ip.first
+}
+
+resource "host_file" "virtual_ip" {
+  for_each = { for name, node in local.others : name => node.host if var.virtual_ip != null }
+
+  host    = each.value
+  path    = "/etc/kubernetes/manifests/kube-vip.yaml"
+  mode    = "0600"
+  content = local.virtual_ip.other
+
+  depends_on = [kubeadm_node.control_plane]
+}
+
 # The cluster.
 
 resource "kubeadm_cluster" "this" {
@@ -226,7 +300,7 @@ resource "kubeadm_cluster" "this" {
   kubelet_configuration   = var.kubelet_configuration
   drain                   = var.drain
 
-  depends_on = [host_service.containerd, host_command.images, host_sysctl.node]
+  depends_on = [host_service.containerd, host_command.images, host_sysctl.node, host_file.virtual_ip_first]
 }
 
 resource "kubeadm_node" "control_plane" {

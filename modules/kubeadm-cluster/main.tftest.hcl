@@ -40,6 +40,24 @@ run "the_first_by_name_makes_the_cluster" {
   }
 }
 
+run "a_virtual_address_is_the_endpoint" {
+  command = plan
+
+  variables {
+    virtual_ip = { address = "10.0.0.10", interface = "eth0" }
+  }
+
+  assert {
+    condition     = kubeadm_cluster.this.endpoint == "10.0.0.10:6443"
+    error_message = "All reach the control plane there."
+  }
+
+  assert {
+    condition     = strcontains(host_file.virtual_ip_first[0].content, "super-admin.conf") && keys(host_file.virtual_ip) == ["c"]
+    error_message = "Each node of the control plane has a part in it, and the first begins without an API."
+  }
+}
+
 run "a_bridge_has_routes" {
   command = apply
 

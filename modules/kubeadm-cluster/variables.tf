@@ -51,6 +51,16 @@ variable "endpoint" {
   default     = null
 }
 
+variable "virtual_ip" {
+  description = "An address that the control plane's nodes hand to each other, by kube-vip: `address`, `interface` that it is on, `image`. It is the endpoint, by itself."
+  type = object({
+    address   = string
+    interface = string
+    image     = optional(string, "ghcr.io/kube-vip/kube-vip:v1.0.1")
+  })
+  default = null
+}
+
 variable "pod_subnet" {
   type        = string
   description = "The addresses of pods."
