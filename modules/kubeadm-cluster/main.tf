@@ -8,7 +8,7 @@ terraform {
 locals {
   hosts  = { for name, node in var.nodes : name => node.host }
   planes = sort([for name, node in var.nodes : name if node.role == "control-plane"])
-  first  = local.planes[0]
+  first  = var.first_node != null ? var.first_node : local.planes[0]
   others = { for name, node in var.nodes : name => node if node.role == "control-plane" && name != local.first }
 
   workers = { for name, node in var.nodes : name => node if node.role != "control-plane" }
@@ -301,6 +301,13 @@ resource "kubeadm_cluster" "this" {
   drain                   = var.drain
 
   depends_on = [host_service.containerd, host_command.images, host_sysctl.node, host_file.virtual_ip_first]
+
+  lifecycle {
+    precondition {
+      condition     = length(coalesce(var.nodes[local.first].labels, {})) == 0 && var.nodes[local.first].startup_taints == null
+      error_message = "The node that the cluster is made on has no labels and start-up taints of yours: name another one as first_node, or leave them out."
+    }
+  }
 }
 
 resource "kubeadm_node" "control_plane" {

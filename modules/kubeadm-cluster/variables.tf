@@ -45,6 +45,12 @@ variable "nodes" {
   }
 }
 
+variable "first_node" {
+  type        = string
+  description = "The node that the cluster is made on: name it where nodes of the control plane come and go, since another one is another cluster. The first by name, by itself."
+  default     = null
+}
+
 variable "endpoint" {
   type        = string
   description = "Where all reach the control plane, NAME:PORT; that of the first node, by itself."

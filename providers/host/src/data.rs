@@ -36,6 +36,14 @@ pub trait HostData: Send + Sync {
 pub struct Hosts(pub(crate) Arc<Fleet>);
 
 impl Hosts {
+    /// The port that SSH is answered at on the host that an object names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn port(&self, object: &Value) -> Result<u16, ProviderError> {
+        Ok(Place::of(object, self.0.settings())?.port)
+    }
+
     /// What a script emits on the host that an object names; it changes nothing.
     ///
     /// # Errors

@@ -52,6 +52,8 @@ pub enum Work {
 const AGAIN_MS: u64 = 500;
 
 const PHASE: &str = "phase";
+/// What comes after the last one.
+const END: &str = "end";
 
 impl Phase {
     /// Lines that run on the object's host.
@@ -97,11 +99,11 @@ impl HostConnection {
         cursor: &serde_json::Value,
     ) -> Result<Progress, ProviderError> {
         let named = cursor.get(PHASE).and_then(serde_json::Value::as_str);
-        if named == Some("end") {
-            return self.close(request).await;
+        if named == Some(END) {
+            return self.end(request).await;
         }
         let at = named.and_then(|named| phases.iter().position(|phase| phase.name == named)).unwrap_or(0);
-        let Some(phase) = phases.get(at) else { return self.close(request).await };
+        let Some(phase) = phases.get(at) else { return self.end(request).await };
         let is_untouched = phases[..=at].iter().all(|phase| phase.is_check);
         let came = match self.perform(request, phase, is_untouched).await {
             Ok(came) => came,
@@ -111,18 +113,14 @@ impl HostConnection {
                 return Err(if is_untouched { error } else { self.left_over(request, error).await });
             }
         };
-        let next = phases.get(at + 1).map_or("end", |phase| phase.name);
+        let next = phases.get(at + 1).map_or(END, |phase| phase.name);
         let (cursor, ask_again_after_ms, words) = match came {
             Came::Over => (next, 0, format!("{next} ({} of {})", at + 1, phases.len())),
             Came::GoesOn(words) => {
                 (phase.name, AGAIN_MS, format!("{} ({} of {}): {words}", phase.name, at, phases.len()))
             }
             Came::NotBegun => (phase.name, 0, phase.name.to_owned()),
-            Came::Silent(Progress::Waiting { id, ask_again_after_ms, words, .. }) => {
-                let cursor = serde_json::json!({ PHASE: phase.name });
-                return Ok(Progress::Waiting { id, cursor, ask_again_after_ms, words });
-            }
-            Came::Silent(progress) => return Ok(progress),
+            Came::Silent(progress) => return Ok(silent(progress, phase.name)),
         };
         let object = self.worked(request)?.object;
         Ok(Progress::Waiting {
@@ -235,6 +233,13 @@ impl HostConnection {
         Err(about(failure::of_act(&answer, &reply.said), place))
     }
 
+    async fn end(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
+        match self.close(request).await {
+            Err(error) if !error.is_retryable() => Err(self.left_over(request, error).await),
+            other => other,
+        }
+    }
+
     /// The end of an operation: its mark bears the token, or is gone.
     async fn close(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
         let (kind, schema) = self.kind(&request.kind)?;
@@ -246,15 +251,17 @@ impl HostConnection {
         let parts = if is_delete {
             vec![format!("set -e\nd={folder}\nmine \"$d\" {}\ndrop_claim\n", quote(&request.owner))]
         } else {
+            let key = quote(text(&worked.object, kind.key()).unwrap_or_default());
             let close = format!(
-                "set -e\nd={folder}\nrm -rf -- \"$d\"/run-*\nclose_claim {}\n",
+                "set -e\nopen_claim {folder} {} {key}\nrm -rf -- \"$d\"/run-*\nclose_claim {}\n",
+                quote(&request.owner),
                 quote(&request.token.0)
             );
             vec![close, kind.probe(&worked.object, &private)]
         };
         let reply = match host.act(parts).await {
             Ok(reply) => reply,
-            Err(Trouble::Unreachable(why)) => return Ok(waiting(&worked.place, &why)),
+            Err(Trouble::Unreachable(why)) => return Ok(silent(waiting(&worked.place, &why), END)),
             Err(trouble) => return Err(trouble.error(&worked.place)),
         };
         let nothing = Answer::default();
@@ -325,6 +332,16 @@ impl HostConnection {
     }
 }
 
+/// A host that does not answer is asked for this phase again.
+fn silent(progress: Progress, phase: &str) -> Progress {
+    match progress {
+        Progress::Waiting { id, ask_again_after_ms, words, .. } => {
+            Progress::Waiting { id, cursor: serde_json::json!({ PHASE: phase }), ask_again_after_ms, words }
+        }
+        other => other,
+    }
+}
+
 /// Shell that begins a phase's lines where they have not begun, and waits a moment for their end; without lines it says
 /// whether they are wanted.
 fn run(request: &ApplyRequest, name: &str, lines: Option<&str>) -> String {
@@ -334,7 +351,7 @@ fn run(request: &ApplyRequest, name: &str, lines: Option<&str>) -> String {
     };
     format!(
         "{RUN}t={}\nr=\"$d/run-{name}\"\nown_run\n\
-         if [ -e \"$r/begun\" ] && [ ! -e \"$r/exit\" ] && ! is_running \"$t\"; then rm -rf -- \"$r\"; fi\n\
+         if [ -e \"$r/begun\" ] && ! is_running \"$t\" && [ ! -e \"$r/exit\" ]; then rm -rf -- \"$r\"; fi\n\
          {begin}run_once\n\
          if [ \"$code\" != 0 ]; then\nw=$(said)\nrm -rf -- \"$r\"\nrefuse invalid \"it ended with exit code $code$w\"\nfi\n",
         quote(&format!("{}-{name}", request.token.0)),

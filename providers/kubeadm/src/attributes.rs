@@ -1,7 +1,7 @@
 //! What nodes of all roles have in common: attributes, and what is wrong with them.
 
 use formwork_sdk::values::{Findings, given, text};
-use formwork_sdk::{Attribute, ProviderError};
+use formwork_sdk::{Attribute, PlanRequest, ProviderError};
 use formwork_value::{Type, Value};
 use std::net::IpAddr;
 
@@ -99,6 +99,15 @@ pub(crate) fn check_node(configuration: &Value, found: &mut Findings) {
             );
         }
     }
+}
+
+/// Whether certificates are to be renewed once what is planned is done: another number may have it so at once.
+pub(crate) fn due_planned(request: &PlanRequest, planned: &Value) -> Value {
+    let days = |object: &Value| object.get("renew_before_days").cloned();
+    if !request.prior.is_null() && days(&request.prior) != days(planned) {
+        return Value::unknown(Type::Bool);
+    }
+    Value::from(false)
 }
 
 /// Refuses a version that no upgrade leads to.

@@ -3,7 +3,7 @@
 use crate::attributes::{DUE, NODE_NAME, VERSION};
 use crate::certificates::RENEW;
 use crate::cluster::{ANSWERS, CONFIGURATION, told};
-use crate::shell::{NODE, ignored, kubelet_phases, lines, tools, word};
+use crate::shell::{NODE, ignored, kubelet_phases, lines, newer_kubeadm, word};
 use formwork_provider_host::{HOST, Phase};
 use formwork_sdk::values::{given, text, texts, truth};
 use formwork_value::{Type, Value};
@@ -30,10 +30,9 @@ impl Changes {
     }
 
     pub(crate) fn phases(&self, prior: &Value, planned: &Value) -> Vec<Phase> {
-        let mut phases = vec![Phase::look(
-            "told",
-            format!("{NODE}name_node {}\n{}", word(planned, NODE_NAME), told(planned)),
-        )];
+        // It counts as told when all of it has been done.
+        let note = format!("{NODE}name_node {}\n{}", word(planned, NODE_NAME), told(planned, "kubeadm.next"));
+        let mut phases = vec![Phase::look("noted", note)];
         if self.configures {
             phases.extend(reconfiguration(prior, planned));
         }
@@ -43,16 +42,17 @@ impl Changes {
         if self.renews {
             phases.push(Phase::run("renew", lines(&format!("{RENEW}{ANSWERS}"))));
         }
+        phases.push(Phase::look("told", "mv -- \"$d/kubeadm.next\" \"$d/kubeadm.yaml\""));
         phases
     }
 }
 
 /// What is told takes effect on this node, and on others when they are upgraded or made.
 fn reconfiguration(prior: &Value, planned: &Value) -> Vec<Phase> {
-    let config = "--config \"$d/kubeadm.yaml\"";
+    let config = "--config \"$r/kubeadm.yaml\"";
     // The version that runs is left as it is here.
     let running = format!(
-        "sed -i 's/^kubernetesVersion: .*/kubernetesVersion: v{}/' \"$d/kubeadm.yaml\"\n",
+        "r=${{0%/job}}\nsed 's/^kubernetesVersion: .*/kubernetesVersion: v{}/' \"$d/kubeadm.next\" > \"$r/kubeadm.yaml\"\n",
         text(prior, VERSION).unwrap_or_default()
     );
     let proxy = if texts(planned, "skip_phases").any(|one| one == "addon-kube-proxy") {
@@ -92,7 +92,7 @@ fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
     let null = Value::null(Type::Dynamic);
     let host = given(planned, HOST).unwrap_or(&null);
     let mut phases = vec![
-        Phase::run("tools", lines(&tools(planned, "kubeadm"))),
+        newer_kubeadm(prior, planned),
         Phase::run("plan", lines(&format!("kubeadm upgrade plan v{to}{ignored}\n"))),
         Phase::run("snapshot", lines(&format!("to={to}\n{SNAPSHOT}"))),
         Phase::run(

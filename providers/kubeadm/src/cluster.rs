@@ -1,7 +1,7 @@
 //! `kubeadm_cluster`: a cluster by its first node, made by kubeadm's own phases.
 
 use crate::attributes::{
-    ADVERTISED, DUE, NODE_NAME, Subnet, VERSION, check_node, check_step, is_endpoint, is_label,
+    ADVERTISED, DUE, NODE_NAME, Subnet, VERSION, check_node, check_step, due_planned, is_endpoint, is_label,
     node_attributes, older, version_attribute,
 };
 use crate::certificates::expiry;
@@ -71,7 +71,8 @@ const INIT: [(&str, &str); 5] = [
 const INIT_LATER: [(&str, &str); 6] = [
     ("upload-config", "upload-config all"),
     ("mark-control-plane", "mark-control-plane"),
-    ("bootstrap-token", "bootstrap-token"),
+    // It prints the token otherwise, and what a phase prints may come to be shown.
+    ("bootstrap-token", "bootstrap-token --skip-token-print"),
     ("kubelet-finalize", "kubelet-finalize all"),
     ("addon-coredns", "addon coredns"),
     ("addon-kube-proxy", "addon kube-proxy"),
@@ -172,7 +173,8 @@ impl HostKind for Cluster {
 
     fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
         let schema = self.schema();
-        let prior = |name: &str| request.prior.get(name).cloned();
+        let prior =
+            |name: &str| if request.prior.is_null() { None } else { request.prior.get(name).cloned() };
         let own = given(&planned.planned, HOST).and_then(|host| text(host, "address"));
         let own = own.filter(|own| own.parse::<IpAddr>().is_ok()).map(Value::from);
         let is_set = |name: &str| request.configuration.get(name).is_some_and(|value| !value.is_null());
@@ -210,7 +212,7 @@ impl HostKind for Cluster {
         let is_renewed = request.prior.is_null() || changes.renews;
         for (name, ..) in CREDENTIALS {
             let is_other = is_renewed || name == "certificates_expire" && changes.configures;
-            let value = prior(name).filter(|value| !is_other && !value.is_null());
+            let value = prior(name).filter(|_| !is_other);
             set_planned(
                 &schema,
                 request,
@@ -219,13 +221,13 @@ impl HostKind for Cluster {
                 &value.unwrap_or_else(|| Value::unknown(Type::String)),
             );
         }
-        let addresses = match prior(POD_CIDR).filter(|value| !value.is_null()) {
+        let addresses = match prior(POD_CIDR) {
             Some(addresses) => addresses,
             None if is_set("pod_subnet") => Value::unknown(Type::String),
             None => Value::null(Type::String),
         };
         set_planned(&schema, request, planned, POD_CIDR, &addresses);
-        set_planned(&schema, request, planned, DUE, &Value::from(false));
+        set_planned(&schema, request, planned, DUE, &due_planned(request, &planned.planned));
     }
 
     fn check_plan(&self, request: &PlanRequest, planned: &Value) -> Result<(), ProviderError> {
@@ -247,7 +249,11 @@ impl HostKind for Cluster {
             (POD_CIDR, said("addresses").map_or_else(null, Value::from)),
             (DUE, Value::from(answer.given("due").is_some())),
             ("certificates_expire", said("expire").map_or_else(null, Value::from)),
-            (VERSION, older(said("apiserver"), said("kubelet")).map_or_else(null, Value::from)),
+            (
+                VERSION,
+                older(older(said("apiserver"), said("kubelet")), said("upgrading"))
+                    .map_or_else(null, Value::from),
+            ),
         ];
         if given(object, ADVERTISED).is_none() {
             changed.push((ADVERTISED, said("advertised").map_or_else(null, Value::from)));
@@ -325,6 +331,7 @@ if [ -s "$d/owner" ] || [ -s $c/admin.conf ]; then
   emit there 1
   emit node "$(cat "$d/node" 2> /dev/null || sed -n 's/^ *user: system:node://p' $c/kubelet.conf 2> /dev/null)"
   emit apiserver "$(sed -n 's/^ *image: .*kube-apiserver:v//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
+  emit upgrading "$(cat "$d/upgrading" 2> /dev/null)"
   emit advertised "$(sed -n 's/^ *- --advertise-address=//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
   emit kubelet "$(kubelet --version 2> /dev/null | sed 's/^.* v//')"
   [ -s "$d/kubeadm.yaml" ] || emit theirs "$(kube --namespace=kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}' 2> /dev/null | base64 -w0)"
@@ -339,10 +346,10 @@ fn init_phase(name: &'static str, words: &str) -> Phase {
     Phase::run(name, lines(&format!("kubeadm init phase {words} --config \"$d/kubeadm.yaml\"\n")))
 }
 
-/// What kubeadm is told, where it reads it.
-pub(crate) fn told(object: &Value) -> String {
+/// What kubeadm is told, in a file of the object's own folder.
+pub(crate) fn told(object: &Value, file: &str) -> String {
     let text = text(object, CONFIGURATION).unwrap_or_default();
-    format!("umask 077\n{}umask 022\n", write_bytes(text.as_bytes(), "\"$d/kubeadm.yaml\""))
+    format!("umask 077\n{}umask 022\n", write_bytes(text.as_bytes(), &format!("\"$d/{file}\"")))
 }
 
 pub(crate) const ANSWERS: &str = r#"
@@ -361,7 +368,8 @@ done
 fn creation(object: &Value) -> Vec<Phase> {
     let skipped: Vec<&str> = texts(object, "skip_phases").collect();
     let later = INIT_LATER.iter().filter(|(name, _)| !skipped.contains(name));
-    let check = format!("{NODE}standing\n{}name_node {}\n", told(object), word(object, NODE_NAME));
+    let check =
+        format!("{NODE}standing\n{}name_node {}\n", told(object, "kubeadm.yaml"), word(object, NODE_NAME));
     [
         Phase::look("check", check).check(),
         Phase::run(
@@ -382,5 +390,5 @@ fn creation(object: &Value) -> Vec<Phase> {
 }
 
 fn removal(object: &Value) -> Vec<Phase> {
-    vec![Phase::run("reset", lines(&format!("unmake{}\ntools_back\n", socket(object))))]
+    vec![Phase::run("reset", lines(&format!("unmake{}\npurge_added\n", socket(object))))]
 }

@@ -67,7 +67,11 @@ fn taints(object: &Value) -> Json {
     if given.iter().all(Option::is_none) {
         return Json::Null;
     }
-    let all = given.into_iter().flatten().filter_map(|taints| match taints {
+    // kubeadm gives a control plane its own where it is told of none.
+    let is_plane = text(object, "role") == Some("control-plane") && given[0].is_none();
+    let own = json!([{ "key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule" }]);
+    let all = is_plane.then_some(own).into_iter().chain(given.into_iter().flatten());
+    let all = all.filter_map(|taints| match taints {
         Json::Array(taints) => Some(taints),
         _ => None,
     });

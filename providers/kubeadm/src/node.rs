@@ -3,13 +3,14 @@
 //! What lets it in is made on a control plane when it is needed, lives for minutes, and passes through memory alone.
 
 use crate::attributes::{
-    DUE, VERSION, check_node, check_step, is_node_name, node_attributes, older, taints_type,
+    DUE, VERSION, check_node, check_step, due_planned, is_node_name, node_attributes, older, taints_type,
     version_attribute,
 };
 use crate::certificates::{RENEW, expiry};
 use crate::configuration::{self, Invitation, json_of};
 use crate::shell::{
-    ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, socket, tools, upgrade_failed, word,
+    ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, newer_kubeadm, socket, tools, upgrade_failed,
+    word,
 };
 use formwork_provider_host::{
     Act, Answer, HostKind, Phase, Private, Work, host_type, mark_folder, pairs, quote, schema, with,
@@ -44,6 +45,7 @@ resource "kubeadm_node" "gpu" {
 "#;
 
 const ROLE: &str = "role";
+const CONTROL: &str = "control-plane";
 const CONTROL_PLANE: &str = "control_plane";
 const LABELS: &str = "labels";
 const TAINTS: &str = "taints";
@@ -145,10 +147,9 @@ impl HostKind for Node {
 
     fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
         let schema = self.schema();
-        let due = Value::from(false);
-        set_planned(&schema, request, planned, DUE, &due);
+        set_planned(&schema, request, planned, DUE, &due_planned(request, &planned.planned));
         for (name, _) in COMPUTED {
-            let prior = request.prior.get(name).filter(|value| !value.is_null()).cloned();
+            let prior = if request.prior.is_null() { None } else { request.prior.get(name).cloned() };
             set_planned(
                 &schema,
                 request,
@@ -176,9 +177,14 @@ impl HostKind for Node {
         if answer.given("there").is_none() {
             return Ok(None);
         }
-        let version = older(answer.given("kubelet").map(str::trim), answer.given("apiserver").map(str::trim));
+        let said = |name: &str| answer.given(name).map(str::trim);
+        let version = older(older(said("kubelet"), said("apiserver")), said("upgrading"));
         let mut changed = vec![(VERSION, version.map_or_else(|| Value::null(Type::String), Value::from))];
         changed.push((DUE, Value::from(is_control_plane(object) && answer.given("due").is_some())));
+        if given(object, ROLE).is_none() {
+            let role = if said("apiserver").is_some() { CONTROL } else { "worker" };
+            changed.push((ROLE, Value::from(role)));
+        }
         if answer.given("missing").is_some() {
             return Ok(None);
         }
@@ -207,6 +213,7 @@ impl HostKind for Node {
 const LOOK: &str = r#"
 if [ -s "$d/owner" ] || [ -s "$N" ]; then
   emit there 1
+  emit upgrading "$(cat "$d/upgrading" 2> /dev/null)"
   emit kubelet "$(kubelet --version 2> /dev/null | sed 's/^.* v//')"
   emit apiserver "$(sed -n 's/^ *image: .*kube-apiserver:v//p' /etc/kubernetes/manifests/kube-apiserver.yaml 2> /dev/null)"
   if [ -s "$d/token" ] || [ ! -e "$d/owner" ]; then
@@ -257,7 +264,7 @@ fn of_node(object: &Value, node: &Json) -> Vec<(&'static str, Value)> {
 }
 
 fn is_control_plane(object: &Value) -> bool {
-    text(object, ROLE) == Some("control-plane")
+    text(object, ROLE) == Some(CONTROL)
 }
 
 fn plane(object: &Value) -> Value {
@@ -312,6 +319,8 @@ fn creation(object: &Value) -> Vec<Phase> {
 
 /// The cluster knows the node.
 const REGISTERED: &str = r#"
+# What let it in is of no use any more.
+[ ! -s "$d/run-join/job" ] || : > "$d/run-join/job"
 s=$(as_node get node "$n" -o 'go-template={{.spec.podCIDR}}' 2>&1) || {
   emit waits "the cluster to know the node"
   trap - EXIT
@@ -386,7 +395,7 @@ fn update(prior: &Value, planned: &Value) -> Vec<Phase> {
         let mut kubelet = kubelet_phases(planned, node, &plane, most).into_iter();
         // A node of the control plane is one of a few: what it is upgraded by waits for its turn, too.
         phases.extend(kubelet.next());
-        phases.push(Phase::run("tools", lines(&tools(planned, "kubeadm"))));
+        phases.push(newer_kubeadm(prior, planned));
         phases.push(Phase::run("upgrade", lines(&upgrade)));
         phases.extend(kubelet);
     }
@@ -408,7 +417,7 @@ fn removal(object: &Value) -> Vec<Phase> {
     let drain = if truth(object, "drain") == Some(false) { "" } else { "drain \"$n\"\n" };
     vec![
         Phase::ask("drain", &plane(object), moment(&format!("{node}{drain}"))),
-        Phase::run("reset", lines(&format!("unmake{}\ntools_back\n", socket(object)))),
+        Phase::run("reset", lines(&format!("unmake{}\npurge_added\n", socket(object)))),
         Phase::ask(
             "delete",
             &plane(object),

@@ -27,7 +27,7 @@ tools() {
     echo "the host has neither apt nor dnf: put$missing $v there, and set packages = false" >&2
     return 1
   fi
-  take $(for one in $missing; do echo "$one=$v-*"; done)
+  adding take $(for one in $missing; do echo "$one=$v-*"; done)
   mark hold $missing
 }
 
@@ -42,20 +42,6 @@ tools_given() {
       return 1
     }
   done
-}
-
-# note_tools: what is there before, once, so that a removal takes away what came.
-note_tools() {
-  [ ! -e "$d/all" ] || return 0
-  [ -n "$family" ] || return 0
-  all > "$d/all.part"
-  mv -- "$d/all.part" "$d/all"
-}
-
-tools_back() {
-  [ -e "$d/all" ] || return 0
-  note_added
-  purge_added
 }
 
 # standing: stops where the host is a node already, and nobody said so.
@@ -122,7 +108,10 @@ drain() {
 
 # undrain NODE: back to work, where it was before.
 undrain() {
-  c=$(kube get node "$1" -o 'go-template={{index .metadata.annotations "formwork.dev/cordoned"}}')
+  c=$(kube get node "$1" -o 'go-template={{index .metadata.annotations "formwork.dev/cordoned"}}' 2>&1) || {
+    emit waits "the control plane to answer for $1: $c"
+    exit 0
+  }
   [ "$c" != true ] || kube uncordon "$1" > /dev/null
   kube annotate node "$1" formwork.dev/cordoned- formwork.dev/upgrade- > /dev/null
 }

@@ -168,7 +168,7 @@ fn is_ready(object: &Value, node: &Json) -> bool {
     is_up && has_all && !is_tainted
 }
 
-/// A pod on the node that has to come to a good end; its name is the act's own.
+/// A pod on the node that has to come to a good end; its name is the node's.
 fn run_probe(object: &Value) -> String {
     let null = Value::null(Type::Dynamic);
     let probe = given(object, "probe").unwrap_or(&null);
@@ -204,7 +204,7 @@ fn run_probe(object: &Value) -> String {
          w=$(kube -n \"$s\" get pod \"$p\" --ignore-not-found -o 'jsonpath={{.status.phase}}')\n\
          case $w in\nSucceeded) kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null ;;\n\
          Failed)\n  l=$(kube -n \"$s\" logs \"$p\" --tail=15 2>&1)\n  kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null\n  refuse invalid \"the pod that was run on it failed: $l\"\n  ;;\n\
-         '')\n{}  kube create -f - < \"$d/probe.json\" > /dev/null 2>&1 || :\n  emit waits 'its probe to begin'\n  exit 0\n  ;;\n\
+         '')\n{}  e=$(kube create -f - < \"$d/probe.json\" 2>&1) || :\n  emit waits \"its probe to begin: $e\"\n  exit 0\n  ;;\n\
          *)\n  emit waits \"its probe to end: $w $(kube -n \"$s\" get pod \"$p\" -o 'jsonpath={{.status.containerStatuses[0].state.waiting.message}}')\"\n  exit 0\n  ;;\nesac\n",
         write_bytes(bare(pod).to_string().as_bytes(), "\"$d/probe.json\""),
     )

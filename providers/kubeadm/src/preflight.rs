@@ -7,6 +7,7 @@ use formwork_sdk::{Attribute, Block, KindSchema, Permission, ProviderError};
 use formwork_value::{Name, Type, Value};
 use futures::future::BoxFuture;
 use std::fmt::Write as _;
+use std::time::Instant;
 
 const EXAMPLE: &str = r#"terraform {
   required_providers {
@@ -154,22 +155,27 @@ impl HostData for Preflight {
     ) -> BoxFuture<'a, Result<Value, ProviderError>> {
         Box::pin(async {
             let nodes = nodes(configuration);
-            let asked = nodes.iter().map(|node| hosts.ask(node.value, question(node, &nodes, configuration)));
+            let begun = Instant::now();
+            let asked = nodes.iter().map(|node| async {
+                let answer = hosts.ask(node.value, question(hosts, node, &nodes, configuration)).await?;
+                // Clocks are compared as of one moment, though hosts answer one after the other.
+                Ok::<_, ProviderError>((answer, i64::try_from(begun.elapsed().as_secs()).unwrap_or_default()))
+            });
             let answers = futures::future::join_all(asked).await;
             let mut wrong = Wrong { ignored: texts(configuration, "ignore").collect(), words: String::new() };
             let mut seen = Vec::new();
             for (node, answer) in nodes.iter().zip(answers) {
                 match answer {
-                    Ok(answer) => seen.push((node, answer)),
+                    Ok((answer, after)) => seen.push(Seen { node, answer, after }),
                     Err(error) => wrong.say("reachability", node.name, &error.message),
                 }
             }
-            for (node, answer) in &seen {
-                check_host(node, answer, configuration, &mut wrong);
+            for one in &seen {
+                check_host(one.node, &one.answer, configuration, &mut wrong);
             }
             check_together(&seen, configuration, &mut wrong);
             wrong.end()?;
-            let facts = seen.iter().map(|(node, answer)| (Name::from(node.name), facts(answer)));
+            let facts = seen.iter().map(|one| (Name::from(one.node.name), facts(&one.answer)));
             let facts = Value::map(Type::map(Type::String), facts.collect());
             Ok(formwork_provider_host::with(configuration, &[("facts", facts)]))
         })
@@ -180,6 +186,13 @@ struct NodeHost<'a> {
     name: &'a str,
     value: &'a Value,
     is_control_plane: bool,
+}
+
+/// What a host answered, so many seconds after all were asked.
+struct Seen<'a> {
+    node: &'a NodeHost<'a>,
+    answer: Answer,
+    after: i64,
 }
 
 /// What was found, of all hosts.
@@ -217,12 +230,11 @@ fn nodes(configuration: &Value) -> Vec<NodeHost<'_>> {
         .collect()
 }
 
-fn question(node: &NodeHost<'_>, nodes: &[NodeHost<'_>], configuration: &Value) -> String {
+fn question(hosts: &Hosts, node: &NodeHost<'_>, nodes: &[NodeHost<'_>], configuration: &Value) -> String {
     let reached = nodes.iter().filter(|other| other.is_control_plane && other.name != node.name);
     let reached = reached.filter_map(|other| {
         let host = given(other.value, HOST)?;
-        let port = formwork_sdk::values::whole_number(host, "port").unwrap_or(22);
-        Some(format!("{}|{port}", text(host, "address")?))
+        Some(format!("{}|{}", text(host, "address")?, hosts.port(other.value).ok()?))
     });
     let reached: Vec<String> =
         reached.take_while(|_| truth(configuration, "reachability") != Some(false)).collect();
@@ -257,7 +269,12 @@ fn check_host(node: &NodeHost<'_>, answer: &Answer, configuration: &Value, wrong
         &format!("it swaps to {}: turn that off, for good", said("swap")),
     );
     let disk = number(answer, "disk");
-    refuse("disk", disk < DISK_KB, &format!("{} MB are free in /var/lib, and images need 5 GB", disk / 1000));
+    let is_node = answer.given("node").is_some();
+    refuse(
+        "disk",
+        disk < DISK_KB && !is_node,
+        &format!("{} MB are free in /var/lib, and images need 5 GB", disk / 1000),
+    );
     refuse("modules", !said("modules").is_empty(), &format!("its kernel has no {}", said("modules")));
     refuse(
         "cgroups",
@@ -279,7 +296,6 @@ fn check_host(node: &NodeHost<'_>, answer: &Answer, configuration: &Value, wrong
     for (attribute, whose) in [("pod_subnet", "pods"), ("service_subnet", "services")] {
         let Some(subnet) = text(configuration, attribute).and_then(Subnet::parse) else { continue };
         // A node has routes to pods itself.
-        let is_node = answer.given("node").is_some();
         for route in said("routes").lines().filter(|_| !is_node) {
             let meets = Subnet::parse(route).is_some_and(|route| route.meets(&subnet));
             refuse("routes", meets, &format!("it has a route to {route}, where {whose} are to be"));
@@ -288,16 +304,15 @@ fn check_host(node: &NodeHost<'_>, answer: &Answer, configuration: &Value, wrong
 }
 
 /// What shows in several hosts alone.
-fn check_together(seen: &[(&NodeHost<'_>, Answer)], configuration: &Value, wrong: &mut Wrong<'_>) {
+fn check_together(seen: &[Seen<'_>], configuration: &Value, wrong: &mut Wrong<'_>) {
     let subnet = |name: &str| text(configuration, name).and_then(Subnet::parse);
     if let (Some(pods), Some(services)) = (subnet("pod_subnet"), subnet("service_subnet"))
         && pods.meets(&services)
     {
         wrong.say("routes", "all", "pod_subnet and service_subnet have addresses in common");
     }
-    let times = || {
-        seen.iter().filter_map(|(node, answer)| Some((node.name, answer.given("time")?.parse::<i64>().ok()?)))
-    };
+    let time = |one: &Seen<'_>| one.answer.given("time")?.trim().parse::<i64>().ok();
+    let times = || seen.iter().filter_map(|one| Some((one.node.name, time(one)? - one.after)));
     if let (Some((slow, least)), Some((fast, most))) =
         (times().min_by_key(|one| one.1), times().max_by_key(|one| one.1))
         && most - least > SKEW_SECONDS
@@ -305,17 +320,13 @@ fn check_together(seen: &[(&NodeHost<'_>, Answer)], configuration: &Value, wrong
         wrong.say("time", fast, &format!("its clock is {} s before that of {slow}", most - least));
     }
     for (field, what) in [("hostname", "the name"), ("id", "the machine's id")] {
-        for (at, (node, answer)) in seen.iter().enumerate() {
-            let own = answer.given(field).map(str::trim);
-            let twin = seen[..at]
-                .iter()
-                .find(|(_, other)| own.is_some() && other.given(field).map(str::trim) == own);
-            if let Some((other, _)) = twin {
-                wrong.say(
-                    "names",
-                    node.name,
-                    &format!("it has {what} of {}, and kubelets are told apart by it", other.name),
-                );
+        let said = |one: &Seen<'_>| one.answer.given(field).map(|text| text.trim().to_owned());
+        for (at, one) in seen.iter().enumerate() {
+            let own = said(one);
+            if let Some(other) = seen[..at].iter().find(|other| own.is_some() && said(other) == own) {
+                let words =
+                    format!("it has {what} of {}, and kubelets are told apart by it", other.node.name);
+                wrong.say("names", one.node.name, &words);
             }
         }
     }

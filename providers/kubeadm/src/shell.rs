@@ -19,7 +19,7 @@ fi
 /// Lines that run apart from the connection; `$d` is the folder of the object's mark.
 pub(crate) fn lines(body: &str) -> String {
     format!(
-        "set -e\nd=${{0%/run-*}}\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\nexport PATH\nrefuse() {{ echo \"$2\" >&2; exit 1; }}\n{TAKE}{NODE}{body}"
+        "set -e\nd=${{0%/run-*}}\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\nrefuse() {{ echo \"$2\" >&2; exit 1; }}\n{TAKE}{NODE}{body}"
     )
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn tools(object: &Value, programs: &str) -> String {
     if truth(object, "packages") == Some(false) {
         format!("tools_given {version} {programs}\n")
     } else {
-        format!("note_tools\ntools {version} {programs}\n")
+        format!("tools {version} {programs}\n")
     }
 }
 
@@ -56,6 +56,13 @@ pub(crate) fn ignored(object: &Value) -> String {
 /// Where kubelet and kubeadm reach containers.
 pub(crate) fn socket(object: &Value) -> String {
     text(object, "cri_socket").map_or_else(String::new, |socket| format!(" --cri-socket={}", quote(socket)))
+}
+
+/// kubeadm of another version comes, and until the node is through with it the version that was there counts.
+pub(crate) fn newer_kubeadm(prior: &Value, planned: &Value) -> Phase {
+    let note =
+        format!("[ -s \"$d/upgrading\" ] || printf %s {} > \"$d/upgrading\"\n", word(prior, "version"));
+    Phase::run("tools", lines(&(note + &tools(planned, "kubeadm"))))
 }
 
 /// kubelet of another version takes the place of the one that runs, once the node is out of work.
@@ -78,12 +85,13 @@ pub(crate) fn kubelet_phases(object: &Value, node: &str, control_plane: &Value, 
             "ready",
             control_plane,
             moment(&format!(
-                "{node}w=$(kube get node \"$n\" -o 'jsonpath={{.status.nodeInfo.kubeletVersion}}')\n\
+                "{node}w=$(kube get node \"$n\" -o 'jsonpath={{.status.nodeInfo.kubeletVersion}}' 2>&1) || w=\n\
                  [ \"$w\" = v{version} ] || {{ emit waits \"kubelet to say it is {version}\"; exit 0; }}\n\
                  node_ready \"$n\"\n"
             )),
         ),
         Phase::ask("undrain", control_plane, moment(&format!("{node}undrain \"$n\"\n"))),
+        Phase::look("upgraded", "rm -f -- \"$d/upgrading\""),
     ]
 }
 

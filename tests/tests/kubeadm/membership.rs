@@ -75,6 +75,18 @@ fn one_node_more_concerns_itself_and_the_control_plane() {
     kubectl(&hosts, "label --overwrite node c pool=b");
     assert_says(&project.run("plan -detailed-exitcode"), 2, &["\"pool\" = \"b\" -> \"a\""]);
 
+    // One that somebody else joined is taken over as it is.
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("state rm kubeadm_node.c"), 0, &[]);
+    hosts.run(2, "rm -r /var/lib/formwork");
+    assert_says(
+        &project.run(&format!("import kubeadm_node.c {},c", hosts.addresses[2])),
+        0,
+        &["Import successful"],
+    );
+    assert_says(&project.run("apply -auto-approve"), 0, &["0 added, 1 changed, 0 destroyed"]);
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+
     // A node of the control plane takes its etcd out of the others.
     project.write("main.tf", &with_nodes(&hosts, &[("c", 2, "worker")])).unwrap();
     assert_says(&project.run("apply -auto-approve"), 0, &["1 destroyed"]);

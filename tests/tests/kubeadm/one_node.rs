@@ -67,7 +67,7 @@ echo 1 > /proc/sys/net/ipv4/ip_forward"#,
 pub(crate) fn unprepare(hosts: &Hosts, host: usize) {
     hosts.run(
         host,
-        "ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm > /dev/null; systemctl stop containerd; rm -rf /etc/containerd/lab; echo 0 > /proc/sys/net/ipv4/ip_forward",
+        "apt-get purge -q -y --allow-change-held-packages kubeadm kubelet kubectl > /dev/null 2>&1; ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm > /dev/null; systemctl stop containerd; rm -rf /etc/containerd/lab; echo 0 > /proc/sys/net/ipv4/ip_forward",
     );
 }
 

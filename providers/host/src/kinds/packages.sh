@@ -6,6 +6,7 @@
 #   mark hold|unhold NAME...
 #   all               the name of each package that is there, sorted
 #   note_added        writes down which came since $d/all; purge_added takes those away
+#   adding COMMAND... writes down, besides, which came by this command alone
 family=
 case $(. /etc/os-release 2> /dev/null && echo " $ID $ID_LIKE ") in
 *' debian '* | *' ubuntu '*) family=apt ;;
@@ -62,6 +63,12 @@ else
   how() { echo "the host has neither apt nor dnf"; return 1; }
 fi
 
+adding() {
+  all > "$d/all.now"
+  "$@" || { w=$?; rm -f -- "$d/all.now"; return "$w"; }
+  all | comm -13 "$d/all.now" - >> "$d/added"
+  rm -f -- "$d/all.now"
+}
 note_added() { all | comm -13 "$d/all" - > "$d/added"; }
 purge_added() {
   [ -s "$d/added" ] || return 0

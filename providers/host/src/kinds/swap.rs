@@ -110,25 +110,30 @@ impl HostKind for Swap {
         let planned = &act.planned;
         let path = text(planned, "path").unwrap_or_default();
         if path == ALL {
-            return Ok(format!("{OFF}{ALL_OFF}"));
+            return Ok(format!(
+                "{OFF}unwind() {{\n[ -z \"$made\" ] || {{\n{}\n}}\n}}\n{ALL_OFF}",
+                BACK.trim_end()
+            ));
         }
         let make = whole_number(planned, SIZE).map_or_else(String::new, |size| {
             format!(
-                "if [ ! -e \"$p\" ]; then\n: > \"$d/file\"\n(umask 077 && dd if=/dev/zero of=\"$p\" bs=1M count={size} status=none)\nmkswap -- \"$p\" > /dev/null\nfi\n"
+                "if [ ! -e \"$p\" ]; then\n: > \"$d/file\"\n(umask 077 && dd if=/dev/zero of=\"$p.part\" bs=1M count={size} status=none)\nmkswap -- \"$p.part\" > /dev/null\nmv -- \"$p.part\" \"$p\"\nfi\n"
             )
         });
         let is_active = truth(planned, "active") != Some(false);
-        Ok(format!("p={}\n{OFF}{make}{}", quote(path), if is_active { ON } else { "one_off \"$p\"\n" }))
+        let unwind = format!(
+            "unwind() {{\nrm -f -- \"$p.part\"\n[ -z \"$made\" ] || {{\n{UNIT_GONE}{BACK}[ ! -e \"$d/file\" ] || rm -f -- \"$p\"\n}}\n}}\n"
+        );
+        let put = if is_active { ON } else { "one_off \"$p\"\n" };
+        Ok(format!("p={}\n{OFF}{unwind}{make}{put}", quote(path)))
     }
 
     fn restore(&self, object: &Value) -> String {
         let path = text(object, "path").unwrap_or_default();
-        let back = "[ ! -s \"$d/masked\" ] || { while read -r unit; do systemctl --quiet unmask -- \"$unit\"; done < \"$d/masked\"; systemctl daemon-reload; }\n\
-                    [ ! -s \"$d/were\" ] || while read -r one; do swapon -- \"$one\" 2> /dev/null || :; done < \"$d/were\"\n";
         if path == ALL {
-            return back.to_owned();
+            return BACK.to_owned();
         }
-        format!("p={}\n{OFF}{UNIT_GONE}{back}[ ! -e \"$d/file\" ] || rm -f -- \"$p\"\n", quote(path))
+        format!("p={}\n{OFF}{UNIT_GONE}{BACK}[ ! -e \"$d/file\" ] || rm -f -- \"$p\"\n", quote(path))
     }
 
     fn remove(&self, object: &Value) -> String {
@@ -136,6 +141,17 @@ impl HostKind for Swap {
         if path == ALL { ":\n".to_owned() } else { format!("p={}\n{OFF}{UNIT_GONE}", quote(path)) }
     }
 }
+
+/// All is used again as before.
+const BACK: &str = r#"
+if [ -s "$d/masked" ]; then
+  while read -r unit; do systemctl --quiet unmask -- "$unit"; done < "$d/masked"
+  systemctl daemon-reload
+fi
+if [ -s "$d/were" ]; then
+  while read -r one; do swapon -- "$one" 2> /dev/null || :; done < "$d/were"
+fi
+"#;
 
 /// `one_off PATH`: not used now, nor after a restart.
 const OFF: &str = r#"
@@ -146,6 +162,9 @@ one_off() {
   if is_used "$1"; then
     [ -e "$d/were" ] && grep -q -x -F -- "$1" "$d/were" || printf '%s\n' "$1" >> "$d/were"
     swapoff -- "$1"
+  fi
+  if [ -f "/etc/systemd/system/$u" ] && [ ! -L "/etc/systemd/system/$u" ]; then
+    systemctl --quiet disable -- "$u"
   fi
   if [ -e "/run/systemd/generator/$u" ]; then
     [ -e "$d/masked" ] && grep -q -x -F -- "$u" "$d/masked" || printf '%s\n' "$u" >> "$d/masked"
@@ -164,11 +183,13 @@ done
 
 const ON: &str = r#"
 u=$(unit_of "$p")
+if [ -L "/etc/systemd/system/$u" ]; then systemctl --quiet unmask -- "$u"; fi
 if [ ! -e "/run/systemd/generator/$u" ]; then
   printf '[Unit]\nDescription=Swap\n[Swap]\nWhat=%s\n[Install]\nWantedBy=swap.target\n' "$p" > "/etc/systemd/system/$u"
   systemctl daemon-reload
   systemctl --quiet enable -- "$u"
 fi
+# What the system itself brings is used again after a restart, too.
 is_used "$p" || swapon -- "$p"
 "#;
 
