@@ -22,6 +22,12 @@ impl Answer {
         self.text("exit") == Some("0")
     }
 
+    /// One of these fields, whole.
+    pub(crate) fn made(fields: &[(&str, &str)]) -> Self {
+        let all = fields.iter().chain(&[("exit", "0")]);
+        Self(all.map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect())
+    }
+
     #[cfg(test)]
     pub(crate) fn of(fields: &[(&str, &str)]) -> Self {
         Self(fields.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect())

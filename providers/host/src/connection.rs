@@ -113,9 +113,8 @@ impl HostConnection {
         for key in privates.iter().filter_map(|private| private.host_key.clone()) {
             host.believe(key);
         }
-        let parts = requests.iter().zip(&privates);
-        let parts = parts.map(|((_, request), private)| kind.probe(&request.prior, private)).collect();
-        let reply = match host.look(parts).await {
+        let objects: Vec<&Value> = requests.iter().map(|(_, request)| &request.prior).collect();
+        let reply = match seen(kind, &host, &objects, &privates).await {
             Ok(reply) => reply,
             Err(trouble) => return failed(requests, &trouble.error(place)),
         };
@@ -204,9 +203,11 @@ impl HostConnection {
         }
     }
 
+    /// The host of a place; where it is the object's own, by the key that is stored with the object.
     pub(crate) fn host(&self, place: &Place, request: &ApplyRequest) -> Arc<Host> {
         let host = self.fleet.host(place);
-        if let Some(key) = Private::of(&request.private).host_key {
+        let is_own = self.worked(request).is_ok_and(|worked| worked.place == *place);
+        if let Some(key) = Private::of(&request.private).host_key.filter(|_| is_own) {
             host.believe(key);
         }
         host
@@ -381,6 +382,35 @@ impl Connection for HostConnection {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         self.clone().answer(request).boxed()
     }
+}
+
+/// What is seen of objects of one kind on a host: together where the kind can, and alone what that left open.
+async fn seen(
+    kind: &dyn HostKind,
+    host: &Host,
+    objects: &[&Value],
+    privates: &[Private],
+) -> Result<Reply, Trouble> {
+    let alone = |at: &usize| kind.probe(objects[*at], &privates[*at]);
+    let mut answers = vec![None; objects.len()];
+    let mut said = String::new();
+    if let Some(script) = kind.probe_together(objects) {
+        let reply = host.look(vec![script]).await?;
+        let together = reply.answers.first().filter(|answer| answer.is_whole());
+        for (at, answer) in answers.iter_mut().enumerate() {
+            *answer = together.and_then(|together| kind.of_together(objects[at], &privates[at], together));
+        }
+        said = reply.said;
+    }
+    let open: Vec<usize> = (0..objects.len()).filter(|at| answers[*at].is_none()).collect();
+    if !open.is_empty() {
+        let reply = host.look(open.iter().map(alone).collect()).await?;
+        for (at, answer) in open.into_iter().zip(reply.answers) {
+            answers[at] = Some(answer);
+        }
+        said.push_str(&reply.said);
+    }
+    Ok(Reply { answers: answers.into_iter().map(Option::unwrap_or_default).collect(), said })
 }
 
 pub(crate) fn done(object: Value, private: Vec<u8>) -> Progress {

@@ -65,6 +65,17 @@ pub trait HostKind: Send + Sync {
     /// Shell that looks at an object and emits fields; it changes nothing.
     fn probe(&self, object: &Value, private: &Private) -> String;
 
+    /// Shell that looks at several objects of a host together, where that is quicker than one after the other.
+    fn probe_together(&self, _objects: &[&Value]) -> Option<String> {
+        None
+    }
+
+    /// What [`HostKind::probe`] would have said of one of them, from what they said together; none where it is to be
+    /// asked alone.
+    fn of_together(&self, _object: &Value, _private: &Private, _together: &Answer) -> Option<Answer> {
+        None
+    }
+
     /// The object as the fields say, all else as it was; none where it is not there.
     ///
     /// # Errors

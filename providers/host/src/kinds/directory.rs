@@ -3,7 +3,7 @@
 //! Invariant: a folder that holds something is never removed, and one that was there before gets its mode and owner
 //! back.
 
-use super::{Act, HostKind, check_ownership, check_path, ownership, seen, with};
+use super::{Act, HostKind, check_ownership, check_path, ownership, paths, seen, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
@@ -49,6 +49,15 @@ impl HostKind for Directory {
     fn validate(&self, configuration: &Value, found: &mut Findings) {
         check_path(configuration, found);
         check_ownership(configuration, found);
+    }
+
+    fn probe_together(&self, objects: &[&Value]) -> Option<String> {
+        paths::look(objects, false)
+    }
+
+    fn of_together(&self, object: &Value, _: &Private, together: &Answer) -> Option<Answer> {
+        let stat = paths::stat(text(object, "path")?, together)?;
+        stat.starts_with("directory").then(|| Answer::made(&[("stat", stat)]))
     }
 
     fn probe(&self, object: &Value, _: &Private) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a secret given as `content_wo` leaves the host and the state as a digest alone.
 
-use super::{Act, HostKind, check_ownership, check_path, ownership, seen, trouble, with};
+use super::{Act, HostKind, check_ownership, check_path, ownership, paths, seen, trouble, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::{quote, write_bytes};
@@ -150,9 +150,24 @@ impl HostKind for File {
         text(configuration, SECRET).map(|secret| digest_of(secret.as_bytes()))
     }
 
+    fn probe_together(&self, objects: &[&Value]) -> Option<String> {
+        paths::look(objects, true)
+    }
+
+    fn of_together(&self, object: &Value, private: &Private, together: &Answer) -> Option<Answer> {
+        let path = text(object, "path")?;
+        let stat = paths::stat(path, together)?;
+        if !stat.starts_with("regular") {
+            return Some(Answer::made(&[("stat", stat)]));
+        }
+        let sum = paths::sum(path, together)?;
+        let is_known = is_secret(object, private) || text(object, DIGEST) == Some(sum);
+        is_known.then(|| Answer::made(&[("stat", stat), (DIGEST, sum)]))
+    }
+
     fn probe(&self, object: &Value, private: &Private) -> String {
         let path = quote(text(object, "path").unwrap_or_default());
-        let is_secret = private.kept.is_some() || given(object, SECRET_VERSION).is_some();
+        let is_secret = is_secret(object, private);
         let known = if is_secret { None } else { text(object, DIGEST) };
         let content = if is_secret {
             format!("h=$(sha256sum < {path}) && emit sha256 \"${{h%% *}}\"")
@@ -223,6 +238,11 @@ impl HostKind for File {
     fn remove(&self, object: &Value) -> String {
         format!("rm -f -- {}\n", quote(text(object, "path").unwrap_or_default()))
     }
+}
+
+/// Whether what it holds is compared by its digest alone.
+fn is_secret(object: &Value, private: &Private) -> bool {
+    private.kept.is_some() || given(object, SECRET_VERSION).is_some()
 }
 
 /// The template with its values; none where one of them is not known yet or there is no template.

@@ -13,6 +13,7 @@ mod kernel_module;
 mod kernel_package;
 mod mount;
 mod package;
+mod paths;
 mod raid;
 mod reboot;
 mod repository;
