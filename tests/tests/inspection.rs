@@ -100,8 +100,8 @@ fn every_kind_has_an_example_that_holds() {
         let example = page.out.split_once("```hcl\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
         let project = project().file("main.tf", example).build();
         assert_eq!(project.run("fmt -check").code, 0, "{kind}: {example}");
-        // A cluster is needed for the others: they are planned in its lab.
-        let line = if kind.contains("kubernetes_") { "validate" } else { "plan" };
+        // A cluster or a disk is needed for the others: they are planned in their labs.
+        let line = if kind.contains("kubernetes_") || kind == "data.host_disk" { "validate" } else { "plan" };
         let run = project.run(line);
         assert_eq!(run.code, 0, "{kind}: {}{}", run.out, run.error);
     }

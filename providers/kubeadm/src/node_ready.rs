@@ -18,11 +18,11 @@ const EXAMPLE: &str = r#"terraform {
 }
 
 resource "kubeadm_node_ready" "gpu" {
-  host      = { address = "10.0.0.11" }
-  name      = "gpu-1"
-  resources = { "nvidia.com/gpu" = 8 }
+  host          = { address = "10.0.0.11" }
+  name          = "gpu-1"
+  resources     = { "nvidia.com/gpu" = 8 }
   remove_taints = ["formwork.dev/starting"]
-  probe     = { image = "nvcr.io/nvidia/cuda:13.0.1-base-ubuntu24.04", command = ["nvidia-smi"] }
+  probe         = { image = "nvcr.io/nvidia/cuda:13.0.1-base-ubuntu24.04", command = ["nvidia-smi"] }
 }
 "#;
 

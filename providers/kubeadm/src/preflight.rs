@@ -25,7 +25,7 @@ data "kubeadm_preflight" "hosts" {
   }
   pod_subnet     = "10.244.0.0/16"
   service_subnet = "10.96.0.0/12"
-  ignore         = ["memory", "disk", "systemd", "root", "modules", "ports", "swap", "cgroups", "programs"]
+  ignore         = ["cgroups", "cpus", "disk", "machine", "memory", "modules", "names", "ports", "programs", "root", "routes", "swap", "systemd"]
 }
 "#;
 

@@ -110,12 +110,14 @@ fn an_upgrade_stops_at_a_node_that_fails() {
         prepare(&hosts, host);
     }
     let nodes = [("b", 1, "worker"), ("c", 2, "worker")];
-    let project = project().file("main.tf", &with_nodes(&hosts, &nodes)).build();
+    // kubeadm upgrades a cluster with all its parts.
+    let text = with_nodes(&hosts, &nodes).replace("skip_phases", "#");
+    let project = project().file("main.tf", &text).build();
     assert_says(&project.run("apply -auto-approve"), 0, &["3 added"]);
     for host in 0..3 {
         hosts.run(
             host,
-            "for one in /srv/images/v1.37.2/*.tar; do ctr -n k8s.io images import $one > /dev/null; done",
+            "for one in /srv/images/*.tar /srv/images/v1.37.2/*.tar; do ctr -n k8s.io images import $one > /dev/null; done",
         );
     }
     // On both workers there is no kubelet of that version to be had.

@@ -19,14 +19,14 @@ const EXAMPLE: &str = r#"terraform {
 }
 
 resource "host_filesystem" "cache" {
-  host    = { address = "10.0.0.11" }
-  device  = "/dev/disk/by-id/nvme-SAMSUNG_MZQL23T8HCLS_S64HNE0T500001"
-  type    = "xfs"
-  label   = "cache"
+  host   = { connection = "local" }
+  device = "/dev/disk/by-id/nvme-SAMSUNG_MZQL23T8HCLS_S64HNE0T500001"
+  type   = "xfs"
+  label  = "cache"
 }
 
 resource "host_mount" "cache" {
-  host   = { address = "10.0.0.11" }
+  host   = { connection = "local" }
   path   = "/var/cache/datasets"
   source = "UUID=${host_filesystem.cache.uuid}"
   type   = host_filesystem.cache.type

@@ -24,7 +24,7 @@ resource "host_raid" "cache" {
 }
 
 resource "host_filesystem" "cache" {
-  host   = { address = "10.0.0.11" }
+  host   = host_raid.cache.host
   device = host_raid.cache.path
   type   = "xfs"
 }
