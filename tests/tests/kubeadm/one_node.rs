@@ -44,12 +44,19 @@ pub(crate) fn prepare(hosts: &Hosts, host: usize) {
     hosts.run(
         host,
         r#"set -e
-mkdir -p /etc/containerd/lab
+mkdir -p /etc/containerd/lab /etc/cni/net.d
+cat > /etc/containerd/lab/network <<X
+{"cniVersion":"1.0.0","name":"lab","plugins":[{"type":"bridge","bridge":"cni0","isGateway":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"{{.PodCIDR}}"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}
+X
 cat > /etc/containerd/config.toml <<X
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
   sandbox_image = "registry.k8s.io/pause:3.10.2"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "/etc/cni/net.d"
+    conf_template = "/etc/containerd/lab/network"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
@@ -67,7 +74,7 @@ echo 1 > /proc/sys/net/ipv4/ip_forward"#,
 pub(crate) fn unprepare(hosts: &Hosts, host: usize) {
     hosts.run(
         host,
-        "apt-get purge -q -y --allow-change-held-packages kubeadm kubelet kubectl > /dev/null 2>&1; ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm > /dev/null; systemctl stop containerd; rm -rf /etc/containerd/lab; echo 0 > /proc/sys/net/ipv4/ip_forward",
+        "apt-get purge -q -y --allow-change-held-packages kubeadm kubelet kubectl > /dev/null 2>&1; ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm > /dev/null; systemctl stop containerd; rm -rf /etc/containerd/lab /etc/cni; echo 0 > /proc/sys/net/ipv4/ip_forward",
     );
 }
 
