@@ -175,33 +175,23 @@ impl HostKind for Cluster {
         let schema = self.schema();
         let prior =
             |name: &str| if request.prior.is_null() { None } else { request.prior.get(name).cloned() };
-        let own = given(&planned.planned, HOST).and_then(|host| text(host, "address"));
-        let own = own.filter(|own| own.parse::<IpAddr>().is_ok()).map(Value::from);
         let is_set = |name: &str| request.configuration.get(name).is_some_and(|value| !value.is_null());
         if !is_set(ADVERTISED) {
-            let value = prior(ADVERTISED).filter(|value| !value.is_null()).or_else(|| own.clone());
-            let value = value.unwrap_or_else(|| Value::null(Type::String));
-            set_planned(&schema, request, planned, ADVERTISED, &value);
+            let known = prior(ADVERTISED).filter(|value| !value.is_null());
+            set_planned(
+                &schema,
+                request,
+                planned,
+                ADVERTISED,
+                &known.unwrap_or_else(|| own_address(request)),
+            );
         }
-        let is_known =
-            ["name", VERSION, "endpoint", ADVERTISED, "pod_subnet", "service_subnet", "dns_domain"]
-                .iter()
-                .chain(PARTS.iter().map(|(name, ..)| name))
-                .chain(&[
-                    "image_repository",
-                    "taints",
-                    "cri_socket",
-                    "kubelet_arguments",
-                    "ignore_preflight_errors",
-                ])
-                .all(|name| planned.planned.get(name).is_none_or(Value::is_wholly_known));
-        let configuration = if is_known {
+        let configuration = if request.configuration.is_wholly_known() {
             // What was asked for, not what came of it: kubeadm is told the same at every time.
             let asked = |name: &str| {
                 request.configuration.get(name).cloned().unwrap_or_else(|| Value::null(Type::String))
             };
-            let advertised = if is_set(ADVERTISED) { Some(asked(ADVERTISED)) } else { own };
-            let advertised = advertised.unwrap_or_else(|| Value::null(Type::String));
+            let advertised = if is_set(ADVERTISED) { asked(ADVERTISED) } else { own_address(request) };
             let told = [(NODE_NAME, asked(NODE_NAME)), (ADVERTISED, advertised)];
             Value::from(configuration::init(&with(&planned.planned, &told)))
         } else {
@@ -284,6 +274,16 @@ impl HostKind for Cluster {
     fn failed(&self, request: &ApplyRequest) -> Option<(Value, String)> {
         let node = text(&request.prior, NODE_NAME).filter(|_| request.operation == Operation::Update)?;
         Some((given(&request.prior, HOST)?.clone(), upgrade_failed(node)))
+    }
+}
+
+/// The address of the host where that is one, null where it is a name.
+fn own_address(request: &PlanRequest) -> Value {
+    let address = request.configuration.get(HOST).and_then(|host| host.get("address"));
+    match address.map(|address| (address.is_known(), address.as_str())) {
+        Some((false, _)) => Value::unknown(Type::String),
+        Some((_, Some(address))) if address.parse::<IpAddr>().is_ok() => Value::from(address.as_str()),
+        _ => Value::null(Type::String),
     }
 }
 

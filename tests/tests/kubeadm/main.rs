@@ -168,6 +168,36 @@ fn answer(hosts: &Hosts, host: usize) -> String {
     )
 }
 
+/// A cluster on a machine that the same run makes: what depends on its address is known when that is.
+#[test]
+fn a_cluster_on_a_machine_that_is_not_there_yet_is_planned() {
+    let main = r#"
+terraform {
+  required_providers {
+    kubeadm = { source = "formwork/kubeadm" }
+  }
+}
+resource "terraform_data" "machine" {
+  input = "10.0.0.11"
+}
+resource "kubeadm_cluster" "this" {
+  host    = { address = terraform_data.machine.output }
+  name    = "ml"
+  version = "1.37.2"
+}
+"#;
+    let project = project().file("main.tf", main).build();
+    let parts = ["+ advertise_address", "= (known after apply)", "2 to add"];
+    let plan = project.run("plan");
+    assert_says(&plan, 0, &parts);
+    let unknown = |name: &str| {
+        plan.out
+            .lines()
+            .any(|line| line.contains(&format!("+ {name} ")) && line.contains("(known after apply)"))
+    };
+    assert!(unknown("advertise_address") && unknown("configuration"), "{}", plan.out);
+}
+
 #[test]
 fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
     let Some(hosts) = find() else { return };
