@@ -196,10 +196,9 @@ impl HostConnection {
         if request.operation != Operation::Delete {
             parts.push(self.kind(&request.kind)?.0.probe(&planned, &private));
         }
-        match host.act(parts).await {
+        match answered(&place, host.act(parts).await)? {
             Ok(reply) => self.applied(request, &place, &host, &reply),
-            Err(Trouble::Unreachable(why)) => Ok(waiting(&place, &why)),
-            Err(trouble) => Err(trouble.error(&place)),
+            Err(wait) => Ok(wait),
         }
     }
 
@@ -263,18 +262,14 @@ impl HostConnection {
         let answer = whole(reply.answers.get(1).unwrap_or(&nothing), reply)?;
         let planned = request.planned.unknown_as_null();
         let found = kind.reading(&planned, answer).map_err(|error| about(error, place))?;
-        let object = found.ok_or_else(|| {
-            let message = "what was made is not there a moment later: something else on the host removes it";
-            about(ProviderError::new(ErrorKind::Conflict, message), place)
-        })?;
+        let object = found.ok_or_else(|| vanished(place))?;
         Ok(done(object, self.stored(request, host)?.bytes()))
     }
 
     /// Looks for what an apply whose answer was lost did: the mark bears its token once it came to its end.
     async fn find(&self, request: &ApplyRequest) -> Result<Progress, ProviderError> {
         let is_delete = request.operation == Operation::Delete;
-        let object = if is_delete { request.prior.clone() } else { request.planned.unknown_as_null() };
-        let place = Place::of(&object, self.fleet.settings())?;
+        let Worked { object, place } = self.worked(request)?;
         let host = self.host(&place, request);
         let (kind, schema) = self.kind(&request.kind)?;
         let folder = mark_folder(kind, &object);
@@ -282,10 +277,10 @@ impl HostConnection {
         let mark = format!(
             "d={folder}\nemit token \"$(cat -- \"$d/token\" 2>/dev/null)\"\n[ ! -e \"$d/owner\" ] || emit owner 1\ntrue"
         );
-        let reply = match host.look(vec![mark, kind.probe(&object, &private)]).await {
+        let reply = host.look(vec![mark, kind.probe(&object, &private)]).await;
+        let reply = match answered(&place, reply)? {
             Ok(reply) => reply,
-            Err(Trouble::Unreachable(why)) => return Ok(waiting(&place, &why)),
-            Err(trouble) => return Err(trouble.error(&place)),
+            Err(wait) => return Ok(wait),
         };
         let [mark, answer] = reply.answers.as_slice() else { return Ok(Progress::NotFound) };
         let mark = whole(mark, &reply)?;
@@ -417,7 +412,25 @@ pub(crate) fn done(object: Value, private: Vec<u8>) -> Progress {
     Progress::Done(Box::new(Applied::new(object, private)))
 }
 
-pub(crate) fn waiting(place: &Place, why: &str) -> Progress {
+/// What a host answered, or the wait for one that does not.
+pub(crate) fn answered(
+    place: &Place,
+    reply: Result<Reply, Trouble>,
+) -> Result<Result<Reply, Progress>, ProviderError> {
+    match reply {
+        Ok(reply) => Ok(Ok(reply)),
+        Err(Trouble::Unreachable(why)) => Ok(Err(waiting(place, &why))),
+        Err(trouble) => Err(trouble.error(place)),
+    }
+}
+
+/// The error of an object that is gone as soon as it was made.
+pub(crate) fn vanished(place: &Place) -> ProviderError {
+    let message = "what was made is not there a moment later: something else on the host removes it";
+    about(ProviderError::new(ErrorKind::Conflict, message), place)
+}
+
+fn waiting(place: &Place, why: &str) -> Progress {
     Progress::Waiting {
         id: place.words(),
         cursor: serde_json::json!({ "until": "answer" }),

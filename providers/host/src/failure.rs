@@ -40,7 +40,7 @@ const SORTS: &[(&[&str], ErrorKind, &str)] = &[
 ];
 
 /// The error that words of a host stand for.
-pub fn of_words(words: &str) -> ProviderError {
+pub(crate) fn of_words(words: &str) -> ProviderError {
     let lines: Vec<&str> = words.trim().lines().filter(|line| !line.trim().is_empty()).collect();
     let message = lines[lines.len().saturating_sub(LINES)..].join("\n");
     for (signs, kind, hint) in SORTS {

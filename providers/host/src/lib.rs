@@ -29,7 +29,6 @@ mod ssh;
 
 pub use answer::Answer;
 pub use data::{HostData, Hosts};
-pub use failure::of_words;
 pub use kind::{Act, HostKind, mark_folder, pairs, schema, with};
 pub use kinds::TAKE;
 pub use phases::{LinesOf, Phase, Work};

@@ -5,16 +5,15 @@
 //! once: what runs for long does so under the act's token, and what is short may be done again.
 
 use crate::answer::Answer;
-use crate::connection::{HostConnection, Worked, about, done, waiting, whole};
+use crate::connection::{HostConnection, Worked, about, answered, done, vanished, whole};
 use crate::failure;
 use crate::fleet::Reply;
 use crate::kind::mark_folder;
 use crate::kinds::{RUN, job};
-use crate::link::Trouble;
 use crate::place::{HOST, Place};
 use crate::shell::quote;
 use formwork_sdk::values::text;
-use formwork_sdk::{ApplyRequest, ErrorKind, Operation, Outcome, Progress, ProviderError, Remainder};
+use formwork_sdk::{ApplyRequest, Operation, Outcome, Progress, ProviderError, Remainder};
 use formwork_value::{Name, Value};
 
 /// One of the acts that bring an object about.
@@ -221,10 +220,9 @@ impl HostConnection {
         request: &ApplyRequest,
         script: String,
     ) -> Result<Result<Answer, Progress>, ProviderError> {
-        let reply = match self.host(place, request).act(vec![script]).await {
+        let reply = match answered(place, self.host(place, request).act(vec![script]).await)? {
             Ok(reply) => reply,
-            Err(Trouble::Unreachable(why)) => return Ok(Err(waiting(place, &why))),
-            Err(trouble) => return Err(trouble.error(place)),
+            Err(wait) => return Ok(Err(wait)),
         };
         let answer = reply.answers.first().cloned().unwrap_or_default();
         if answer.is_whole() {
@@ -259,10 +257,9 @@ impl HostConnection {
             );
             vec![close, kind.probe(&worked.object, &private)]
         };
-        let reply = match host.act(parts).await {
+        let reply = match answered(&worked.place, host.act(parts).await)? {
             Ok(reply) => reply,
-            Err(Trouble::Unreachable(why)) => return Ok(silent(waiting(&worked.place, &why), END)),
-            Err(trouble) => return Err(trouble.error(&worked.place)),
+            Err(wait) => return Ok(silent(wait, END)),
         };
         let nothing = Answer::default();
         whole(reply.answers.first().unwrap_or(&nothing), &reply)
@@ -271,10 +268,7 @@ impl HostConnection {
             return Ok(done(Value::null(schema.block.implied_type()), Vec::new()));
         }
         let found = self.read_back(request, &worked, &reply, 1)?;
-        let object = found.ok_or_else(|| {
-            let message = "what was made is not there a moment later: something else on the host removes it";
-            about(ProviderError::new(ErrorKind::Conflict, message), &worked.place)
-        })?;
+        let object = found.ok_or_else(|| vanished(&worked.place))?;
         Ok(done(object, private.bytes()))
     }
 

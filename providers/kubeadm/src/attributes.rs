@@ -73,10 +73,6 @@ pub(crate) fn taints_type() -> Type {
     Type::list(Type::object_with_optional(taint, ["value"]))
 }
 
-pub(crate) fn version_attribute(doc: &'static str) -> Attribute {
-    Attribute::required(Type::String, doc)
-}
-
 /// What is wrong with what nodes have in common.
 pub(crate) fn check_node(configuration: &Value, found: &mut Findings) {
     if let Some(version) = text(configuration, VERSION).filter(|version| numbers(version).is_none()) {
@@ -155,6 +151,21 @@ pub(crate) fn is_endpoint(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     port.parse::<u16>().is_ok_and(|port| port != 0) && (host.parse::<IpAddr>().is_ok() || is_node_name(host))
+}
+
+/// Refuses ranges of pods and services that are none, or that meet.
+pub(crate) fn check_subnets(configuration: &Value, found: &mut Findings) {
+    let subnets = ["pod_subnet", "service_subnet"].map(|name| (name, text(configuration, name)));
+    for (name, text) in subnets {
+        if text.is_some_and(|text| Subnet::parse(text).is_none()) {
+            found.refuse(name, "It is no range of addresses: write it as `10.244.0.0/16`.");
+        }
+    }
+    if let [Some(pods), Some(services)] = subnets.map(|(_, text)| Subnet::parse(text?))
+        && pods.meets(&services)
+    {
+        found.refuse("pod_subnet", "It has addresses in common with service_subnet: give another.");
+    }
 }
 
 /// A range of addresses.

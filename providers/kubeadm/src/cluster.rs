@@ -1,19 +1,19 @@
 //! `kubeadm_cluster`: a cluster by its first node, made by kubeadm's own phases.
 
 use crate::attributes::{
-    ADVERTISED, DUE, NODE_NAME, Subnet, VERSION, check_node, check_step, due_planned, is_endpoint, is_label,
-    node_attributes, older, version_attribute,
+    ADVERTISED, DUE, NODE_NAME, VERSION, check_node, check_step, check_subnets, due_planned, is_endpoint,
+    is_label, node_attributes, older,
 };
 use crate::certificates::expiry;
 use crate::change::Changes;
 use crate::configuration::{self, PARTS};
-use crate::shell::{ADDRESSES, NODE, lines, socket, tools, upgrade_failed, word};
+use crate::shell::{ADDRESSES, NODE, lines, moment, socket, tools, upgrade_failed, word};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use formwork_provider_host::{
     Act, Answer, HOST, HostKind, Phase, Private, mark_folder, schema, with, write_bytes,
 };
-use formwork_sdk::values::{Findings, given, set_planned, text, texts};
+use formwork_sdk::values::{Findings, given, keep_planned, set_planned, text, texts};
 use formwork_sdk::{
     ApplyRequest, Attribute, Disruption, KindSchema, Operation, PlanRequest, Planned, ProviderError,
 };
@@ -92,7 +92,7 @@ impl HostKind for Cluster {
     fn schema(&self) -> KindSchema {
         let mut attributes = vec![
             ("name", Attribute::required(Type::String, "The cluster's name.").replaces()),
-            (VERSION, version_attribute("The version of Kubernetes, `1.37.2`; another is an upgrade: kubeadm is put there, `upgrade plan` asked, etcd saved, the control plane upgraded, and kubelet once the node is drained.")),
+            (VERSION, Attribute::required(Type::String, "The version of Kubernetes, `1.37.2`; another is an upgrade: kubeadm is put there, `upgrade plan` asked, etcd saved, the control plane upgraded, and kubelet once the node is drained.")),
             ("endpoint", Attribute::optional(Type::String, "Where all nodes and clients reach the control plane, `NAME:PORT`: a load balancer's or a virtual address. Without it there can be one node of the control plane alone.").replaces()),
             (ADVERTISED, Attribute::optional_computed(Type::String, "The node's address that its API is told to others by; the host's own, by itself.").replaces()),
             (NODE_NAME, Attribute::optional_computed(Type::String, "What the node is called; as the host, by itself.").replaces()),
@@ -150,18 +150,7 @@ impl HostKind for Cluster {
                 format!("{endpoint:?} is no address with a port: write it as `10.0.0.10:6443`."),
             );
         }
-        let subnets: Vec<(&str, Option<Subnet>)> = ["pod_subnet", "service_subnet"]
-            .into_iter()
-            .filter_map(|name| Some((name, Subnet::parse(text(configuration, name)?))))
-            .collect();
-        for (name, _) in subnets.iter().filter(|(_, subnet)| subnet.is_none()) {
-            found.refuse(name, "It is no range of addresses: write it as `10.244.0.0/16`.");
-        }
-        if let [(_, Some(pods)), (_, Some(services))] = subnets.as_slice()
-            && pods.meets(services)
-        {
-            found.refuse("pod_subnet", "It has addresses in common with service_subnet: give another.");
-        }
+        check_subnets(configuration, found);
         let known = INIT_LATER.map(|(name, _)| name);
         if let Some(wrong) = texts(configuration, "skip_phases").find(|one| !known.contains(one)) {
             found.refuse(
@@ -202,14 +191,11 @@ impl HostKind for Cluster {
         let is_renewed = request.prior.is_null() || changes.renews;
         for (name, ..) in CREDENTIALS {
             let is_other = is_renewed || name == "certificates_expire" && changes.configures;
-            let value = prior(name).filter(|_| !is_other);
-            set_planned(
-                &schema,
-                request,
-                planned,
-                name,
-                &value.unwrap_or_else(|| Value::unknown(Type::String)),
-            );
+            if is_other {
+                set_planned(&schema, request, planned, name, &Value::unknown(Type::String));
+            } else {
+                keep_planned(&schema, request, planned, name);
+            }
         }
         let addresses = match prior(POD_CIDR) {
             Some(addresses) => addresses,
@@ -368,10 +354,9 @@ done
 fn creation(object: &Value) -> Vec<Phase> {
     let skipped: Vec<&str> = texts(object, "skip_phases").collect();
     let later = INIT_LATER.iter().filter(|(name, _)| !skipped.contains(name));
-    let check =
-        format!("{NODE}standing\n{}name_node {}\n", told(object, "kubeadm.yaml"), word(object, NODE_NAME));
+    let check = format!("standing\n{}name_node {}\n", told(object, "kubeadm.yaml"), word(object, NODE_NAME));
     [
-        Phase::look("check", check).check(),
+        Phase::look("check", moment(&check)).check(),
         Phase::run(
             "tools",
             lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl"))),
@@ -384,7 +369,7 @@ fn creation(object: &Value) -> Vec<Phase> {
     .chain(later.map(|(name, words)| init_phase(name, words)))
     .chain(
         given(object, "pod_subnet")
-            .map(|_| Phase::look("addresses", format!("{NODE}n=$(cat \"$d/node\")\n{ADDRESSES}"))),
+            .map(|_| Phase::look("addresses", moment(&format!("n=$(cat \"$d/node\")\n{ADDRESSES}")))),
     )
     .collect()
 }

@@ -4,7 +4,6 @@
 
 use crate::attributes::{
     DUE, VERSION, check_node, check_step, due_planned, is_node_name, node_attributes, older, taints_type,
-    version_attribute,
 };
 use crate::certificates::{RENEW, expiry};
 use crate::configuration::{self, Invitation, json_of};
@@ -16,7 +15,7 @@ use formwork_provider_host::{
     Act, Answer, HostKind, Phase, Private, Work, host_type, mark_folder, pairs, quote, schema, with,
     write_bytes,
 };
-use formwork_sdk::values::{Findings, given, set_planned, text, truth, whole_number};
+use formwork_sdk::values::{Findings, given, keep_planned, set_planned, text, truth, whole_number};
 use formwork_sdk::{
     ApplyRequest, Attribute, Disruption, KindSchema, Operation, PlanRequest, Planned, ProviderError,
 };
@@ -77,7 +76,8 @@ impl HostKind for Node {
             ),
             (
                 VERSION,
-                version_attribute(
+                Attribute::required(
+                    Type::String,
                     "The version of Kubernetes, as the cluster's; another is an upgrade: `kubeadm upgrade node`, and kubelet once the node is drained.",
                 ),
             ),
@@ -132,12 +132,12 @@ impl HostKind for Node {
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
         check_node(configuration, found);
-        found.check_choice(configuration, ROLE, &["worker", "control-plane"]);
+        found.check_choice(configuration, ROLE, &["worker", CONTROL]);
         found.check_number(configuration, "max_unavailable", 1, 1000);
         if text(configuration, "name").is_some_and(|name| !is_node_name(name)) {
             found.refuse("name", "It is no name of a node: give small letters, digits, `-` and `.`.");
         }
-        if text(configuration, ROLE) != Some("control-plane")
+        if !is_control_plane(configuration)
             && text(configuration, "advertise_address").is_some()
             && configuration.get(ROLE).is_none_or(Value::is_known)
         {
@@ -149,14 +149,7 @@ impl HostKind for Node {
         let schema = self.schema();
         set_planned(&schema, request, planned, DUE, &due_planned(request, &planned.planned));
         for (name, _) in COMPUTED {
-            let prior = if request.prior.is_null() { None } else { request.prior.get(name).cloned() };
-            set_planned(
-                &schema,
-                request,
-                planned,
-                name,
-                &prior.unwrap_or_else(|| Value::unknown(Type::String)),
-            );
+            keep_planned(&schema, request, planned, name);
         }
     }
 
@@ -297,15 +290,15 @@ fn creation(object: &Value) -> Vec<Phase> {
             )))
         }),
     };
-    let check = format!("{NODE}standing\nname_node {node}\n");
+    let check = format!("standing\nname_node {node}\n");
     vec![
-        Phase::look("check", check).check(),
+        Phase::look("check", moment(&check)).check(),
         Phase::run(
             "tools",
             lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl"))),
         ),
         Phase { name: "join", work: join, is_check: false },
-        Phase::look("registered", format!("{NODE}n={node}\n{REGISTERED}")),
+        Phase::look("registered", moment(&format!("n={node}\n{REGISTERED}"))),
         Phase::ask(
             "addresses",
             &plane(object),

@@ -57,7 +57,7 @@ standing() {
 # name_node NAME: what the node is called: this, or as the host is.
 name_node() {
   n=$1
-  [ -n "$n" ] || n=$(cat /proc/sys/kernel/hostname | tr '[:upper:]' '[:lower:]')
+  [ -n "$n" ] || n=$(tr '[:upper:]' '[:lower:]' < /proc/sys/kernel/hostname)
   printf %s "$n" > "$d/node"
 }
 
@@ -77,8 +77,8 @@ turn() {
   b=$(kube get nodes -o 'go-template={{range .items}}{{.metadata.name}} {{index .metadata.annotations "formwork.dev/upgrade"}}{{"\n"}}{{end}}')
   f=$(printf '%s\n' "$b" | while read -r one state; do [ "$one" = "$1" ] || [ "$state" != failed ] || printf '%s' "$one"; done)
   [ -z "$f" ] || refuse conflict "the upgrade stopped at $f, which did not come through: mend it first, and apply again"
-  [ "$(printf '%s\n' "$b" | grep -c "^$1 \(begun\|drained\)")" = 0 ] || return 0
-  o=$(printf '%s\n' "$b" | sed -n 's/^\([^ ]*\) \(begun\|drained\)$/\1/p')
+  [ "$(printf '%s\n' "$b" | grep -c "^$1 begun\$")" = 0 ] || return 0
+  o=$(printf '%s\n' "$b" | sed -n 's/^\([^ ]*\) begun$/\1/p')
   if [ -n "$o" ] && [ "$(printf '%s\n' "$o" | wc -l)" -ge "$2" ]; then
     emit waits "its turn: $(echo $o) is upgraded first"
     exit 0

@@ -1,6 +1,6 @@
 //! `kubeadm_preflight`: what is in the way of a cluster on some hosts, before anything is changed.
 
-use crate::attributes::Subnet;
+use crate::attributes::{Subnet, check_subnets};
 use formwork_provider_host::{Answer, HOST, HostData, Hosts, host_type, quote};
 use formwork_sdk::values::{Findings, given, text, texts, truth};
 use formwork_sdk::{Attribute, Block, KindSchema, Permission, ProviderError};
@@ -141,11 +141,7 @@ impl HostData for Preflight {
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
-        for name in ["pod_subnet", "service_subnet"] {
-            if text(configuration, name).is_some_and(|text| Subnet::parse(text).is_none()) {
-                found.refuse(name, "It is no range of addresses: write it as `10.244.0.0/16`.");
-            }
-        }
+        check_subnets(configuration, found);
     }
 
     fn read<'a>(

@@ -98,7 +98,7 @@ pub(crate) fn kubelet_phases(object: &Value, node: &str, control_plane: &Value, 
 /// Whoever upgrades another node of the cluster is to know that this one failed.
 pub(crate) fn upgrade_failed(node: &str) -> String {
     moment(&format!(
-        "n={}\nkube get node \"$n\" -o 'go-template={{{{index .metadata.annotations \"formwork.dev/upgrade\"}}}}' | grep -q -E 'begun|drained' && kube annotate --overwrite node \"$n\" formwork.dev/upgrade=failed\n",
+        "n={}\nkube get node \"$n\" -o 'go-template={{{{index .metadata.annotations \"formwork.dev/upgrade\"}}}}' | grep -q -x begun && kube annotate --overwrite node \"$n\" formwork.dev/upgrade=failed\n",
         quote(node)
     ))
 }

@@ -5,7 +5,7 @@ use crate::answer::Answer;
 use crate::data::{HostData, Hosts};
 use crate::place;
 use crate::shell::quote;
-use formwork_sdk::values::{Findings, set_planned, text};
+use formwork_sdk::values::{Findings, keep_planned, text};
 use formwork_sdk::{
     Attribute, Block, ErrorKind, KindSchema, Permission, PlanRequest, Planned, ProviderError,
 };
@@ -49,6 +49,25 @@ else
   emit disk ''
 fi
 true
+"#;
+
+/// `guard NAMED...`: stops where the device is in use, or holds what nobody named.
+pub(super) const GUARD: &str = r#"
+guard() {
+  [ -b "$p" ] || refuse missing "$p is no device that is there"
+  m=$(lsblk -n -o MOUNTPOINT -- "$p" | grep . | head -n 1) || :
+  [ -z "$m" ] || refuse conflict "$p is in use, at $m"
+  wipefs --noheadings --output TYPE,UUID -- "$p" | while read -r kind id; do
+    for one in "$@"; do
+      [ "$one" != "$kind" ] && [ "$one" != "$id" ] || continue 2
+    done
+    printf '%s' "$kind $id"
+    break
+  done > "$d/other"
+  o=$(cat -- "$d/other")
+  rm -f -- "$d/other"
+  [ -z "$o" ] || refuse conflict "$p holds $o by now: it is not written over"
+}
 "#;
 
 /// What was seen of a device.
@@ -121,10 +140,8 @@ pub(super) fn facts() -> [(&'static str, Attribute); 3] {
 
 /// Plans the facts as they are known.
 pub(super) fn keep_facts(schema: &KindSchema, request: &PlanRequest, planned: &mut Planned) {
-    for (name, attribute) in facts() {
-        let prior = request.prior.get(name).cloned();
-        let value = prior.unwrap_or_else(|| Value::unknown(attribute.value_type));
-        set_planned(schema, request, planned, name, &value);
+    for (name, _) in facts() {
+        keep_planned(schema, request, planned, name);
     }
 }
 

@@ -3,12 +3,12 @@
 //! Invariant: what a device holds is never written over unless it is named, by its kind or its id. A plan looks at the
 //! device before there is anything to read, and shows what it is and what is on it.
 
-use super::disk::{self, LOOK, Seen};
+use super::disk::{self, GUARD, LOOK, Seen};
 use super::{Act, HostKind, check_device, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
-use formwork_sdk::values::{Findings, given, set_planned, text, texts};
+use formwork_sdk::values::{Findings, given, keep_planned, set_planned, text, texts};
 use formwork_sdk::{Attribute, KindSchema, PlanRequest, Planned, ProviderError};
 use formwork_value::{Type, Value};
 
@@ -95,9 +95,7 @@ impl HostKind for Filesystem {
     fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
         let schema = self.schema();
         for name in [UUID, FOUND] {
-            let prior = request.prior.get(name).cloned();
-            let value = prior.unwrap_or_else(|| Value::unknown(Type::String));
-            set_planned(&schema, request, planned, name, &value);
+            keep_planned(&schema, request, planned, name);
         }
         disk::keep_facts(&schema, request, planned);
     }
@@ -194,22 +192,3 @@ impl HostKind for Filesystem {
 fn is_named(object: &Value, signature: &[String]) -> bool {
     texts(object, WIPE).any(|named| signature.iter().any(|part| part == named))
 }
-
-/// `guard NAMED...`: stops where the device is in use, or holds what nobody named.
-pub(super) const GUARD: &str = r#"
-guard() {
-  [ -b "$p" ] || refuse missing "$p is no device that is there"
-  m=$(lsblk -n -o MOUNTPOINT -- "$p" | grep . | head -n 1) || :
-  [ -z "$m" ] || refuse conflict "$p is in use, at $m"
-  wipefs --noheadings --output TYPE,UUID -- "$p" | while read -r kind id; do
-    for one in "$@"; do
-      [ "$one" != "$kind" ] && [ "$one" != "$id" ] || continue 2
-    done
-    printf '%s' "$kind $id"
-    break
-  done > "$d/other"
-  o=$(cat -- "$d/other")
-  rm -f -- "$d/other"
-  [ -z "$o" ] || refuse conflict "$p holds $o by now: it is not written over"
-}
-"#;

@@ -75,6 +75,20 @@ impl HostKind for Package {
         }
     }
 
+    fn probe_together(&self, objects: &[&Value]) -> Option<String> {
+        let names: Vec<String> =
+            objects.iter().filter_map(|object| Some(quote(text(object, "name")?))).collect();
+        Some(format!(
+            "{TAKE}for n in {}; do emit \"package $n\" \"$(how \"$n\" 2>&1)\"; done\ntrue",
+            names.join(" ")
+        ))
+    }
+
+    fn of_together(&self, object: &Value, _: &Private, together: &Answer) -> Option<Answer> {
+        let said = together.text(&format!("package {}", text(object, "name")?))?;
+        Some(Answer::made(&[("package", said)]))
+    }
+
     fn probe(&self, object: &Value, _: &Private) -> String {
         format!("{TAKE}emit package \"$(how {} 2>&1)\"", quote(text(object, "name").unwrap_or_default()))
     }

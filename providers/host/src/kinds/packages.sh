@@ -8,9 +8,15 @@
 #   note_added        writes down which came since $d/all; purge_added takes those away
 #   adding COMMAND... writes down, besides, which came by this command alone
 family=
-case $(. /etc/os-release 2> /dev/null && echo " $ID $ID_LIKE ") in
-*' debian '* | *' ubuntu '*) family=apt ;;
-*' rhel '* | *' fedora '* | *' centos '*) family=dnf ;;
+systems=
+if [ -r /etc/os-release ]; then
+  while IFS== read -r field value; do
+    case $field in ID | ID_LIKE) systems="$systems $value " ;; esac
+  done < /etc/os-release
+fi
+case $systems in
+*[\ \"]debian[\ \"]* | *[\ \"]ubuntu[\ \"]*) family=apt ;;
+*[\ \"]rhel[\ \"]* | *[\ \"]fedora[\ \"]* | *[\ \"]centos[\ \"]*) family=dnf ;;
 *) ! command -v apt-get > /dev/null || family=apt ;;
 esac
 

@@ -6,7 +6,7 @@ use super::{Act, HostKind, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
-use formwork_sdk::values::{Findings, set_planned, text, texts, whole_number};
+use formwork_sdk::values::{Findings, keep_planned, text, texts, whole_number};
 use formwork_sdk::{Attribute, KindSchema, PlanRequest, Planned, ProviderError};
 use formwork_value::{Type, Value};
 
@@ -98,14 +98,7 @@ impl HostKind for Raid {
     fn adjust(&self, request: &PlanRequest, planned: &mut Planned) {
         let schema = self.schema();
         for (name, _) in COMPUTED {
-            let prior = request.prior.get(name).cloned();
-            set_planned(
-                &schema,
-                request,
-                planned,
-                name,
-                &prior.unwrap_or_else(|| Value::unknown(Type::String)),
-            );
+            keep_planned(&schema, request, planned, name);
         }
     }
 
@@ -143,7 +136,7 @@ impl HostKind for Raid {
             "command -v mdadm > /dev/null || refuse missing \"mdadm is not there: install it, as with host_package\"\n\
              {}for p in {devices}; do guard {}; done\nfor p in {devices}; do wipefs --all --quiet -- \"$p\"; done\n\
              mdadm --create {} --run --metadata=1.2 --level={} --raid-devices={}{chunk} -- {devices} >&2\nudevadm settle 2> /dev/null || :\n",
-            super::filesystem::GUARD,
+            super::disk::GUARD,
             named.join(" "),
             quote(&path_of(planned)),
             whole_number(planned, "level").unwrap_or_default(),

@@ -4,6 +4,7 @@
 //! the boot whether it went down, and never tells it twice for one act.
 
 use super::command::{RUN, job, succeed};
+use super::package::TAKE;
 use super::{Act, HostKind, check_words, mark_folder, with};
 use crate::answer::Answer;
 use crate::private::Private;
@@ -96,7 +97,7 @@ impl HostKind for Reboot {
 
     fn probe(&self, object: &Value, _: &Private) -> String {
         format!(
-            "{LOOK}d={}\nif [ -s \"$d/token\" ]; then\nemit boot \"$(boot)\"\n! is_required || emit required 1\nfi\ntrue",
+            "{TAKE}{LOOK}d={}\nif [ -s \"$d/token\" ]; then\nemit boot \"$(boot)\"\n! is_required || emit required 1\nfi\ntrue",
             mark_folder(self, object),
         )
     }
@@ -122,7 +123,7 @@ impl HostKind for Reboot {
             )
         });
         Ok(format!(
-            "{RUN}{LOOK}{RESTART}t={}\nr=\"$d/run\"\n{}\
+            "{RUN}{TAKE}{LOOK}{RESTART}t={}\nr=\"$d/run\"\n{}\
              if [ \"$(head -n 1 -- \"$g\" 2>/dev/null)\" = \"$t\" ]; then\nawait_boot\n\
              else\nown_run\nif [ -e \"$r/job\" ] || is_needed; then\n{before}restart\nfi\nfi\n\
              rm -rf -- \"$r\" \"$g\"\nclose_claim \"$t\"\n",
@@ -147,13 +148,13 @@ impl HostKind for Reboot {
 }
 
 /// Which boot the host is in, and whether the system asks for a restart: as Debian's packages say it, or
-/// Fedora's: what comes with dnf says that of any other system, too.
-const LOOK: &str = r"
+/// where dnf is what the system works with, as its program does: that one says so of any other system, too.
+const LOOK: &str = r#"
 boot() { cat /proc/sys/kernel/random/boot_id; }
 is_required() {
-  [ -e /run/reboot-required ] || { [ ! -e /etc/debian_version ] && command -v needs-restarting > /dev/null && ! needs-restarting -r > /dev/null 2>&1; }
+  [ -e /run/reboot-required ] || { [ "$family" = dnf ] && command -v needs-restarting > /dev/null && ! needs-restarting -r > /dev/null 2>&1; }
 }
-";
+"#;
 
 /// What tells the host to restart, and what waits for it; `$g` is the file that says so.
 const RESTART: &str = r#"

@@ -304,6 +304,14 @@ fn empty_block(nested: &crate::NestedBlock) -> Value {
     }
 }
 
+/// Plans what only the target says as it was the last time; unknown where there was none.
+pub fn keep_planned(schema: &KindSchema, request: &PlanRequest, planned: &mut Planned, name: &str) {
+    let Some(attribute) = schema.block.attributes.get(name) else { return };
+    let prior = request.prior.get(name).cloned();
+    let value = prior.unwrap_or_else(|| Value::unknown(attribute.value_type.clone()));
+    set_planned(schema, request, planned, name, &value);
+}
+
 /// Plans another value for one attribute, and what follows from it.
 pub fn set_planned(
     schema: &KindSchema,
