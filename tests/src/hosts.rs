@@ -165,7 +165,8 @@ fn described(path: &Path) -> Option<String> {
 /// That a run ended so and said these.
 #[track_caller]
 pub fn assert_says(finished: &Finished, code: i32, parts: &[&str]) {
-    let text = format!("{}{}", finished.out, finished.error);
+    // What went wrong comes first: a long plan must not hide it from who reads the beginning alone.
+    let text = format!("{}\n{}", finished.error, finished.out);
     assert_eq!(finished.code, code, "{text}");
     // The screen's frame and the breaks of its lines say nothing.
     let flowing = text.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");

@@ -37,7 +37,7 @@ pub(crate) const KUBELET: &str = r#"{
   failCgroupV1                = false
   fileCheckFrequency          = "2s"
   imageGCHighThresholdPercent = 100
-  evictionHard                = { "memory.available" = "50Mi", "nodefs.available" = "1%", "imagefs.available" = "1%" }
+  evictionHard                = { "memory.available" = "50Mi", "nodefs.available" = "50Mi", "imagefs.available" = "50Mi" }
 }"#;
 
 fn archives(names: &[&str], version: &str) -> String {
@@ -85,7 +85,7 @@ hosts = {{
   kernel_settings         = {{ "net.ipv4.ip_forward" = "1" }}
   containerd_settings     = "restrict_oom_score_adj = true"
   image_archives          = {{ control-plane = {}, worker = {} }}
-  ignore_checks           = ["cgroups", "modules", "names"]
+  ignore_checks           = ["cgroups", "disk", "modules", "names"]
   ignore_preflight_errors = ["SystemVerification"]
 }}
 kubelet_configuration = {KUBELET}
