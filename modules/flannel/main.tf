@@ -137,5 +137,10 @@ resource "kubernetes_manifest" "daemon_set" {
     }
   }
 
+  # A node without it runs no other pod.
+  wait {
+    rollout = true
+  }
+
   depends_on = [kubernetes_manifest.role_binding]
 }

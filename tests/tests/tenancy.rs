@@ -48,6 +48,58 @@ fn provider(lab: &Lab) -> String {
     )
 }
 
+/// The nodes' network is a module for clusters that kubeadm makes; its images cannot be had there, so its objects live
+/// here, where pods are played.
+#[test]
+fn the_network_of_pods_lives() {
+    const FLANNEL: &str = r#"
+variable "backend" { default = "vxlan" }
+module "flannel" {
+  source     = "./modules/flannel"
+  pod_subnet = "10.244.0.0/16"
+  backend    = var.backend
+}
+"#;
+    let Some(lab) = Lab::find("f") else { return };
+    let project = project().file("main.tf", &format!("{}{FLANNEL}", provider(&lab))).build();
+    project.copy("modules/flannel").unwrap();
+    assert_code(&project.run("init"), 0);
+    let plan = project.run("plan");
+    assert_says(&plan, &["Network", "10.244.0.0/16", "/opt/bin/flanneld", "6 to add"]);
+    assert_says(&project.run("apply -auto-approve"), &["Resources: 6 added, 0 changed, 0 destroyed."]);
+    assert_code(&project.run("plan -detailed-exitcode"), 0);
+    let daemons = |path: &str| {
+        lab.kubectl(&[
+            "get",
+            "daemonset",
+            "flannel",
+            "--namespace",
+            "kube-flannel",
+            "-o",
+            &format!("jsonpath={path}"),
+        ])
+    };
+    let nodes = lab.kubectl(&["get", "nodes", "-o", "name"]).lines().count().to_string();
+    assert_eq!(daemons("{.status.numberReady}"), nodes, "one on each node");
+
+    // Other settings are other pods.
+    assert_says(
+        &project.run("plan -var backend=host-gw"),
+        &["host-gw", "0 to add, 2 to change, 0 to destroy"],
+    );
+    assert_says(
+        &project.run("apply -auto-approve -var backend=host-gw"),
+        &["0 added, 2 changed, 0 destroyed."],
+    );
+    assert_eq!(daemons("{.status.updatedNumberScheduled} {.status.numberReady}"), format!("{nodes} {nodes}"));
+    assert_says(
+        &project.run("apply -auto-approve -var backend=carrier-pigeon"),
+        &["\"vxlan\", \"host-gw\" or \"wireguard\""],
+    );
+    assert_says(&project.run("destroy -auto-approve"), &["6 destroyed"]);
+    assert_eq!(lab.kubectl(&["get", "namespace,clusterrole", "-o", "name"]).matches("flannel").count(), 0);
+}
+
 #[test]
 fn tenancy_lives() {
     let Some(lab) = Lab::find("a") else { return };

@@ -76,6 +76,16 @@ impl HostKind for HostsEntry {
         }
     }
 
+    fn probe_together(&self, _: &[&Value]) -> Option<String> {
+        Some(format!("emit lines \"$(grep -F -e {} /etc/hosts)\"", quote(MARK)))
+    }
+
+    fn of_together(&self, object: &Value, _: &Private, together: &Answer) -> Option<Answer> {
+        let mark = mark(object);
+        let lines: Vec<&str> = together.text("lines")?.lines().filter(|line| line.contains(&mark)).collect();
+        Some(Answer::made(&[("line", &lines.join("\n"))]))
+    }
+
     fn probe(&self, object: &Value, _: &Private) -> String {
         format!("emit line \"$(grep -F -e {} /etc/hosts)\"", quote(&mark(object)))
     }
@@ -121,6 +131,40 @@ fn others(object: &Value) -> String {
     format!("grep -v -F -e {} /etc/hosts > \"$t\" || [ $? = 1 ]\n", quote(&mark(object)))
 }
 
+/// How the mark of each line of ours begins.
+const MARK: &str = "# formwork:";
+
 fn mark(object: &Value) -> String {
-    format!("# formwork:{};", text(object, "name").unwrap_or_default())
+    format!("{MARK}{};", text(object, "name").unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HostKind, HostsEntry};
+    use crate::answer::Answer;
+    use crate::private::Private;
+    use formwork_value::Value;
+
+    #[test]
+    fn each_entry_has_its_own_line_of_the_table() {
+        let lines = "10.0.0.1 a # formwork:a;\n10.0.0.2 b.a c # formwork:b.a;\n10.0.0.3 d # formwork:d;\n10.0.0.4 d # formwork:d;";
+        let together = Answer::of(&[("lines", lines)]);
+        for (name, expected) in [
+            ("a", Some("10.0.0.1")),
+            ("b.a", Some("10.0.0.2")),
+            ("b", None),
+            // Twice is not the line that was written.
+            ("d", None),
+        ] {
+            let object = Value::object(
+                [("name", name), ("ip", ""), ("aliases", "")]
+                    .map(|(name, text)| (name.into(), text.into()))
+                    .into(),
+            );
+            let answer = HostsEntry.of_together(&object, &Private::default(), &together).unwrap();
+            let read = HostsEntry.reading(&object, &answer).unwrap();
+            let ip = read.and_then(|read| Some(read.get("ip")?.as_str()?.to_string()));
+            assert_eq!(ip.as_deref(), expected, "{name}");
+        }
+    }
 }
