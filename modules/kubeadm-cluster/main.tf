@@ -371,8 +371,10 @@ resource "host_unit" "routes" {
     Type=oneshot
     RemainAfterExit=yes
     %{for name in sort([for name, _ in local.hosts : name if name != each.key])~}
-    ExecStart=ip route replace ${local.pod_cidrs[name]} via ${local.hosts[name].address}
+    ExecStart=ip route replace ${local.pod_cidrs[name]} via ${local.hosts[name].address} proto 77
     %{endfor~}
+    # By the mark alone: what stops the unit may know other nodes than what started it.
+    ExecStop=ip route flush proto 77
 
     [Install]
     WantedBy=multi-user.target

@@ -160,6 +160,10 @@ fn offer_gpus(hosts: &Hosts, is_over: &AtomicBool) {
     }
 }
 
+/// Shell that shows a host's network as far as a cluster changes it.
+const NETWORK: &str =
+    "ip -o route show; ip -o link show | cut -d : -f 2; iptables-save 2>/dev/null | grep '^-' || true";
+
 /// What the service answers, asked from a host: the pod's name.
 fn answer(hosts: &Hosts, host: usize) -> String {
     hosts.run(
@@ -201,7 +205,7 @@ resource "kubeadm_cluster" "this" {
 #[test]
 fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
     let Some(hosts) = find() else { return };
-    let bare: Vec<_> = (0..3).map(|host| hosts.written(host)).collect();
+    let bare: Vec<_> = (0..3).map(|host| (hosts.written(host), hosts.run(host, NETWORK))).collect();
     let project = stack(&hosts);
     let run = |line: &str| project.run(&format!("-chdir=stacks/bare-metal {line}"));
 
@@ -247,7 +251,11 @@ fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
     assert_says(&run("destroy -auto-approve"), 0, &["Destroy complete!"]);
     println!("destroyed in {:.1} s", begun.elapsed().as_secs_f64());
     for (host, bare) in bare.iter().enumerate() {
-        assert_eq!(&hosts.written(host), bare, "host {host} is as bare as before");
+        assert_eq!(
+            &(hosts.written(host), hosts.run(host, NETWORK)),
+            bare,
+            "host {host} is as bare as before"
+        );
     }
 }
 
