@@ -74,7 +74,13 @@ node_ready() {
 # turn NODE COUNT: waits for its turn: no more nodes than so many at once are taken out of work, and none where one did
 # not come back.
 turn() {
-  b=$(kube get nodes -o 'go-template={{range .items}}{{.metadata.name}} {{index .metadata.annotations "formwork.dev/upgrade"}}{{"\n"}}{{end}}')
+  # Whoever asks at the same moment asks on this host, too.
+  exec 9> "${turns:-/run/formwork-turns}"
+  flock 9
+  b=$(kube get nodes -o 'go-template={{range .items}}{{.metadata.name}} {{index .metadata.annotations "formwork.dev/upgrade"}}{{"\n"}}{{end}}' 2>&1) || {
+    emit waits "the control plane to answer for $1: $b"
+    exit 0
+  }
   f=$(printf '%s\n' "$b" | while read -r one state; do [ "$one" = "$1" ] || [ "$state" != failed ] || printf '%s' "$one"; done)
   [ -z "$f" ] || refuse conflict "the upgrade stopped at $f, which did not come through: mend it first, and apply again"
   [ "$(printf '%s\n' "$b" | grep -c "^$1 begun\$")" = 0 ] || return 0

@@ -102,3 +102,49 @@ pub(crate) fn upgrade_failed(node: &str) -> String {
         quote(node)
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+    use std::path::Path;
+    use std::process::{Child, Command, Stdio};
+
+    /// A cluster whose nodes are files that hold what they are marked with; it takes its time.
+    const KUBECTL: &str = r#"kubectl() {
+  case "$*" in
+  *get*)
+    sleep 0.3
+    for one in a b; do echo "$one $(cat "$nodes/$one")"; done
+    ;;
+  *annotate*)
+    sleep 0.3
+    for one in a b; do case "$*" in *"node $one "*) echo begun > "$nodes/$one" ;; esac; done
+    ;;
+  esac
+}
+emit() { echo "$2"; }
+"#;
+
+    fn asks(node: &str, nodes: &Path) -> Child {
+        let script = format!("{KUBECTL}{}", moment(&format!("turn {node} 1\n")));
+        Command::new("sh")
+            .args(["-c", &script])
+            .env("nodes", nodes)
+            .env("turns", nodes.join("turns"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    #[test]
+    fn of_two_that_ask_at_once_one_has_its_turn() {
+        let nodes = tempfile::tempdir().unwrap();
+        for node in ["a", "b"] {
+            std::fs::write(nodes.path().join(node), "<no value>\n").unwrap();
+        }
+        let asked = ["a", "b"].map(|node| asks(node, nodes.path()));
+        let said = asked.map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap());
+        let waiting = said.iter().filter(|said| said.contains("its turn:")).count();
+        assert_eq!(waiting, 1, "{said:?}");
+    }
+}
