@@ -42,7 +42,10 @@ impl Changes {
         if self.renews {
             phases.push(Phase::run("renew", lines(&format!("{RENEW}{ANSWERS}"))));
         }
-        phases.push(Phase::look("told", "mv -- \"$d/kubeadm.next\" \"$d/kubeadm.yaml\""));
+        phases.push(Phase::look(
+            "told",
+            "[ ! -e \"$d/kubeadm.next\" ] || mv -- \"$d/kubeadm.next\" \"$d/kubeadm.yaml\"",
+        ));
         phases
     }
 }

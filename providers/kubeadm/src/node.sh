@@ -96,14 +96,14 @@ turn() {
 drain() {
   s=$(kube get node "$1" -o 'jsonpath={.spec.unschedulable}' 2>&1) || {
     case $s in *NotFound*) return 0 ;; esac
-    echo "$s" >&2
-    exit 1
+    emit waits "the control plane to answer for $1: $s"
+    exit 0
   }
   if [ "$s" != true ]; then kube annotate --overwrite node "$1" formwork.dev/cordoned=true > /dev/null; fi
   s=$(kubectl --kubeconfig "$A" drain "$1" --ignore-daemonsets --delete-emptydir-data --timeout=5s 2>&1) && return 0
   case $s in
   *'cannot delete'*) ;;
-  *'disruption budget'* | *'deadline exceeded'* | *'timeout reached'* | *'timed out'*)
+  *'disruption budget'* | *'deadline exceeded'* | *'timeout reached'* | *'timed out'* | *'connection refused'* | *etcdserver* | *'Unable to connect'*)
     emit waits "$1 to be drained: $(printf '%s\n' "$s" | grep -E 'disruption budget|evicting|rror' | tail -n 1)"
     exit 0
     ;;
@@ -126,7 +126,13 @@ undrain() {
 unmake() {
   if command -v kubeadm > /dev/null; then kubeadm reset --force --cleanup-tmp-dir "$@"; fi
   systemctl stop kubelet.service 2> /dev/null || :
-  for one in cni0 flannel.1 kube-ipvs0 nodelocaldns; do
+  # Volumes are taken off; where one stays, what is in it does, too.
+  awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/mounts | sort -r | while read -r one; do umount -- "$(printf %b "$one")" || :; done
+  if grep -q ' /var/lib/kubelet/' /proc/mounts; then
+    echo "still mounted: $(awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/mounts | head -n 3): end what uses it, and apply again" >&2
+    return 1
+  fi
+  for one in cni0 flannel.1 flannel-wg kube-ipvs0 nodelocaldns; do
     ip link show "$one" > /dev/null 2>&1 && ip link delete "$one" || :
   done
   for one in iptables ip6tables; do
@@ -136,6 +142,6 @@ unmake() {
   rm -rf /etc/kubernetes /var/lib/kubelet/* /var/lib/etcd/* /var/lib/cni "$HOME/.kube/cache"
   rmdir --ignore-fail-on-non-empty "$HOME/.kube" /usr/lib/modules 2> /dev/null || :
   find /usr/libexec/kubernetes -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2> /dev/null || :
-  # containerd's own, where it writes one.
-  rm -f /etc/cni/net.d/10-containerd-net.conflist
+  # containerd's own, where it writes one, and what Flannel's pods wrote.
+  rm -rf /etc/cni/net.d/10-containerd-net.conflist /etc/cni/net.d/10-flannel.conflist /run/flannel
 }

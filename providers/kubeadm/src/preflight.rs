@@ -53,7 +53,7 @@ done
 emit modules "$m"
 [ -e /sys/fs/cgroup/cgroup.controllers ] || emit cgroups 1
 m=
-for one in mount iptables ip; do
+for one in mount ip; do
   command -v "$one" > /dev/null || m="$m $one"
 done
 emit programs "$m"

@@ -151,3 +151,20 @@ fn a_kernel_comes_and_goes_with_its_drivers() {
     hosts.run(0, "apt-get purge -qq -y formwork-lab-driver > /dev/null 2>&1");
     assert_eq!(hosts.written(0), bare);
 }
+
+/// What somebody installs while an object stands is theirs, though the object is changed afterwards.
+#[test]
+fn a_package_takes_along_what_came_with_it_alone() {
+    let Some(hosts) = find() else { return };
+    let block = "resource \"host_package\" \"tool\" {\n  host = HOST\n  name = \"formwork-lab-tool\"\n  version = \"1.0\"\n}\n";
+    let project = hosts.one(&[], block);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    hosts.run(0, "apt-get install -q -y formwork-lab-driver > /dev/null 2>&1");
+    let later = project.read("main.tf").replace("\"1.0\"", "\"1.1\"");
+    project.write("main.tf", &later).unwrap();
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    let left = hosts.run(0, "dpkg-query --show --showformat='${Package} ' 'formwork-lab-*'");
+    hosts.run(0, "apt-get purge -q -y formwork-lab-driver > /dev/null 2>&1");
+    assert_eq!(left.trim(), "formwork-lab-driver");
+}

@@ -57,7 +57,9 @@ guard() {
   [ -b "$p" ] || refuse missing "$p is no device that is there"
   m=$(lsblk -n -o MOUNTPOINT -- "$p" | grep . | head -n 1) || :
   [ -z "$m" ] || refuse conflict "$p is in use, at $m"
-  wipefs --noheadings --output TYPE,UUID -- "$p" | while read -r kind id; do
+  w=$(wipefs --noheadings --output TYPE,UUID -- "$p") || return 1
+  printf '%s\n' "$w" | while read -r kind id; do
+    [ -n "$kind" ] || continue
     for one in "$@"; do
       [ "$one" != "$kind" ] && [ "$one" != "$id" ] || continue 2
     done

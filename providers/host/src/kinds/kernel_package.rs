@@ -151,12 +151,10 @@ impl HostKind for KernelPackage {
         let words: Vec<String> = words(&act.planned).map(|(_, word)| quote(word)).collect();
         Ok(format!(
             "{TAKE}{SET}set -- {names}\n\
-             if [ ! -e \"$d/all\" ]; then\nall > \"$d/all.part\"\nmv -- \"$d/all.part\" \"$d/all\"\nfi\n\
              note \"$@\"\n\
              unwind() {{\nmarked hold\n[ -z \"$made\" ] || purge_added\n}}\n\
              marked unhold\n\
-             take {words}\n\
-             note_added\n\
+             adding take {words}\n\
              mark hold \"$@\"\n\
              printf '%s\\n' \"$@\" > \"$d/set.part\"\nmv -- \"$d/set.part\" \"$d/set\"\n",
             names = names(&act.planned),

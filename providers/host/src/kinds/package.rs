@@ -121,12 +121,10 @@ impl HostKind for Package {
              {TAKE}\
              if [ ! -e \"$d/was\" ]; then\n\
                how \"$n\" > \"$d/was.part\" 2>/dev/null || : > \"$d/was.part\"\n\
-               all > \"$d/all\"\n\
                mv -- \"$d/was.part\" \"$d/was\"\n\
              fi\n\
              unwind() {{ [ -z \"$made\" ] || purge_added; }}\n\
-             take \"$w\"\n\
-             note_added\n\
+             adding take \"$w\"\n\
              mark {mark} \"$n\"\n",
             quote(name),
             quote(&wanted),

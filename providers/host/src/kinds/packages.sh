@@ -5,8 +5,7 @@
 #   how NAME          installed|VERSION|hold, or other words in their place
 #   mark hold|unhold NAME...
 #   all               the name of each package that is there, sorted
-#   note_added        writes down which came since $d/all; purge_added takes those away
-#   adding COMMAND... writes down, besides, which came by this command alone
+#   adding COMMAND... writes down which came by this command, though it failed; purge_added takes those away
 family=
 systems=
 if [ -r /etc/os-release ]; then
@@ -24,6 +23,7 @@ if [ "$family" = apt ]; then
   apt() { apt-get --quiet --yes --no-install-recommends --allow-downgrades --allow-change-held-packages -o DPkg::Lock::Timeout=60 "$@" >&2; }
   take() { apt install "$@" || { apt update && apt install "$@"; }; }
   purge() { apt purge "$@"; }
+  needed() { dpkg --simulate --purge "$@"; }
   how() { dpkg-query --show --showformat='${db:Status-Status}|${Version}|${db:Status-Want}' -- "$1"; }
   mark() { apt-mark "$@" > /dev/null; }
   all() { dpkg-query --show --showformat='${db:Status-Status} ${binary:Package}\n' | grep '^installed ' | cut -d ' ' -f 2 | sort; }
@@ -41,6 +41,7 @@ elif [ "$family" = dnf ]; then
     dnf_ --allowerasing install "$@"
   }
   purge() { dnf_ remove "$@"; }
+  needed() { rpm -e --test "$@"; }
   lock_of() { printf '^%s-[0-9]*:' "$(printf %s "$1" | sed 's/[.+]/[&]/g')"; }
   is_locked() { grep -qs -e "$(lock_of "$1")" "$locks"; }
   how() {
@@ -71,13 +72,18 @@ fi
 
 adding() {
   all > "$d/all.now"
-  "$@" || { w=$?; rm -f -- "$d/all.now"; return "$w"; }
+  came=0
+  "$@" || came=$?
   all | comm -13 "$d/all.now" - >> "$d/added"
   rm -f -- "$d/all.now"
+  return "$came"
 }
-note_added() { all | comm -13 "$d/all" - > "$d/added"; }
+# What others need by now stays, and so does all else until they are gone.
 purge_added() {
   [ -s "$d/added" ] || return 0
-  mark unhold $(cat -- "$d/added")
-  purge $(cat -- "$d/added")
+  a=$(all | grep -x -F -f "$d/added") || :
+  [ -n "$a" ] || return 0
+  w=$(needed $a 2>&1) || refuse conflict "other packages need what came with this one; remove those first: $w"
+  mark unhold $a
+  purge $a
 }
