@@ -71,6 +71,12 @@ node_ready() {
   exit 0
 }
 
+# unanswered NODE WHY: waits for the control plane.
+unanswered() {
+  emit waits "the control plane to answer for $1: $2"
+  exit 0
+}
+
 # turn NODE COUNT: waits for its turn: no more nodes than so many at once are taken out of work, and none where one did
 # not come back.
 turn() {
@@ -78,8 +84,7 @@ turn() {
   exec 9> "${turns:-/run/formwork-turns}"
   flock 9
   b=$(kube get nodes -o 'go-template={{range .items}}{{.metadata.name}} {{index .metadata.annotations "formwork.dev/upgrade"}}{{"\n"}}{{end}}' 2>&1) || {
-    emit waits "the control plane to answer for $1: $b"
-    exit 0
+    unanswered "$1" "$b"
   }
   f=$(printf '%s\n' "$b" | while read -r one state; do [ "$one" = "$1" ] || [ "$state" != failed ] || printf '%s' "$one"; done)
   [ -z "$f" ] || refuse conflict "the upgrade stopped at $f, which did not come through: mend it first, and apply again"
@@ -96,8 +101,7 @@ turn() {
 drain() {
   s=$(kube get node "$1" -o 'jsonpath={.spec.unschedulable}' 2>&1) || {
     case $s in *NotFound*) return 0 ;; esac
-    emit waits "the control plane to answer for $1: $s"
-    exit 0
+    unanswered "$1" "$s"
   }
   if [ "$s" != true ]; then kube annotate --overwrite node "$1" formwork.dev/cordoned=true > /dev/null; fi
   s=$(kubectl --kubeconfig "$A" drain "$1" --ignore-daemonsets --delete-emptydir-data --timeout=5s 2>&1) && return 0
@@ -115,21 +119,24 @@ drain() {
 # undrain NODE: back to work, where it was before.
 undrain() {
   c=$(kube get node "$1" -o 'go-template={{index .metadata.annotations "formwork.dev/cordoned"}}' 2>&1) || {
-    emit waits "the control plane to answer for $1: $c"
-    exit 0
+    unanswered "$1" "$c"
   }
   [ "$c" != true ] || kube uncordon "$1" > /dev/null
   kube annotate node "$1" formwork.dev/cordoned- formwork.dev/upgrade- > /dev/null
 }
+
+# mounted: what is mounted for pods.
+mounted() { awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/mounts; }
 
 # unmake: what kubeadm and its parts left on the host.
 unmake() {
   if command -v kubeadm > /dev/null; then kubeadm reset --force --cleanup-tmp-dir "$@"; fi
   systemctl stop kubelet.service 2> /dev/null || :
   # Volumes are taken off; where one stays, what is in it does, too.
-  awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/mounts | sort -r | while read -r one; do umount -- "$(printf %b "$one")" || :; done
-  if grep -q ' /var/lib/kubelet/' /proc/mounts; then
-    echo "still mounted: $(awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/mounts | head -n 3): end what uses it, and apply again" >&2
+  mounted | sort -r | while read -r one; do umount -- "$(printf %b "$one")" || :; done
+  m=$(mounted | head -n 3)
+  if [ -n "$m" ]; then
+    echo "still mounted: $m: end what uses it, and apply again" >&2
     return 1
   fi
   for one in cni0 flannel.1 flannel-wg kube-ipvs0 nodelocaldns; do

@@ -41,7 +41,7 @@ elif [ "$family" = dnf ]; then
     dnf_ --allowerasing install "$@"
   }
   purge() { dnf_ remove "$@"; }
-  needed() { rpm -e --test "$@"; }
+  needed() { rpm -e --test --allmatches -- "$@"; }
   lock_of() { printf '^%s-[0-9]*:' "$(printf %s "$1" | sed 's/[.+]/[&]/g')"; }
   is_locked() { grep -qs -e "$(lock_of "$1")" "$locks"; }
   how() {
