@@ -94,8 +94,8 @@ resource "kubernetes_manifest" "daemon_set" {
             {
               name         = "program"
               image        = var.cni_image
-              command      = ["cp", "-f", "/flannel", "/opt/cni/bin/flannel"]
-              volumeMounts = [{ name = "programs", mountPath = "/opt/cni/bin" }]
+              command      = ["cp", "-f", "/flannel", "${var.cni_programs}/flannel"]
+              volumeMounts = [{ name = "programs", mountPath = var.cni_programs }]
             },
             {
               name    = "network"
@@ -127,7 +127,7 @@ resource "kubernetes_manifest" "daemon_set" {
           }]
           volumes = [
             { name = "run", hostPath = { path = "/run/flannel", type = "DirectoryOrCreate" } },
-            { name = "programs", hostPath = { path = "/opt/cni/bin", type = "DirectoryOrCreate" } },
+            { name = "programs", hostPath = { path = var.cni_programs, type = "DirectoryOrCreate" } },
             { name = "networks", hostPath = { path = "/etc/cni/net.d", type = "DirectoryOrCreate" } },
             { name = "settings", configMap = { name = "flannel" } },
             { name = "lock", hostPath = { path = "/run/xtables.lock", type = "FileOrCreate" } },

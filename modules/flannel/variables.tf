@@ -31,3 +31,9 @@ variable "interface" {
   description = "The network interface that nodes reach each other by; that of the default route, by itself."
   default     = null
 }
+
+variable "cni_programs" {
+  type        = string
+  description = "Where the nodes' container runtime finds the programs of networks, `portmap` among them: Debian's containernetworking-plugins puts them in /usr/lib/cni, most others in /opt/cni/bin."
+  default     = "/opt/cni/bin"
+}

@@ -47,6 +47,7 @@ module "cluster" {
   packages                = var.hosts.packages
   repository              = var.hosts.repository
   image_archives          = var.hosts.image_archives
+  cni_programs            = var.hosts.cni_programs
   containerd_settings     = var.hosts.containerd_settings
   kernel_modules          = var.hosts.kernel_modules
   kernel_settings         = var.hosts.kernel_settings
@@ -68,7 +69,8 @@ module "flannel" {
   source = "../../modules/flannel"
   count  = var.network == "flannel" ? 1 : 0
 
-  pod_subnet = var.pod_subnet
+  pod_subnet   = var.pod_subnet
+  cni_programs = var.hosts.cni_programs
 }
 
 resource "kubeadm_node_ready" "gpu" {

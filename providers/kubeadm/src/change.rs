@@ -2,8 +2,9 @@
 
 use crate::attributes::{DUE, NODE_NAME, VERSION};
 use crate::certificates::RENEW;
-use crate::cluster::{ANSWERS, CONFIGURATION, told};
-use crate::shell::{NODE, ignored, kubelet_phases, lines, newer_kubeadm, word};
+use crate::cluster::{ANSWERS, CONFIGURATION, INIT_LATER, init_phase, told};
+use crate::node::{TAINTS, marks};
+use crate::shell::{NODE, ignored, kubelet_phases, lines, moment, newer_kubeadm, word};
 use formwork_provider_host::{HOST, Phase};
 use formwork_sdk::values::{given, text, texts, truth};
 use formwork_value::{Type, Value};
@@ -13,19 +14,25 @@ pub(crate) struct Changes {
     pub(crate) upgrades: bool,
     pub(crate) configures: bool,
     pub(crate) renews: bool,
+    /// Phases that are not left out any more.
+    added: Vec<(&'static str, &'static str)>,
 }
 
 impl Changes {
     pub(crate) fn of(prior: &Value, planned: &Value) -> Self {
         let plain = |object: &Value| {
             let version = text(object, VERSION).unwrap_or_default();
-            text(object, CONFIGURATION).map(|told| told.replace(&format!("v{version}"), "v"))
+            // The first document is of the node alone, and what may change of it is not for kubeadm.
+            let shared =
+                text(object, CONFIGURATION).map(|told| told.split_once("---\n").unwrap_or_default().1);
+            shared.map(|told| told.replace(&format!("v{version}"), "v"))
         };
         Self {
             upgrades: prior.get(VERSION) != planned.get(VERSION),
             // Of a cluster that was taken over nobody knows what it was told: the next change tells it all.
             configures: plain(prior).is_some() && plain(prior) != plain(planned),
             renews: truth(prior, DUE) == Some(true),
+            added: if prior.is_null() { Vec::new() } else { added(prior, planned) },
         }
     }
 
@@ -36,9 +43,14 @@ impl Changes {
         if self.configures {
             phases.extend(reconfiguration(prior, planned));
         }
+        if prior.get(TAINTS) != planned.get(TAINTS) {
+            let n = word(prior, NODE_NAME);
+            phases.push(Phase::look("taints", moment(&format!("n={n}\n{}", marks(Some(prior), planned)))));
+        }
         if self.upgrades {
             phases.extend(upgrade(prior, planned));
         }
+        phases.extend(self.added.iter().map(|(name, words)| init_phase(name, words, "kubeadm.next")));
         if self.renews {
             phases.push(Phase::run("renew", lines(&format!("{RENEW}{ANSWERS}"))));
         }
@@ -48,6 +60,12 @@ impl Changes {
         ));
         phases
     }
+}
+
+fn added(prior: &Value, planned: &Value) -> Vec<(&'static str, &'static str)> {
+    let is_left_out = |object, name: &str| texts(object, "skip_phases").any(|one| one == name);
+    let added = INIT_LATER.into_iter();
+    added.filter(|(name, _)| is_left_out(prior, name) && !is_left_out(planned, name)).collect()
 }
 
 /// What is told takes effect on this node, and on others when they are upgraded or made.
@@ -105,6 +123,6 @@ fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
             )),
         ),
     ];
-    phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, 1));
+    phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, "1 first"));
     phases
 }

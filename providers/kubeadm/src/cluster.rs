@@ -58,6 +58,8 @@ const CREDENTIALS: [(&str, bool, &str); 6] = [
     ("kubeconfig", true, "The administrator's kubeconfig."),
     ("certificates_expire", false, "When the first of the control plane's certificates on this node ends."),
 ];
+/// The file of what kubeadm was told, in the object's folder.
+const TOLD: &str = "kubeadm.yaml";
 const TIME_LIMIT_MS: u64 = 30 * 60 * 1000;
 
 /// kubeadm's own phases of `init`, after the checks: what each is called here, and there.
@@ -68,7 +70,7 @@ const INIT: [(&str, &str); 5] = [
     ("control-plane", "control-plane all"),
     ("kubelet-start", "kubelet-start"),
 ];
-const INIT_LATER: [(&str, &str); 6] = [
+pub(crate) const INIT_LATER: [(&str, &str); 6] = [
     ("upload-config", "upload-config all"),
     ("mark-control-plane", "mark-control-plane"),
     // It prints the token otherwise, and what a phase prints may come to be shown.
@@ -100,7 +102,7 @@ impl HostKind for Cluster {
             ("service_subnet", Attribute::with_default(Type::String, "10.96.0.0/12", "The addresses of services.").replaces()),
             ("dns_domain", Attribute::with_default(Type::String, "cluster.local", "The domain of services.").replaces()),
             ("image_repository", Attribute::optional(Type::String, "Where the control plane's images come from; kubeadm's own default, by itself.")),
-            ("skip_phases", Attribute::optional(Type::list(Type::String), "Phases that are left out: `addon-kube-proxy` where the network plugin does its work, `addon-coredns`.")),
+            ("skip_phases", Attribute::optional(Type::list(Type::String), "Phases that are left out: `addon-kube-proxy` where the network plugin does its work, `addon-coredns`. One that is not any more is done then; what one did before stays.")),
         ];
         attributes.extend(node_attributes());
         let parts = [
@@ -328,8 +330,10 @@ fi
 "#;
 
 /// A phase that is kubeadm's own.
-fn init_phase(name: &'static str, words: &str) -> Phase {
-    Phase::run(name, lines(&format!("kubeadm init phase {words} --config \"$d/kubeadm.yaml\"\n")))
+pub(crate) fn init_phase(name: &'static str, words: &str, told: &str) -> Phase {
+    // Until the checks are over the host is as it was: see `unmake`.
+    let changes = if name == "preflight" { "" } else { ": > \"$d/changed\"\n" };
+    Phase::run(name, lines(&format!("{changes}kubeadm init phase {words} --config \"$d/{told}\"\n")))
 }
 
 /// What kubeadm is told, in a file of the object's own folder.
@@ -354,19 +358,19 @@ done
 fn creation(object: &Value) -> Vec<Phase> {
     let skipped: Vec<&str> = texts(object, "skip_phases").collect();
     let later = INIT_LATER.iter().filter(|(name, _)| !skipped.contains(name));
-    let check = format!("standing\n{}name_node {}\n", told(object, "kubeadm.yaml"), word(object, NODE_NAME));
+    let check = format!("standing\n{}name_node {}\n", told(object, TOLD), word(object, NODE_NAME));
     [
         Phase::look("check", moment(&check)).check(),
         Phase::run(
             "tools",
             lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl"))),
         ),
-        init_phase("preflight", "preflight"),
+        init_phase("preflight", "preflight", TOLD),
     ]
     .into_iter()
-    .chain(INIT.iter().map(|(name, words)| init_phase(name, words)))
+    .chain(INIT.iter().map(|(name, words)| init_phase(name, words, TOLD)))
     .chain([Phase::run("wait-control-plane", lines(ANSWERS))])
-    .chain(later.map(|(name, words)| init_phase(name, words)))
+    .chain(later.map(|(name, words)| init_phase(name, words, TOLD)))
     .chain(
         given(object, "pod_subnet")
             .map(|_| Phase::look("addresses", moment(&format!("n=$(cat \"$d/node\")\n{ADDRESSES}")))),

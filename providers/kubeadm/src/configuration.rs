@@ -61,6 +61,11 @@ pub(crate) fn registration(object: &Value, node: Option<&str>) -> Json {
     Json::Object(entries)
 }
 
+/// What kubeadm gives a node of the control plane.
+pub(crate) fn plane_taint() -> Json {
+    json!({ "key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule" })
+}
+
 /// The taints that a node comes with; kubeadm's own, by itself, where none are named.
 fn taints(object: &Value) -> Json {
     let given = ["taints", "startup_taints"].map(|name| given(object, name).map(json_of));
@@ -69,8 +74,7 @@ fn taints(object: &Value) -> Json {
     }
     // kubeadm gives a control plane its own where it is told of none.
     let is_plane = text(object, "role") == Some("control-plane") && given[0].is_none();
-    let own = json!([{ "key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule" }]);
-    let all = is_plane.then_some(own).into_iter().chain(given.into_iter().flatten());
+    let all = is_plane.then(|| json!([plane_taint()])).into_iter().chain(given.into_iter().flatten());
     let all = all.filter_map(|taints| match taints {
         Json::Array(taints) => Some(taints),
         _ => None,
@@ -129,18 +133,6 @@ fn cluster(object: &Value) -> Json {
             "dnsDomain": optional("dns_domain"),
         },
     }))
-}
-
-/// What lets another control plane have the keys of the cluster, in two parts: the key that they are encrypted with
-/// stands between them, and is put there by the host that draws it.
-pub(crate) fn certificates(version: &str) -> [String; 2] {
-    let first = json!({ "apiVersion": KUBEADM, "kind": "InitConfiguration" });
-    let cluster = json!({
-        "apiVersion": KUBEADM,
-        "kind": "ClusterConfiguration",
-        "kubernetesVersion": format!("v{version}"),
-    });
-    [yaml::document(&first), yaml::document(&cluster)]
 }
 
 /// What a control plane tells a node that joins.

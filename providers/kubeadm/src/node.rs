@@ -6,7 +6,7 @@ use crate::attributes::{
     DUE, VERSION, check_node, check_step, due_planned, is_node_name, node_attributes, older, taints_type,
 };
 use crate::certificates::{RENEW, expiry};
-use crate::configuration::{self, Invitation, json_of};
+use crate::configuration::{self, Invitation, json_of, plane_taint};
 use crate::shell::{
     ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, newer_kubeadm, socket, tools, upgrade_failed,
     word,
@@ -47,7 +47,7 @@ const ROLE: &str = "role";
 const CONTROL: &str = "control-plane";
 const CONTROL_PLANE: &str = "control_plane";
 const LABELS: &str = "labels";
-const TAINTS: &str = "taints";
+pub(crate) const TAINTS: &str = "taints";
 /// What the cluster says of it.
 const COMPUTED: [(&str, &str); 2] =
     [("internal_ip", "Its address in the cluster."), ("pod_cidr", "The addresses of its pods.")];
@@ -265,13 +265,12 @@ fn plane(object: &Value) -> Value {
 }
 
 fn creation(object: &Value) -> Vec<Phase> {
-    let version = text(object, VERSION).unwrap_or_default();
     let node = word(object, "name");
     let is_plane = is_control_plane(object);
     let joining = object.clone();
     let join = Work::RunKnowing {
         host: plane(object),
-        question: invitation(version, is_plane),
+        question: invitation(is_plane),
         lines: Box::new(move |answer| {
             let said = |name: &str| {
                 let missing = || ProviderError::bug(format!("the control plane did not say its {name}"));
@@ -285,17 +284,22 @@ fn creation(object: &Value) -> Vec<Phase> {
             };
             let told = configuration::join(&joining, &invitation);
             Ok(lines(&format!(
-                "r=${{0%/job}}\numask 077\n{}umask 022\nkubeadm join --config \"$r/join.yaml\"\nrm -f -- \"$r/join.yaml\"\n",
+                "r=${{0%/job}}\numask 077\n{}umask 022\nkubeadm join phase preflight --config \"$r/join.yaml\"\n: > \"$d/changed\"\nkubeadm join --skip-phases=preflight --config \"$r/join.yaml\"\nrm -f -- \"$r/join.yaml\"\n",
                 write_bytes(told.as_bytes(), "\"$r/join.yaml\"")
             )))
         }),
     };
-    let check = format!("standing\nname_node {node}\n");
+    let check = format!("n={node}\ndeserted || standing\nname_node \"$n\"\n");
     vec![
         Phase::look("check", moment(&check)).check(),
         Phase::run(
             "tools",
-            lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl"))),
+            lines(&format!(
+                "if [ -e \"$d/deserted\" ]; then\n  unmake{}\n  rm -f -- \"$d/changed\" \"$d/token\" \"$d/etcd\"\nfi\n\
+                 rm -f -- \"$d/deserted\"\n: > \"$d/begun\"\n{}",
+                socket(object),
+                tools(object, "kubeadm kubelet kubectl")
+            )),
         ),
         Phase { name: "join", work: join, is_check: false },
         Phase::look("registered", moment(&format!("n={node}\n{REGISTERED}"))),
@@ -306,7 +310,7 @@ fn creation(object: &Value) -> Vec<Phase> {
                 "n={node}\ngrep -q allocate-node-cidrs=true /etc/kubernetes/manifests/kube-controller-manager.yaml || exit 0\n{ADDRESSES}"
             )),
         ),
-        Phase::ask("labels", &plane(object), marks(None, object)),
+        Phase::ask("labels", &plane(object), moment(&format!("n={node}\n{}", marks(None, object)))),
     ]
 }
 
@@ -322,29 +326,17 @@ s=$(as_node get node "$n" -o 'go-template={{.spec.podCIDR}}' 2>&1) || {
 "#;
 
 /// What a control plane answers to a node that wants to join.
-fn invitation(version: &str, is_control_plane: bool) -> String {
-    let keys = if is_control_plane {
-        let [first, second] = configuration::certificates(version);
-        // The key stands in a file alone: printf is the shell's own.
-        format!(
-            "key=$(kubeadm certs certificate-key)\nf=$(mktemp)\ntrap 'rm -f -- \"$f\"' EXIT\n\
-             printf '%scertificateKey: \"%s\"\\n---\\n%s' {} \"$key\" {} > \"$f\"\n\
-             kubeadm init phase upload-certs --upload-certs --config \"$f\" > /dev/null\nemit key \"$key\"\n",
-            quote(&first),
-            quote(&second)
-        )
-    } else {
-        String::new()
-    };
+fn invitation(is_control_plane: bool) -> String {
+    let keys = if is_control_plane { "certificate_key\nemit key \"$key\"\n" } else { "" };
     moment(&format!(
         "{keys}j=$(kubeadm token create --kubeconfig \"$A\" --ttl=15m --description='a node that joins' --print-join-command)\n\
          set -- $j\nemit endpoint \"$3\"\nemit token \"$5\"\nemit hash \"$7\"\n",
     ))
 }
 
-/// The node's labels and taints, as they differ from what was planned before.
-fn marks(prior: Option<&Value>, planned: &Value) -> String {
-    let mut words = format!("n={}\n", word(planned, "name"));
+/// The node's labels and taints, as they differ from what was planned before; `$n` is its name.
+pub(crate) fn marks(prior: Option<&Value>, planned: &Value) -> String {
+    let mut words = String::new();
     let wanted: Vec<(String, String)> = pairs(planned, LABELS).collect();
     let mut labels: Vec<String> =
         wanted.iter().map(|(name, value)| quote(&format!("{name}={value}"))).collect();
@@ -356,8 +348,11 @@ fn marks(prior: Option<&Value>, planned: &Value) -> String {
     if !labels.is_empty() {
         let _ = writeln!(words, "kube label --overwrite node \"$n\" {} > /dev/null", labels.join(" "));
     }
+    // The first node is no `kubeadm_node`, and has no role.
+    let is_plane = text(planned, ROLE).is_none_or(|role| role == CONTROL);
     let taints = |object: &Value| match given(object, TAINTS).map(json_of) {
         Some(Json::Array(taints)) => taints,
+        _ if is_plane => vec![plane_taint()],
         _ => Vec::new(),
     };
     let of = |taint: &Json| {
@@ -375,17 +370,18 @@ fn marks(prior: Option<&Value>, planned: &Value) -> String {
             let _ = writeln!(words, "kube taint node \"$n\" {word} > /dev/null 2>&1 || :");
         }
     }
-    moment(&words)
+    words
 }
 
 fn update(prior: &Value, planned: &Value) -> Vec<Phase> {
     let mut phases = Vec::new();
     let plane = plane(planned);
-    if prior.get(VERSION) != planned.get(VERSION) {
+    let other = |name: &str| prior.get(name) != planned.get(name);
+    if other(VERSION) {
         let node = text(planned, "name").unwrap_or_default();
         let upgrade = format!("kubeadm upgrade node{}\n", ignored(planned));
-        let most = whole_number(planned, "max_unavailable").unwrap_or(1);
-        let mut kubelet = kubelet_phases(planned, node, &plane, most).into_iter();
+        let most = whole_number(planned, "max_unavailable").unwrap_or(1).to_string();
+        let mut kubelet = kubelet_phases(planned, node, &plane, &most).into_iter();
         // A node of the control plane is one of a few: what it is upgraded by waits for its turn, too.
         phases.extend(kubelet.next());
         phases.push(newer_kubeadm(prior, planned));
@@ -395,8 +391,9 @@ fn update(prior: &Value, planned: &Value) -> Vec<Phase> {
     if truth(prior, DUE) == Some(true) && phases.is_empty() {
         phases.push(Phase::run("renew", lines(RENEW)));
     }
-    if prior.get(LABELS) != planned.get(LABELS) || prior.get(TAINTS) != planned.get(TAINTS) {
-        phases.push(Phase::ask("labels", &plane, marks(Some(prior), planned)));
+    if other(LABELS) || other(TAINTS) {
+        let marks = format!("n={}\n{}", word(planned, "name"), marks(Some(prior), planned));
+        phases.push(Phase::ask("labels", &plane, moment(&marks)));
     }
     if phases.is_empty() {
         // What else may change is for later acts: `drain`, and what is passed over.
@@ -408,13 +405,14 @@ fn update(prior: &Value, planned: &Value) -> Vec<Phase> {
 fn removal(object: &Value) -> Vec<Phase> {
     let node = format!("n={}\n", word(object, "name"));
     let drain = if truth(object, "drain") == Some(false) { "" } else { "drain \"$n\"\n" };
+    let member = if is_control_plane(object) { "forget_member \"$n\"\n" } else { "" };
     vec![
         Phase::ask("drain", &plane(object), moment(&format!("{node}{drain}"))),
         Phase::run("reset", lines(&format!("unmake{}\npurge_added\n", socket(object)))),
         Phase::ask(
             "delete",
             &plane(object),
-            moment(&format!("{node}kube delete node \"$n\" --ignore-not-found > /dev/null\n")),
+            moment(&format!("{node}{member}asked \"$n\" delete node \"$n\" --ignore-not-found\n")),
         ),
     ]
 }

@@ -48,10 +48,68 @@ tools_given() {
 standing() {
   [ "$(id -u)" = 0 ] || refuse invalid "kubeadm works as root alone: set become = true"
   [ -d /run/systemd/system ] || refuse invalid "the host has no systemd, which keeps kubelet running"
-  [ ! -e "$d/begun" ] || return 0
+  # What half-way made it one is ours; what is whole is in a state already, or was in one.
+  if [ -e "$d/changed" ] && [ ! -e "$d/token" ]; then return 0; fi
   for one in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml; do
     [ ! -e "$one" ] || refuse conflict "the host is part of a cluster already ($one is there): import it, or run kubeadm reset there"
   done
+}
+
+# deserted: the host is the node `$n` that we made, and the cluster knows it no more.
+deserted() {
+  [ -s "$d/token" ] && [ -s "$N" ] || return 1
+  s=$(as_node get node "$n" -o name 2>&1) && return 1
+  case $s in
+  *'(NotFound)'*) : > "$d/deserted" ;;
+  *) return 1 ;;
+  esac
+}
+
+# certificate_key: what the cluster's keys are encrypted with in it, as `$key`. Whoever joins within the hour has the
+# same one: another would take the place of what it is about to read.
+certificate_key() {
+  k=/run/formwork-certificate-key
+  exec 9> "$k.lock"
+  flock 9
+  key=
+  if [ -n "$(find "$k" -mmin -60 2> /dev/null)" ]; then
+    read -r key s < "$k"
+    [ "$s" = "$(uploaded)" ] || key=
+  fi
+  if [ -z "$key" ]; then
+    umask 077
+    key=$(kubeadm certs certificate-key)
+    # The key stands in a file alone: printf is the shell's own.
+    {
+      printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\ncertificateKey: "%s"\n---\n' "$key"
+      kube --namespace=kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}'
+    } > "$k.yaml"
+    kubeadm init phase upload-certs --upload-certs --config "$k.yaml" > /dev/null
+    rm -f -- "$k.yaml"
+    printf '%s %s\n' "$key" "$(uploaded)" > "$k"
+  fi
+  exec 9>&-
+}
+
+# uploaded: which Secret with the cluster's keys is there.
+uploaded() { kube --namespace=kube-system get secret kubeadm-certs -o 'jsonpath={.metadata.uid}.{.metadata.resourceVersion}' 2> /dev/null; }
+
+# forget_member NODE: none of etcd's other members counts on that node's any more.
+forget_member() {
+  asked "$1" --namespace=kube-system get pods --selector=component=etcd --field-selector=status.phase=Running -o name
+  m=$(printf '%s\n' "$s" | grep -v -x "pod/etcd-$1" | head -n 1)
+  [ -n "$m" ] || return 0
+  s=$(member "$m" list 2>&1) || unanswered "$1" "$s"
+  s=$(printf '%s\n' "$s" | awk -F ', ' -v n="$1" '$3 == n { print $1 }')
+  [ -z "$s" ] || member "$m" remove "$s" > /dev/null
+}
+
+# member POD WORD...: etcd's own program there, about members.
+member() {
+  c=/etc/kubernetes/pki/etcd
+  m=$1
+  shift
+  kube --namespace=kube-system exec "$m" -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$c/ca.crt --cert=$c/server.crt --key=$c/server.key member "$@"
 }
 
 # name_node NAME: what the node is called: this, or as the host is.
@@ -77,24 +135,43 @@ unanswered() {
   exit 0
 }
 
-# turn NODE COUNT: waits for its turn: no more nodes than so many at once are taken out of work, and none where one did
-# not come back.
+# asked NODE WORD...: what the control plane answers about it, as `$s`.
+asked() {
+  q=$1
+  shift
+  s=$(kube "$@" 2>&1) || unanswered "$q" "$s"
+}
+
+# turn NODE COUNT [first]: waits for its turn: no more nodes than so many at once are taken out of work, and none where
+# one did not come back. The first node is what all others follow, so that one of them is upgraded by another version.
 turn() {
   # Whoever asks at the same moment asks on this host, too.
-  exec 9> "${turns:-/run/formwork-turns}"
+  t=${turns:-/run/formwork-turns}
+  exec 9> "$t"
   flock 9
-  b=$(kube get nodes -o 'go-template={{range .items}}{{.metadata.name}} {{index .metadata.annotations "formwork.dev/upgrade"}}{{"\n"}}{{end}}' 2>&1) || {
-    unanswered "$1" "$b"
-  }
+  asked "$1" get nodes -o 'go-template={{range .items}}{{.metadata.name}} {{index .metadata.annotations "formwork.dev/upgrade"}}{{"\n"}}{{end}}'
+  b=$s
   f=$(printf '%s\n' "$b" | while read -r one state; do [ "$one" = "$1" ] || [ "$state" != failed ] || printf '%s' "$one"; done)
-  [ -z "$f" ] || refuse conflict "the upgrade stopped at $f, which did not come through: mend it first, and apply again"
+  if [ -n "$f" ] && [ -z "$3" ]; then
+    # Where it is mended, its own upgrade is about to go on.
+    a=$(stat -c %Y -- "$t.$1" 2> /dev/null) || a=0
+    a=$(($(date +%s) - a))
+    if [ "$a" -gt 60 ]; then : > "$t.$1"; fi
+    if [ "$a" -lt 20 ] || [ "$a" -gt 60 ]; then
+      emit waits "$f, which did not come through, to be upgraded first"
+      exit 0
+    fi
+    rm -f -- "$t.$1"
+    refuse conflict "the upgrade stopped at $f, which did not come through: mend it first, and apply again"
+  fi
+  rm -f -- "$t.$1"
   [ "$(printf '%s\n' "$b" | grep -c "^$1 begun\$")" = 0 ] || return 0
   o=$(printf '%s\n' "$b" | sed -n 's/^\([^ ]*\) begun$/\1/p')
   if [ -n "$o" ] && [ "$(printf '%s\n' "$o" | wc -l)" -ge "$2" ]; then
     emit waits "its turn: $(echo $o) is upgraded first"
     exit 0
   fi
-  kube annotate --overwrite node "$1" formwork.dev/upgrade=begun > /dev/null
+  asked "$1" annotate --overwrite node "$1" formwork.dev/upgrade=begun
 }
 
 # drain NODE: out of work, as budgets allow; says what it waits for.
@@ -103,34 +180,38 @@ drain() {
     case $s in *NotFound*) return 0 ;; esac
     unanswered "$1" "$s"
   }
-  if [ "$s" != true ]; then kube annotate --overwrite node "$1" formwork.dev/cordoned=true > /dev/null; fi
+  if [ "$s" != true ]; then asked "$1" annotate --overwrite node "$1" formwork.dev/cordoned=true; fi
   s=$(kubectl --kubeconfig "$A" drain "$1" --ignore-daemonsets --delete-emptydir-data --timeout=5s 2>&1) && return 0
   case $s in
-  *'cannot delete'*) ;;
-  *'disruption budget'* | *'deadline exceeded'* | *'timeout reached'* | *'timed out'* | *'connection refused'* | *etcdserver* | *'Unable to connect'*)
-    emit waits "$1 to be drained: $(printf '%s\n' "$s" | grep -E 'disruption budget|evicting|rror' | tail -n 1)"
-    exit 0
+  *'cannot delete'* | *orbidden*)
+    printf '%s\n' "$s" | grep -E 'rror|cannot|orbidden' >&2
+    exit 1
     ;;
   esac
-  printf '%s\n' "$s" | grep -E 'rror|cannot' >&2
-  exit 1
+  # A budget, a pod that takes its time, a control plane that changes its leader: all of it passes.
+  w=$(printf '%s\n' "$s" | grep -E 'disruption budget|evicting|rror') || w=$s
+  emit waits "$1 to be drained: $(printf '%s\n' "$w" | tail -n 1)"
+  exit 0
 }
 
 # undrain NODE: back to work, where it was before.
 undrain() {
-  c=$(kube get node "$1" -o 'go-template={{index .metadata.annotations "formwork.dev/cordoned"}}' 2>&1) || {
-    unanswered "$1" "$c"
-  }
-  [ "$c" != true ] || kube uncordon "$1" > /dev/null
-  kube annotate node "$1" formwork.dev/cordoned- formwork.dev/upgrade- > /dev/null
+  asked "$1" get node "$1" -o 'go-template={{index .metadata.annotations "formwork.dev/cordoned"}}'
+  [ "$s" != true ] || asked "$1" uncordon "$1"
+  asked "$1" annotate node "$1" formwork.dev/cordoned- formwork.dev/upgrade-
 }
 
 # mounted: what is mounted for pods.
 mounted() { awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/mounts; }
 
-# unmake: what kubeadm and its parts left on the host.
+# unmake: what kubeadm and its parts left on the host; nothing where they never came to change it.
 unmake() {
-  if command -v kubeadm > /dev/null; then kubeadm reset --force --cleanup-tmp-dir "$@"; fi
+  if [ -e "$d/begun" ] && [ ! -e "$d/changed" ] && [ ! -e "$d/token" ]; then return 0; fi
+  # Without an etcd of the cluster's, what is where one would be is somebody else's.
+  [ ! -e /etc/kubernetes/manifests/etcd.yaml ] || : > "$d/etcd"
+  e=--skip-phases=remove-etcd-member
+  [ ! -e "$d/etcd" ] || e=
+  if command -v kubeadm > /dev/null; then kubeadm reset --force --cleanup-tmp-dir $e "$@"; fi
   systemctl stop kubelet.service 2> /dev/null || :
   # Volumes are taken off; where one stays, what is in it does, too.
   mounted | sort -r | while read -r one; do umount -- "$(printf %b "$one")" || :; done
@@ -146,9 +227,13 @@ unmake() {
     command -v "$one-save" > /dev/null || continue
     "$one-save" 2> /dev/null | grep -v -E 'KUBE-|CNI-|cali|FLANNEL' | "$one-restore" 2> /dev/null || :
   done
-  rm -rf /etc/kubernetes /var/lib/kubelet/* /var/lib/etcd/* /var/lib/cni "$HOME/.kube/cache"
+  [ ! -e "$d/etcd" ] || rm -rf /var/lib/etcd/*
+  rm -rf /etc/kubernetes /var/lib/kubelet/* /var/lib/cni "$HOME/.kube/cache" /run/formwork-certificate-key*
   rmdir --ignore-fail-on-non-empty "$HOME/.kube" /usr/lib/modules 2> /dev/null || :
   find /usr/libexec/kubernetes -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2> /dev/null || :
-  # containerd's own, where it writes one, and what Flannel's pods wrote.
+  # containerd's own, where it writes one, and what Flannel's pods wrote: with its backend host-gw, routes.
+  s=$(sed -n 's/^FLANNEL_NETWORK=//p' /run/flannel/subnet.env 2> /dev/null) || s=
+  [ -z "$s" ] || ip route flush root "$s" 2> /dev/null || :
+  [ ! -e /etc/cni/net.d/10-flannel.conflist ] || rm -f /opt/cni/bin/flannel /usr/lib/cni/flannel
   rm -rf /etc/cni/net.d/10-containerd-net.conflist /etc/cni/net.d/10-flannel.conflist /run/flannel
 }

@@ -122,8 +122,10 @@ impl HostKind for NodeReady {
     }
 
     fn phases(&self, act: &Act<'_>) -> Result<Vec<Phase>, ProviderError> {
+        // Without it a node could not be drained: nobody looks after the pod.
+        let gone = |object: &Value| Phase::look("probe", moment(&remove_probe(object)));
         if act.request.operation == Operation::Delete {
-            return Ok(Vec::new());
+            return Ok(has_probe(&act.request.prior).then(|| gone(&act.request.prior)).into_iter().collect());
         }
         let object = &act.planned;
         let node = format!("n={}\n", word(object, "name"));
@@ -131,8 +133,10 @@ impl HostKind for NodeReady {
         let offers = offers.concat();
         let mut phases =
             vec![Phase::look("ready", moment(&format!("{node}trap - EXIT\nnode_ready \"$n\"\n{offers}")))];
-        if given(object, "probe").is_some() {
+        if has_probe(object) {
             phases.push(Phase::look("probe", moment(&run_probe(object))));
+        } else if has_probe(&act.request.prior) {
+            phases.push(gone(&act.request.prior));
         }
         let off = texts(object, TAINTS).map(|key| {
             format!("kube taint node \"$n\" {} > /dev/null 2>&1 || :\n", quote(&format!("{key}-")))
@@ -168,12 +172,34 @@ fn is_ready(object: &Value, node: &Json) -> bool {
     is_up && has_all && !is_tainted
 }
 
-/// A pod on the node that has to come to a good end; its name is the node's.
+fn has_probe(object: &Value) -> bool {
+    !object.is_null() && given(object, "probe").is_some()
+}
+
+/// Shell that names the pod `$p`, after the node, and its namespace `$s`.
+fn probe_names(object: &Value) -> String {
+    let [name, namespace] = probe_name(object);
+    format!("n={}\np={}\ns={}\n", word(object, "name"), quote(&name), quote(&namespace))
+}
+
+fn probe_name(object: &Value) -> [String; 2] {
+    let namespace =
+        given(object, "probe").and_then(|probe| text(probe, "namespace")).unwrap_or("kube-system");
+    [format!("formwork-probe-{}", text(object, "name").unwrap_or_default()), namespace.to_owned()]
+}
+
+/// Shell that takes the pod away, where there is a cluster still.
+fn remove_probe(object: &Value) -> String {
+    format!(
+        "{}if [ -s \"$A\" ]; then\n  asked \"$n\" -n \"$s\" delete pod \"$p\" --ignore-not-found --wait=false\nfi\n",
+        probe_names(object)
+    )
+}
+
+/// A pod on the node that has to come to a good end.
 fn run_probe(object: &Value) -> String {
     let null = Value::null(Type::Dynamic);
     let probe = given(object, "probe").unwrap_or(&null);
-    let name = format!("formwork-probe-{}", text(object, "name").unwrap_or_default());
-    let namespace = text(probe, "namespace").unwrap_or("kube-system");
     let command: Vec<&str> = texts(probe, "command").collect();
     let limits: serde_json::Map<String, Json> =
         counts(object).into_iter().map(|(name, count)| (name, Json::from(count.to_string()))).collect();
@@ -186,27 +212,32 @@ fn run_probe(object: &Value) -> String {
     if !command.is_empty() {
         container["command"] = json!(command);
     }
+    let spec = bare(json!({
+        "restartPolicy": "Never",
+        "nodeSelector": { "kubernetes.io/hostname": text(object, "name") },
+        "tolerations": [{ "operator": "Exists" }],
+        "runtimeClassName": text(probe, "runtime_class"),
+        "containers": [container],
+    }));
+    let wanted = spec.to_string();
+    let [name, namespace] = probe_name(object);
     let pod = json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": { "name": name, "namespace": namespace },
-        "spec": {
-            "restartPolicy": "Never",
-            "nodeSelector": { "kubernetes.io/hostname": text(object, "name") },
-            "tolerations": [{ "operator": "Exists" }],
-            "runtimeClassName": text(probe, "runtime_class"),
-            "containers": [container],
-        },
+        "metadata": { "name": name, "namespace": namespace, "annotations": { "formwork.dev/probe": wanted } },
+        "spec": spec,
     });
-    let [name, namespace] = [name.as_str(), namespace].map(quote);
     format!(
-        "p={name}\ns={namespace}\ntrap - EXIT\n\
-         w=$(kube -n \"$s\" get pod \"$p\" --ignore-not-found -o 'jsonpath={{.status.phase}}')\n\
-         case $w in\nSucceeded) kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null ;;\n\
+        "{}trap - EXIT\n\
+         w=$(kube -n \"$s\" get pod \"$p\" --ignore-not-found -o 'jsonpath={{.status.phase}} {{.metadata.annotations.formwork\\.dev/probe}}')\n\
+         if [ -n \"$w\" ] && [ \"${{w#* }}\" != {} ]; then\n  kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null\n  emit waits \"an earlier probe to go\"\n  exit 0\nfi\n\
+         case ${{w%% *}} in\nSucceeded) kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null ;;\n\
          Failed)\n  l=$(kube -n \"$s\" logs \"$p\" --tail=15 2>&1)\n  kube -n \"$s\" delete pod \"$p\" --wait=false > /dev/null\n  refuse invalid \"the pod that was run on it failed: $l\"\n  ;;\n\
          '')\n{}  e=$(kube create -f - < \"$d/probe.json\" 2>&1) || :\n  emit waits \"its probe to begin: $e\"\n  exit 0\n  ;;\n\
          *)\n  emit waits \"its probe to end: $w $(kube -n \"$s\" get pod \"$p\" -o 'jsonpath={{.status.containerStatuses[0].state.waiting.message}}')\"\n  exit 0\n  ;;\nesac\n",
-        write_bytes(bare(pod).to_string().as_bytes(), "\"$d/probe.json\""),
+        probe_names(object),
+        quote(&wanted),
+        write_bytes(pod.to_string().as_bytes(), "\"$d/probe.json\""),
     )
 }
 

@@ -65,8 +65,9 @@ pub(crate) fn newer_kubeadm(prior: &Value, planned: &Value) -> Phase {
     Phase::run("tools", lines(&(note + &tools(planned, "kubeadm"))))
 }
 
-/// kubelet of another version takes the place of the one that runs, once the node is out of work.
-pub(crate) fn kubelet_phases(object: &Value, node: &str, control_plane: &Value, most: i64) -> Vec<Phase> {
+/// kubelet of another version takes the place of the one that runs, once the node is out of work; `most` is what `turn`
+/// is told of how many may be.
+pub(crate) fn kubelet_phases(object: &Value, node: &str, control_plane: &Value, most: &str) -> Vec<Phase> {
     let node = format!("n={}\n", quote(node));
     let is_drained = truth(object, "drain") != Some(false);
     let drain = if is_drained { "drain \"$n\"\n" } else { "" };
@@ -123,7 +124,33 @@ mod tests {
   esac
 }
 emit() { echo "$2"; }
+refuse() { echo "$2"; exit 1; }
 "#;
+
+    fn says(node: &str, nodes: &Path) -> String {
+        String::from_utf8(asks(node, nodes).wait_with_output().unwrap().stdout).unwrap()
+    }
+
+    /// Whoever is asked for first after a failure is not always the one that failed.
+    #[test]
+    fn another_waits_a_moment_for_the_one_that_failed_to_go_on() {
+        let nodes = tempfile::tempdir().unwrap();
+        let set =
+            |node: &str, state: &str| std::fs::write(nodes.path().join(node), format!("{state}\n")).unwrap();
+        set("a", "failed");
+        set("b", "<no value>");
+        assert!(says("b", nodes.path()).contains("a, which did not come through"));
+        set("a", "begun");
+        assert!(says("b", nodes.path()).contains("its turn: a"));
+        set("a", "failed");
+        assert!(says("b", nodes.path()).contains("a, which did not come through"));
+        let since = std::process::Command::new("touch");
+        let age =
+            |mut touch: Command| touch.args(["-d", "-30 seconds"]).arg(nodes.path().join("turns.b")).status();
+        assert!(age(since).unwrap().success());
+        assert!(says("b", nodes.path()).contains("the upgrade stopped at a"));
+        assert!(!says("b 1 first #", nodes.path()).contains("stopped"));
+    }
 
     fn asks(node: &str, nodes: &Path) -> Child {
         let script = format!("{KUBECTL}{}", moment(&format!("turn {node} 1\n")));

@@ -87,12 +87,47 @@ fn one_node_more_concerns_itself_and_the_control_plane() {
     assert_says(&project.run("apply -auto-approve"), 0, &["0 added, 1 changed, 0 destroyed"]);
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
 
+    // One that somebody deleted in the cluster is made anew, in one apply.
+    kubectl(&hosts, "delete node c");
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    assert!(kubectl(&hosts, "get nodes --no-headers").contains("c "));
+
     // A node of the control plane takes its etcd out of the others.
     project.write("main.tf", &with_nodes(&hosts, &[("c", 2, "worker")])).unwrap();
     assert_says(&project.run("apply -auto-approve"), 0, &["1 destroyed"]);
     assert_eq!(members(&hosts), 1);
     assert!(!kubectl(&hosts, "get nodes --no-headers").contains("b "));
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    assert_says(&project.run("destroy -auto-approve"), 0, &["2 destroyed"]);
+    for host in 0..3 {
+        unprepare(&hosts, host);
+    }
+}
+
+/// Two more at once do not take each other's keys away, and one whose own reset can't reach etcd is no member any more.
+#[test]
+fn two_more_of_the_control_plane_join_at_once() {
+    let Some(hosts) = find() else { return };
+    if !is_full() {
+        return;
+    }
+    for host in 0..3 {
+        prepare(&hosts, host);
+    }
+    let both = with_nodes(&hosts, &[("b", 1, "control-plane"), ("c", 2, "control-plane")]);
+    let project = project().file("main.tf", &both).build();
+    assert_says(&project.run("apply -auto-approve"), 0, &["3 added"]);
+    assert_eq!(members(&hosts), 3);
+    let key = "stat -c '%a %U' /run/formwork-certificate-key; ls /run/formwork-certificate-key*";
+    assert_eq!(
+        hosts.run(0, key),
+        "600 root\n/run/formwork-certificate-key\n/run/formwork-certificate-key.lock\n"
+    );
+
+    hosts.run(2, "rm /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf");
+    project.write("main.tf", &with_nodes(&hosts, &[("b", 1, "control-plane")])).unwrap();
+    assert_says(&project.run("apply -auto-approve -refresh=false"), 0, &["1 destroyed"]);
+    assert_eq!(members(&hosts), 2);
     assert_says(&project.run("destroy -auto-approve"), 0, &["2 destroyed"]);
     for host in 0..3 {
         unprepare(&hosts, host);

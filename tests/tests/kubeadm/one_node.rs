@@ -104,11 +104,19 @@ fn what_is_in_the_way_is_said_before_anything_is_done() {
     }
     assert_eq!(hosts.written(0), bare);
 
-    // kubeadm's own checks come before its first change; what was put there for them goes again.
+    // kubeadm's own checks come before its first change; what was put there for them goes again, and nothing else.
     let project = one(&hosts, "");
+    let theirs = ["/var/lib/etcd/theirs", "/var/lib/kubelet/theirs", "/etc/cni/net.d/10-flannel.conflist"];
+    for one in theirs {
+        hosts.run(0, &format!("mkdir -p $(dirname {one}) && touch {one}"));
+    }
     let parts = ["preflight: root@", "[ERROR CRI]"];
     assert_says(&project.run("apply -auto-approve"), 1, &parts);
+    assert_says(&project.run("apply -auto-approve"), 1, &parts);
     assert_says(&project.run("destroy -auto-approve"), 0, &[]);
+    for one in theirs {
+        hosts.run(0, &format!("rm {one}; rmdir -p $(dirname {one}) 2> /dev/null || :"));
+    }
     hosts.run(0, "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
     assert_says(&project.run("apply -auto-approve"), 1, &["check: root@", "is part of a cluster already"]);
     hosts.run(0, "rm -r /etc/kubernetes");
@@ -159,6 +167,16 @@ fn certificates_are_renewed_and_settings_changed_in_place() {
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
     assert_ne!(serial("apiserver-etcd-client"), before);
 
+    // Taints and phases that were left out are its own, too; a control plane has kubeadm's taint by itself.
+    let taints = || kubectl(&hosts, "get nodes -o jsonpath='{..spec.taints[*].key}'");
+    assert!(!taints().contains("control-plane"), "{}", taints());
+    let text = configuration(&hosts, "").replace("taints  ", "# ").replace(", \"addon-kube-proxy\"", "");
+    project.write("main.tf", &text).unwrap();
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert!(taints().contains("control-plane"), "{}", taints());
+    assert!(kubectl(&hosts, "-n kube-system get daemonsets").contains("kube-proxy"));
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+
     let more = "cluster_configuration = { apiServer = { certSANs = [\"api.lab\"], extraArgs = [{ name = \"audit-log-path\", value = \"-\" }] } }";
     project.write("main.tf", &configuration(&hosts, more)).unwrap();
     assert_says(&project.run("plan -detailed-exitcode"), 2, &["certSANs", "audit-log-path", "1 to change"]);
@@ -180,6 +198,10 @@ fn a_running_cluster_is_taken_over() {
     prepare(&hosts, 0);
     let project = one(&hosts, "");
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    assert_says(&project.run("state rm kubeadm_cluster.one"), 0, &[]);
+    let parts = ["check: root@", "is part of a cluster already", "import it"];
+    assert_says(&project.run("apply -auto-approve"), 1, &parts);
+    assert!(kubectl(&hosts, "get nodes --no-headers").contains("host-1"), "nothing was reset");
     std::fs::remove_file(project.path().join("terraform.tfstate")).unwrap();
     // Somebody else made it: nothing of ours is on the host.
     hosts.run(0, "rm -r /var/lib/formwork");
