@@ -181,7 +181,7 @@ resource "host_mount" "cache" {
 
   host    = var.host
   path    = var.cache_path
-  source  = host_filesystem.cache[0].device
+  source  = "UUID=${host_filesystem.cache[0].uuid}"
   type    = host_filesystem.cache[0].type
   options = ["noatime"]
 }

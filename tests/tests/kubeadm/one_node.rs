@@ -152,9 +152,10 @@ rm -r $t"#;
 
 #[test]
 fn certificates_are_renewed_and_settings_changed_in_place() {
+    const POD_SUBNET: &str = "pod_subnet = \"10.244.0.0/16\"";
     let Some(hosts) = find() else { return };
     prepare(&hosts, 0);
-    let project = one(&hosts, "");
+    let project = one(&hosts, POD_SUBNET);
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
     let serial =
         |name: &str| hosts.run(0, &format!("openssl x509 -noout -serial -in /etc/kubernetes/pki/{name}.crt"));
@@ -170,7 +171,8 @@ fn certificates_are_renewed_and_settings_changed_in_place() {
     // Taints and phases that were left out are its own, too; a control plane has kubeadm's taint by itself.
     let taints = || kubectl(&hosts, "get nodes -o jsonpath='{..spec.taints[*].key}'");
     assert!(!taints().contains("control-plane"), "{}", taints());
-    let text = configuration(&hosts, "").replace("taints  ", "# ").replace(", \"addon-kube-proxy\"", "");
+    let text =
+        configuration(&hosts, POD_SUBNET).replace("taints  ", "# ").replace(", \"addon-kube-proxy\"", "");
     project.write("main.tf", &text).unwrap();
     assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
     assert!(taints().contains("control-plane"), "{}", taints());
@@ -178,7 +180,7 @@ fn certificates_are_renewed_and_settings_changed_in_place() {
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
 
     let more = "cluster_configuration = { apiServer = { certSANs = [\"api.lab\"], extraArgs = [{ name = \"audit-log-path\", value = \"-\" }] } }";
-    project.write("main.tf", &configuration(&hosts, more)).unwrap();
+    project.write("main.tf", &configuration(&hosts, &format!("{more}\n  {POD_SUBNET}"))).unwrap();
     assert_says(&project.run("plan -detailed-exitcode"), 2, &["certSANs", "audit-log-path", "1 to change"]);
     assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
     let certificate =
@@ -188,7 +190,21 @@ fn certificates_are_renewed_and_settings_changed_in_place() {
     assert_eq!(uid(), cluster, "it is the same cluster");
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
 
-    assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    // A probe with another image, that somebody gave up on, is not what is waited for.
+    hosts.run(0, "ctr -n k8s.io images import /srv/images/app.tar > /dev/null");
+    kubectl(&hosts, "-n kube-system run formwork-probe-host-1 --image=lab.local/none:1");
+    let ready = r#"
+resource "kubeadm_node_ready" "one" {
+  host  = kubeadm_cluster.one.host
+  name  = kubeadm_cluster.one.node_name
+  probe = { image = "lab.local/app:1", command = ["nvidia-smi"] }
+}
+"#;
+    project.write("main.tf", &(project.read("main.tf") + ready)).unwrap();
+    let applied = project.run("apply -auto-approve");
+    assert_says(&applied, 0, &["1 added"]);
+
+    assert_says(&project.run("destroy -auto-approve"), 0, &["2 destroyed"]);
     unprepare(&hosts, 0);
 }
 
