@@ -348,8 +348,10 @@ pub(crate) fn marks(prior: Option<&Value>, planned: &Value) -> String {
     if !labels.is_empty() {
         let _ = writeln!(words, "kube label --overwrite node \"$n\" {} > /dev/null", labels.join(" "));
     }
-    // The first node is no `kubeadm_node`, and has no role.
-    let is_plane = text(planned, ROLE).is_none_or(|role| role == CONTROL);
+    // The first node is no `kubeadm_node`, and has no role. A taint that somebody took off stays off until others are
+    // planned.
+    let is_other = prior.is_some_and(|prior| prior.get(TAINTS) != planned.get(TAINTS));
+    let is_plane = is_other && text(planned, ROLE).is_none_or(|role| role == CONTROL);
     let taints = |object: &Value| match given(object, TAINTS).map(json_of) {
         Some(Json::Array(taints)) => taints,
         _ if is_plane => vec![plane_taint()],
@@ -415,4 +417,31 @@ fn removal(object: &Value) -> Vec<Phase> {
             moment(&format!("{node}{member}asked \"$n\" delete node \"$n\" --ignore-not-found\n")),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TAINTS, marks, taints_type};
+    use formwork_value::{Name, Type, Value};
+
+    fn plane(tier: &str, taints: Value) -> Value {
+        let labels = Value::map(Type::String, vec![("tier".into(), Value::from(tier))]);
+        Value::object(vec![
+            (Name::from("role"), Value::from("control-plane")),
+            (Name::from("labels"), labels),
+            (Name::from(TAINTS), taints),
+        ])
+    }
+
+    #[test]
+    fn a_control_plane_gets_its_own_taint_back_where_taints_change_alone() {
+        let [unset, none] = [Value::null(taints_type()), Value::list(Type::Dynamic, Vec::new())];
+        let own = "node-role.kubernetes.io/control-plane";
+        let relabelled = marks(Some(&plane("a", unset.clone())), &plane("b", unset.clone()));
+        assert!(relabelled.contains("tier=b") && !relabelled.contains("taint"), "{relabelled}");
+        let taken_off = marks(Some(&plane("a", unset.clone())), &plane("a", none.clone()));
+        assert!(taken_off.contains(&format!("'{own}:NoSchedule-'")), "{taken_off}");
+        let put_back = marks(Some(&plane("a", none)), &plane("a", unset));
+        assert!(put_back.contains(&format!("--overwrite node \"$n\" '{own}=:NoSchedule'")), "{put_back}");
+    }
 }

@@ -101,7 +101,8 @@ forget_member() {
   [ -n "$m" ] || return 0
   s=$(member "$m" list 2>&1) || unanswered "$1" "$s"
   s=$(printf '%s\n' "$s" | awk -F ', ' -v n="$1" '$3 == n { print $1 }')
-  [ -z "$s" ] || member "$m" remove "$s" > /dev/null
+  [ -n "$s" ] || return 0
+  s=$(member "$m" remove "$s" 2>&1) || unanswered "$1" "$s"
 }
 
 # member POD WORD...: etcd's own program there, about members.
