@@ -4,6 +4,7 @@ use crate::one_node::{one, prepare, unprepare};
 use crate::{find, is_full};
 use formwork_tests::{Hosts, Project, assert_says};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
@@ -101,11 +102,14 @@ fn it_goes_on_after_kills_at_any_instant() {
             round += 1;
             // From 0.1 to 4 seconds, spread over the rounds.
             let pause = Duration::from_millis(100 + (round * 7919) % 3900);
-            let mut command = project.command("apply -auto-approve");
+            let output = project.path().join("output");
+            let mut command = project.command("apply -auto-approve -no-color");
+            command.stdin(Stdio::null()).stdout(File::create(&output).unwrap());
             let mut child =
-                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                command.stderr(File::options().append(true).open(&output).unwrap()).spawn().unwrap();
             std::thread::sleep(pause);
-            if child.try_wait().unwrap().is_some_and(|status| status.success()) {
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "nothing fails of itself: {}", project.read("output"));
                 break;
             }
             child.kill().unwrap();

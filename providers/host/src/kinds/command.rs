@@ -225,9 +225,13 @@ begin() {
 }
 # Begins a run that has not begun, and waits a moment for its end: its exit code is in $code, or it is said to go on.
 run_once() {
-  if [ ! -e "$r/exit" ] && ! is_running "$t"; then
-    [ ! -e "$r/begun" ] || [ -e "$r/exit" ] || refuse invalid "it was cut off, by a restart of the host or by somebody there, and nobody knows how far it came; apply again to have it run anew$(said)"
-    begin
+  # In this order: one that begins or ends in between is seen.
+  if ! is_running "$t" && [ ! -e "$r/exit" ]; then
+    if [ ! -e "$r/begun" ]; then
+      begin
+    elif ! is_running "$t" && [ ! -e "$r/exit" ]; then
+      refuse invalid "it was cut off, by a restart of the host or by somebody there, and nobody knows how far it came; apply again to have it run anew$(said)"
+    fi
   fi
   i=0
   while [ ! -e "$r/exit" ] && [ "$i" -lt 20 ]; do
