@@ -115,7 +115,7 @@ fn what_is_in_the_way_is_said_before_anything_is_done() {
     assert_says(&project.run("apply -auto-approve"), 1, &parts);
     assert_says(&project.run("destroy -auto-approve"), 0, &[]);
     for one in theirs {
-        hosts.run(0, &format!("rm {one}; rmdir -p $(dirname {one}) 2> /dev/null || :"));
+        hosts.run(0, &format!("rm {one} && (rmdir -p $(dirname {one}) 2> /dev/null || :)"));
     }
     hosts.run(0, "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf");
     assert_says(&project.run("apply -auto-approve"), 1, &["check: root@", "is part of a cluster already"]);
