@@ -23,7 +23,8 @@ impl Answer {
     }
 
     /// One of these fields, whole.
-    pub(crate) fn made(fields: &[(&str, &str)]) -> Self {
+    #[must_use]
+    pub fn made(fields: &[(&str, &str)]) -> Self {
         let all = fields.iter().chain(&[("exit", "0")]);
         Self(all.map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect())
     }

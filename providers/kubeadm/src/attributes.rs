@@ -1,9 +1,9 @@
 //! What nodes of all roles have in common: attributes, and what is wrong with them.
 
 use formwork_sdk::values::{Findings, given, text};
-use formwork_sdk::{Attribute, PlanRequest, ProviderError};
+use formwork_sdk::{Attribute, KindSchema, NestedBlock, PlanRequest, ProviderError};
 use formwork_value::{Type, Value};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) const VERSION: &str = "version";
 pub(crate) const DUE: &str = "certificates_due";
@@ -66,6 +66,12 @@ pub(crate) fn node_attributes() -> [(&'static str, Attribute); 8] {
         ),
         (DUE, Attribute::computed(Type::Bool, "Whether certificates are to be renewed by now.")),
     ]
+}
+
+/// A kind whose operations may be given another limit than its own.
+pub(crate) fn timed(mut kind: KindSchema) -> KindSchema {
+    kind.block = kind.block.with_block("timeouts", NestedBlock::timeouts());
+    kind
 }
 
 pub(crate) fn taints_type() -> Type {
@@ -187,6 +193,15 @@ impl Subnet {
         let free = width - Some(length).filter(|length| *length <= width)?;
         let mask = 1_u128.checked_shl(free).map_or(u128::MAX, |size| size - 1);
         Some(Self { first: bits & !mask, last: bits | mask, is_v4 })
+    }
+
+    /// One of its addresses, counted from the first.
+    pub(crate) fn address(&self, at: u32) -> IpAddr {
+        let address = self.first + u128::from(at);
+        match u32::try_from(address) {
+            Ok(address) if self.is_v4 => Ipv4Addr::from(address).into(),
+            _ => Ipv6Addr::from(address).into(),
+        }
     }
 
     /// Whether they have an address in common.

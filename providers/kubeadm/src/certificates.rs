@@ -32,4 +32,5 @@ pub(crate) const RENEW: &str = r#"
 kubeadm certs renew all
 for one in etcd kube-apiserver kube-controller-manager kube-scheduler; do pkill -f "^$one " || :; done
 sleep 2
+api_wait
 "#;

@@ -2,7 +2,7 @@
 
 use crate::attributes::{DUE, NODE_NAME, VERSION};
 use crate::certificates::RENEW;
-use crate::cluster::{ANSWERS, CONFIGURATION, INIT_LATER, init_phase, told};
+use crate::cluster::{CONFIGURATION, INIT_LATER, init_phase, told};
 use crate::node::{TAINTS, marks};
 use crate::shell::{NODE, ignored, kubelet_phases, lines, moment, newer_kubeadm, word};
 use formwork_provider_host::{HOST, Phase};
@@ -52,7 +52,7 @@ impl Changes {
         }
         phases.extend(self.added.iter().map(|(name, words)| init_phase(name, words, "kubeadm.next")));
         if self.renews {
-            phases.push(Phase::run("renew", lines(&format!("{RENEW}{ANSWERS}"))));
+            phases.push(Phase::run("renew", lines(RENEW)));
         }
         phases.push(Phase::look(
             "told",
@@ -85,25 +85,29 @@ fn reconfiguration(prior: &Value, planned: &Value) -> Vec<Phase> {
         Phase::run(
             "configure-control-plane",
             lines(&format!(
-                "{running}kubeadm init phase upload-config all {config}\n\
+                "{running}: > \"$d/telling\"\n\
              rm -f /etc/kubernetes/pki/apiserver.crt /etc/kubernetes/pki/apiserver.key\n\
              kubeadm init phase certs apiserver {config}\nkubeadm init phase control-plane all {config}\n\
-             sleep 2\n{ANSWERS}{proxy}"
+             sleep 2\napi_wait\nkubeadm init phase upload-config all {config}\n{proxy}"
             )),
         ),
         Phase::run(
             "configure-kubelet",
-            lines("kubeadm upgrade node phase kubelet-config\nsystemctl restart kubelet.service\nsleep 2\n"),
+            lines(
+                "kubeadm upgrade node phase kubelet-config\nsystemctl restart kubelet.service\nsleep 2\nrm -f -- \"$d/telling\"\n",
+            ),
         ),
     ]
 }
 
 const SNAPSHOT: &str = r#"
-if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
+o=$d/snapshots/before-$to.db
+# What an upgrade that goes on finds is not what was before.
+if [ -e "${M%/*}/etcd.yaml" ] && { [ ! -e "$o" ] || [ "$o" -ot "$d/upgrading" ]; }; then
   (umask 077 && mkdir -p "$d/snapshots")
   p=/etc/kubernetes/pki/etcd
   kube --namespace=kube-system exec "etcd-$(cat "$d/node")" -- etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$p/ca.crt --cert=$p/server.crt --key=$p/server.key snapshot save /var/lib/etcd/formwork-snapshot.db
-  mv -- /var/lib/etcd/formwork-snapshot.db "$d/snapshots/before-$to.db"
+  mv -- "${etcd:-/var/lib/etcd}/formwork-snapshot.db" "$o"
 fi
 "#;
 
@@ -119,10 +123,45 @@ fn upgrade(prior: &Value, planned: &Value) -> Vec<Phase> {
         Phase::run(
             "upgrade",
             lines(&format!(
-                "kubeadm upgrade apply --yes --certificate-renewal=false v{to}{ignored}\n{ANSWERS}"
+                "kubeadm upgrade apply --yes --certificate-renewal=false v{to}{ignored}\napi_wait\n"
             )),
         ),
     ];
     phases.extend(kubelet_phases(planned, text(prior, NODE_NAME).unwrap_or_default(), host, "1 first"));
     phases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SNAPSHOT;
+    use std::process::Command;
+
+    /// What is saved in the middle of an upgrade is of no use for going back.
+    #[test]
+    fn an_upgrade_that_goes_on_keeps_what_was_saved_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["etcd.yaml", "node"] {
+            std::fs::write(path(name), "one").unwrap();
+        }
+        let script =
+            format!("set -e\nto=2\nkube() {{ echo \"$now\" > \"$etcd/formwork-snapshot.db\"; }}\n{SNAPSHOT}");
+        let saved = |now: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &script]).env("d", folder.path()).env("etcd", folder.path()).env("now", now);
+            assert!(command.env("M", path("kube-apiserver.yaml")).status().unwrap().success());
+            std::fs::read_to_string(path("snapshots/before-2.db")).unwrap()
+        };
+        let begin = |ago: &str| {
+            std::fs::write(path("upgrading"), "1").unwrap();
+            assert!(
+                Command::new("touch").args(["-d", ago]).arg(path("upgrading")).status().unwrap().success()
+            );
+        };
+        begin("-1 hour");
+        assert_eq!(saved("whole"), "whole\n");
+        assert_eq!(saved("half-way"), "whole\n");
+        begin("+1 hour");
+        assert_eq!(saved("another upgrade"), "another upgrade\n");
+    }
 }

@@ -1,8 +1,9 @@
 //! `kubeadm_cluster`: a cluster by its first node, made by kubeadm's own phases.
 
+use crate::adoption::{Theirs, settings};
 use crate::attributes::{
     ADVERTISED, DUE, NODE_NAME, VERSION, check_node, check_step, check_subnets, due_planned, is_endpoint,
-    is_label, node_attributes, older,
+    is_label, node_attributes, older, timed,
 };
 use crate::certificates::expiry;
 use crate::change::Changes;
@@ -133,12 +134,13 @@ impl HostKind for Cluster {
             "Read /etc/kubernetes as root.",
             "Be root: kubeadm, packages, systemd, /etc/kubernetes, /var/lib/kubelet, /var/lib/etcd, /var/lib/formwork.",
         ];
-        KindSchema {
+        let kind = KindSchema {
             time_limit_ms: TIME_LIMIT_MS,
             disruption: Disruption::Outage,
             holds_data: true,
             ..schema("name", attributes, doc, EXAMPLE, permissions)
-        }
+        };
+        timed(kind)
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
@@ -174,7 +176,7 @@ impl HostKind for Cluster {
                 request,
                 planned,
                 ADVERTISED,
-                &known.unwrap_or_else(|| own_address(request)),
+                &known.unwrap_or_else(|| own_address(&request.configuration)),
             );
         }
         let configuration = if request.configuration.is_wholly_known() {
@@ -182,7 +184,8 @@ impl HostKind for Cluster {
             let asked = |name: &str| {
                 request.configuration.get(name).cloned().unwrap_or_else(|| Value::null(Type::String))
             };
-            let advertised = if is_set(ADVERTISED) { asked(ADVERTISED) } else { own_address(request) };
+            let own = own_address(&request.configuration);
+            let advertised = if is_set(ADVERTISED) { asked(ADVERTISED) } else { own };
             let told = [(NODE_NAME, asked(NODE_NAME)), (ADVERTISED, advertised)];
             Value::from(configuration::init(&with(&planned.planned, &told)))
         } else {
@@ -236,11 +239,15 @@ impl HostKind for Cluster {
         if given(object, ADVERTISED).is_none() {
             changed.push((ADVERTISED, said("advertised").map_or_else(null, Value::from)));
         }
-        if let Some(told) = answer.given("told").and_then(decoded) {
+        let text_of = |name: &str| answer.given(name).and_then(decoded);
+        if let Some(cluster) = text_of("theirs") {
+            let [kubelet, proxy] =
+                ["theirs_kubelet", "theirs_proxy"].map(|name| text_of(name).unwrap_or_default());
+            let theirs = Theirs { cluster: &cluster, kubelet: &kubelet, proxy: &proxy };
+            changed.extend(settings(text(object, "name").unwrap_or_default(), &theirs));
+            changed.push((CONFIGURATION, Value::from(would_be_told(&with(object, &changed)))));
+        } else if let Some(told) = text_of("told").filter(|told| !told.is_empty()) {
             changed.push((CONFIGURATION, Value::from(told)));
-        }
-        if let Some(theirs) = answer.given("theirs").and_then(decoded) {
-            changed.extend(settings(object, &theirs));
         }
         let admin = answer.given("admin").and_then(decoded);
         changed.extend(credentials(admin.as_deref()));
@@ -266,8 +273,8 @@ impl HostKind for Cluster {
 }
 
 /// The address of the host where that is one, null where it is a name.
-fn own_address(request: &PlanRequest) -> Value {
-    let address = request.configuration.get(HOST).and_then(|host| host.get("address"));
+fn own_address(object: &Value) -> Value {
+    let address = object.get(HOST).and_then(|host| host.get("address"));
     match address.map(|address| (address.is_known(), address.as_str())) {
         Some((false, _)) => Value::unknown(Type::String),
         Some((_, Some(address))) if address.parse::<IpAddr>().is_ok() => Value::from(address.as_str()),
@@ -284,17 +291,10 @@ fn decoded(encoded: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What a cluster that somebody else made was told, where the object does not say.
-fn settings(object: &Value, theirs: &str) -> Vec<(&'static str, Value)> {
-    let parsed: Json = serde_saphyr::from_str(theirs).unwrap_or(Json::Null);
-    let table = [
-        ("endpoint", "/controlPlaneEndpoint"),
-        ("pod_subnet", "/networking/podSubnet"),
-        ("service_subnet", "/networking/serviceSubnet"),
-        ("dns_domain", "/networking/dnsDomain"),
-    ];
-    let found = table.into_iter().filter(|(name, _)| given(object, name).is_none());
-    found.filter_map(|(name, path)| Some((name, Value::from(parsed.pointer(path)?.as_str()?)))).collect()
+/// What kubeadm would be told, had the attributes of a cluster that somebody else made been asked for.
+fn would_be_told(object: &Value) -> String {
+    let asked = [(NODE_NAME, Value::null(Type::String)), (ADVERTISED, own_address(object))];
+    configuration::init(&with(object, &asked))
 }
 
 /// What an administrator's kubeconfig says.
@@ -315,15 +315,23 @@ fn credentials(admin: Option<&str>) -> Vec<(&'static str, Value)> {
 /// What stands on the first node.
 const LOOK: &str = r#"
 c=/etc/kubernetes
-if [ -s "$d/owner" ] || [ -s $c/admin.conf ]; then
+if { [ -s "$d/owner" ] && ! undone; } || [ -s $c/admin.conf ]; then
   emit there 1
   emit node "$(cat "$d/node" 2> /dev/null || sed -n 's/^ *user: system:node://p' $c/kubelet.conf 2> /dev/null)"
   emit apiserver "$(sed -n 's/^ *image: .*kube-apiserver:v//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
   emit upgrading "$(cat "$d/upgrading" 2> /dev/null)"
   emit advertised "$(sed -n 's/^ *- --advertise-address=//p' $c/manifests/kube-apiserver.yaml 2> /dev/null)"
   emit kubelet "$(kubelet --version 2> /dev/null | sed 's/^.* v//')"
-  [ -s "$d/kubeadm.yaml" ] || emit theirs "$(kube --namespace=kube-system get configmap kubeadm-config -o 'jsonpath={.data.ClusterConfiguration}' 2> /dev/null | base64 -w0)"
-  emit told "$(base64 -w0 < "$d/kubeadm.yaml" 2> /dev/null)"
+  # Of a cluster that was taken over: what it was told is in the cluster alone.
+  if [ ! -s "$d/kubeadm.yaml" ]; then
+    theirs() { kube --namespace=kube-system get configmap "$1" -o "jsonpath={.data.$2}" 2> /dev/null | base64 -w0; }
+    emit theirs "$(theirs kubeadm-config ClusterConfiguration)"
+    emit theirs_kubelet "$(theirs kubelet-config kubelet)"
+    emit theirs_proxy "$(theirs kube-proxy 'config\.conf')"
+  fi
+  t=$d/kubeadm.yaml
+  [ ! -e "$d/telling" ] || t=$d/kubeadm.next
+  emit told "$({ cat "$t" && if [ -e "$d/telling" ]; then echo '# It was not told to the end.'; fi; } 2> /dev/null | base64 -w0)"
   [ ! -s "$N" ] || [ ! -s "$d/token" ] || emit addresses "$(as_node get node "$(cat "$d/node")" -o 'jsonpath={.spec.podCIDR}' 2> /dev/null)"
   emit admin "$(base64 -w0 < $c/admin.conf 2> /dev/null)"
 fi
@@ -342,34 +350,25 @@ pub(crate) fn told(object: &Value, file: &str) -> String {
     format!("umask 077\n{}umask 022\n", write_bytes(text.as_bytes(), &format!("\"$d/{file}\"")))
 }
 
-pub(crate) const ANSWERS: &str = r#"
-i=0
-until kube get --raw /readyz > /dev/null 2>&1; do
-  i=$((i + 1))
-  if [ "$i" -ge 480 ]; then
-    echo "the control plane does not answer after four minutes; kubelet's journal ends with:"
-    journalctl --unit=kubelet.service --lines=10 --no-pager --output=cat
-    exit 1
-  fi
-  sleep 0.5
-done
-"#;
-
 fn creation(object: &Value) -> Vec<Phase> {
     let skipped: Vec<&str> = texts(object, "skip_phases").collect();
     let later = INIT_LATER.iter().filter(|(name, _)| !skipped.contains(name));
-    let check = format!("standing\n{}name_node {}\n", told(object, TOLD), word(object, NODE_NAME));
+    let check = format!(
+        "if undone; then : > \"$d/deserted\"; else standing; fi\n{}name_node {}\n",
+        told(object, TOLD),
+        word(object, NODE_NAME)
+    );
     [
         Phase::look("check", moment(&check)).check(),
         Phase::run(
             "tools",
-            lines(&format!(": > \"$d/begun\"\n{}", tools(object, "kubeadm kubelet kubectl"))),
+            lines(&format!("begin{}\n{}", socket(object), tools(object, "kubeadm kubelet kubectl"))),
         ),
         init_phase("preflight", "preflight", TOLD),
     ]
     .into_iter()
     .chain(INIT.iter().map(|(name, words)| init_phase(name, words, TOLD)))
-    .chain([Phase::run("wait-control-plane", lines(ANSWERS))])
+    .chain([Phase::run("wait-control-plane", lines("api_wait\n"))])
     .chain(later.map(|(name, words)| init_phase(name, words, TOLD)))
     .chain(
         given(object, "pod_subnet")

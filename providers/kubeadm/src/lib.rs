@@ -4,6 +4,7 @@
 //! phase; each phase is in the journal when it is over, and one that was cut off is found again on its host. Tokens and
 //! keys that let a node in are made when it joins, live for minutes and are kept nowhere.
 
+mod adoption;
 mod attributes;
 mod certificates;
 mod change;

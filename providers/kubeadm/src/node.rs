@@ -4,6 +4,7 @@
 
 use crate::attributes::{
     DUE, VERSION, check_node, check_step, due_planned, is_node_name, node_attributes, older, taints_type,
+    timed,
 };
 use crate::certificates::{RENEW, expiry};
 use crate::configuration::{self, Invitation, json_of, plane_taint};
@@ -123,11 +124,12 @@ impl HostKind for Node {
             "Read /etc/kubernetes as root.",
             "Be root there and on the control plane: kubeadm, packages, systemd, /etc/kubernetes, /var/lib/kubelet, /var/lib/formwork.",
         ];
-        KindSchema {
+        let kind = KindSchema {
             time_limit_ms: TIME_LIMIT_MS,
             disruption: Disruption::Restart,
             ..schema("name", attributes, doc, EXAMPLE, permissions)
-        }
+        };
+        timed(kind)
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
@@ -204,7 +206,7 @@ impl HostKind for Node {
 
 /// What stands on the host, and what the cluster tells the node of itself.
 const LOOK: &str = r#"
-if [ -s "$d/owner" ] || [ -s "$N" ]; then
+if { [ -s "$d/owner" ] && ! undone; } || [ -s "$N" ]; then
   emit there 1
   emit upgrading "$(cat "$d/upgrading" 2> /dev/null)"
   emit kubelet "$(kubelet --version 2> /dev/null | sed 's/^.* v//')"
@@ -294,12 +296,7 @@ fn creation(object: &Value) -> Vec<Phase> {
         Phase::look("check", moment(&check)).check(),
         Phase::run(
             "tools",
-            lines(&format!(
-                "if [ -e \"$d/deserted\" ]; then\n  unmake{}\n  rm -f -- \"$d/changed\" \"$d/token\" \"$d/etcd\"\nfi\n\
-                 rm -f -- \"$d/deserted\"\n: > \"$d/begun\"\n{}",
-                socket(object),
-                tools(object, "kubeadm kubelet kubectl")
-            )),
+            lines(&format!("begin{}\n{}", socket(object), tools(object, "kubeadm kubelet kubectl"))),
         ),
         Phase { name: "join", work: join, is_check: false },
         Phase::look("registered", moment(&format!("n={node}\n{REGISTERED}"))),
@@ -391,7 +388,11 @@ fn update(prior: &Value, planned: &Value) -> Vec<Phase> {
         phases.extend(kubelet);
     }
     if truth(prior, DUE) == Some(true) && phases.is_empty() {
+        // Each of them ends an etcd for a moment.
+        let node = format!("n={}\n", word(planned, "name"));
+        phases.push(Phase::ask("turn", &plane, moment(&format!("{node}turn \"$n\" 1\n"))));
         phases.push(Phase::run("renew", lines(RENEW)));
+        phases.push(Phase::ask("undrain", &plane, moment(&format!("{node}undrain \"$n\"\n"))));
     }
     if other(LABELS) || other(TAINTS) {
         let marks = format!("n={}\n{}", word(planned, "name"), marks(Some(prior), planned));

@@ -1,6 +1,7 @@
 A=/etc/kubernetes/admin.conf
 [ ! -s /etc/kubernetes/super-admin.conf ] || A=/etc/kubernetes/super-admin.conf
 N=/etc/kubernetes/kubelet.conf
+M=/etc/kubernetes/manifests/kube-apiserver.yaml
 kube() { kubectl --request-timeout=20s --kubeconfig "$A" "$@"; }
 # What a node may ask of itself.
 as_node() { kubectl --request-timeout=20s --kubeconfig "$N" "$@"; }
@@ -50,19 +51,59 @@ standing() {
   [ -d /run/systemd/system ] || refuse invalid "the host has no systemd, which keeps kubelet running"
   # What half-way made it one is ours; what is whole is in a state already, or was in one.
   if [ -e "$d/changed" ] && [ ! -e "$d/token" ]; then return 0; fi
-  for one in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml; do
+  for one in /etc/kubernetes/admin.conf "$N" "$M"; do
     [ ! -e "$one" ] || refuse conflict "the host is part of a cluster already ($one is there): import it, or run kubeadm reset there"
   done
 }
 
-# deserted: the host is the node `$n` that we made, and the cluster knows it no more.
+# undone: the host is a node that we made, and somebody reset it since.
+undone() { [ -s "$d/token" ] && [ ! -e /etc/kubernetes/admin.conf ] && [ ! -e "$N" ] && [ ! -e "$M" ]; }
+
+# deserted: the host is the node `$n` that we made, and it is none any more: it was reset, or the cluster knows it not.
 deserted() {
-  [ -s "$d/token" ] && [ -s "$N" ] || return 1
-  s=$(as_node get node "$n" -o name 2>&1) && return 1
-  case $s in
-  *'(NotFound)'*) : > "$d/deserted" ;;
-  *) return 1 ;;
-  esac
+  [ -s "$d/token" ] || return 1
+  if ! undone; then
+    [ -s "$N" ] || return 1
+    s=$(as_node get node "$n" -o name 2>&1) && return 1
+    case $s in *'(NotFound)'*) ;; *) return 1 ;; esac
+  fi
+  : > "$d/deserted"
+}
+
+# begin WORD...: an object comes about; what is left of an earlier one goes first.
+begin() {
+  if [ -e "$d/deserted" ]; then
+    unmake "$@"
+    rm -f -- "$d/changed" "$d/token" "$d/etcd"
+  fi
+  rm -f -- "$d/deserted"
+  : > "$d/begun"
+}
+
+# api_answers: the control plane, and what is of it on this node.
+api_answers() {
+  a=$(sed -n 's/^ *kubeadm.kubernetes.io.kube-apiserver.advertise-address.endpoint: *//p' "$M")
+  kube --server="https://$a" get --raw /readyz && kube get --raw /readyz
+} > /dev/null 2>&1
+
+# api_wait: until it answers.
+api_wait() {
+  i=0
+  until api_answers; do
+    i=$((i + 1))
+    w=
+    l=$(ls -t /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver/*.log 2> /dev/null | head -n 1)
+    # Of a file that was begun three times and more in a minute and a half.
+    case $l in */[0-2].log | '') ;; *) [ "$i" -lt 180 ] || w="it begins and ends again and again" ;; esac
+    [ "$i" -lt 480 ] || w="nothing in four minutes"
+    if [ -n "$w" ]; then
+      echo "the API server does not answer: $w; kubelet's journal ends with:"
+      journalctl --unit=kubelet.service --lines=5 --no-pager --output=cat
+      [ -z "$l" ] || { echo "and its own log:" && tail -n 5 "$l" | cut -d ' ' -f 4-; }
+      exit 1
+    fi
+    sleep 0.5
+  done
 }
 
 # certificate_key: what the cluster's keys are encrypted with in it, as `$key`. Whoever joins within the hour has the
@@ -212,6 +253,8 @@ unmake() {
   [ ! -e /etc/kubernetes/manifests/etcd.yaml ] || : > "$d/etcd"
   e=--skip-phases=remove-etcd-member
   [ ! -e "$d/etcd" ] || e=
+  # kubelet begins others' pods from there, too.
+  find "${M%/*}" -maxdepth 1 -type f ! -name etcd.yaml ! -name 'kube-apiserver.yaml' ! -name 'kube-controller-manager.yaml' ! -name 'kube-scheduler.yaml' -exec sh -c 'mkdir -p "$0" && cp -p -- "$@" "$0"' "$d/theirs" {} + 2> /dev/null || :
   if command -v kubeadm > /dev/null; then kubeadm reset --force --cleanup-tmp-dir $e "$@"; fi
   systemctl stop kubelet.service 2> /dev/null || :
   # Volumes are taken off; where one stays, what is in it does, too.
@@ -230,6 +273,11 @@ unmake() {
   done
   [ ! -e "$d/etcd" ] || rm -rf /var/lib/etcd/*
   rm -rf /etc/kubernetes /var/lib/kubelet/* /var/lib/cni "$HOME/.kube/cache" /run/formwork-certificate-key*
+  if [ -d "$d/theirs" ]; then
+    mkdir -p "${M%/*}"
+    mv -- "$d/theirs"/* "${M%/*}"
+    rmdir "$d/theirs"
+  fi
   rmdir --ignore-fail-on-non-empty "$HOME/.kube" /usr/lib/modules 2> /dev/null || :
   find /usr/libexec/kubernetes -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2> /dev/null || :
   # containerd's own, where it writes one, and what Flannel's pods wrote: with its backend host-gw, routes.

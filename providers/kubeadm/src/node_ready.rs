@@ -1,6 +1,6 @@
 //! `kubeadm_node_ready`: a node that is waited for until it is ready for work, and kept out of it until then.
 
-use crate::attributes::is_node_name;
+use crate::attributes::{is_node_name, timed};
 use crate::configuration::bare;
 use crate::shell::{NODE, moment, word};
 use formwork_provider_host::{
@@ -10,6 +10,7 @@ use formwork_sdk::values::{Findings, given, set_planned, text, texts};
 use formwork_sdk::{Attribute, KindSchema, Operation, PlanRequest, Planned, ProviderError};
 use formwork_value::{Type, Value};
 use serde_json::{Value as Json, json};
+use std::fmt::Write as _;
 
 const EXAMPLE: &str = r#"terraform {
   required_providers {
@@ -88,7 +89,8 @@ impl HostKind for NodeReady {
             "Read nodes, as an administrator of the cluster on a host of its control plane.",
             "Write nodes and pods, as an administrator of the cluster on a host of its control plane.",
         ];
-        KindSchema { time_limit_ms: TIME_LIMIT_MS, ..schema("name", attributes, doc, EXAMPLE, permissions) }
+        let kind = schema("name", attributes, doc, EXAMPLE, permissions);
+        timed(KindSchema { time_limit_ms: TIME_LIMIT_MS, ..kind })
     }
 
     fn validate(&self, configuration: &Value, found: &mut Findings) {
@@ -110,6 +112,29 @@ impl HostKind for NodeReady {
             mark_folder(self, object),
             word(object, "name")
         )
+    }
+
+    fn probe_together(&self, objects: &[&Value]) -> Option<String> {
+        let names: Vec<String> = objects.iter().map(|object| word(object, "name")).collect();
+        let mut script = NODE.to_owned();
+        for (object, name) in objects.iter().zip(&names) {
+            let mark = mark_folder(self, object);
+            let _ = writeln!(script, "[ ! -s {mark}/owner ] || emit \"there \"{name} 1");
+        }
+        let _ = writeln!(script, "emit nodes \"$(kube get node {} -o json 2> /dev/null)\"", names.join(" "));
+        Some(script + "true")
+    }
+
+    fn of_together(&self, object: &Value, _: &Private, together: &Answer) -> Option<Answer> {
+        let name = text(object, "name")?;
+        if together.given(&format!("there {name}")).is_none() {
+            return Some(Answer::made(&[]));
+        }
+        // Of one there is no list.
+        let said: Json = serde_json::from_str(together.given("nodes")?).unwrap_or(Json::Null);
+        let all = said["items"].as_array().map_or(std::slice::from_ref(&said), Vec::as_slice);
+        let node = all.iter().find(|one| one["metadata"]["name"] == name);
+        Some(Answer::made(&[("there", "1"), ("node", &node.map(Json::to_string).unwrap_or_default())]))
     }
 
     fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError> {
@@ -243,9 +268,26 @@ fn run_probe(object: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_ready;
+    use super::{NodeReady, is_ready};
+    use formwork_provider_host::{Answer, HostKind as _, Private};
     use formwork_value::{Name, Type, Value};
     use serde_json::json;
+
+    #[test]
+    fn one_question_answers_for_all_nodes() {
+        let named = |name: &str| Value::object(vec![(Name::from("name"), Value::from(name))]);
+        let node = |name: &str| json!({ "kind": "Node", "metadata": { "name": name } });
+        let of = |name: &str, nodes: &serde_json::Value| {
+            let together = Answer::made(&[("there a", "1"), ("there b", "1"), ("nodes", &nodes.to_string())]);
+            let answer = NodeReady.of_together(&named(name), &Private::default(), &together).unwrap();
+            (answer.given("there").is_some(), answer.given("node").map(str::to_owned))
+        };
+        let list = json!({ "kind": "List", "items": [node("a"), node("c")] });
+        assert_eq!(of("a", &list), (true, Some(node("a").to_string())));
+        assert_eq!(of("b", &list), (true, None), "the cluster has none of that name");
+        assert_eq!(of("c", &list), (false, None), "it is not ours");
+        assert_eq!(of("a", &node("a")), (true, Some(node("a").to_string())));
+    }
 
     #[test]
     fn a_node_is_ready_with_what_it_should_offer_and_without_its_first_taints() {

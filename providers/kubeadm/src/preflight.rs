@@ -37,6 +37,7 @@ emit root "$(id -u)"
 [ ! -d /run/systemd/system ] || emit systemd 1
 [ ! -r /etc/os-release ] || emit os "$(. /etc/os-release; echo "$ID $VERSION_ID")"
 emit kernel "$(uname -r)"
+emit installer "$(command -v apt-get || command -v dnf)"
 emit machine "$(uname -m)"
 emit hostname "$(cat /proc/sys/kernel/hostname)"
 emit id "$(cat /sys/class/dmi/id/product_uuid /etc/machine-id 2> /dev/null | head -n 1)"
@@ -81,6 +82,8 @@ const MEMORY_KB: u64 = 1_700_000;
 const WORKER_MEMORY_KB: u64 = 700_000;
 const DISK_KB: u64 = 5_000_000;
 const SKEW_SECONDS: i64 = 30;
+/// The first that has all that kubelet and kube-proxy ask for.
+const LEAST_KERNEL: (u32, u32) = (4, 19);
 
 pub(crate) struct Preflight;
 
@@ -120,7 +123,7 @@ impl HostData for Preflight {
                 "ignore",
                 Attribute::optional(
                     Type::list(Type::String),
-                    "Checks whose findings are passed over: root, systemd, machine, cpus, memory, swap, disk, time, modules, cgroups, programs, ports, routes, names, reachability.",
+                    "Checks whose findings are passed over: root, systemd, os, kernel, machine, cpus, memory, swap, disk, time, modules, cgroups, programs, ports, routes, names, reachability.",
                 ),
             ),
             (
@@ -242,6 +245,13 @@ fn number(answer: &Answer, name: &str) -> u64 {
     answer.given(name).and_then(|text| text.trim().parse().ok()).unwrap_or_default()
 }
 
+/// The first two numbers of a kernel's release.
+fn release(text: &str) -> (u32, u32) {
+    let mut numbers =
+        text.split(|one: char| !one.is_ascii_digit()).map(|part| part.parse().unwrap_or_default());
+    (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
+}
+
 fn check_host(node: &NodeHost<'_>, answer: &Answer, configuration: &Value, wrong: &mut Wrong<'_>) {
     let name = node.name;
     let mut refuse = |check: &str, is_wrong: bool, words: &str| {
@@ -254,6 +264,13 @@ fn check_host(node: &NodeHost<'_>, answer: &Answer, configuration: &Value, wrong
     refuse("systemd", said("systemd").is_empty(), "it has no systemd, which keeps kubelet running");
     let is_machine = ["x86_64", "aarch64"].contains(&said("machine"));
     refuse("machine", !is_machine, &format!("Kubernetes has no packages for {}", said("machine")));
+    let without = said("installer").is_empty();
+    let os = if said("os").is_empty() { "its system" } else { said("os") };
+    let words =
+        format!("{os} has neither apt nor dnf: put kubeadm, kubelet and kubectl there by other means");
+    refuse("os", without, &words);
+    let kernel = said("kernel");
+    refuse("kernel", release(kernel) < LEAST_KERNEL, &format!("its kernel {kernel} is older than 4.19"));
     let few = node.is_control_plane && number(answer, "cpus") < 2;
     refuse("cpus", few, "a node of the control plane needs two processors");
     let least = if node.is_control_plane { MEMORY_KB } else { WORKER_MEMORY_KB };
@@ -340,4 +357,23 @@ fn facts(answer: &Answer) -> Value {
         ("is_node", Value::from(if answer.given("node").is_some() { "true" } else { "false" })),
     ];
     Value::map(Type::String, fields.map(|(name, value)| (Name::from(name), value)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_KERNEL, release};
+
+    #[test]
+    fn a_kernel_that_is_too_old_is_told_from_others() {
+        for (text, is_old) in [
+            ("6.1.0-18-amd64", false),
+            ("4.18.0-553.el8_10.x86_64", true),
+            ("4.19.0", false),
+            ("5.4", false),
+            ("3.10.0-1160.el7", true),
+            ("", true),
+        ] {
+            assert_eq!(release(text) < LEAST_KERNEL, is_old, "{text}");
+        }
+    }
 }

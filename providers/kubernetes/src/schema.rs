@@ -177,15 +177,6 @@ fn field_manager_block() -> NestedBlock {
     ]))
 }
 
-fn timeouts_block() -> NestedBlock {
-    at_most_one(Block::new([
-        ("create", Attribute::optional(Type::String, "How long a create may take: `10m`.")),
-        ("read", Attribute::optional(Type::String, "How long a read is tried again.")),
-        ("update", Attribute::optional(Type::String, "How long an update may take.")),
-        ("delete", Attribute::optional(Type::String, "How long a delete may take.")),
-    ]))
-}
-
 fn wait_block() -> NestedBlock {
     let condition = NestedBlock {
         nesting: Nesting::List,
@@ -241,7 +232,7 @@ fn manifest_kind() -> KindSchema {
     ])
     .with_block("wait", wait_block())
     .with_block("field_manager", field_manager_block())
-    .with_block("timeouts", timeouts_block());
+    .with_block("timeouts", NestedBlock::timeouts());
     let mut kind = object_kind(block, "One object of any kind, by server-side apply.");
     kind.example = MANIFEST_EXAMPLE;
     kind.import_id = "`apiVersion=apps/v1,kind=Deployment,namespace=NAMESPACE,name=NAME`.";
@@ -276,7 +267,7 @@ fn manifests_kind() -> KindSchema {
         ("taken_over", taken_over()),
     ])
     .with_block("field_manager", field_manager_block())
-    .with_block("timeouts", timeouts_block());
+    .with_block("timeouts", NestedBlock::timeouts());
     let mut kind = object_kind(block, "The objects of a YAML stream, each by server-side apply.");
     kind.example = MANIFESTS_EXAMPLE;
     kind

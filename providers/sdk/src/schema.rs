@@ -271,6 +271,20 @@ pub struct NestedBlock {
     pub max_items: u32,
 }
 
+impl NestedBlock {
+    /// The block `timeouts`: what the engine lets an operation take, where it is not the kind's own limit.
+    #[must_use]
+    pub fn timeouts() -> Self {
+        let block = Block::new([
+            ("create", Attribute::optional(Type::String, "How long a create may take: `10m`.")),
+            ("read", Attribute::optional(Type::String, "How long a read is tried again.")),
+            ("update", Attribute::optional(Type::String, "How long an update may take.")),
+            ("delete", Attribute::optional(Type::String, "How long a delete may take.")),
+        ]);
+        Self { nesting: Nesting::List, block, min_items: 0, max_items: 1 }
+    }
+}
+
 /// What collection a nested block makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nesting {

@@ -1,8 +1,9 @@
 //! The program is killed while a cluster comes about, and the link to a host is cut: what follows goes on.
 
+use crate::membership::with_nodes;
 use crate::one_node::{one, prepare, unprepare};
-use crate::{find, is_full};
-use formwork_tests::{Hosts, Project, assert_says};
+use crate::{find, is_full, kubectl};
+use formwork_tests::{Hosts, Project, assert_says, project};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -26,13 +27,13 @@ const PHASES: [&str; 13] = [
     "end",
 ];
 
-/// How often each phase was begun on the first host, by the units that it ran as.
-fn begun(hosts: &Hosts, since: &str) -> BTreeMap<String, usize> {
+/// How often each phase was begun on a host, by the units that it ran as.
+fn begun(hosts: &Hosts, host: usize, since: &str) -> BTreeMap<String, usize> {
     let script = format!(
         "journalctl --no-pager -o cat --since '{since}' | grep -o 'Started formwork-[0-9a-f]*-[a-z-]*[.]service' || true"
     );
     let mut counts = BTreeMap::new();
-    for line in hosts.run(0, &script).lines() {
+    for line in hosts.run(host, &script).lines() {
         let unit = line.trim_start_matches("Started formwork-").trim_end_matches(".service");
         *counts.entry(unit.split_once('-').map_or("", |(_, phase)| phase).to_owned()).or_default() += 1;
     }
@@ -79,7 +80,7 @@ fn it_goes_on_after_a_kill_at_every_boundary() {
     let killed: Vec<&str> = PHASES.into_iter().filter(|phase| killed_at(&project, phase)).collect();
     assert_says(&project.run("apply -auto-approve"), 0, &["Apply complete!"]);
     assert_eq!(killed, PHASES, "killed at each boundary");
-    let counts = begun(&hosts, &since);
+    let counts = begun(&hosts, 0, &since);
     println!("{} kills at boundaries; phases begun: {counts:?}", killed.len());
     for phase in PHASES.iter().filter(|phase| **phase != "end") {
         assert_eq!(counts.get(*phase), Some(&1), "{phase} ran once: {counts:?}");
@@ -89,15 +90,19 @@ fn it_goes_on_after_a_kill_at_every_boundary() {
     unprepare(&hosts, 0);
 }
 
+/// In the long run three hosts become a cluster; in the short one, one does.
 #[test]
 fn it_goes_on_after_kills_at_any_instant() {
     let Some(hosts) = find() else { return };
-    let wanted = if is_full() { 30 } else { 3 };
-    prepare(&hosts, 0);
+    let (wanted, count) = if is_full() { (30, 3) } else { (3, 1) };
+    let nodes = [("b", 1, "control-plane"), ("c", 2, "worker")];
+    for host in 0..count {
+        prepare(&hosts, host);
+    }
     let (mut kills, mut round) = (0, 0_u64);
     while kills < wanted {
         let since = now(&hosts);
-        let project = one(&hosts, "");
+        let project = project().file("main.tf", &with_nodes(&hosts, &nodes[..count - 1])).build();
         loop {
             round += 1;
             // From 0.1 to 4 seconds, spread over the rounds.
@@ -116,14 +121,20 @@ fn it_goes_on_after_kills_at_any_instant() {
             child.wait().unwrap();
             kills += 1;
         }
-        let counts = begun(&hosts, &since);
-        assert!(counts.values().all(|count| *count == 1), "each phase ran once: {counts:?}");
-        assert_eq!(counts.len(), PHASES.len() - 1, "{counts:?}");
+        for host in 0..count {
+            let counts = begun(&hosts, host, &since);
+            assert!(counts.values().all(|count| *count == 1), "each phase ran once on {host}: {counts:?}");
+            assert_eq!(counts.len(), if host == 0 { PHASES.len() - 1 } else { 2 }, "{host}: {counts:?}");
+        }
+        let known = kubectl(&hosts, "get nodes --no-headers");
+        assert_eq!(known.lines().count(), count, "{known}");
         assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
-        assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+        assert_says(&project.run("destroy -auto-approve"), 0, &[&format!("{count} destroyed")]);
     }
-    println!("{kills} kills at random instants in {round} runs, nothing done twice");
-    unprepare(&hosts, 0);
+    println!("{kills} kills at random instants in {round} runs on {count} hosts, nothing done twice");
+    for host in 0..count {
+        unprepare(&hosts, host);
+    }
 }
 
 #[test]
@@ -150,7 +161,7 @@ fn it_goes_on_when_the_link_was_cut() {
     }
     let status = child.wait().unwrap();
     assert!(is_cut && status.success(), "{said}");
-    let counts = begun(&hosts, &since);
+    let counts = begun(&hosts, 0, &since);
     assert!(counts.len() == PHASES.len() - 1 && counts.values().all(|count| *count == 1), "{counts:?}");
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);

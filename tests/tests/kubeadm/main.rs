@@ -160,9 +160,8 @@ fn offer_gpus(hosts: &Hosts, is_over: &AtomicBool) {
     }
 }
 
-/// Shell that shows a host's network as far as a cluster changes it.
-const NETWORK: &str =
-    "ip -o route show; ip -o link show | cut -d : -f 2; iptables-save 2>/dev/null | grep '^-' || true";
+/// Shell that shows a host's network as far as a cluster changes it, and what lies beside the overlay.
+const NETWORK: &str = "ip -o route show; ip -o link show | cut -d : -f 2; iptables-save 2>/dev/null | grep '^-'; find /var/lib/etcd /var/lib/kubelet -mindepth 1 || true";
 
 /// What the service answers, asked from a host: the pod's name.
 fn answer(hosts: &Hosts, host: usize) -> String {
@@ -237,8 +236,16 @@ fn hosts_become_a_cluster_that_answers_is_upgraded_and_goes() {
         &hosts,
         "-n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o jsonpath='{.items[*].data.token-secret}'",
     );
-    for secret in tokens.split_whitespace() {
-        let secret = hosts.run(0, &format!("echo {secret} | base64 -d"));
+    let key = hosts.run(0, "cut -d ' ' -f 1 /run/formwork-certificate-key");
+    let mut secrets = vec![key.trim().to_owned()];
+    for token in tokens.split_whitespace() {
+        secrets.push(hosts.run(0, &format!("echo {token} | base64 -d")));
+    }
+    assert!(
+        secrets.len() > 1 && secrets.iter().all(|secret| secret.len() >= 16),
+        "they are there for a while"
+    );
+    for secret in secrets {
         assert!(!state.contains(&secret), "what lets a node in is in the state");
     }
     assert_says(&run("plan -detailed-exitcode"), 0, &["No changes."]);

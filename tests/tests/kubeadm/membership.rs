@@ -1,12 +1,12 @@
 //! Nodes that come and go: whom that concerns, and what is left of them.
 
-use crate::one_node::{configuration, prepare, unprepare};
+use crate::one_node::{ENDS_SOON, configuration, prepare, unprepare};
 use crate::{EARLIER, find, is_full, kubectl};
 use formwork_tests::{Hosts, assert_says, project};
 use std::fmt::Write as _;
 
 /// A cluster on the first host with its whole control plane reached there, and nodes on others: name, host, role.
-fn with_nodes(hosts: &Hosts, nodes: &[(&str, usize, &str)]) -> String {
+pub(crate) fn with_nodes(hosts: &Hosts, nodes: &[(&str, usize, &str)]) -> String {
     let endpoint = format!("endpoint = \"{}:6443\"\n  pod_subnet = \"10.244.0.0/16\"", hosts.addresses[0]);
     let mut text = configuration(hosts, &endpoint);
     for (name, host, role) in nodes {
@@ -91,6 +91,20 @@ fn one_node_more_concerns_itself_and_the_control_plane() {
     kubectl(&hosts, "delete node c");
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
     assert!(kubectl(&hosts, "get nodes --no-headers").contains("c "));
+
+    // One that somebody reset by hand is made anew, too.
+    hosts.run(2, "kubeadm reset --force > /dev/null 2>&1");
+    kubectl(&hosts, "delete node c");
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added, 0 changed"]);
+
+    // Certificates of a further control plane are renewed in its turn.
+    hosts.run(1, ENDS_SOON);
+    let plan = project.run("plan -detailed-exitcode");
+    assert_says(&plan, 2, &["certificates_due", "0 to add, 1 to change"]);
+    assert_says(&project.run("apply -auto-approve"), 0, &["0 added, 1 changed"]);
+    let annotations = kubectl(&hosts, "get node b -o jsonpath='{.metadata.annotations}'");
+    assert!(!annotations.contains("formwork.dev"), "its turn is over: {annotations}");
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
 
     // A node of the control plane takes its etcd out of the others.
     project.write("main.tf", &with_nodes(&hosts, &[("c", 2, "worker")])).unwrap();

@@ -1,6 +1,6 @@
 //! A cluster of one node: what is in its way, its certificates, its settings.
 
-use crate::{EARLIER, KUBELET, find, kubectl};
+use crate::{EARLIER, KUBELET, find, is_full, kubectl};
 use formwork_tests::{Hosts, Project, assert_says, project};
 
 /// A cluster on the first host, without a module; `MORE` stands for more attributes.
@@ -124,7 +124,7 @@ fn what_is_in_the_way_is_said_before_anything_is_done() {
 }
 
 /// Has a certificate that ends in ten days take the place of one.
-const ENDS_SOON: &str = r#"set -e
+pub(crate) const ENDS_SOON: &str = r#"set -e
 cd /etc/kubernetes/pki
 t=$(mktemp -d)
 touch $t/index
@@ -189,6 +189,9 @@ fn certificates_are_renewed_and_settings_changed_in_place() {
     assert!(hosts.run(0, "cat /etc/kubernetes/manifests/kube-apiserver.yaml").contains("--audit-log-path=-"));
     assert_eq!(uid(), cluster, "it is the same cluster");
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+    if is_full() {
+        settings_that_the_api_server_does_not_take(&project, more);
+    }
 
     // A probe with another image, that somebody gave up on, is not what is waited for.
     hosts.run(0, "ctr -n k8s.io images import /srv/images/app.tar > /dev/null");
@@ -208,11 +211,26 @@ resource "kubeadm_node_ready" "one" {
     unprepare(&hosts, 0);
 }
 
+/// Its own words are in the diagnostic, and what was there before is a change that mends it.
+fn settings_that_the_api_server_does_not_take(project: &Project, more: &str) {
+    let good = project.read("main.tf");
+    let wrong = more.replace("audit-log-path\", value = \"-\"", "audit-policy-file\", value = \"/nowhere\"");
+    project.write("main.tf", &good.replace(more, &wrong)).unwrap();
+    let parts = ["configure-control-plane: root@", "it begins and ends again and again", "/nowhere"];
+    assert_says(&project.run("apply -auto-approve"), 1, &parts);
+    project.write("main.tf", &good).unwrap();
+    let parts = ["It was not told to the end.", "audit-policy-file", "1 to change"];
+    assert_says(&project.run("plan -detailed-exitcode"), 2, &parts);
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+}
+
 #[test]
 fn a_running_cluster_is_taken_over() {
     let Some(hosts) = find() else { return };
     prepare(&hosts, 0);
-    let project = one(&hosts, "");
+    const THEIRS: &str = "cluster_configuration = { apiServer = { extraArgs = [{ name = \"audit-log-path\", value = \"-\" }] } }";
+    let project = one(&hosts, THEIRS);
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
     assert_says(&project.run("state rm kubeadm_cluster.one"), 0, &[]);
     let parts = ["check: root@", "is part of a cluster already", "import it"];
@@ -223,10 +241,26 @@ fn a_running_cluster_is_taken_over() {
     hosts.run(0, "rm -r /var/lib/formwork");
     let id = format!("{},one", hosts.addresses[0]);
     assert_says(&project.run(&format!("import kubeadm_cluster.one {id}")), 0, &["Import successful"]);
+    // What it was told is in the plan where it is not asked for, and nothing of it where it is.
+    project.write("main.tf", &configuration(&hosts, "")).unwrap();
+    assert_says(&project.run("plan"), 0, &["- cluster_configuration", "audit-log-path", "1 to change"]);
+    project.write("main.tf", &configuration(&hosts, THEIRS)).unwrap();
     let plan = project.run("plan -detailed-exitcode");
     assert_says(&plan, 2, &["1 to change, 0 to destroy"]);
+    let is_said = |words: &str| plan.out.contains(words);
+    assert!(!is_said("audit-log-path") && !is_said("failCgroupV1") && !is_said("endpoint"), "{}", plan.out);
+    let serial = || hosts.run(0, "openssl x509 -noout -serial -in /etc/kubernetes/pki/apiserver.crt");
+    let before = serial();
     assert_says(&project.run("apply -auto-approve"), 0, &["1 changed"]);
+    assert_eq!(serial(), before, "nothing was made anew");
     assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+
+    // One that somebody reset is made anew; others' pods of kubelet stay when it goes.
+    hosts.run(0, "kubeadm reset --force > /dev/null 2>&1");
+    assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+    hosts.run(0, "echo '# theirs' > /etc/kubernetes/manifests/theirs.yaml");
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+    assert_eq!(hosts.run(0, "find /etc/kubernetes -type f"), "/etc/kubernetes/manifests/theirs.yaml\n");
+    hosts.run(0, "rm -r /etc/kubernetes");
     unprepare(&hosts, 0);
 }

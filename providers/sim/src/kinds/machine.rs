@@ -7,7 +7,7 @@ use crate::finding::{
 use crate::settings::Settings;
 use crate::world::{Object, Phase, World};
 use formwork_sdk::{
-    Attribute, Block, Disruption, ErrorKind, KindSchema, NestedBlock, Nesting, Operation, PlanRequest,
+    Attribute, Block, Disruption, ErrorKind, KindSchema, NestedBlock, Operation, PlanRequest,
     Planned, ProviderError, Recovery,
 };
 use formwork_value::{Path, Type, Value};
@@ -44,16 +44,6 @@ resource "sim_machine" "gpu" {
 
 pub(super) struct Machine;
 
-fn timeouts_block() -> NestedBlock {
-    let block = Block::new([
-        ("create", Attribute::optional(Type::String, "How long a create may take: `10m`.")),
-        ("read", Attribute::optional(Type::String, "How long a read is tried again.")),
-        ("update", Attribute::optional(Type::String, "How long an update may take.")),
-        ("delete", Attribute::optional(Type::String, "How long a delete may take.")),
-    ]);
-    NestedBlock { nesting: Nesting::List, block, min_items: 0, max_items: 1 }
-}
-
 impl Kind for Machine {
     fn name(&self) -> &'static str {
         NAME
@@ -72,7 +62,7 @@ impl Kind for Machine {
             ("address", Attribute::computed(Type::String, "Its address in the network.")),
             ("status", Attribute::computed(Type::String, "`building`, `active`, `resizing` or `deleting`.")),
         ])
-        .with_block("timeouts", timeouts_block());
+        .with_block("timeouts", NestedBlock::timeouts());
         let mut schema = KindSchema::new(block, "A machine, with GPUs or without, that boots in steps.");
         schema.example = EXAMPLE;
         schema.import_id = "The machine's id.";
