@@ -30,7 +30,20 @@ done
 /// New certificates for a control plane, whose parts kubelet then begins again.
 pub(crate) const RENEW: &str = r#"
 kubeadm certs renew all
-for one in etcd kube-apiserver kube-controller-manager kube-scheduler; do pkill -f "^$one " || :; done
+# An API server that begins before etcd does may end again.
+if pkill -f '^etcd '; then
+  sleep 1
+  timeout 60 bash -c 'until : < /dev/tcp/127.0.0.1/2379; do sleep 0.2; done' 2> /dev/null || :
+fi
+w=$(pgrep -f '^kube-apiserver ') || w=
+for one in kube-apiserver kube-controller-manager kube-scheduler; do pkill -f "^$one " || :; done
+# Asked to end, it stays for a minute for those who watch, and answers nobody.
+i=0
+while [ "$i" -lt 20 ] && kill -0 $w 2> /dev/null; do
+  i=$((i + 1))
+  sleep 0.5
+done
+kill -KILL $w 2> /dev/null || :
 sleep 2
 api_wait
 "#;

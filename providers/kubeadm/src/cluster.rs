@@ -227,7 +227,6 @@ impl HostKind for Cluster {
         let null = || Value::null(Type::String);
         let mut changed = vec![
             (NODE_NAME, said("node").map_or_else(null, Value::from)),
-            (POD_CIDR, said("addresses").map_or_else(null, Value::from)),
             (DUE, Value::from(answer.given("due").is_some())),
             ("certificates_expire", said("expire").map_or_else(null, Value::from)),
             (
@@ -236,6 +235,8 @@ impl HostKind for Cluster {
                     .map_or_else(null, Value::from),
             ),
         ];
+        // They stay what they are, also where nobody answers for them.
+        changed.extend(said("addresses").map(|addresses| (POD_CIDR, Value::from(addresses))));
         if given(object, ADVERTISED).is_none() {
             changed.push((ADVERTISED, said("advertised").map_or_else(null, Value::from)));
         }

@@ -89,12 +89,16 @@ api_answers() {
 # api_wait: until it answers.
 api_wait() {
   i=0
+  c=0
+  k=
   until api_answers; do
     i=$((i + 1))
     w=
+    # Each of its lives has a log of its own; a few end before etcd is there.
     l=$(ls -t /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver/*.log 2> /dev/null | head -n 1)
-    # Of a file that was begun three times and more in a minute and a half.
-    case $l in */[0-2].log | '') ;; *) [ "$i" -lt 180 ] || w="it begins and ends again and again" ;; esac
+    [ "$l" = "$k" ] || c=$((c + 1))
+    k=$l
+    [ "$c" -le 4 ] || w="it begins and ends again and again"
     [ "$i" -lt 480 ] || w="nothing in four minutes"
     if [ -n "$w" ]; then
       echo "the API server does not answer: $w; kubelet's journal ends with:"

@@ -7,8 +7,8 @@ use crate::finding::{
 use crate::settings::Settings;
 use crate::world::{Object, Phase, World};
 use formwork_sdk::{
-    Attribute, Block, Disruption, ErrorKind, KindSchema, NestedBlock, Operation, PlanRequest,
-    Planned, ProviderError, Recovery,
+    Attribute, Block, Disruption, ErrorKind, KindSchema, NestedBlock, Operation, PlanRequest, Planned,
+    ProviderError, Recovery,
 };
 use formwork_value::{Path, Type, Value};
 
