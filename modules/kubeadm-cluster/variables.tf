@@ -129,8 +129,8 @@ variable "pause_image" {
 
 variable "cni_programs" {
   type        = string
-  description = "Where containerd finds the programs of networks."
-  default     = "/usr/lib/cni"
+  description = "Where containerd finds the programs of networks: kubernetes-cni, which comes with kubelet's package, puts them in /opt/cni/bin, and Debian's own containernetworking-plugins in /usr/lib/cni."
+  default     = "/opt/cni/bin"
 }
 
 variable "containerd_settings" {

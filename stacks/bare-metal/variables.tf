@@ -87,7 +87,7 @@ variable "hosts" {
     packages                = optional(list(string))
     repository              = optional(object({ uris = list(string), suites = list(string), components = optional(list(string)), signing_key = string }))
     image_archives          = optional(map(list(string)), {})
-    cni_programs            = optional(string, "/usr/lib/cni")
+    cni_programs            = optional(string, "/opt/cni/bin")
     containerd_settings     = optional(string, "")
     kernel_modules          = optional(list(string), ["overlay", "br_netfilter"])
     kernel_settings         = optional(map(string))

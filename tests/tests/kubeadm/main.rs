@@ -84,6 +84,7 @@ hosts = {{
   kernel_modules          = []
   kernel_settings         = {{ "net.ipv4.ip_forward" = "1" }}
   containerd_settings     = "restrict_oom_score_adj = true"
+  cni_programs            = "/usr/lib/cni"
   image_archives          = {{ control-plane = {}, worker = {} }}
   ignore_checks           = ["cgroups", "disk", "modules", "names"]
   ignore_preflight_errors = ["SystemVerification"]
