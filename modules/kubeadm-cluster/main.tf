@@ -198,13 +198,69 @@ resource "host_service" "containerd" {
   depends_on = [host_directory.network]
 }
 
+# Of images only those go again that came by us: what was there is noted before and after. A run that was cut off leaves
+# its note, and the next one counts from there; a first one that fails takes back what it did.
+
+locals {
+  images = <<-END
+    set -e
+    d=/var/lib/formwork/images
+    images() { ctr --namespace k8s.io images "$@"; }
+    # names FILE: notes what is there.
+    names() {
+      images ls -q > "$d/part"
+      LC_ALL=C sort -o "$d/part" "$d/part"
+      mv "$d/part" "$d/$1"
+    }
+    # What came since the note `before` was made is ours.
+    note() {
+      [ -e "$d/before" ] || return 0
+      names now
+      touch "$d/added"
+      LC_ALL=C comm -13 "$d/before" "$d/now" > "$d/part"
+      LC_ALL=C sort -u -o "$d/part" "$d/part" "$d/added"
+      mv "$d/part" "$d/added"
+      rm "$d/before" "$d/now"
+    }
+    # containerd gives each image a second name by its digest, a moment after it came: it goes before the last other name.
+    remove() {
+      note
+      touch "$d/added"
+      images ls > "$d/now"
+      awk '
+        FILENAME == ARGV[1] { ours[$1]; next }
+        FNR > 1 { digests[$1] = $3; if ($1 !~ /^sha256:/ && !($1 in ours)) others[$3] }
+        END {
+          for (name in ours) if (name in digests) came[digests[name]]
+          for (name in digests) if (name ~ /^sha256:/ && digests[name] in came && !(digests[name] in others)) print name
+          for (name in ours) if (name !~ /^sha256:/ && name in digests) print name
+        }
+      ' "$d/added" "$d/now" > "$d/part"
+      xargs -r ctr --namespace k8s.io images rm < "$d/part"
+      rm -r "$d"
+    }
+  END
+}
+
 resource "host_command" "images" {
   for_each = { for name, node in var.nodes : name => lookup(var.image_archives, node.role, []) if length(lookup(var.image_archives, node.role, [])) > 0 }
 
   host        = local.hosts[each.key]
   name        = "images"
-  command     = "set -e\nfor archive in ${join(" ", [for path in each.value : "'${path}'"])}; do\n  ctr --namespace k8s.io images import \"$archive\"\ndone"
-  undo        = "ctr --namespace k8s.io images ls -q | xargs -r ctr --namespace k8s.io images rm"
+  command     = <<-END
+    ${local.images}
+    mkdir -p "$d"
+    trap '[ $? = 0 ] || [ -e "$d/added" ] || remove' EXIT
+    [ -e "$d/before" ] || names before
+    for archive in ${join(" ", [for path in each.value : "'${path}'"])}; do
+      images import "$archive"
+    done
+    note
+  END
+  undo        = <<-END
+    ${local.images}
+    [ ! -d "$d" ] || remove
+  END
   show_output = false
 
   depends_on = [host_service.containerd]
