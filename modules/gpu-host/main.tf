@@ -189,7 +189,7 @@ resource "host_filesystem" "cache" {
   count = length(var.cache_devices) > 0 ? 1 : 0
 
   host   = var.host
-  device = length(var.cache_devices) > 1 ? host_raid.cache[0].path : var.cache_devices[0]
+  device = length(var.cache_devices) > 1 ? host_raid.cache[0].path : one(var.cache_devices)
   type   = var.cache_type
   label  = "cache"
   wipe   = length(var.cache_devices) > 1 ? null : var.wipe

@@ -79,6 +79,8 @@ nodes = {{
   host-3 = {{ address = "{third}", gpus = {gpus}, labels = {{ workload = "training" }} }}
 }}
 probe_image = "lab.local/app:1"
+# No GPUs are there: what the third host offers is patched in, and pods have containerd's own runtime.
+gpu_software = {{ driver = false, runtime = false }}
 teams = {{ vision = {{ gpus = 2 }} }}
 hosts = {{
   kernel_modules          = []
