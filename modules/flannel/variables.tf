@@ -34,6 +34,6 @@ variable "interface" {
 
 variable "cni_programs" {
   type        = string
-  description = "Where the nodes' container runtime finds the programs of networks, `portmap` among them: Debian's containernetworking-plugins puts them in /usr/lib/cni, most others in /opt/cni/bin."
+  description = "Where the nodes' container runtime finds the programs of networks, `portmap` among them: kubernetes-cni, which comes with kubelet's package, puts them in /opt/cni/bin, and Debian's own containernetworking-plugins in /usr/lib/cni."
   default     = "/opt/cni/bin"
 }

@@ -6,12 +6,25 @@ terraform {
 
 data "host_facts" "this" {
   host = var.host
+
+  lifecycle {
+    postcondition {
+      condition     = contains(keys(local.families), self.os_id)
+      error_message = "What the host runs, \"${self.os_id}\", is in no row of the table of distributions in main.tf."
+    }
+  }
 }
 
 locals {
+  # `6.1.0-28-amd64` in Debian's family, `5.14.0-570.12.1.el9_6` without the architecture in Red Hat's.
+  running = data.host_facts.this.kernel
+  release = trimsuffix(local.running, ".${data.host_facts.this.architecture}")
+
   # What differs between distributions, in one table. DGX OS is Ubuntu by its own name, and has Ubuntu's packages.
   distributions = {
     debian = {
+      kernel         = "linux-image-${local.running}"
+      headers        = "linux-headers-${local.running}"
       drivers        = ["nvidia-driver", "nvidia-kernel-dkms"]
       toolkit        = ["nvidia-container-toolkit"]
       fabric_manager = "nvidia-fabricmanager-${var.driver_branch}"
@@ -19,6 +32,8 @@ locals {
       by_apt         = true
     }
     ubuntu = {
+      kernel         = "linux-image-${local.running}"
+      headers        = "linux-headers-${local.running}"
       drivers        = ["nvidia-headless-${var.driver_branch}-server", "nvidia-utils-${var.driver_branch}-server"]
       toolkit        = ["nvidia-container-toolkit"]
       fabric_manager = "nvidia-fabricmanager-${var.driver_branch}"
@@ -26,6 +41,8 @@ locals {
       by_apt         = true
     }
     redhat = {
+      kernel         = "kernel=${local.release}"
+      headers        = "kernel-devel=${local.release}"
       drivers        = ["nvidia-driver-cuda", "kmod-nvidia-open-dkms"]
       toolkit        = ["nvidia-container-toolkit"]
       fabric_manager = "nvidia-fabric-manager"
@@ -44,8 +61,10 @@ locals {
     fedora    = "redhat"
   }
 
-  distribution = local.distributions[local.families[data.host_facts.this.os_id]]
+  distribution = local.distributions[lookup(local.families, data.host_facts.this.os_id, "debian")]
 
+  kernel         = coalesce(var.kernel, local.distribution.kernel)
+  headers        = var.kernel != null || var.headers != null ? var.headers : local.distribution.headers
   drivers        = coalesce(var.packages.drivers, local.distribution.drivers)
   toolkit        = coalesce(var.packages.toolkit, local.distribution.toolkit)
   fabric_manager = coalesce(var.packages.fabric_manager, local.distribution.fabric_manager)
@@ -84,8 +103,8 @@ resource "host_repository" "nvidia" {
 resource "host_kernel_package" "gpu" {
   host    = var.host
   name    = "gpu"
-  kernel  = var.kernel
-  headers = var.headers
+  kernel  = local.kernel
+  headers = local.headers
   drivers = [for name in local.drivers : "${name}${local.pinned}"]
 
   depends_on = [host_repository.nvidia]
@@ -170,7 +189,7 @@ resource "host_filesystem" "cache" {
   count = length(var.cache_devices) > 0 ? 1 : 0
 
   host   = var.host
-  device = length(var.cache_devices) > 1 ? host_raid.cache[0].path : var.cache_devices[0]
+  device = length(var.cache_devices) > 1 ? host_raid.cache[0].path : one(var.cache_devices)
   type   = var.cache_type
   label  = "cache"
   wipe   = length(var.cache_devices) > 1 ? null : var.wipe

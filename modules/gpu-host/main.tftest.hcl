@@ -3,7 +3,7 @@
 
 mock_provider "host" {
   mock_data "host_facts" {
-    defaults = { os_id = "debian", os_version = "12", gpus = [] }
+    defaults = { os_id = "debian", os_version = "12", kernel = "6.1.0-28-amd64", architecture = "x86_64", gpus = [] }
   }
   mock_resource "host_raid" {
     defaults = { path = "/dev/md/cache" }
@@ -70,6 +70,48 @@ run "rocky" {
     condition     = length(host_file.proxy) == 0
     error_message = "apt's settings are for apt."
   }
+}
+
+run "the_kernel_that_runs_is_held_by_itself" {
+  command = plan
+
+  variables {
+    kernel = null
+  }
+
+  assert {
+    condition     = host_kernel_package.gpu.kernel == "linux-image-6.1.0-28-amd64" && host_kernel_package.gpu.headers == "linux-headers-6.1.0-28-amd64"
+    error_message = "Debian has a package for each kernel."
+  }
+}
+
+run "the_kernel_that_runs_on_rocky" {
+  command = plan
+
+  override_data {
+    target = data.host_facts.this
+    values = { os_id = "rocky", os_version = "9.6", kernel = "5.14.0-570.12.1.el9_6.x86_64", architecture = "x86_64", gpus = [] }
+  }
+
+  variables {
+    kernel = null
+  }
+
+  assert {
+    condition     = host_kernel_package.gpu.kernel == "kernel=5.14.0-570.12.1.el9_6" && host_kernel_package.gpu.headers == "kernel-devel=5.14.0-570.12.1.el9_6"
+    error_message = "Red Hat's family has one package in many versions."
+  }
+}
+
+run "a_system_that_is_not_known" {
+  command = plan
+
+  override_data {
+    target = data.host_facts.this
+    values = { os_id = "arch", kernel = "6.12.1-arch1-1", architecture = "x86_64", gpus = [] }
+  }
+
+  expect_failures = [data.host_facts.this]
 }
 
 run "two_disks_are_one_array" {

@@ -18,12 +18,13 @@ variable "host" {
 
 variable "kernel" {
   type        = string
-  description = "The kernel's package, NAME or NAME=VERSION; the driver is built for it, and both are held."
+  description = "The kernel's package, NAME or NAME=VERSION; the driver is built for it, and both are held. The kernel that runs, by itself."
+  default     = null
 }
 
 variable "headers" {
   type        = string
-  description = "The package of its headers; none where the driver comes built."
+  description = "The package of its headers; none where the driver comes built. Those of the kernel that runs, where `kernel` is not given."
   default     = null
 }
 

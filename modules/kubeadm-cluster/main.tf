@@ -16,9 +16,42 @@ locals {
   reached  = var.virtual_ip != null ? var.virtual_ip.address : local.hosts[local.first].address
   endpoint = var.endpoint != null ? var.endpoint : "${local.reached}:6443"
 
+  # What differs between distributions, in one table. DGX OS is Ubuntu by its own name, and has Ubuntu's packages.
+  distributions = {
+    debian = {
+      packages = ["containerd", "conntrack", "iptables", "ethtool", "socat"]
+      by_apt   = true
+      # Whether containerd's own file is read: that of Docker's package turns the part for Kubernetes off.
+      is_read = true
+    }
+    redhat = {
+      packages = ["containerd.io", "conntrack-tools", "iptables-nft", "ethtool", "socat"]
+      by_apt   = false
+      is_read  = false
+    }
+  }
+  families = {
+    debian    = "debian"
+    ubuntu    = "debian"
+    dgx       = "debian"
+    rhel      = "redhat"
+    rocky     = "redhat"
+    almalinux = "redhat"
+    centos    = "redhat"
+    fedora    = "redhat"
+  }
+
+  # By what each host says of itself; Debian's row where it says nothing known, which only `packages` allows.
+  systems      = { for name, _ in var.nodes : name => split(" ", try(data.kubeadm_preflight.hosts.facts[name].os, ""))[0] }
+  distribution = { for name, system in local.systems : name => local.distributions[lookup(local.families, system, "debian")] }
+  # Where packages are given, no key below waits for what a host says: it may be made in the same run.
+  packages = { for name, _ in var.nodes : name => var.packages != null ? var.packages : local.distribution[name].packages }
+  by_apt   = { for name, _ in var.nodes : name => var.packages != null ? true : local.distribution[name].by_apt }
+  is_read  = { for name, _ in var.nodes : name => !contains(local.packages[name], "containerd.io") && local.distribution[name].is_read }
+
   bridged = { for name, host in local.hosts : name => host if var.network == "bridge" }
   per_host = {
-    packages = merge([for name, _ in var.nodes : { for package in var.packages : "${name}/${package}" => { node = name, name = package } }]...)
+    packages = merge([for name, packages in local.packages : { for package in packages : "${name}/${package}" => { node = name, name = package } }]...)
     modules  = merge([for name, _ in var.nodes : { for module in var.kernel_modules : "${name}/${module}" => { node = name, name = module } }]...)
     settings = merge([for name, _ in var.nodes : { for key, value in var.kernel_settings : "${name}/${key}" => { node = name, name = key, value = value } }]...)
   }
@@ -29,6 +62,13 @@ data "kubeadm_preflight" "hosts" {
   pod_subnet     = var.pod_subnet
   service_subnet = var.service_subnet
   ignore         = var.ignore_checks
+
+  lifecycle {
+    postcondition {
+      condition     = var.packages != null || alltrue([for name, _ in var.nodes : contains(keys(local.families), split(" ", try(self.facts[name].os, ""))[0])])
+      error_message = "What these nodes run is in no row of the table of distributions: ${join(", ", [for name, _ in var.nodes : "${name} (${try(self.facts[name].os, "unknown")})" if !contains(keys(local.families), split(" ", try(self.facts[name].os, ""))[0])])}. Give the names of the packages there as `packages`."
+    }
+  }
 }
 
 # What a host is before kubeadm comes.
@@ -39,7 +79,7 @@ resource "host_kernel_module" "node" {
   host = local.hosts[each.value.node]
   name = each.value.name
 
-  depends_on = [data.kubeadm_preflight.hosts]
+  depends_on = [data.kubeadm_preflight.hosts, var.after]
 }
 
 resource "host_sysctl" "node" {
@@ -53,7 +93,7 @@ resource "host_sysctl" "node" {
 }
 
 resource "host_repository" "kubernetes" {
-  for_each = { for name, host in local.hosts : name => merge(var.repository, { host = host }) if var.repository != null }
+  for_each = { for name, host in local.hosts : name => merge(var.repository, { host = host }) if var.repository != null && local.by_apt[name] }
 
   host        = each.value.host
   name        = "kubernetes"
@@ -62,7 +102,7 @@ resource "host_repository" "kubernetes" {
   components  = each.value.components
   signing_key = each.value.signing_key
 
-  depends_on = [data.kubeadm_preflight.hosts]
+  depends_on = [data.kubeadm_preflight.hosts, var.after]
 }
 
 resource "host_package" "node" {
@@ -71,7 +111,7 @@ resource "host_package" "node" {
   host = local.hosts[each.value.node]
   name = each.value.name
 
-  depends_on = [host_repository.kubernetes, data.kubeadm_preflight.hosts]
+  depends_on = [host_repository.kubernetes, data.kubeadm_preflight.hosts, var.after]
 }
 
 # The network of pods, where it is a bridge on each node and routes between them. containerd writes the file of the
@@ -118,7 +158,8 @@ resource "host_file" "network" {
   })
 }
 
-# containerd reads its own file, which other tools write, and after it ours.
+# containerd reads its own file, which other tools write, and after it ours. By a pattern, since it does not begin where a
+# file that is named plainly is not there.
 
 resource "host_directory" "containerd" {
   for_each = local.hosts
@@ -136,7 +177,7 @@ resource "host_file" "containerd" {
   path    = "/etc/containerd/formwork.toml"
   content = <<-END
     version = 2
-    imports = ["/etc/containerd/config.toml", "/etc/containerd/formwork.d/*.toml"]
+    imports = [${local.is_read[each.key] ? "\"/etc/containerd/config.t*ml\", " : ""}"/etc/containerd/formwork.d/*.toml"]
   END
 
   depends_on = [host_package.node]
@@ -198,13 +239,69 @@ resource "host_service" "containerd" {
   depends_on = [host_directory.network]
 }
 
+# Of images only those go again that came by us: what was there is noted before and after. A run that was cut off leaves
+# its note, and the next one counts from there; a first one that fails takes back what it did.
+
+locals {
+  images = <<-END
+    set -e
+    d=/var/lib/formwork/images
+    images() { ctr --namespace k8s.io images "$@"; }
+    # names FILE: notes what is there.
+    names() {
+      images ls -q > "$d/part"
+      LC_ALL=C sort -o "$d/part" "$d/part"
+      mv "$d/part" "$d/$1"
+    }
+    # What came since the note `before` was made is ours.
+    note() {
+      [ -e "$d/before" ] || return 0
+      names now
+      touch "$d/added"
+      LC_ALL=C comm -13 "$d/before" "$d/now" > "$d/part"
+      LC_ALL=C sort -u -o "$d/part" "$d/part" "$d/added"
+      mv "$d/part" "$d/added"
+      rm "$d/before" "$d/now"
+    }
+    # containerd gives each image a second name by its digest, a moment after it came: it goes before the last other name.
+    remove() {
+      note
+      touch "$d/added"
+      images ls > "$d/now"
+      awk '
+        FILENAME == ARGV[1] { ours[$1]; next }
+        FNR > 1 { digests[$1] = $3; if ($1 !~ /^sha256:/ && !($1 in ours)) others[$3] }
+        END {
+          for (name in ours) if (name in digests) came[digests[name]]
+          for (name in digests) if (name ~ /^sha256:/ && digests[name] in came && !(digests[name] in others)) print name
+          for (name in ours) if (name !~ /^sha256:/ && name in digests) print name
+        }
+      ' "$d/added" "$d/now" > "$d/part"
+      xargs -r ctr --namespace k8s.io images rm < "$d/part"
+      rm -r "$d"
+    }
+  END
+}
+
 resource "host_command" "images" {
   for_each = { for name, node in var.nodes : name => lookup(var.image_archives, node.role, []) if length(lookup(var.image_archives, node.role, [])) > 0 }
 
   host        = local.hosts[each.key]
   name        = "images"
-  command     = "set -e\nfor archive in ${join(" ", [for path in each.value : "'${path}'"])}; do\n  ctr --namespace k8s.io images import \"$archive\"\ndone"
-  undo        = "ctr --namespace k8s.io images ls -q | xargs -r ctr --namespace k8s.io images rm"
+  command     = <<-END
+    ${local.images}
+    mkdir -p "$d"
+    trap '[ $? = 0 ] || [ -e "$d/added" ] || remove' EXIT
+    [ -e "$d/before" ] || names before
+    for archive in ${join(" ", [for path in each.value : "'${path}'"])}; do
+      images import "$archive"
+    done
+    note
+  END
+  undo        = <<-END
+    ${local.images}
+    [ ! -d "$d" ] || remove
+  END
   show_output = false
 
   depends_on = [host_service.containerd]

@@ -90,11 +90,16 @@ variable "network" {
   }
 }
 
+variable "after" {
+  type        = any
+  description = "What has to be there before anything is done on the hosts: resources, or outputs of modules. The checks of kubeadm_preflight do not wait for it."
+  default     = null
+}
+
 variable "packages" {
   type        = list(string)
-  description = "What each host gets before kubeadm comes: the container runtime and what pods' networks need."
-  default     = ["containerd", "conntrack", "iptables", "ethtool", "socat"]
-  nullable    = false
+  description = "What each host gets before kubeadm comes: the container runtime and what pods' networks need. By itself, what the table of distributions in main.tf has for the host."
+  default     = null
 }
 
 variable "kubernetes_packages" {
@@ -104,7 +109,7 @@ variable "kubernetes_packages" {
 }
 
 variable "repository" {
-  description = "Where the packages of Kubernetes come from, as host_repository takes it; what the host knows already, by itself."
+  description = "Where the packages of Kubernetes come from, as host_repository takes it, on systems with apt; what the host knows already, by itself. Where `packages` are given, every host gets it."
   type = object({
     uris        = list(string)
     suites      = list(string)
@@ -129,8 +134,8 @@ variable "pause_image" {
 
 variable "cni_programs" {
   type        = string
-  description = "Where containerd finds the programs of networks."
-  default     = "/usr/lib/cni"
+  description = "Where containerd finds the programs of networks: kubernetes-cni, which comes with kubelet's package, puts them in /opt/cni/bin, and Debian's own containernetworking-plugins in /usr/lib/cni."
+  default     = "/opt/cni/bin"
 }
 
 variable "containerd_settings" {

@@ -19,9 +19,29 @@ provider "kubeadm" {
 }
 
 locals {
-  gpu_nodes = { for name, node in var.nodes : name => node.gpus if node.gpus > 0 }
+  gpu_nodes = { for name, node in var.nodes : name => node if node.gpus > 0 }
   # A node with GPUs takes no work until they are all there.
   starting = "formwork.dev/starting"
+}
+
+# Driver and toolkit, on hosts that are no nodes yet.
+
+module "gpu_host" {
+  source   = "../../modules/gpu-host"
+  for_each = { for name, node in local.gpu_nodes : name => node if var.gpu_software.driver }
+
+  host            = { address = each.value.address, port = each.value.port }
+  kernel          = var.gpu_software.kernel
+  headers         = var.gpu_software.headers
+  driver_branch   = var.gpu_software.driver_branch
+  driver_version  = var.gpu_software.driver_version
+  toolkit_version = var.gpu_software.toolkit_version
+  fabric_manager  = each.value.fabric_manager
+  packages        = var.gpu_software.packages
+  repository      = var.gpu_software.repository
+  proxy           = var.gpu_software.proxy
+  restart         = var.gpu_software.restart
+  before_restart  = var.gpu_software.before_restart
 }
 
 module "cluster" {
@@ -43,6 +63,10 @@ module "cluster" {
       startup_taints = node.gpus > 0 ? [{ key = local.starting, effect = "NoSchedule" }] : null
     }
   }
+
+  # A host that restarts, or has its packages worked at, is left alone until that is over.
+  after  = [for name, host in module.gpu_host : host.host]
+  nvidia = var.gpu_software.runtime ? keys(local.gpu_nodes) : []
 
   packages                = var.hosts.packages
   repository              = var.hosts.repository
@@ -73,17 +97,45 @@ module "flannel" {
   cni_programs = var.hosts.cni_programs
 }
 
+# What a pod names to get GPUs, and what has a node offer them.
+
+resource "kubernetes_manifest" "runtime_class" {
+  count = length(local.gpu_nodes) > 0 && var.gpu_software.runtime ? 1 : 0
+
+  manifest = {
+    apiVersion = "node.k8s.io/v1"
+    kind       = "RuntimeClass"
+    metadata   = { name = "nvidia" }
+    handler    = "nvidia"
+  }
+}
+
+module "device_plugin" {
+  source = "../../modules/nvidia-device-plugin"
+  count  = length(local.gpu_nodes) > 0 && var.gpu_software.device_plugin ? 1 : 0
+
+  image         = var.gpu_software.device_plugin_image
+  runtime_class = one(kubernetes_manifest.runtime_class[*].manifest.metadata.name)
+  tolerations   = [local.starting, "nvidia.com/gpu", "CriticalAddonsOnly"]
+}
+
 resource "kubeadm_node_ready" "gpu" {
   for_each = local.gpu_nodes
 
   host          = module.cluster.control_plane
   name          = each.key
-  resources     = { "nvidia.com/gpu" = each.value }
+  resources     = { "nvidia.com/gpu" = each.value.gpus }
   remove_taints = [local.starting]
-  probe         = var.probe_image == null ? null : { image = var.probe_image, command = ["nvidia-smi"] }
+  probe = var.probe_image == null ? null : {
+    image         = var.probe_image
+    command       = ["nvidia-smi"]
+    runtime_class = one(kubernetes_manifest.runtime_class[*].manifest.metadata.name)
+  }
 
-  depends_on = [module.cluster, module.flannel]
+  depends_on = [module.cluster, module.flannel, module.device_plugin]
 }
+
+# The tenants.
 
 resource "kubernetes_manifest" "namespace" {
   for_each = var.teams

@@ -11,14 +11,15 @@ variable "kubernetes_version" {
 }
 
 variable "nodes" {
-  description = "The hosts, by the names of their nodes: where they are, what they are, and how many GPUs each has."
+  description = "The hosts, by the names of their nodes: where they are, what they are, how many GPUs each has, and whether NVSwitch joins those (`fabric_manager`)."
   type = map(object({
-    address = string
-    port    = optional(number)
-    role    = optional(string, "worker")
-    gpus    = optional(number, 0)
-    labels  = optional(map(string), {})
-    taints  = optional(list(object({ key = string, value = optional(string), effect = string })))
+    address        = string
+    port           = optional(number)
+    role           = optional(string, "worker")
+    gpus           = optional(number, 0)
+    fabric_manager = optional(bool, false)
+    labels         = optional(map(string), {})
+    taints         = optional(list(object({ key = string, value = optional(string), effect = string })))
   }))
 }
 
@@ -81,13 +82,35 @@ variable "probe_image" {
   default     = null
 }
 
+variable "gpu_software" {
+  description = "What nodes with GPUs get: `driver` (driver and container toolkit; where false, they are there), `runtime` (NVIDIA's runtime in containerd as the RuntimeClass `nvidia`) and `device_plugin` (what offers GPUs to Kubernetes). The others by the names of modules/gpu-host, and the plugin's image."
+  type = object({
+    driver              = optional(bool, true)
+    runtime             = optional(bool, true)
+    device_plugin       = optional(bool, true)
+    device_plugin_image = optional(string)
+    kernel              = optional(string)
+    headers             = optional(string)
+    driver_branch       = optional(string, "580")
+    driver_version      = optional(string)
+    toolkit_version     = optional(string)
+    packages            = optional(object({ drivers = optional(list(string)), toolkit = optional(list(string)), fabric_manager = optional(string), persistence = optional(string) }), {})
+    repository          = optional(object({ uris = list(string), suites = list(string), components = optional(list(string)), signing_key = optional(string), trusted = optional(bool) }))
+    proxy               = optional(string)
+    restart             = optional(bool, true)
+    before_restart      = optional(string)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "hosts" {
   description = "What the hosts are otherwise than the module takes them to be, by the names of modules/kubeadm-cluster."
   type = object({
     packages                = optional(list(string))
     repository              = optional(object({ uris = list(string), suites = list(string), components = optional(list(string)), signing_key = string }))
     image_archives          = optional(map(list(string)), {})
-    cni_programs            = optional(string, "/usr/lib/cni")
+    cni_programs            = optional(string, "/opt/cni/bin")
     containerd_settings     = optional(string, "")
     kernel_modules          = optional(list(string), ["overlay", "br_netfilter"])
     kernel_settings         = optional(map(string))

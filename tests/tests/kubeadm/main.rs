@@ -79,11 +79,14 @@ nodes = {{
   host-3 = {{ address = "{third}", gpus = {gpus}, labels = {{ workload = "training" }} }}
 }}
 probe_image = "lab.local/app:1"
+# No GPUs are there: what the third host offers is patched in, and pods have containerd's own runtime.
+gpu_software = {{ driver = false, runtime = false }}
 teams = {{ vision = {{ gpus = 2 }} }}
 hosts = {{
   kernel_modules          = []
   kernel_settings         = {{ "net.ipv4.ip_forward" = "1" }}
   containerd_settings     = "restrict_oom_score_adj = true"
+  cni_programs            = "/usr/lib/cni"
   image_archives          = {{ control-plane = {}, worker = {} }}
   ignore_checks           = ["cgroups", "disk", "modules", "names"]
   ignore_preflight_errors = ["SystemVerification"]
