@@ -436,6 +436,7 @@ fn waiting(place: &Place, why: &str) -> Progress {
         cursor: serde_json::json!({ "until": "answer" }),
         ask_again_after_ms: ASK_AGAIN_AFTER_MS,
         words: format!("{} to answer ({why})", place.words()),
+        is_in_line: false,
     }
 }
 
@@ -453,6 +454,7 @@ fn running(request: &ApplyRequest, kind: &dyn HostKind, place: &Place, seconds: 
         cursor: serde_json::json!({ "until": "end" }),
         ask_again_after_ms: ASK_AGAIN_AFTER_MS,
         words: format!("{key} to end on {} (it has run for {seconds} s)", place.words()),
+        is_in_line: false,
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Work {
         lines: LinesOf,
     },
     /// A script of a moment that may be sent again, on the object's own host or on another. What it emits as `waits` is
-    /// what it waits for: it is sent again a little later.
+    /// what it waits for: it is sent again a little later. As `behind` it emits whom it stands in line behind.
     Ask(Option<Value>, String),
 }
 
@@ -83,6 +83,8 @@ enum Came {
     Over,
     /// It goes on.
     GoesOn(String),
+    /// It has not begun, since others are before it.
+    StandsInLine(String),
     /// It has not begun, and its lines are to be known first.
     NotBegun,
     /// Its host did not answer.
@@ -113,10 +115,15 @@ impl HostConnection {
             }
         };
         let next = phases.get(at + 1).map_or(END, |phase| phase.name);
+        let mut is_in_line = false;
         let (cursor, ask_again_after_ms, words) = match came {
             Came::Over => (next, 0, format!("{next} ({} of {})", at + 1, phases.len())),
             Came::GoesOn(words) => {
                 (phase.name, AGAIN_MS, format!("{} ({} of {}): {words}", phase.name, at, phases.len()))
+            }
+            Came::StandsInLine(words) => {
+                is_in_line = true;
+                (phase.name, AGAIN_MS, words)
             }
             Came::NotBegun => (phase.name, 0, phase.name.to_owned()),
             Came::Silent(progress) => return Ok(silent(progress, phase.name)),
@@ -127,6 +134,7 @@ impl HostConnection {
             cursor: serde_json::json!({ PHASE: cursor }),
             ask_again_after_ms,
             words,
+            is_in_line,
         })
     }
 
@@ -204,6 +212,8 @@ impl HostConnection {
         };
         Ok(if answer.given("wants").is_some() {
             Came::NotBegun
+        } else if let Some(others) = answer.given("behind") {
+            Came::StandsInLine(others.to_owned())
         } else if let Some(what) = answer.given("waits") {
             Came::GoesOn(what.to_owned())
         } else if let Some(seconds) = answer.given("running") {
@@ -329,8 +339,9 @@ impl HostConnection {
 /// A host that does not answer is asked for this phase again.
 fn silent(progress: Progress, phase: &str) -> Progress {
     match progress {
-        Progress::Waiting { id, ask_again_after_ms, words, .. } => {
-            Progress::Waiting { id, cursor: serde_json::json!({ PHASE: phase }), ask_again_after_ms, words }
+        Progress::Waiting { id, ask_again_after_ms, words, is_in_line, .. } => {
+            let cursor = serde_json::json!({ PHASE: phase });
+            Progress::Waiting { id, cursor, ask_again_after_ms, words, is_in_line }
         }
         other => other,
     }

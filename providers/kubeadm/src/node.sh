@@ -214,7 +214,7 @@ turn() {
   [ "$(printf '%s\n' "$b" | grep -c "^$1 begun\$")" = 0 ] || return 0
   o=$(printf '%s\n' "$b" | sed -n 's/^\([^ ]*\) begun$/\1/p')
   if [ -n "$o" ] && [ "$(printf '%s\n' "$o" | wc -l)" -ge "$2" ]; then
-    emit waits "its turn: $(echo $o) is upgraded first"
+    emit behind "its turn: $(echo $o) is upgraded first"
     exit 0
   fi
   asked "$1" annotate --overwrite node "$1" formwork.dev/upgrade=begun

@@ -299,6 +299,7 @@ fn waiting(identity: &Identity, uid: Option<&str>, looks: u32, words: String) ->
         cursor: json!({ "identity": identity, "uid": uid, "looks": looks + 1 }),
         ask_again_after_ms: pause_ms(looks),
         words,
+        is_in_line: false,
     }
 }
 

@@ -274,6 +274,7 @@ fn waiting(cursor: Cursor, words: String) -> Progress {
         cursor: json!(next),
         ask_again_after_ms: pause_ms(cursor.looks),
         words,
+        is_in_line: false,
     }
 }
 

@@ -300,6 +300,9 @@ pub enum Progress {
         ask_again_after_ms: u64,
         /// For people, what it waits for.
         words: String,
+        /// Whether it has not begun and stands in line behind others, which the words name: where they come to be
+        /// others, its time limit begins anew.
+        is_in_line: bool,
     },
     /// For [`Request::Find`] alone: nothing was made; the call may be sent again with the same token.
     NotFound,

@@ -440,6 +440,7 @@ impl SimConnection {
             cursor: serde_json::json!({ "steps_left": left }),
             ask_again_after_ms: self.settings.latency_ms,
             words,
+            is_in_line: false,
         }
     }
 

@@ -228,7 +228,7 @@ impl Bench {
             match answer {
                 Progress::Done(applied) => return Ok((*applied, words)),
                 Progress::NotFound => panic!("an apply does not answer NotFound"),
-                Progress::Waiting { id, cursor, ask_again_after_ms, words: what } => {
+                Progress::Waiting { id, cursor, ask_again_after_ms, words: what, .. } => {
                     assert!(Instant::now() < end, "still waiting for {what}");
                     words.push(what);
                     tokio::time::sleep(Duration::from_millis(ask_again_after_ms)).await;

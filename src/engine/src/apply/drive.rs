@@ -20,6 +20,8 @@ use formwork_state::{DeposedKey, Intent, ObjectKey, Record, Status, Token};
 use formwork_value::{Path, Value};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,6 +42,21 @@ pub(crate) struct Act {
     pub(crate) is_announced: bool,
     pub(crate) id: Option<(String, String)>,
     pub(crate) started_ms: u64,
+    pub(crate) line: RefCell<Line>,
+}
+
+/// What an act stands in line behind.
+pub(crate) struct Line {
+    words: String,
+    /// Since when; its time limit counts from there.
+    since_ms: u64,
+}
+
+impl Line {
+    /// Of an act that begins.
+    pub(crate) fn begun(now_ms: u64) -> RefCell<Self> {
+        RefCell::new(Self { words: String::new(), since_ms: now_ms })
+    }
 }
 
 /// Where to begin.
@@ -105,9 +122,12 @@ impl Applier<'_> {
                     return self.finish_act(act, *applied).await;
                 }
                 Ok(Progress::NotFound) => next = Start::Call,
-                Ok(Progress::Waiting { id, cursor, ask_again_after_ms, words }) => {
+                Ok(Progress::Waiting { id, cursor, ask_again_after_ms, words, is_in_line }) => {
                     if self.record_wait(act, &id, &cursor, &mut is_accepted).await.is_err() {
                         return StepEnd::Failed;
+                    }
+                    if is_in_line {
+                        self.stand_in_line(act, &words);
                     }
                     if let Some(end) = self.wait(act, ask_again_after_ms, words).await {
                         return end;
@@ -157,7 +177,7 @@ impl Applier<'_> {
     ) -> (ProviderError, Option<u64>) {
         let pause_ms = pause_ms(&error, attempt, number).filter(|_| !self.environment.is_interrupted());
         let limit_ms = time_limit_ms(act);
-        if pause_ms.is_none_or(|pause_ms| self.elapsed_ms(act) + pause_ms <= limit_ms) {
+        if pause_ms.is_none_or(|pause_ms| self.counted_ms(act) + pause_ms <= limit_ms) {
             return (error, pause_ms);
         }
         (time_limit::no_room(error, limit_ms), None)
@@ -165,6 +185,19 @@ impl Applier<'_> {
 
     fn elapsed_ms(&self, act: &Act) -> u64 {
         self.environment.clock.monotonic_ms().saturating_sub(act.started_ms)
+    }
+
+    /// How much of its time limit an act has had.
+    fn counted_ms(&self, act: &Act) -> u64 {
+        self.environment.clock.monotonic_ms().saturating_sub(act.line.borrow().since_ms)
+    }
+
+    /// Whoever waits behind others has as long for each of them as for itself.
+    fn stand_in_line(&self, act: &Act, words: &str) {
+        let mut line = act.line.borrow_mut();
+        if line.words != words {
+            *line = Line { words: words.to_owned(), since_ms: self.environment.clock.monotonic_ms() };
+        }
     }
 
     /// Records that an act begins, and tells of it.
@@ -265,7 +298,7 @@ impl Applier<'_> {
         if self.environment.is_interrupted() {
             return Some(StepEnd::Stopped);
         }
-        if elapsed_ms > time_limit_ms(act) {
+        if self.counted_ms(act) > time_limit_ms(act) {
             let detail = format!(
                 "After {} seconds the target still says: {words}. The wait is recorded; apply goes on with it.",
                 elapsed_ms / 1000

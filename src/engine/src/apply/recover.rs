@@ -2,7 +2,7 @@
 //!
 //! Invariant: works from the recorded run alone, its plan, its intents and its tokens, never from today's files.
 
-use super::drive::{Act, Start, cursor};
+use super::drive::{Act, Line, Start, cursor};
 use super::{Applier, StepEnd};
 use crate::connections::Connections;
 use crate::environment::Environment;
@@ -136,6 +136,7 @@ impl Applier<'_> {
             is_announced: false,
             id: None,
             started_ms: self.environment.clock.monotonic_ms(),
+            line: Line::begun(self.environment.clock.monotonic_ms()),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One step: its inputs evaluated again, planned again, held against the plan, and made into an act.
 
-use super::drive::{Act, Start};
+use super::drive::{Act, Line, Start};
 use super::{Applier, PlannedConnection, StepEnd};
 use crate::connections::error_diagnostic;
 use crate::evaluate::{Checked, RowRepetition};
@@ -587,6 +587,7 @@ impl Applier<'_> {
             recipe,
             request,
             started_ms: self.environment.clock.monotonic_ms(),
+            line: Line::begun(self.environment.clock.monotonic_ms()),
         })
     }
 }

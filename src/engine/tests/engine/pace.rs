@@ -1,6 +1,6 @@
 //! A target that takes only so much at once, on a clock that moves when everybody waits.
 
-use crate::world::{World, text};
+use crate::world::{Line, World, text};
 use formwork_engine::run;
 use formwork_engine::{Clock, RunMode};
 use futures::future::BoxFuture;
@@ -177,6 +177,22 @@ fn time_limits() {
     let patient = made(&machines("", settings, 3));
     assert_eq!(patient.errors, "");
     assert!(given.taken_ms < patient.taken_ms, "{} and {} ms", given.taken_ms, patient.taken_ms);
+}
+
+#[test]
+fn who_stands_in_line_has_its_time_for_each_that_is_before_it() {
+    // It takes some steps of three seconds.
+    let errors = |line: Option<Line>| {
+        let mut world = World::new(&machines("timeouts { create = \"5s\" }", "latency_ms = 3000", 1));
+        world.line = line;
+        let clock = Arc::new(HeldClock::default());
+        world.clock = Arc::new(Handle(clock.clone()));
+        apply(&world, &clock).0
+    };
+    assert!(errors(None).contains("After 6 seconds the target still says"), "{}", errors(None));
+    assert_eq!(errors(Some(Line::Moves)), "");
+    let stands = errors(Some(Line::Stands));
+    assert!(stands.contains("the target still says: another"), "{stands}");
 }
 
 /// Plans over a machine that cannot be read; the errors, and how long that took.

@@ -12,7 +12,7 @@ use formwork_engine::{
 use formwork_lang::{MemorySource, Source};
 use formwork_provider_builtin::BuiltinProvider;
 use formwork_provider_sim::{Faults, SimProvider};
-use formwork_sdk::{Connection, ErrorKind, Provider, ProviderError, Reading, Request, Response};
+use formwork_sdk::{Connection, ErrorKind, Progress, Provider, ProviderError, Reading, Request, Response};
 use formwork_state::{FaultHook, FaultPoint, Folded, ProviderAddress, RealFiles, Store, StoreOptions};
 use formwork_value::Value;
 use futures::future::BoxFuture;
@@ -64,6 +64,7 @@ struct Salted {
     salt: &'static str,
     throttled: Arc<AtomicU64>,
     refuses_reads: Arc<AtomicBool>,
+    line: Option<Line>,
 }
 
 struct SaltedConnection {
@@ -71,6 +72,16 @@ struct SaltedConnection {
     salt: &'static str,
     throttled: Arc<AtomicU64>,
     refuses_reads: Arc<AtomicBool>,
+    line: Option<Line>,
+}
+
+/// A line that what is waited for stands in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Line {
+    /// Behind another one each time.
+    Moves,
+    /// Behind the same one.
+    Stands,
 }
 
 impl Provider for Salted {
@@ -90,7 +101,8 @@ impl Provider for Salted {
         Box::pin(async move {
             let inner = self.inner.configure(configuration).await?;
             let (throttled, refuses_reads) = (self.throttled.clone(), self.refuses_reads.clone());
-            let connection = SaltedConnection { inner, salt: self.salt, throttled, refuses_reads };
+            let connection =
+                SaltedConnection { inner, salt: self.salt, throttled, refuses_reads, line: self.line };
             Ok(Arc::new(connection) as Arc<dyn Connection>)
         })
     }
@@ -115,7 +127,15 @@ impl Connection for SaltedConnection {
             _ => {}
         }
         Box::pin(async move {
-            let response = self.inner.call(request).await;
+            let mut response = self.inner.call(request).await;
+            if let (Response::Progress(Ok(Progress::Waiting { words, is_in_line, .. })), Some(line)) =
+                (&mut response, self.line)
+            {
+                *is_in_line = true;
+                if matches!(line, Line::Stands) {
+                    *words = "another".to_owned();
+                }
+            }
             if let Response::Progress(Err(error)) = &response
                 && error.kind == ErrorKind::Throttled
             {
@@ -192,6 +212,7 @@ pub(crate) struct World {
     pub(crate) throttled: Arc<AtomicU64>,
     /// Whether each read of a machine fails with what may well pass.
     pub(crate) refuses_reads: Arc<AtomicBool>,
+    pub(crate) line: Option<Line>,
     pub(crate) token_salt: Option<&'static str>,
     pub(crate) told: Arc<Told>,
     runs: u32,
@@ -208,6 +229,7 @@ impl World {
             clock: Arc::new(JumpingClock::default()),
             throttled: Arc::default(),
             refuses_reads: Arc::default(),
+            line: None,
             token_salt: None,
             told: Arc::default(),
             runs: 0,
@@ -250,7 +272,7 @@ impl World {
             Arc::new(SimProvider::new(self.folder.path()).with_faults(Faults::default()));
         let salt = self.token_salt.unwrap_or_default();
         let (throttled, refuses_reads) = (self.throttled.clone(), self.refuses_reads.clone());
-        let sim = Arc::new(Salted { inner: sim, salt, throttled, refuses_reads });
+        let sim = Arc::new(Salted { inner: sim, salt, throttled, refuses_reads, line: self.line });
         Environment {
             providers: Arc::new(Providers { builtin: Arc::new(BuiltinProvider::new()), sim }),
             clock: self.clock.clone(),
