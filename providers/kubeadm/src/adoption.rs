@@ -4,7 +4,7 @@ use crate::attributes::Subnet;
 use formwork_value::{Type, Value, decode_implied};
 use serde_json::{Map, Value as Json, json};
 
-/// What the cluster says of itself, as its ConfigMaps hold it.
+/// What the cluster says of itself, as it stores it.
 pub(crate) struct Theirs<'a> {
     pub(crate) cluster: &'a str,
     pub(crate) kubelet: &'a str,

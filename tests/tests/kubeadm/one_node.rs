@@ -227,9 +227,9 @@ fn settings_that_the_api_server_does_not_take(project: &Project, more: &str) {
 
 #[test]
 fn a_running_cluster_is_taken_over() {
+    const THEIRS: &str = "cluster_configuration = { apiServer = { extraArgs = [{ name = \"audit-log-path\", value = \"-\" }] } }";
     let Some(hosts) = find() else { return };
     prepare(&hosts, 0);
-    const THEIRS: &str = "cluster_configuration = { apiServer = { extraArgs = [{ name = \"audit-log-path\", value = \"-\" }] } }";
     let project = one(&hosts, THEIRS);
     assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
     assert_says(&project.run("state rm kubeadm_cluster.one"), 0, &[]);

@@ -126,10 +126,7 @@ impl Applier<'_> {
                     if self.record_wait(act, &id, &cursor, &mut is_accepted).await.is_err() {
                         return StepEnd::Failed;
                     }
-                    if is_in_line {
-                        self.stand_in_line(act, &words);
-                    }
-                    if let Some(end) = self.wait(act, ask_again_after_ms, words).await {
+                    if let Some(end) = self.wait(act, ask_again_after_ms, words, is_in_line).await {
                         return end;
                     }
                     attempt = 0;
@@ -287,7 +284,16 @@ impl Applier<'_> {
     }
 
     /// Waits as long as the target said; ends the step where somebody asked to stop or the time is up.
-    async fn wait(&self, act: &Act, ask_again_after_ms: u64, words: String) -> Option<StepEnd> {
+    async fn wait(
+        &self,
+        act: &Act,
+        ask_again_after_ms: u64,
+        words: String,
+        is_in_line: bool,
+    ) -> Option<StepEnd> {
+        if is_in_line {
+            self.stand_in_line(act, &words);
+        }
         let elapsed_ms = self.elapsed_ms(act);
         self.environment.observer.observe(Event::ApplyProgress {
             key: act.key.clone(),

@@ -133,7 +133,7 @@ impl Connection for SaltedConnection {
             {
                 *is_in_line = true;
                 if matches!(line, Line::Stands) {
-                    *words = "another".to_owned();
+                    "another".clone_into(words);
                 }
             }
             if let Response::Progress(Err(error)) = &response
