@@ -1,7 +1,7 @@
 //! Commands that deal with the language alone: `fmt`, `console`, `metadata functions`, `validate -json`.
 #![expect(clippy::unwrap_used, reason = "a test whose files or JSON cannot be read cannot go on")]
 
-use formwork_tests::{Finished, Project, project};
+use formwork_tests::{Finished, Project, assert_says, project};
 use serde_json::Value as Json;
 
 #[track_caller]
@@ -274,6 +274,28 @@ fn findings_are_told_to_tools() {
     let finished = sound.run("validate -json");
     let expected = serde_json::json!({"format_version": "1.0", "valid": true, "error_count": 0, "warning_count": 0, "diagnostics": []});
     assert_eq!((finished.code, serde_json::from_str::<Json>(&finished.out).unwrap()), (0, expected));
+}
+
+/// What a body says of a variable is checked for all values that a call may give, and not for the default.
+#[test]
+fn validate_takes_no_value_of_a_module_for_all_there_are() {
+    let module = r#"
+variable "devices" {
+  type    = list(string)
+  default = []
+}
+resource "terraform_data" "one" {
+  count = length(var.devices) > 0 ? 1 : 0
+  input = var.devices[0]
+}
+"#;
+    let call = |argument: &str| format!("module \"m\" {{\n  source = \"./m\"\n{argument}}}\n");
+    let project = self::project().file("m/main.tf", module).file("main.tf", &call("")).build();
+    assert_says(&project.run("init"), 0, &[]);
+    assert_says(&project.run("validate"), 0, &["The configuration is valid"]);
+    assert_says(&project.run("plan"), 0, &["No changes"]);
+    project.write("main.tf", &call("  devices = \"x\"\n")).unwrap();
+    assert_says(&project.run("validate"), 1, &["The given value is not suitable for var.devices"]);
 }
 
 #[test]

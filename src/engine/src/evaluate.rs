@@ -446,8 +446,13 @@ impl<'a> Evaluator<'a> {
         let input = self.graph.call(call).and_then(|call| call.inputs.get(name));
         let given = input.map(|input| self.evaluate(input, &scope));
         let Some(variable) = self.graph.variable(node) else { return NodeCell::nothing() };
-        let (value, diagnostics) = crate::variables::settle(variable, given, input.map(Expression::span));
+        let (mut value, diagnostics) = crate::variables::settle(variable, given, input.map(Expression::span));
         self.report(diagnostics);
+        if self.is_validating.get() {
+            // What a body says has to hold for all values that the module may be given.
+            let unknown = Value::unknown(variable.constraint.value_type.without_optional());
+            value = unknown.with_marks(&value.marks());
+        }
         NodeCell { value, reads: scope.into_reads().into() }
     }
 
