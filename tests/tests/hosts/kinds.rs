@@ -77,14 +77,19 @@ fn a_file_system_is_in_its_place_and_hides_nothing() {
     assert_eq!(hosts.run(0, "findmnt -n -o SIZE /srv/fast-cache").trim(), "2M");
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
     assert_eq!(hosts.written(0), bare);
+    // One that nothing uses, so that nothing but us keeps it from being unmounted.
+    hosts.run(0, "mkdir /srv/theirs; mount -t tmpfs tmpfs /srv/theirs; touch /srv/theirs/x");
     for (path, expected) in [
         ("/srv/packages", "is not empty"),
         ("/run", "something is mounted at /run already"),
+        ("/srv/theirs", "something is mounted at /srv/theirs already"),
         ("/srv/no/where", "is not there"),
     ] {
         let project = hosts.one(&[], &block.replace("/srv/fast-cache", path));
         assert_says(&project.run("apply -auto-approve"), 1, &[expected]);
     }
+    assert_eq!(hosts.run(0, "ls /srv/theirs"), "x\n", "what was refused is mounted still");
+    hosts.run(0, "umount /srv/theirs; rmdir /srv/theirs");
     let project = hosts.one(&[], &block.replace("\"size=1m\"", "\"no-such-option\""));
     assert_says(&project.run("apply -auto-approve"), 1, &["no-such-option"]);
     assert_eq!(hosts.written(0), bare);

@@ -125,8 +125,14 @@ impl HostKind for Mount {
         let differs = |name: &str| act.request.prior.get(name) != planned.get(name);
         let verb =
             if differs("source") || differs("type") || differs("options") { "restart" } else { "start" };
+        // What is somebody else's is refused before there is anything to take back; what is kept was looked at already.
         Ok(format!(
             "u={}\np={}\nm={}\n\
+             if ! is_there \"$d/before\" && [ ! -e \"$d/absent\" ]; then\n\
+               ! mountpoint -q -- \"$m\" || refuse conflict \"something is mounted at $m already: $(findmnt --noheadings --output SOURCE,FSTYPE -- \"$m\")\"\n\
+               ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
+               [ ! -d \"$m\" ] || [ -z \"$(ls -A -- \"$m\")\" ] || refuse conflict \"$m is not empty\"\n\
+             fi\n\
              keep_state \"$u\"\nkeep \"$p\"\nkeep_step \"$p\"\n\
              unwind() {{\n\
                rm -f -- \"$p.part\"\n\
@@ -137,11 +143,6 @@ impl HostKind for Mount {
                [ ! -e \"$d/step\" ] || systemctl start -- \"$u\"\n\
                [ -z \"$made\" ] || folder_back \"$m\"\n\
              }} 2>/dev/null\n\
-             if [ ! -s \"$d/token\" ]; then\n\
-               ! mountpoint -q -- \"$m\" || refuse conflict \"something is mounted at $m already: $(findmnt --noheadings --output SOURCE,FSTYPE -- \"$m\")\"\n\
-               ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
-               [ ! -d \"$m\" ] || [ -z \"$(ls -A -- \"$m\")\" ] || refuse conflict \"$m is not empty\"\n\
-             fi\n\
              [ -d \"$m\" ] || {{ [ -d \"${{m%/*}}/\" ] || refuse missing \"the folder of $m is not there\"; mkdir -- \"$m\"; : > \"$d/folder\"; }}\n\
              t=\"$p.part\"\n{}put \"$p\" 0644 '' ''\n\
              systemctl daemon-reload\n\
