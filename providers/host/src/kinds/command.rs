@@ -278,7 +278,7 @@ pub(crate) fn job(lines: &str, directory: &str, interpreter: &str) -> String {
 fn wrapper(directory: &str, interpreter: &str) -> String {
     format!(
         "mkdir -- \"$1/begun\" 2> /dev/null || exit 0\necho $$ > \"$1/begun/pid\"\n: \"${{HOME:=/root}}\"\nexport HOME\n\
-         if cd {} 2> \"$1/output\"; then\n{} \"$1/job\" > \"$1/output\" 2>&1 < /dev/null\nfi\n\
+         if cd {} 2> \"$1/output\"; then\n{} \"$1/job\" > \"$1/output\" 2>&1 < /dev/null\nelse false\nfi\n\
          echo $? > \"$1/exit.part\"\nsync -- \"$1/exit.part\"\nmv -- \"$1/exit.part\" \"$1/exit\"\n",
         quote(directory),
         quote(interpreter),
@@ -305,7 +305,7 @@ fn is_variable(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, HostKind};
+    use super::{Command, HostKind, wrapper};
     use crate::shell::script;
     use formwork_value::{Name, Type, Value};
     use std::io::Write as _;
@@ -331,6 +331,25 @@ mod tests {
             ]);
             assert_is_shell(&Command.restore(&object));
             assert_is_shell(&Command.probe(&object, &crate::private::Private::default()));
+        }
+    }
+
+    #[test]
+    fn a_run_whose_command_could_not_begin_did_not_end_well() {
+        for (directory, interpreter, expected, said) in [
+            ("/", "/bin/sh", "7\n", "here\n"),
+            ("/nonesuch", "/bin/sh", "1\n", "nonesuch"),
+            ("/", "/nonesuch", "127\n", "nonesuch"),
+        ] {
+            let run = tempfile::tempdir().unwrap();
+            let path = |name: &str| run.path().join(name);
+            std::fs::write(path("job"), "echo here\nexit 7\n").unwrap();
+            std::fs::write(path("wrap"), wrapper(directory, interpreter)).unwrap();
+            let status = Process::new("sh").arg(path("wrap")).arg(run.path()).status().unwrap();
+            assert!(status.success());
+            assert_eq!(std::fs::read_to_string(path("exit")).unwrap(), expected, "{directory} {interpreter}");
+            let output = std::fs::read_to_string(path("output")).unwrap();
+            assert!(output.contains(said), "{output}");
         }
     }
 }
