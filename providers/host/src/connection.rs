@@ -227,7 +227,7 @@ impl HostConnection {
         }
         let act = Act { request, planned: request.planned.unknown_as_null() };
         Ok(format!(
-            "set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {}\n{}close_claim {}\n",
+            "set -e\nheld=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {}\n{}close_claim {}\n",
             quote(key),
             kind.put(&act)?,
             quote(&request.token.0)

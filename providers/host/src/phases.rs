@@ -183,7 +183,7 @@ impl HostConnection {
             "unwind() { made=; }\n"
         };
         Ok(format!(
-            "set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {key}\n{unwind}{script}"
+            "set -e\nheld=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {key}\n{unwind}{script}"
         ))
     }
 

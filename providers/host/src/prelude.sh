@@ -52,7 +52,9 @@ mine() {
 # open_claim DIR OWNER KEY: the mark of who owns an object, and the place for what it replaces.
 open_claim() {
   made=
+  held=
   mine "$1" "$2"
+  held=1
   if [ ! -s "$d/owner" ]; then
     made=1
     (umask 077 && mkdir -p -- "$d")
@@ -70,11 +72,12 @@ drop_claim() {
 
 unwind() { :; }
 
-# How an act ends: what it began is taken back where it failed.
+# How an act ends: what it began is taken back where it failed. A mark of another's is left alone.
 finish() {
-  [ "$1" != 0 ] || return 0
+  [ "$1" != 0 ] && [ -n "$held" ] || return 0
   set +e
   unwind
+  rm -rf -- "$d/step"
   [ -z "$made" ] || drop_claim
 }
 
@@ -90,10 +93,27 @@ keep() {
   fi
 }
 
-# keep_step PATH: what is there at the beginning of this act, for unwind.
+# keep_step UNIT PATH...: what is there at the beginning of this act, and how a unit is, for step_back.
 keep_step() {
-  rm -rf -- "$d/step"
-  if is_there "$1"; then cp -a -- "$1" "$d/step"; fi
+  rm -rf -- "$d/step" "$d/step.part"
+  mkdir -- "$d/step.part"
+  [ -z "$1" ] || state_of "$1" > "$d/step.part/was"
+  shift
+  i=0
+  for one in "$@"; do
+    i=$((i + 1))
+    if is_there "$one"; then cp -a -- "$one" "$d/step.part/$i"; fi
+  done
+  mv -- "$d/step.part" "$d/step"
+}
+
+# step_back PATH...: the same as was kept is there again.
+step_back() {
+  i=0
+  for one in "$@"; do
+    i=$((i + 1))
+    put_back "$d/step/$i" "$one"
+  done
 }
 
 # put_back IMAGE PATH: an image takes the place of what is there, in one step; no image, and it is removed.
@@ -130,10 +150,12 @@ show_unit() {
   emit unit "$s"
 }
 
+state_of() { systemctl show --property=LoadState --property=ActiveState --property=UnitFileState -- "$1"; }
+
 # keep_state UNIT: whether it was enabled and active before, once.
 keep_state() {
   [ ! -e "$d/was" ] || return 0
-  systemctl show --property=ActiveState --property=UnitFileState -- "$1" > "$d/was.part"
+  state_of "$1" > "$d/was.part"
   mv -- "$d/was.part" "$d/was"
 }
 
@@ -169,14 +191,16 @@ activate() {
   esac
 }
 
-# state_back UNIT: enabled and active as before.
+# state_back UNIT FILE: enabled and active as the file says; one that was not there has nothing to go back to.
 state_back() {
-  case $(cat -- "$d/was") in
+  s=$(cat -- "$2")
+  case $s in
+  *LoadState=not-found*) return 0 ;;
   *UnitFileState=enabled*) systemctl --quiet enable -- "$1" ;;
   *UnitFileState=disabled*) systemctl --quiet disable -- "$1" ;;
   esac
-  case $(cat -- "$d/was") in
-  *ActiveState=active*) systemctl restart -- "$1" ;;
+  case $s in
+  *ActiveState=active* | *ActiveState=activating* | *ActiveState=reloading*) systemctl restart -- "$1" ;;
   *) systemctl stop -- "$1" ;;
   esac
 }

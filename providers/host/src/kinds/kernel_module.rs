@@ -138,8 +138,8 @@ impl HostKind for KernelModule {
             )
         };
         Ok(format!(
-            "{}f={}\no={}\nkeep \"$f\"\nkeep_step \"$f\"\nnow=\n\
-             unwind() {{ rm -f -- \"$f.part\" \"$o.part\"; put_back \"$d/step\" \"$f\"; [ -z \"$made\" ] || rm -f -- \"$o\"; \
+            "{}f={}\no={}\nkeep \"$f\"\nkeep_step '' \"$f\" \"$o\"\nnow=\n\
+             unwind() {{ rm -f -- \"$f.part\" \"$o.part\"; step_back \"$f\" \"$o\"; \
              [ -z \"$now\" ] || modprobe -r -- {3} || :; }}\n\
              {options}\
              if ! loaded; then\n\

@@ -133,14 +133,14 @@ impl HostKind for Mount {
                ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
                [ ! -d \"$m\" ] || [ -z \"$(ls -A -- \"$m\")\" ] || refuse conflict \"$m is not empty\"\n\
              fi\n\
-             keep_state \"$u\"\nkeep \"$p\"\nkeep_step \"$p\"\n\
+             keep_state \"$u\"\nkeep \"$p\"\nkeep_step \"$u\" \"$p\"\n\
              unwind() {{\n\
                rm -f -- \"$p.part\"\n\
                systemctl stop -- \"$u\"\n\
-               [ -z \"$made\" ] || systemctl --quiet disable -- \"$u\"\n\
-               put_back \"$d/step\" \"$p\"\n\
+               systemctl --quiet disable -- \"$u\"\n\
+               step_back \"$p\"\n\
                systemctl daemon-reload\nsystemctl reset-failed -- \"$u\"\n\
-               [ ! -e \"$d/step\" ] || systemctl start -- \"$u\"\n\
+               state_back \"$u\" \"$d/step/was\"\n\
                [ -z \"$made\" ] || folder_back \"$m\"\n\
              }} 2>/dev/null\n\
              [ -d \"$m\" ] || {{ [ -d \"${{m%/*}}/\" ] || refuse missing \"the folder of $m is not there\"; mkdir -- \"$m\"; : > \"$d/folder\"; }}\n\
@@ -162,7 +162,7 @@ impl HostKind for Mount {
             "u={}\np={}\nm={}\n\
              systemctl stop -- \"$u\"\nsystemctl --quiet disable -- \"$u\" 2>/dev/null || :\n\
              put_back \"$d/before\" \"$p\"\nsystemctl daemon-reload\nsystemctl reset-failed -- \"$u\" 2>/dev/null || :\n\
-             [ ! -e \"$p\" ] || state_back \"$u\"\nfolder_back \"$m\"\n",
+             state_back \"$u\" \"$d/was\"\nfolder_back \"$m\"\n",
             quote(&unit_name(object)),
             file_of(object),
             quote(text(object, "path").unwrap_or_default()),

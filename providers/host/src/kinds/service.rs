@@ -120,8 +120,8 @@ impl HostKind for Service {
         Ok(format!(
             "u={name}\np={}\n\
              keep_state \"$u\"\n\
-             keep \"$p\"\nkeep_step \"$p\"\n\
-             unwind() {{ put_back \"$d/step\" \"$p\"; rm -f -- \"$p.part\"; rmdir -- \"${{p%/*}}\"; systemctl daemon-reload; [ -z \"$made\" ] || state_back \"$u\"; }}\n\
+             keep \"$p\"\nkeep_step \"$u\" \"$p\"\n\
+             unwind() {{ step_back \"$p\"; rm -f -- \"$p.part\"; rmdir -- \"${{p%/*}}\"; systemctl daemon-reload; state_back \"$u\" \"$d/step/was\"; }} 2>/dev/null\n\
              {drop_in}\
              systemctl daemon-reload\n\
              enable_unit \"$u\" {}\n\
@@ -135,7 +135,7 @@ impl HostKind for Service {
 
     fn restore(&self, object: &Value) -> String {
         format!(
-            "p={}\nput_back \"$d/before\" \"$p\"\nrmdir -- \"${{p%/*}}\" 2>/dev/null || :\nsystemctl daemon-reload\nstate_back {}\n",
+            "p={}\nput_back \"$d/before\" \"$p\"\nrmdir -- \"${{p%/*}}\" 2>/dev/null || :\nsystemctl daemon-reload\nstate_back {} \"$d/was\"\n",
             drop_in_path(object),
             quote(text(object, "name").unwrap_or_default())
         )

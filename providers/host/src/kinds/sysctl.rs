@@ -120,8 +120,8 @@ impl HostKind for Sysctl {
             "p={}\nf={}\n\
              [ -e \"$p\" ] || refuse invalid \"this kernel has no parameter $p\"\n\
              if [ ! -e \"$d/was\" ]; then cat -- \"$p\" > \"$d/was.part\"; mv -- \"$d/was.part\" \"$d/was\"; fi\n\
-             keep \"$f\"\nkeep_step \"$f\"\n\
-             unwind() {{ rm -f -- \"$f.part\"; put_back \"$d/step\" \"$f\"; [ -z \"$made\" ] || cat -- \"$d/was\" > \"$p\"; }}\n\
+             keep \"$f\"\nkeep_step '' \"$f\"\n\
+             unwind() {{ rm -f -- \"$f.part\"; step_back \"$f\"; [ -z \"$made\" ] || cat -- \"$d/was\" > \"$p\"; }}\n\
              printf '%s\\n' {} > \"$p\"\n\
              {file}rm -rf -- \"$d/step\"\n",
             parameter(&act.planned),

@@ -107,16 +107,16 @@ impl HostKind for Unit {
         Ok(format!(
             "u={name}\np={}\n\
              keep_state \"$u\"\n\
-             keep \"$p\"\nkeep_step \"$p\"\n\
+             keep \"$p\"\nkeep_step \"$u\" \"$p\"\n\
              t=\"$p.part\"\n\
              unwind() {{\n\
                rm -f -- \"$t\"\n\
                systemctl stop -- \"$u\"\n\
-               [ -z \"$made\" ] || systemctl --quiet disable -- \"$u\"\n\
-               put_back \"$d/step\" \"$p\"\n\
+               systemctl --quiet disable -- \"$u\"\n\
+               step_back \"$p\"\n\
                systemctl daemon-reload\n\
                systemctl reset-failed -- \"$u\"\n\
-               [ ! -e \"$d/step\" ] || [ ! -e \"$p\" ] || systemctl start -- \"$u\"\n\
+               state_back \"$u\" \"$d/step/was\"\n\
              }} 2>/dev/null\n\
              {}put \"$p\" 0644 '' ''\n\
              systemctl daemon-reload\n\
@@ -137,7 +137,7 @@ impl HostKind for Unit {
              systemctl --quiet disable -- \"$u\" 2>/dev/null || :\nsystemctl stop -- \"$u\" || :\n\
              put_back \"$d/before\" \"$p\"\n\
              systemctl daemon-reload\nsystemctl reset-failed -- \"$u\" 2>/dev/null || :\n\
-             [ ! -e \"$p\" ] || state_back \"$u\"\n",
+             state_back \"$u\" \"$d/was\"\n",
             path_of(object)
         )
     }
