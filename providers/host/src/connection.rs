@@ -217,7 +217,7 @@ impl HostConnection {
         let (kind, _) = self.kind(&request.kind)?;
         let object = object_of(request);
         let (folder, key) = (mark_folder(kind, object), text(object, kind.key()).unwrap_or_default());
-        let owner = quote(&request.owner);
+        let (owner, token) = (quote(&request.owner), quote(&request.token.0));
         if request.operation == Operation::Delete {
             return Ok(format!(
                 "set -e\nD={folder}\nif [ -s \"$D/owner\" ]; then\nmine \"$D\" {owner}\n{}drop_claim\nelse\n{}fi\n",
@@ -227,10 +227,10 @@ impl HostConnection {
         }
         let act = Act { request, planned: request.planned.unknown_as_null() };
         Ok(format!(
-            "set -e\nheld=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {}\n{}close_claim {}\n",
+            "set -e\nheld=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {} {}\n{}close_claim {token}\n",
             quote(key),
+            if request.operation == Operation::Create { &token } else { "" },
             kind.put(&act)?,
-            quote(&request.token.0)
         ))
     }
 
@@ -469,3 +469,6 @@ pub(crate) fn about(mut error: ProviderError, place: &Place) -> ProviderError {
     error.message = format!("{}: {}", place.words(), error.message);
     error
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,24 +49,36 @@ mine() {
   [ ! -s "$d/owner" ] || [ "$o" = "$2" ] || refuse conflict "it is managed by another state already ($o), says $d/owner"
 }
 
-# open_claim DIR OWNER KEY: the mark of who owns an object, and the place for what it replaces.
+# open_claim DIR OWNER KEY [NEW]: the mark of who owns an object, and the place for what it replaces. NEW is the token of
+# an act that makes it.
 open_claim() {
   made=
+  again=
   held=
   mine "$1" "$2"
   held=1
+  rm -rf -- "$d.gone"
   if [ ! -s "$d/owner" ]; then
     made=1
     (umask 077 && mkdir -p -- "$d")
     printf %s "$3" > "$d/key"
     printf %s "$2" > "$d/owner"
   fi
+  # It was whole once, and its state knows it no more.
+  if [ -n "$4" ] && [ -s "$d/token" ] && [ "$(cat -- "$d/token")" != "$4" ]; then again=1; fi
 }
 
-close_claim() { printf %s "$1" > "$d/token"; }
+# What a host that goes down leaves of it is the mark of before, or none that has a token.
+close_claim() {
+  printf %s "$1" > "$d/token.part"
+  mv -- "$d/token.part" "$d/token"
+}
 
+# In one step: whoever finds an owner without what the object replaced removes what has come back already.
 drop_claim() {
-  rm -rf -- "$d"
+  rm -rf -- "$d.gone"
+  [ ! -e "$d" ] || mv -T -- "$d" "$d.gone"
+  rm -rf -- "${d%/*}"/*.gone
   rmdir -- "${d%/*}" "$S" 2>/dev/null || :
 }
 
@@ -81,8 +93,15 @@ finish() {
   [ -z "$made" ] || drop_claim
 }
 
-# keep PATH: the image of what is there, taken once, before the first change.
+# keep PATH: the image of what is there, taken once, before the first change. Where an object is made again, what is there
+# and not as it was left is another's, and an image of its own.
 keep() {
+  kept=$1
+  anew=
+  if [ -n "$again" ] && [ ! -d "$d/step" ] && is_there "$1" && ! is_left "$1"; then
+    anew=1
+    rm -rf -- "$d/before" "$d/absent"
+  fi
   if is_there "$d/before" || [ -e "$d/absent" ]; then return 0; fi
   if is_there "$1"; then
     rm -rf -- "$d/before.part"
@@ -92,6 +111,9 @@ keep() {
     : > "$d/absent"
   fi
 }
+
+# is_left PATH: whether it holds what was put there last.
+is_left() { [ -s "$d/left" ] && [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sha256sum < "$1")" = "$(cat -- "$d/left")" ]; }
 
 # keep_step UNIT PATH...: what is there at the beginning of this act, and how a unit is, for step_back.
 keep_step() {
@@ -136,6 +158,7 @@ put() {
   if [ -n "$4" ]; then chgrp -- "$4" "$t"; fi
   chmod -- "$2" "$t"
   sync -- "$t"
+  [ "$1" != "$kept" ] || sha256sum < "$t" > "$d/left"
   mv -fT -- "$t" "$1"
 }
 
@@ -152,9 +175,9 @@ show_unit() {
 
 state_of() { systemctl show --property=LoadState --property=ActiveState --property=UnitFileState -- "$1"; }
 
-# keep_state UNIT: whether it was enabled and active before, once.
+# keep_state UNIT: whether it was enabled and active before its file was kept, once.
 keep_state() {
-  [ ! -e "$d/was" ] || return 0
+  if [ -z "$anew" ] && [ -e "$d/was" ]; then return 0; fi
   state_of "$1" > "$d/was.part"
   mv -- "$d/was.part" "$d/was"
 }

@@ -125,15 +125,16 @@ impl HostKind for Mount {
         let differs = |name: &str| act.request.prior.get(name) != planned.get(name);
         let verb =
             if differs("source") || differs("type") || differs("options") { "restart" } else { "start" };
-        // What is somebody else's is refused before there is anything to take back; what is kept was looked at already.
+        // What is somebody else's is refused before there is anything to take back; what is kept or ours was
+        // looked at already.
         Ok(format!(
             "u={}\np={}\nm={}\n\
-             if ! is_there \"$d/before\" && [ ! -e \"$d/absent\" ]; then\n\
+             if ! is_left \"$p\" && {{ [ -n \"$again\" ] || ! is_there \"$d/before\" && [ ! -e \"$d/absent\" ]; }}; then\n\
                ! mountpoint -q -- \"$m\" || refuse conflict \"something is mounted at $m already: $(findmnt --noheadings --output SOURCE,FSTYPE -- \"$m\")\"\n\
                ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
                [ ! -d \"$m\" ] || [ -z \"$(ls -A -- \"$m\")\" ] || refuse conflict \"$m is not empty\"\n\
              fi\n\
-             keep_state \"$u\"\nkeep \"$p\"\nkeep_step \"$u\" \"$p\"\n\
+             keep \"$p\"\nkeep_state \"$u\"\nkeep_step \"$u\" \"$p\"\n\
              unwind() {{\n\
                rm -f -- \"$p.part\"\n\
                systemctl stop -- \"$u\"\n\

@@ -119,8 +119,7 @@ impl HostKind for Service {
         };
         Ok(format!(
             "u={name}\np={}\n\
-             keep_state \"$u\"\n\
-             keep \"$p\"\nkeep_step \"$u\" \"$p\"\n\
+             keep \"$p\"\nkeep_state \"$u\"\nkeep_step \"$u\" \"$p\"\n\
              unwind() {{ step_back \"$p\"; rm -f -- \"$p.part\"; rmdir -- \"${{p%/*}}\"; systemctl daemon-reload; state_back \"$u\" \"$d/step/was\"; }} 2>/dev/null\n\
              {drop_in}\
              systemctl daemon-reload\n\

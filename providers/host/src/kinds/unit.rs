@@ -106,8 +106,7 @@ impl HostKind for Unit {
         let verb = if is_changed { "restart" } else { "start" };
         Ok(format!(
             "u={name}\np={}\n\
-             keep_state \"$u\"\n\
-             keep \"$p\"\nkeep_step \"$u\" \"$p\"\n\
+             keep \"$p\"\nkeep_state \"$u\"\nkeep_step \"$u\" \"$p\"\n\
              t=\"$p.part\"\n\
              unwind() {{\n\
                rm -f -- \"$t\"\n\
