@@ -220,16 +220,16 @@ impl HostConnection {
         let (owner, token) = (quote(&request.owner), quote(&request.token.0));
         if request.operation == Operation::Delete {
             return Ok(format!(
-                "set -e\nD={folder}\nif [ -s \"$D/owner\" ]; then\nmine \"$D\" {owner}\n{}drop_claim\nelse\n{}fi\n",
+                "set -e\ntrap '' PIPE\nD={folder}\nif [ -s \"$D/owner\" ]; then\nmine \"$D\" {owner}\n{}drop_claim\nelse\n{}fi\n",
                 kind.restore(object),
                 kind.remove(object)
             ));
         }
         let act = Act { request, planned: request.planned.unknown_as_null() };
         Ok(format!(
-            "set -e\nheld=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {} {}\n{}close_claim {token}\n",
+            "set -e\nheld=\ntrap '' PIPE\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {} {token}{}\n{}close_claim {token}\n",
             quote(key),
-            if request.operation == Operation::Create { &token } else { "" },
+            if request.operation == Operation::Create { " new" } else { "" },
             kind.put(&act)?,
         ))
     }

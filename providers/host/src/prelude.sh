@@ -5,7 +5,8 @@ DEBIAN_FRONTEND=noninteractive
 export LC_ALL PATH DEBIAN_FRONTEND
 if [ "$(id -u)" = 0 ]; then S=/var/lib/formwork; else S=$HOME/.local/state/formwork; fi
 
-emit() { printf '%s\0%s\0%s\0' "$at" "$1" "$2"; }
+# Who asked may be gone: what is begun goes on to its end, or is taken back, all the same.
+emit() { printf '%s\0%s\0%s\0' "$at" "$1" "$2" 2>/dev/null || :; }
 
 # refuse SORT WHY: nothing is done.
 refuse() {
@@ -49,29 +50,36 @@ mine() {
   [ ! -s "$d/owner" ] || [ "$o" = "$2" ] || refuse conflict "it is managed by another state already ($o), says $d/owner"
 }
 
-# open_claim DIR OWNER KEY [NEW]: the mark of who owns an object, and the place for what it replaces. NEW is the token of
-# an act that makes it.
+# open_claim DIR OWNER KEY [TOKEN [new]]: the mark of who owns an object, and the place for what it replaces. TOKEN is the
+# act's, and new is one that makes it. An object counts as made by this act until one came to its end, also where another
+# attempt at it was cut off.
 open_claim() {
   made=
   again=
+  anew=
   held=
   mine "$1" "$2"
   held=1
+  act=$4
   rm -rf -- "$d.gone"
+  [ -s "$d/token" ] || made=1
   if [ ! -s "$d/owner" ]; then
-    made=1
     (umask 077 && mkdir -p -- "$d")
     printf %s "$3" > "$d/key"
     printf %s "$2" > "$d/owner"
   fi
   # It was whole once, and its state knows it no more.
-  if [ -n "$4" ] && [ -s "$d/token" ] && [ "$(cat -- "$d/token")" != "$4" ]; then again=1; fi
+  if [ -n "$5" ] && [ -z "$made" ] && [ "$(cat -- "$d/token")" != "$4" ]; then again=1; fi
+  # An earlier change that was cut off is not for this act to take back.
+  if [ -z "$made" ] && [ -d "$d/step" ] && [ "$(cat -- "$d/step/act")" != "$act" ]; then rm -rf -- "$d/step"; fi
 }
 
 # What a host that goes down leaves of it is the mark of before, or none that has a token.
 close_claim() {
   printf %s "$1" > "$d/token.part"
   mv -- "$d/token.part" "$d/token"
+  made=
+  rm -rf -- "$d/step"
 }
 
 # In one step: whoever finds an owner without what the object replaced removes what has come back already.
@@ -97,7 +105,6 @@ finish() {
 # and not as it was left is another's, and an image of its own.
 keep() {
   kept=$1
-  anew=
   if [ -n "$again" ] && [ ! -d "$d/step" ] && is_there "$1" && ! is_left "$1"; then
     anew=1
     rm -rf -- "$d/before" "$d/absent"
@@ -115,12 +122,23 @@ keep() {
 # is_left PATH: whether it holds what was put there last.
 is_left() { [ -s "$d/left" ] && [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sha256sum < "$1")" = "$(cat -- "$d/left")" ]; }
 
-# keep_step UNIT PATH...: what is there at the beginning of this act, and how a unit is, for step_back.
+# What a kind says of an object beside its files.
+state() { :; }
+
+# keep_state: that, once, when its file is kept.
+keep_state() {
+  if [ -z "$anew" ] && [ -e "$d/was" ]; then return 0; fi
+  state > "$d/was.part"
+  mv -- "$d/was.part" "$d/was"
+}
+
+# keep_step PATH...: what is there at the beginning of this act, for unwind. An attempt that was cut off has begun it.
 keep_step() {
+  [ ! -d "$d/step" ] || return 0
   rm -rf -- "$d/step" "$d/step.part"
   mkdir -- "$d/step.part"
-  [ -z "$1" ] || state_of "$1" > "$d/step.part/was"
-  shift
+  printf %s "$act" > "$d/step.part/act"
+  state > "$d/step.part/was"
   i=0
   for one in "$@"; do
     i=$((i + 1))
@@ -129,8 +147,9 @@ keep_step() {
   mv -- "$d/step.part" "$d/step"
 }
 
-# step_back PATH...: the same as was kept is there again.
+# step_back PATH...: the same as was kept is there again; nothing where nothing was changed yet.
 step_back() {
+  [ -d "$d/step" ] || return 0
   i=0
   for one in "$@"; do
     i=$((i + 1))
@@ -174,13 +193,6 @@ show_unit() {
 }
 
 state_of() { systemctl show --property=LoadState --property=ActiveState --property=UnitFileState -- "$1"; }
-
-# keep_state UNIT: whether it was enabled and active before its file was kept, once.
-keep_state() {
-  if [ -z "$anew" ] && [ -e "$d/was" ]; then return 0; fi
-  state_of "$1" > "$d/was.part"
-  mv -- "$d/was.part" "$d/was"
-}
 
 # start VERB UNIT: it runs a moment after its start still, or its journal is in the answer.
 start() {

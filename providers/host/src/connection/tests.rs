@@ -8,6 +8,7 @@ use crate::shell::{quote, script};
 use formwork_sdk::{ApplyRequest, Operation, Token, values};
 use formwork_value::{Type, Value};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -183,5 +184,103 @@ fn an_object_that_is_made_again_keeps_what_another_put_there() {
             bench.done(&delete("host_file", &file));
             assert_eq!(bench.read("file").as_deref(), expected, "{first:?}, {second:?} by {}", bench.shell);
         }
+    }
+}
+
+/// Where an act is cut off, or fails.
+const PLACES: [&str; 4] = ["keep_step", "write", "put", "close_claim"];
+
+/// Lines that have an act end as soon as it comes there.
+fn ends_at(place: &str, how: &str) -> String {
+    let place = if place == "write" { "base64" } else { place };
+    format!("{place}() {{ {how}; }}")
+}
+
+const KILLED: &str = "sh -c 'kill -9 $PPID'";
+const FAILS: &str = "return 1";
+
+#[test]
+fn a_create_that_was_cut_off_is_taken_back_when_it_fails_at_last() {
+    for bench in shells() {
+        let request = |token| create("host_file", &bench.file("ours"), token);
+        for (first, second) in PLACES.iter().flat_map(|first| PLACES.map(|second| (first, second))) {
+            for before in [Some("theirs"), None] {
+                drop(std::fs::remove_file(bench.path("file")));
+                if let Some(before) = before {
+                    bench.write("file", before);
+                }
+                assert!(!bench.act(&request("one"), &ends_at(first, KILLED)).is_whole());
+                assert!(!bench.act(&request("two"), &ends_at(second, FAILS)).is_whole());
+                let case = format!("{first}, {second}, {before:?} by {}", bench.shell);
+                assert_eq!(bench.read("file").as_deref(), before, "{case}");
+                assert!(!bench.path("marks").exists(), "{case}");
+                let files = std::fs::read_dir(bench.folder.path()).unwrap().count();
+                assert_eq!(files, usize::from(before.is_some()), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_that_was_cut_off_is_taken_back_when_it_fails_at_last() {
+    for bench in shells() {
+        let (ours, other) = (bench.file("ours"), bench.file("other"));
+        bench.write("file", "theirs");
+        bench.done(&create("host_file", &ours, "one"));
+        for (first, second) in PLACES.iter().flat_map(|first| PLACES.map(|second| (first, second))) {
+            let request = update("host_file", &ours, &other, "two");
+            assert!(!bench.act(&request, &ends_at(first, KILLED)).is_whole());
+            assert!(!bench.act(&request, &ends_at(second, FAILS)).is_whole());
+            assert_eq!(bench.read("file").as_deref(), Some("ours"), "{first}, {second} by {}", bench.shell);
+        }
+        bench.done(&update("host_file", &ours, &other, "three"));
+        bench.done(&delete("host_file", &other));
+        assert_eq!(bench.read("file").as_deref(), Some("theirs"));
+    }
+}
+
+#[test]
+fn what_fails_is_taken_back_though_nobody_hears_of_it() {
+    for bench in shells() {
+        bench.write("file", "theirs");
+        let request = create("host_file", &bench.file("ours"), "one");
+        // It says why when the connection is gone, and the file is in its place already.
+        let late = format!(
+            "close_claim() {{ until [ -e {} ]; do sleep 0.05; done; refuse invalid late; }}",
+            quote(&bench.path("gone").display().to_string())
+        );
+        let mut child = bench.shell().spawn().unwrap();
+        child.stdin.take().unwrap().write_all(bench.script(&request, &late).as_bytes()).unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        bench.write("gone", "");
+        child.wait().unwrap();
+        assert_eq!(bench.read("file").as_deref(), Some("theirs"), "{}", bench.shell);
+        assert!(!bench.path("marks").exists(), "{}", bench.shell);
+    }
+}
+
+#[test]
+fn a_folder_that_was_there_has_its_mode_and_owner_again_where_its_change_fails() {
+    // Whoever runs this may not give a folder away.
+    let half = "chown() { [ \"$2\" != root ] || command chmod 0700 -- \"$3\"; }\nchgrp() { return 1; }";
+    for bench in shells() {
+        let path = bench.path("folder");
+        let object = bench.object(
+            "host_directory",
+            &[
+                ("path", &path.display().to_string()),
+                ("mode", "0750"),
+                ("owner", "root"),
+                ("group", "nonesuch"),
+            ],
+        );
+        assert!(!bench.act(&create("host_directory", &object, "one"), half).is_whole());
+        assert!(!path.exists() && !bench.path("marks").exists(), "{}", bench.shell);
+        std::fs::create_dir(&path).unwrap();
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        let before = mode();
+        assert!(!bench.act(&create("host_directory", &object, "two"), half).is_whole());
+        assert_eq!(mode(), before, "{}", bench.shell);
+        assert!(!bench.path("marks").exists(), "{}", bench.shell);
     }
 }

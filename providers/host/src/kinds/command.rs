@@ -150,7 +150,7 @@ impl HostKind for Command {
         let word = |name: &str| text(planned, name).unwrap_or_default();
         Ok(format!(
             "{RUN}{}t={}\nr=\"$d/run\"\n\
-             unwind() {{ rm -rf -- \"$r\"; [ -s \"$d/token\" ] || made=1; }}\n\
+             unwind() {{ rm -rf -- \"$r\"; }}\n\
              own_run\n\
              if [ -e \"$r/job\" ] || ! satisfied; then\n\
              {}run_once\n\
@@ -220,7 +220,8 @@ begin() {
   if by_systemd; then
     systemd-run --quiet --no-block --collect --unit="$(unit "$t")" --property=KillMode=mixed /bin/sh "$r/wrap" "$r" || is_running "$t" || [ -e "$r/begun" ]
   else
-    nohup setsid /bin/sh "$r/wrap" "$r" > /dev/null 2>&1 < /dev/null &
+    # Its pipes are its own.
+    (trap - PIPE && exec nohup setsid /bin/sh "$r/wrap" "$r" > /dev/null 2>&1 < /dev/null) &
   fi
 }
 # Begins a run that has not begun, and waits a moment for its end: its exit code is in $code, or it is said to go on.
@@ -262,7 +263,7 @@ fn stands(object: &Value) -> String {
 
 /// A command that succeeds where these lines do. They go through standard input: nothing of them stands in an argument.
 pub(super) fn succeed(lines: &str) -> String {
-    format!("printf '%s\\n' {} | /bin/sh > /dev/null 2>&1", quote(lines))
+    format!("printf '%s\\n' {} | (trap - PIPE && exec /bin/sh) > /dev/null 2>&1", quote(lines))
 }
 
 /// Shell that puts the lines of a run in their place, once.

@@ -152,7 +152,7 @@ impl HostKind for KernelPackage {
         Ok(format!(
             "{TAKE}{SET}set -- {names}\n\
              note \"$@\"\n\
-             unwind() {{\nmarked hold\n[ -z \"$made\" ] || purge_added\n}}\n\
+             unwind() {{\nmarked hold\n[ -z \"$made\" ] || {{ purge_added; back; }}\n}}\n\
              marked unhold\n\
              adding take {words}\n\
              mark hold \"$@\"\n\

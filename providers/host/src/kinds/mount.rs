@@ -129,13 +129,9 @@ impl HostKind for Mount {
         // looked at already.
         Ok(format!(
             "u={}\np={}\nm={}\n\
-             if ! is_left \"$p\" && {{ [ -n \"$again\" ] || ! is_there \"$d/before\" && [ ! -e \"$d/absent\" ]; }}; then\n\
-               ! mountpoint -q -- \"$m\" || refuse conflict \"something is mounted at $m already: $(findmnt --noheadings --output SOURCE,FSTYPE -- \"$m\")\"\n\
-               ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
-               [ ! -d \"$m\" ] || [ -z \"$(ls -A -- \"$m\")\" ] || refuse conflict \"$m is not empty\"\n\
-             fi\n\
-             keep \"$p\"\nkeep_state \"$u\"\nkeep_step \"$u\" \"$p\"\n\
+             state() {{ state_of \"$u\"; }}\n\
              unwind() {{\n\
+               [ -d \"$d/step\" ] || return 0\n\
                rm -f -- \"$p.part\"\n\
                systemctl stop -- \"$u\"\n\
                systemctl --quiet disable -- \"$u\"\n\
@@ -144,12 +140,17 @@ impl HostKind for Mount {
                state_back \"$u\" \"$d/step/was\"\n\
                [ -z \"$made\" ] || folder_back \"$m\"\n\
              }} 2>/dev/null\n\
+             if [ -n \"$made$again\" ] && [ ! -d \"$d/step\" ] && ! is_left \"$p\"; then\n\
+               ! mountpoint -q -- \"$m\" || refuse conflict \"something is mounted at $m already: $(findmnt --noheadings --output SOURCE,FSTYPE -- \"$m\")\"\n\
+               ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
+               [ ! -d \"$m\" ] || [ -z \"$(ls -A -- \"$m\")\" ] || refuse conflict \"$m is not empty\"\n\
+             fi\n\
+             keep \"$p\"\nkeep_state\nkeep_step \"$p\"\n\
              [ -d \"$m\" ] || {{ [ -d \"${{m%/*}}/\" ] || refuse missing \"the folder of $m is not there\"; mkdir -- \"$m\"; : > \"$d/folder\"; }}\n\
              t=\"$p.part\"\n{}put \"$p\" 0644 '' ''\n\
              systemctl daemon-reload\n\
              enable_unit \"$u\" true\n\
-             activate \"$u\" {} {verb}\n\
-             rm -rf -- \"$d/step\"\n",
+             activate \"$u\" {} {verb}\n",
             quote(&unit_name(planned)),
             file_of(planned),
             quote(text(planned, "path").unwrap_or_default()),

@@ -123,11 +123,12 @@ impl HostKind for Package {
                how \"$n\" > \"$d/was.part\" 2>/dev/null || : > \"$d/was.part\"\n\
                mv -- \"$d/was.part\" \"$d/was\"\n\
              fi\n\
-             unwind() {{ [ -z \"$made\" ] || purge_added; }}\n\
+             back() {{\n{}}}\nunwind() {{ [ -z \"$made\" ] || back; }}\n\
              adding take \"$w\"\n\
              mark {mark} \"$n\"\n",
             quote(name),
             quote(&wanted),
+            self.restore(&act.planned),
         ))
     }
 

@@ -119,13 +119,13 @@ impl HostKind for Service {
         };
         Ok(format!(
             "u={name}\np={}\n\
-             keep \"$p\"\nkeep_state \"$u\"\nkeep_step \"$u\" \"$p\"\n\
-             unwind() {{ step_back \"$p\"; rm -f -- \"$p.part\"; rmdir -- \"${{p%/*}}\"; systemctl daemon-reload; state_back \"$u\" \"$d/step/was\"; }} 2>/dev/null\n\
+             state() {{ state_of \"$u\"; }}\n\
+             unwind() {{ [ -d \"$d/step\" ] || return 0; step_back \"$p\"; rm -f -- \"$p.part\"; rmdir -- \"${{p%/*}}\"; systemctl daemon-reload; state_back \"$u\" \"$d/step/was\"; }} 2>/dev/null\n\
+             keep \"$p\"\nkeep_state\nkeep_step \"$p\"\n\
              {drop_in}\
              systemctl daemon-reload\n\
              enable_unit \"$u\" {}\n\
-             activate \"$u\" {} {verb}\n\
-             rm -rf -- \"$d/step\"\n",
+             activate \"$u\" {} {verb}\n",
             drop_in_path(&act.planned),
             asked(&act.planned, "enabled"),
             asked(&act.planned, "active"),

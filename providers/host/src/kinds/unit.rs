@@ -106,9 +106,10 @@ impl HostKind for Unit {
         let verb = if is_changed { "restart" } else { "start" };
         Ok(format!(
             "u={name}\np={}\n\
-             keep \"$p\"\nkeep_state \"$u\"\nkeep_step \"$u\" \"$p\"\n\
              t=\"$p.part\"\n\
+             state() {{ state_of \"$u\"; }}\n\
              unwind() {{\n\
+               [ -d \"$d/step\" ] || return 0\n\
                rm -f -- \"$t\"\n\
                systemctl stop -- \"$u\"\n\
                systemctl --quiet disable -- \"$u\"\n\
@@ -117,11 +118,11 @@ impl HostKind for Unit {
                systemctl reset-failed -- \"$u\"\n\
                state_back \"$u\" \"$d/step/was\"\n\
              }} 2>/dev/null\n\
+             keep \"$p\"\nkeep_state\nkeep_step \"$p\"\n\
              {}put \"$p\" 0644 '' ''\n\
              systemctl daemon-reload\n\
              enable_unit \"$u\" {}\n\
-             activate \"$u\" {} {verb}\n\
-             rm -rf -- \"$d/step\"\n",
+             activate \"$u\" {} {verb}\n",
             path_of(&act.planned),
             write_bytes(content.as_bytes(), "\"$t\""),
             asked(&act.planned, "enabled"),
