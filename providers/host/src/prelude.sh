@@ -99,6 +99,7 @@ finish() {
   unwind
   rm -rf -- "$d/step"
   [ -z "$made" ] || drop_claim
+  emit undone 1
 }
 
 # keep PATH: the image of what is there, taken once, before the first change. Where an object is made again, what is there
@@ -139,6 +140,7 @@ keep_step() {
   mkdir -- "$d/step.part"
   printf %s "$act" > "$d/step.part/act"
   state > "$d/step.part/was"
+  [ ! -e "$d/left" ] || cp -- "$d/left" "$d/step.part/left"
   i=0
   for one in "$@"; do
     i=$((i + 1))
@@ -155,6 +157,7 @@ step_back() {
     i=$((i + 1))
     put_back "$d/step/$i" "$one"
   done
+  if [ -e "$d/step/left" ]; then cp -- "$d/step/left" "$d/left"; else rm -f -- "$d/left"; fi
 }
 
 # put_back IMAGE PATH: an image takes the place of what is there, in one step; no image, and it is removed.

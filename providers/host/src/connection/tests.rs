@@ -284,3 +284,70 @@ fn a_folder_that_was_there_has_its_mode_and_owner_again_where_its_change_fails()
         assert!(!bench.path("marks").exists(), "{}", bench.shell);
     }
 }
+
+/// Devices that hold what a file says, and programs that work with them.
+const DEVICES: &str = r#"
+sh -c 'echo $PPID' > "$F/shell"
+wipefs() {
+  case $1 in
+  --all) rm -f -- "$F/super" ;;
+  *) [ ! -e "$F/super" ] || if [ "$3" = UUID ]; then cut -d ' ' -f 2 "$F/super"; else cat -- "$F/super"; fi ;;
+  esac
+}
+lsblk() { :; }
+blkid() { :; }
+udevadm() { :; }
+mdadm() {
+  case $1 in
+  --create)
+    for one in "$@"; do
+      case $one in --uuid=*) echo "linux_raid_member ${one#--uuid=}" > "$F/super" ;; esac
+    done
+    [ ! -e "$F/cut" ] || kill -9 "$(cat -- "$F/shell")"
+    ;;
+  --stop) echo stopped >> "$F/log" ;;
+  --zero-superblock) rm -f -- "$F/super" ;;
+  esac
+}
+"#;
+
+#[test]
+fn an_array_whose_making_was_cut_off_is_made_all_the_same() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let is_device =
+        |path: &PathBuf| std::fs::metadata(path).is_ok_and(|one| one.file_type().is_block_device());
+    let found = std::fs::read_dir("/dev").unwrap().map(|entry| entry.unwrap().path()).find(is_device);
+    let Some(device) = found.map(|path| path.display().to_string()) else {
+        println!("not run: this machine has no block device");
+        return;
+    };
+    for bench in shells() {
+        let (_, schema) = bench.connection.kind("host_raid").unwrap();
+        let devices = Value::list(Type::String, vec![Value::from(device.as_str()); 2]);
+        let array = values::object(
+            schema,
+            &[("name", Value::from("a")), ("level", Value::from(1)), ("devices", devices)],
+        );
+        let before = format!("F={}\n{}", quote(&bench.path("").display().to_string()), DEVICES);
+        let act = |request: &ApplyRequest| bench.act(request, &before);
+        bench.write("super", "linux_raid_member another's\n");
+        assert_eq!(act(&create("host_raid", &array, "one")).text("refused"), Some("conflict"));
+        assert!(bench.read("super").unwrap().contains("another's"), "what was not begun is not taken back");
+        std::fs::remove_file(bench.path("super")).unwrap();
+        bench.write("cut", "");
+        assert!(!act(&create("host_raid", &array, "one")).is_whole());
+        assert!(bench.read("super").is_some());
+        std::fs::remove_file(bench.path("cut")).unwrap();
+        let failing = format!("{before}\nclose_claim() {{ return 1; }}");
+        assert!(!bench.act(&create("host_raid", &array, "two"), &failing).is_whole());
+        assert_eq!(bench.read("super"), None, "what was begun is taken back");
+        bench.write("cut", "");
+        assert!(!act(&create("host_raid", &array, "three")).is_whole());
+        std::fs::remove_file(bench.path("cut")).unwrap();
+        let made = act(&create("host_raid", &array, "four"));
+        assert!(made.is_whole(), "{made:?}");
+        // Nothing of it is accepted once it was whole.
+        let again = act(&create("host_raid", &array, "five"));
+        assert_eq!(again.text("refused"), Some("conflict"), "{again:?}");
+    }
+}
