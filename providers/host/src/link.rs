@@ -83,8 +83,17 @@ impl Link {
                 (ssh.run(&elevation.command(), &elevation.input(script)).await?, elevation)
             }
         };
-        if elevation.is_asked && output.out.is_empty() {
-            return Err(Elevation::refusal(&String::from_utf8_lossy(&output.error)));
+        // A script says at once that it has begun.
+        if output.out.is_empty() {
+            let said = String::from_utf8_lossy(&output.error);
+            return match said.lines().find(|line| line.contains("sudo")) {
+                Some(line) if elevation.is_asked => Err(Elevation::refusal(line)),
+                _ if said.trim().is_empty() => {
+                    Err(Trouble::Lost("it ended before the script had begun".to_owned()))
+                }
+                _ if elevation.is_asked => Err(Elevation::refusal("it said nothing")),
+                _ => Ok(output),
+            };
         }
         Ok(output)
     }
@@ -125,8 +134,7 @@ impl Elevation {
         }
     }
 
-    fn refusal(said: &str) -> Trouble {
-        let line = said.lines().find(|line| line.contains("sudo")).unwrap_or("it said nothing");
+    fn refusal(line: &str) -> Trouble {
         Trouble::Denied {
             why: format!("sudo does not make this account root: {line}"),
             hint: "Give become_password, let the account use sudo without one, or set become = false.",
