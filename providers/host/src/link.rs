@@ -144,11 +144,13 @@ impl Elevation {
 
 async fn run_here(command: &str, input: &str) -> Result<Output, Trouble> {
     let gone = |error: std::io::Error| Trouble::Unreachable(format!("no shell could be started: {error}"));
+    // A key that interrupts at the terminal is for us alone: what was begun comes to its end.
     let mut child = tokio::process::Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(gone)?;
@@ -168,6 +170,16 @@ async fn run_here(command: &str, input: &str) -> Result<Output, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::{Elevation, run_here};
+
+    #[tokio::test]
+    async fn a_terminal_interrupts_us_alone() {
+        // In what the system tells of a process, its group comes after its name, its state and its parent.
+        let group = |stat: &str| stat.rsplit(')').next().unwrap().split(' ').nth(3).map(str::to_owned);
+        let output = run_here("sh -s", "cat /proc/$$/stat").await.unwrap();
+        let there = group(&String::from_utf8_lossy(&output.out));
+        assert!(there.is_some());
+        assert_ne!(there, group(&std::fs::read_to_string("/proc/self/stat").unwrap()));
+    }
 
     #[tokio::test]
     async fn a_password_that_nobody_asks_for_is_no_command() {
