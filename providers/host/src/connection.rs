@@ -217,20 +217,20 @@ impl HostConnection {
         let (kind, _) = self.kind(&request.kind)?;
         let object = object_of(request);
         let (folder, key) = (mark_folder(kind, object), text(object, kind.key()).unwrap_or_default());
-        let owner = quote(&request.owner);
+        let (owner, token) = (quote(&request.owner), quote(&request.token.0));
         if request.operation == Operation::Delete {
             return Ok(format!(
-                "set -e\nD={folder}\nif [ -s \"$D/owner\" ]; then\nmine \"$D\" {owner}\n{}drop_claim\nelse\n{}fi\n",
+                "set -e\ntrap '' PIPE\nD={folder}\nif [ -s \"$D/owner\" ]; then\nmine \"$D\" {owner}\n{}drop_claim\nelse\n{}fi\n",
                 kind.restore(object),
                 kind.remove(object)
             ));
         }
         let act = Act { request, planned: request.planned.unknown_as_null() };
         Ok(format!(
-            "set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {}\n{}close_claim {}\n",
+            "set -e\nheld=\ntrap '' PIPE\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {} {token}{}\n{}close_claim {token}\n",
             quote(key),
+            if request.operation == Operation::Create { " new" } else { "" },
             kind.put(&act)?,
-            quote(&request.token.0)
         ))
     }
 
@@ -471,3 +471,6 @@ pub(crate) fn about(mut error: ProviderError, place: &Place) -> ProviderError {
     error.message = format!("{}: {}", place.words(), error.message);
     error
 }
+
+#[cfg(test)]
+mod tests;

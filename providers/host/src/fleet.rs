@@ -215,26 +215,84 @@ async fn run(link: &mut Link, jobs: Vec<Job>) -> Result<(), Vec<Job>> {
     let count = parts.len();
     match link.run(&script(parts)).await {
         Ok(output) => {
-            let mut found = answers(&output.out, count).into_iter();
+            let found = answers(&output.out, count);
+            let has_begun = found.first().is_some_and(|answer| answer.given("begun").is_some());
+            let mut found = found.into_iter();
             let said = String::from_utf8_lossy(&output.error).into_owned();
+            let mut cut = Vec::new();
             for job in jobs {
-                let answers = found.by_ref().take(job.parts.len()).collect();
-                let _ = job.reply.send(Ok(Reply { answers, said: said.clone() }));
+                let answers: Vec<Answer> = found.by_ref().take(job.parts.len()).collect();
+                if has_begun && answers.iter().any(|answer| is_cut(answer, job.changes)) {
+                    cut.push(job);
+                } else {
+                    let _ = job.reply.send(Ok(Reply { answers, said: said.clone() }));
+                }
             }
-            Ok(())
+            lost(cut, "what was sent was ended there before it came to its end")
         }
-        Err(Trouble::Lost(why)) => {
-            let (changing, looking): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.changes);
-            for job in changing {
-                let _ = job.reply.send(Err(Trouble::Lost(why.clone())));
-            }
-            Err(looking)
-        }
+        Err(Trouble::Lost(why)) => lost(jobs, &why),
         Err(trouble) => {
             for job in jobs {
                 let _ = job.reply.send(Err(trouble.clone()));
             }
             Ok(())
         }
+    }
+}
+
+/// Whether a part was ended from outside: nobody knows how far it came.
+fn is_cut(answer: &Answer, changes: bool) -> bool {
+    /// What a shell says of one that the system killed.
+    const KILLED: &str = "137";
+    match answer.text("exit") {
+        None => true,
+        exit => changes && exit == Some(KILLED) && answer.given("undone").is_none(),
+    }
+}
+
+/// Tells those that change something so; gives back the others.
+fn lost(jobs: Vec<Job>, why: &str) -> Result<(), Vec<Job>> {
+    let (changing, looking): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.changes);
+    for job in changing {
+        let _ = job.reply.send(Err(Trouble::Lost(why.to_owned())));
+    }
+    if looking.is_empty() { Ok(()) } else { Err(looking) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fleet;
+    use crate::link::Trouble;
+    use crate::place::Place;
+    use crate::settings::Settings;
+
+    #[tokio::test]
+    async fn a_script_that_is_killed_there_may_have_done_something() {
+        let fleet = Fleet::new(Settings { parallelism: 1, ..Settings::default() });
+        let place = Place {
+            address: "here".to_owned(),
+            port: 0,
+            user: "us".to_owned(),
+            becomes_root: false,
+            host_key: None,
+            is_local: true,
+            bastion: None,
+        };
+        let host = fleet.host(&place);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file").display().to_string();
+        for (act, is_lost) in [
+            ("kill -9 $$", true),
+            ("sh -c 'kill -9 $PPID'", true),
+            ("exit 7", false),
+            ("trap 'finish $?' EXIT\nheld=1 made= d=/nonesuch\nset -e\nsh -c 'kill -9 $$'", false),
+        ] {
+            let answer = host.act(vec![act.to_owned(), "emit word done".to_owned()]).await;
+            assert_eq!(matches!(answer, Err(Trouble::Lost(_))), is_lost, "{act}: {answer:?}");
+        }
+        // What changes nothing is asked again.
+        let once = format!("[ -e {file} ] || {{ : > {file}; kill -9 $$; }}\nemit word done");
+        let answer = host.look(vec![once]).await.unwrap();
+        assert_eq!(answer.answers.first().and_then(|one| one.text("word")), Some("done"));
     }
 }

@@ -83,8 +83,17 @@ impl Link {
                 (ssh.run(&elevation.command(), &elevation.input(script)).await?, elevation)
             }
         };
-        if elevation.is_asked && output.out.is_empty() {
-            return Err(Elevation::refusal(&String::from_utf8_lossy(&output.error)));
+        // A script says at once that it has begun.
+        if output.out.is_empty() {
+            let said = String::from_utf8_lossy(&output.error);
+            return match said.lines().find(|line| line.contains("sudo")) {
+                Some(line) if elevation.is_asked => Err(Elevation::refusal(line)),
+                _ if said.trim().is_empty() => {
+                    Err(Trouble::Lost("it ended before the script had begun".to_owned()))
+                }
+                _ if elevation.is_asked => Err(Elevation::refusal("it said nothing")),
+                _ => Ok(output),
+            };
         }
         Ok(output)
     }
@@ -125,8 +134,7 @@ impl Elevation {
         }
     }
 
-    fn refusal(said: &str) -> Trouble {
-        let line = said.lines().find(|line| line.contains("sudo")).unwrap_or("it said nothing");
+    fn refusal(line: &str) -> Trouble {
         Trouble::Denied {
             why: format!("sudo does not make this account root: {line}"),
             hint: "Give become_password, let the account use sudo without one, or set become = false.",
@@ -136,11 +144,13 @@ impl Elevation {
 
 async fn run_here(command: &str, input: &str) -> Result<Output, Trouble> {
     let gone = |error: std::io::Error| Trouble::Unreachable(format!("no shell could be started: {error}"));
+    // A key that interrupts at the terminal is for us alone: what was begun comes to its end.
     let mut child = tokio::process::Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(gone)?;
@@ -160,6 +170,16 @@ async fn run_here(command: &str, input: &str) -> Result<Output, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::{Elevation, run_here};
+
+    #[tokio::test]
+    async fn a_terminal_interrupts_us_alone() {
+        // In what the system tells of a process, its group comes after its name, its state and its parent.
+        let group = |stat: &str| stat.rsplit(')').next().unwrap().split(' ').nth(3).map(str::to_owned);
+        let output = run_here("sh -s", "cat /proc/$$/stat").await.unwrap();
+        let there = group(&String::from_utf8_lossy(&output.out));
+        assert!(there.is_some());
+        assert_ne!(there, group(&std::fs::read_to_string("/proc/self/stat").unwrap()));
+    }
 
     #[tokio::test]
     async fn a_password_that_nobody_asks_for_is_no_command() {

@@ -181,17 +181,13 @@ impl HostConnection {
         let kind = self.kind(&request.kind)?.0;
         let (folder, owner) = (mark_folder(kind, &worked.object), quote(&request.owner));
         if request.operation == Operation::Delete {
-            return Ok(format!("set -e\nd={folder}\nmine \"$d\" {owner}\n{script}"));
+            return Ok(format!("set -e\ntrap '' PIPE\nd={folder}\nmine \"$d\" {owner}\n{script}"));
         }
         let key = quote(text(&worked.object, kind.key()).unwrap_or_default());
         // Where nothing was done yet, no mark is left behind.
-        let unwind = if is_untouched {
-            "unwind() { [ -s \"$d/token\" ] || made=1; }\n"
-        } else {
-            "unwind() { made=; }\n"
-        };
+        let unwind = if is_untouched { "" } else { "unwind() { made=; }\n" };
         Ok(format!(
-            "set -e\nmade=\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {key}\n{unwind}{script}"
+            "set -e\nheld=\ntrap '' PIPE\ntrap 'finish $?' EXIT\nopen_claim {folder} {owner} {key}\n{unwind}{script}"
         ))
     }
 

@@ -5,7 +5,8 @@ DEBIAN_FRONTEND=noninteractive
 export LC_ALL PATH DEBIAN_FRONTEND
 if [ "$(id -u)" = 0 ]; then S=/var/lib/formwork; else S=$HOME/.local/state/formwork; fi
 
-emit() { printf '%s\0%s\0%s\0' "$at" "$1" "$2"; }
+# Who asked may be gone: what is begun goes on to its end, or is taken back, all the same.
+emit() { printf '%s\0%s\0%s\0' "$at" "$1" "$2" 2>/dev/null || :; }
 
 # refuse SORT WHY: nothing is done.
 refuse() {
@@ -49,37 +50,66 @@ mine() {
   [ ! -s "$d/owner" ] || [ "$o" = "$2" ] || refuse conflict "it is managed by another state already ($o), says $d/owner"
 }
 
-# open_claim DIR OWNER KEY: the mark of who owns an object, and the place for what it replaces.
+# open_claim DIR OWNER KEY [TOKEN [new]]: the mark of who owns an object, and the place for what it replaces. TOKEN is the
+# act's, and new is one that makes it. An object counts as made by this act until one came to its end, also where another
+# attempt at it was cut off.
 open_claim() {
   made=
+  again=
+  anew=
+  held=
   mine "$1" "$2"
+  held=1
+  act=$4
+  rm -rf -- "$d.gone"
+  [ -s "$d/token" ] || made=1
   if [ ! -s "$d/owner" ]; then
-    made=1
     (umask 077 && mkdir -p -- "$d")
     printf %s "$3" > "$d/key"
     printf %s "$2" > "$d/owner"
   fi
+  # It was whole once, and its state knows it no more.
+  if [ -n "$5" ] && [ -z "$made" ] && [ "$(cat -- "$d/token")" != "$4" ]; then again=1; fi
+  # An earlier change that was cut off is not for this act to take back.
+  if [ -z "$made" ] && [ -d "$d/step" ] && [ "$(cat -- "$d/step/act")" != "$act" ]; then rm -rf -- "$d/step"; fi
 }
 
-close_claim() { printf %s "$1" > "$d/token"; }
+# What a host that goes down leaves of it is the mark of before, or none that has a token.
+close_claim() {
+  printf %s "$1" > "$d/token.part"
+  mv -- "$d/token.part" "$d/token"
+  made=
+  rm -rf -- "$d/step"
+}
 
+# In one step: whoever finds an owner without what the object replaced removes what has come back already.
 drop_claim() {
-  rm -rf -- "$d"
+  rm -rf -- "$d.gone"
+  [ ! -e "$d" ] || mv -T -- "$d" "$d.gone"
+  rm -rf -- "${d%/*}"/*.gone
   rmdir -- "${d%/*}" "$S" 2>/dev/null || :
 }
 
 unwind() { :; }
 
-# How an act ends: what it began is taken back where it failed.
+# How an act ends: what it began is taken back where it failed. A mark of another's is left alone.
 finish() {
-  [ "$1" != 0 ] || return 0
+  [ "$1" != 0 ] && [ -n "$held" ] || return 0
   set +e
   unwind
+  rm -rf -- "$d/step"
   [ -z "$made" ] || drop_claim
+  emit undone 1
 }
 
-# keep PATH: the image of what is there, taken once, before the first change.
+# keep PATH: the image of what is there, taken once, before the first change. Where an object is made again, what is there
+# and not as it was left is another's, and an image of its own.
 keep() {
+  kept=$1
+  if [ -n "$again" ] && [ ! -d "$d/step" ] && is_there "$1" && ! is_left "$1"; then
+    anew=1
+    rm -rf -- "$d/before" "$d/absent"
+  fi
   if is_there "$d/before" || [ -e "$d/absent" ]; then return 0; fi
   if is_there "$1"; then
     rm -rf -- "$d/before.part"
@@ -90,10 +120,44 @@ keep() {
   fi
 }
 
-# keep_step PATH: what is there at the beginning of this act, for unwind.
+# is_left PATH: whether it holds what was put there last.
+is_left() { [ -s "$d/left" ] && [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sha256sum < "$1")" = "$(cat -- "$d/left")" ]; }
+
+# What a kind says of an object beside its files.
+state() { :; }
+
+# keep_state: that, once, when its file is kept.
+keep_state() {
+  if [ -z "$anew" ] && [ -e "$d/was" ]; then return 0; fi
+  state > "$d/was.part"
+  mv -- "$d/was.part" "$d/was"
+}
+
+# keep_step PATH...: what is there at the beginning of this act, for unwind. An attempt that was cut off has begun it.
 keep_step() {
-  rm -rf -- "$d/step"
-  if is_there "$1"; then cp -a -- "$1" "$d/step"; fi
+  [ ! -d "$d/step" ] || return 0
+  rm -rf -- "$d/step" "$d/step.part"
+  mkdir -- "$d/step.part"
+  printf %s "$act" > "$d/step.part/act"
+  state > "$d/step.part/was"
+  [ ! -e "$d/left" ] || cp -- "$d/left" "$d/step.part/left"
+  i=0
+  for one in "$@"; do
+    i=$((i + 1))
+    if is_there "$one"; then cp -a -- "$one" "$d/step.part/$i"; fi
+  done
+  mv -- "$d/step.part" "$d/step"
+}
+
+# step_back PATH...: the same as was kept is there again; nothing where nothing was changed yet.
+step_back() {
+  [ -d "$d/step" ] || return 0
+  i=0
+  for one in "$@"; do
+    i=$((i + 1))
+    put_back "$d/step/$i" "$one"
+  done
+  if [ -e "$d/step/left" ]; then cp -- "$d/step/left" "$d/left"; else rm -f -- "$d/left"; fi
 }
 
 # put_back IMAGE PATH: an image takes the place of what is there, in one step; no image, and it is removed.
@@ -116,6 +180,7 @@ put() {
   if [ -n "$4" ]; then chgrp -- "$4" "$t"; fi
   chmod -- "$2" "$t"
   sync -- "$t"
+  [ "$1" != "$kept" ] || sha256sum < "$t" > "$d/left"
   mv -fT -- "$t" "$1"
 }
 
@@ -130,12 +195,7 @@ show_unit() {
   emit unit "$s"
 }
 
-# keep_state UNIT: whether it was enabled and active before, once.
-keep_state() {
-  [ ! -e "$d/was" ] || return 0
-  systemctl show --property=ActiveState --property=UnitFileState -- "$1" > "$d/was.part"
-  mv -- "$d/was.part" "$d/was"
-}
+state_of() { systemctl show --property=LoadState --property=ActiveState --property=UnitFileState -- "$1"; }
 
 # start VERB UNIT: it runs a moment after its start still, or its journal is in the answer.
 start() {
@@ -169,14 +229,16 @@ activate() {
   esac
 }
 
-# state_back UNIT: enabled and active as before.
+# state_back UNIT FILE: enabled and active as the file says; one that was not there has nothing to go back to.
 state_back() {
-  case $(cat -- "$d/was") in
+  s=$(cat -- "$2")
+  case $s in
+  *LoadState=not-found*) return 0 ;;
   *UnitFileState=enabled*) systemctl --quiet enable -- "$1" ;;
   *UnitFileState=disabled*) systemctl --quiet disable -- "$1" ;;
   esac
-  case $(cat -- "$d/was") in
-  *ActiveState=active*) systemctl restart -- "$1" ;;
+  case $s in
+  *ActiveState=active* | *ActiveState=activating* | *ActiveState=reloading*) systemctl restart -- "$1" ;;
   *) systemctl stop -- "$1" ;;
   esac
 }

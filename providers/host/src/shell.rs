@@ -51,9 +51,9 @@ pub fn write_bytes(bytes: &[u8], target: &str) -> String {
 }
 
 /// The whole script of some parts, each in a shell of its own; part N answers under the number N, its exit code as
-/// `exit`.
+/// `exit`. That it has begun is the first thing that it says, as `begun` of the first.
 pub(crate) fn script<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut text = format!("{{\n{PRELUDE}\n");
+    let mut text = format!("{{\n{PRELUDE}\nat=0\nemit begun 1\n");
     for (at, part) in parts.into_iter().enumerate() {
         let _ = write!(text, "at={at}\n(\n{part}\n)\nemit exit $?\n");
     }

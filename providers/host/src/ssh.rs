@@ -18,8 +18,11 @@ use std::time::Duration;
 
 /// After so much silence the host is asked whether it still is there.
 const SILENCE: Duration = Duration::from_secs(15);
-/// So many questions without an answer, and it is not.
+/// So many questions that could not be asked, and it is not.
 const SILENCES: u32 = 2;
+/// What was sent and is not taken for so long was sent to a host that is gone: the system ends the connection then, and
+/// by itself only after a quarter of an hour. The library sends its questions and never waits for an answer.
+const UNANSWERED: Duration = Duration::from_secs(45);
 /// All kinds of host keys, the better first.
 const KEY_KINDS: [&str; 4] =
     ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
@@ -125,12 +128,23 @@ fn connect(place: &Place, timeout: Duration) -> std::io::Result<TcpStream> {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
+                limit_silence(&stream)?;
                 return Ok(stream);
             }
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+#[cfg(target_os = "linux")]
+fn limit_silence(stream: &TcpStream) -> std::io::Result<()> {
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(stream, milliseconds(UNANSWERED))?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_silence(_: &TcpStream) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// The keys that a host may show: the one that is pinned, else those of the file, else those of the state.
@@ -363,6 +377,16 @@ mod tests {
             is_local: false,
             bastion: None,
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_host_that_is_gone_is_noticed() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = place("127.0.0.1", listener.local_addr().unwrap().port());
+        let stream = super::connect(&place, super::SILENCE).unwrap();
+        let limit_ms = rustix::net::sockopt::tcp_user_timeout(&stream).unwrap();
+        assert!((30_000..60_000).contains(&limit_ms), "{limit_ms}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::find;
 use formwork_tests::assert_says;
+use std::process::Stdio;
 
 /// The first host's disk.
 #[expect(clippy::print_stdout, reason = "a test that did nothing says so")]
@@ -76,4 +77,43 @@ fn a_disk_is_not_written_over_unless_it_is_said() {
     assert_says(&project.run("destroy -auto-approve"), 0, &["2 destroyed"]);
     assert_eq!(hosts.run(0, &format!("wipefs {disk}")), "", "the disk is bare");
     assert_eq!(hosts.written(0), bare);
+}
+
+#[test]
+fn a_file_system_whose_making_was_cut_off_is_made_all_the_same() {
+    let Some(hosts) = find() else { return };
+    let Some(disk) = disk() else { return };
+    let bare = hosts.written(0);
+    hosts.run(0, &format!("wipefs -a {disk}"));
+    for kind in ["ext4", "xfs", "btrfs"] {
+        let made = format!("mkfs.{kind}");
+        if hosts.run(0, &format!("command -v {made} || echo none")) == "none\n" {
+            continue;
+        }
+        // All of it is made, and then comes this.
+        let then = |lines: &str| {
+            let program = format!(
+                "p=$(command -v {made}); printf '#!/bin/bash\\nrm -f \"$0\"\\n%s \"$@\"\\n{lines}\\n' \"$p\" > /usr/local/sbin/{made}; chmod +x /usr/local/sbin/{made}"
+            );
+            hosts.run(0, &program)
+        };
+        let block = format!(
+            "resource \"host_filesystem\" \"cache\" {{\n  host   = HOST\n  device = {disk:?}\n  type   = {kind:?}\n}}\n"
+        );
+        let project = hosts.one(&[], &block);
+        // Who began it is killed, there and here; and then there alone.
+        then("touch /run/made; sleep 60");
+        let mut killed = project.command("apply -auto-approve").stdout(Stdio::null()).spawn().unwrap();
+        hosts.run(0, "until [ -e /run/made ]; do sleep 0.1; done; rm /run/made");
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        hosts.run(0, "pkill -KILL -f '[s]h -s'; pkill -KILL -f '[m]kfs'");
+        assert!(hosts.run(0, &format!("wipefs {disk}")).contains(kind));
+        then("pkill -KILL -x sh");
+        assert_says(&project.run("apply -auto-approve"), 0, &["1 added"]);
+        assert_says(&project.run("plan -detailed-exitcode"), 0, &["No changes."]);
+        assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
+        assert_eq!(hosts.run(0, &format!("wipefs {disk}")), "", "the disk is bare");
+        assert_eq!(hosts.written(0), bare);
+    }
 }

@@ -77,14 +77,19 @@ fn a_file_system_is_in_its_place_and_hides_nothing() {
     assert_eq!(hosts.run(0, "findmnt -n -o SIZE /srv/fast-cache").trim(), "2M");
     assert_says(&project.run("destroy -auto-approve"), 0, &["1 destroyed"]);
     assert_eq!(hosts.written(0), bare);
+    // One that nothing uses, so that nothing but us keeps it from being unmounted.
+    hosts.run(0, "mkdir /srv/theirs; mount -t tmpfs tmpfs /srv/theirs; touch /srv/theirs/x");
     for (path, expected) in [
         ("/srv/packages", "is not empty"),
         ("/run", "something is mounted at /run already"),
+        ("/srv/theirs", "something is mounted at /srv/theirs already"),
         ("/srv/no/where", "is not there"),
     ] {
         let project = hosts.one(&[], &block.replace("/srv/fast-cache", path));
         assert_says(&project.run("apply -auto-approve"), 1, &[expected]);
     }
+    assert_eq!(hosts.run(0, "ls /srv/theirs"), "x\n", "what was refused is mounted still");
+    hosts.run(0, "umount /srv/theirs; rmdir /srv/theirs");
     let project = hosts.one(&[], &block.replace("\"size=1m\"", "\"no-such-option\""));
     assert_says(&project.run("apply -auto-approve"), 1, &["no-such-option"]);
     assert_eq!(hosts.written(0), bare);
@@ -167,4 +172,28 @@ fn a_package_takes_along_what_came_with_it_alone() {
     let left = hosts.run(0, "dpkg-query --show --showformat='${Package} ' 'formwork-lab-*'");
     hosts.run(0, "apt-get purge -q -y formwork-lab-driver > /dev/null 2>&1");
     assert_eq!(left.trim(), "formwork-lab-driver");
+}
+
+/// An upgrade of the system that came while an object stood is not taken back with it.
+#[test]
+fn a_version_that_the_system_brought_stays() {
+    let Some(hosts) = find() else { return };
+    let version =
+        || hosts.run(0, "dpkg-query -W -f '${Package}=${Version} ' formwork-lab-tool formwork-lab-driver");
+    let one = "resource \"host_package\" \"tool\" {\n  host = HOST\n  name = \"formwork-lab-tool\"\n  version = \"VERSION\"\n}\n";
+    let set = "resource \"host_kernel_package\" \"gpu\" {\n  host    = HOST\n  name    = \"gpu\"\n  kernel  = \"linux-image-9.0-lab\"\n  drivers = [\"formwork-lab-driver=VERSION\"]\n}\n";
+    let upgrade = "apt-get install -qq -y --allow-downgrades --allow-change-held-packages formwork-lab-tool=FIRST formwork-lab-driver=FIRST > /dev/null 2>&1";
+    for (ours, system, left) in [("1.0", "1.1", "1.1"), ("1.1", "1.1", "1.0")] {
+        hosts.run(0, &upgrade.replace("FIRST", "1.0"));
+        let project = hosts.one(&[], &format!("{one}{set}").replace("VERSION", ours));
+        assert_says(&project.run("apply -auto-approve"), 0, &["2 added"]);
+        hosts.run(0, &upgrade.replace("FIRST", system));
+        assert_says(&project.run("destroy -auto-approve"), 0, &["2 destroyed"]);
+        assert_eq!(
+            version(),
+            format!("formwork-lab-driver={left} formwork-lab-tool={left} "),
+            "{ours} {system}"
+        );
+    }
+    hosts.run(0, "apt-get purge -qq -y formwork-lab-tool formwork-lab-driver > /dev/null 2>&1");
 }

@@ -9,6 +9,7 @@ mod gpu_host;
 mod kinds;
 mod provisioners;
 mod reboots;
+mod units;
 
 use formwork_tests::{Hosts, Project, assert_says, project};
 use std::path::Path;

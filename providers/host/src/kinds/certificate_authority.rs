@@ -84,9 +84,9 @@ impl HostKind for CertificateAuthority {
         let pem = text(&act.planned, CERTIFICATE).unwrap_or_default();
         Ok(format!(
             "{}[ -n \"$f\" ] || refuse invalid \"it has neither update-ca-certificates nor update-ca-trust: install ca-certificates\"\n\
+             unwind() {{ [ -d \"$d/step\" ] || return 0; rm -f -- \"$f.part\"; step_back \"$f\"; renew > /dev/null; }} 2>/dev/null\n\
              keep \"$f\"\nkeep_step \"$f\"\n\
-             unwind() {{ rm -f -- \"$f.part\"; put_back \"$d/step\" \"$f\"; renew > /dev/null; }} 2>/dev/null\n\
-             t=\"$f.part\"\n{}put \"$f\" 0644 '' ''\nrenew > /dev/null\nrm -rf -- \"$d/step\"\n",
+             t=\"$f.part\"\n{}put \"$f\" 0644 '' ''\nrenew > /dev/null\n",
             place(&act.planned),
             write_bytes(pem.as_bytes(), "\"$t\""),
         ))

@@ -150,7 +150,7 @@ impl HostKind for Command {
         let word = |name: &str| text(planned, name).unwrap_or_default();
         Ok(format!(
             "{RUN}{}t={}\nr=\"$d/run\"\n\
-             unwind() {{ rm -rf -- \"$r\"; [ -s \"$d/token\" ] || made=1; }}\n\
+             unwind() {{ rm -rf -- \"$r\"; }}\n\
              own_run\n\
              if [ -e \"$r/job\" ] || ! satisfied; then\n\
              {}run_once\n\
@@ -220,7 +220,8 @@ begin() {
   if by_systemd; then
     systemd-run --quiet --no-block --collect --unit="$(unit "$t")" --property=KillMode=mixed /bin/sh "$r/wrap" "$r" || is_running "$t" || [ -e "$r/begun" ]
   else
-    nohup setsid /bin/sh "$r/wrap" "$r" > /dev/null 2>&1 < /dev/null &
+    # Its pipes are its own.
+    (trap - PIPE && exec nohup setsid /bin/sh "$r/wrap" "$r" > /dev/null 2>&1 < /dev/null) &
   fi
 }
 # Begins a run that has not begun, and waits a moment for its end: its exit code is in $code, or it is said to go on.
@@ -262,7 +263,7 @@ fn stands(object: &Value) -> String {
 
 /// A command that succeeds where these lines do. They go through standard input: nothing of them stands in an argument.
 pub(super) fn succeed(lines: &str) -> String {
-    format!("printf '%s\\n' {} | /bin/sh > /dev/null 2>&1", quote(lines))
+    format!("printf '%s\\n' {} | (trap - PIPE && exec /bin/sh) > /dev/null 2>&1", quote(lines))
 }
 
 /// Shell that puts the lines of a run in their place, once.
@@ -278,7 +279,7 @@ pub(crate) fn job(lines: &str, directory: &str, interpreter: &str) -> String {
 fn wrapper(directory: &str, interpreter: &str) -> String {
     format!(
         "mkdir -- \"$1/begun\" 2> /dev/null || exit 0\necho $$ > \"$1/begun/pid\"\n: \"${{HOME:=/root}}\"\nexport HOME\n\
-         if cd {} 2> \"$1/output\"; then\n{} \"$1/job\" > \"$1/output\" 2>&1 < /dev/null\nfi\n\
+         if cd {} 2> \"$1/output\"; then\n{} \"$1/job\" > \"$1/output\" 2>&1 < /dev/null\nelse false\nfi\n\
          echo $? > \"$1/exit.part\"\nsync -- \"$1/exit.part\"\nmv -- \"$1/exit.part\" \"$1/exit\"\n",
         quote(directory),
         quote(interpreter),
@@ -305,7 +306,7 @@ fn is_variable(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, HostKind};
+    use super::{Command, HostKind, wrapper};
     use crate::shell::script;
     use formwork_value::{Name, Type, Value};
     use std::io::Write as _;
@@ -331,6 +332,25 @@ mod tests {
             ]);
             assert_is_shell(&Command.restore(&object));
             assert_is_shell(&Command.probe(&object, &crate::private::Private::default()));
+        }
+    }
+
+    #[test]
+    fn a_run_whose_command_could_not_begin_did_not_end_well() {
+        for (directory, interpreter, expected, said) in [
+            ("/", "/bin/sh", "7\n", "here\n"),
+            ("/nonesuch", "/bin/sh", "1\n", "nonesuch"),
+            ("/", "/nonesuch", "127\n", "nonesuch"),
+        ] {
+            let run = tempfile::tempdir().unwrap();
+            let path = |name: &str| run.path().join(name);
+            std::fs::write(path("job"), "echo here\nexit 7\n").unwrap();
+            std::fs::write(path("wrap"), wrapper(directory, interpreter)).unwrap();
+            let status = Process::new("sh").arg(path("wrap")).arg(run.path()).status().unwrap();
+            assert!(status.success());
+            assert_eq!(std::fs::read_to_string(path("exit")).unwrap(), expected, "{directory} {interpreter}");
+            let output = std::fs::read_to_string(path("output")).unwrap();
+            assert!(output.contains(said), "{output}");
         }
     }
 }

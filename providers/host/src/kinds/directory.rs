@@ -79,11 +79,10 @@ impl HostKind for Directory {
         Ok(format!(
             "p={}\n\
              [ -d \"$p\" ] || ! is_there \"$p\" || refuse conflict \"$p is there and no directory\"\n\
-             if [ ! -e \"$d/was\" ]; then\n\
-               if [ -d \"$p\" ]; then stat -L -c '%a %u:%g' -- \"$p\" > \"$d/was.part\"; else : > \"$d/was.part\"; fi\n\
-               mv -- \"$d/was.part\" \"$d/was\"\n\
-             fi\n\
-             if [ ! -d \"$p\" ]; then mkdir -- \"$p\"; unwind() {{ rmdir -- \"$p\"; }}; fi\n\
+             state() {{ [ ! -d \"$p\" ] || stat -L -c '%a %u:%g' -- \"$p\"; }}\n\
+             {AS}unwind() {{ [ ! -d \"$d/step\" ] || folder_as \"$d/step/was\"; }}\n\
+             keep_state\nkeep_step\n\
+             [ -d \"$p\" ] || mkdir -- \"$p\"\n\
              owner={} group={}\n\
              [ -z \"$owner\" ] || chown -- \"$owner\" \"$p\"\n\
              [ -z \"$group\" ] || chgrp -- \"$group\" \"$p\"\n\
@@ -96,21 +95,26 @@ impl HostKind for Directory {
     }
 
     fn restore(&self, object: &Value) -> String {
-        format!(
-            "p={}\n\
-             if [ -s \"$d/was\" ]; then\n\
-               read -r mode owner < \"$d/was\"\n\
-               if [ -d \"$p\" ]; then chown -- \"$owner\" \"$p\"; chmod -- \"$mode\" \"$p\"; fi\n\
-             else\n{}fi\n",
-            path_of(object),
-            self.remove(object)
-        )
+        format!("p={}\n{AS}folder_as \"$d/was\"\n", path_of(object))
     }
 
     fn remove(&self, object: &Value) -> String {
         format!("p={}\nif is_there \"$p\"; then rmdir -- \"$p\"; fi\n", path_of(object))
     }
 }
+
+/// `folder_as FILE`: mode and owner as the file says, or gone where it was not there.
+const AS: &str = r#"
+folder_as() {
+  if [ ! -s "$1" ]; then
+    if is_there "$p"; then rmdir -- "$p"; fi
+  elif [ -d "$p" ]; then
+    read -r mode owner < "$1"
+    chown -- "$owner" "$p"
+    chmod -- "$mode" "$p"
+  fi
+}
+"#;
 
 fn path_of(object: &Value) -> String {
     quote(text(object, "path").unwrap_or_default())

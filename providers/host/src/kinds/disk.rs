@@ -51,8 +51,24 @@ fi
 true
 "#;
 
-/// `guard NAMED...`: stops where the device is in use, or holds what nobody named.
+/// `own_id`: the id that what is made has, as `$id`, written down before it is made. An act that was cut off left nothing
+/// else with it, and one that came to its end has another. `guard NAMED...`: stops where the device is in use, or holds
+/// what nobody named. `telling COMMAND...`: what it says is said where it fails; a connection that is gone does not end it.
 pub(super) const GUARD: &str = r#"
+own_id() {
+  if [ -z "$made" ] || [ ! -s "$d/uuid" ]; then
+    cat /proc/sys/kernel/random/uuid > "$d/uuid.part"
+    sync -- "$d/uuid.part"
+    mv -- "$d/uuid.part" "$d/uuid"
+  fi
+  id=$(cat -- "$d/uuid")
+}
+telling() {
+  w=$("$@" 2>&1) || {
+    printf '%s\n' "$w" >&2
+    return 1
+  }
+}
 guard() {
   [ -b "$p" ] || refuse missing "$p is no device that is there"
   m=$(lsblk -n -o MOUNTPOINT -- "$p" | grep . | head -n 1) || :
@@ -71,6 +87,13 @@ guard() {
   [ -z "$o" ] || refuse conflict "$p holds $o by now: it is not written over"
 }
 "#;
+
+/// Shell that tells the id of what an act began in the mark `folder` (shell, quoted already) and did not end.
+pub(super) fn begun(folder: &str) -> String {
+    format!(
+        "[ -s {folder}/token ] || [ ! -s {folder}/uuid ] || emit unfinished \"$(cat -- {folder}/uuid)\"\n"
+    )
+}
 
 /// What was seen of a device.
 pub(super) struct Seen<'a>(&'a Answer);
@@ -97,9 +120,16 @@ impl<'a> Seen<'a> {
         lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
     }
 
+    /// The same but for what an act of ours began and did not end.
+    pub(super) fn others(&self) -> Vec<Vec<String>> {
+        let mut all = self.signatures();
+        all.retain(|one| one.get(1).is_none_or(|id| Some(id.as_str()) != self.0.given("unfinished")));
+        all
+    }
+
     /// The same for people.
     pub(super) fn found(&self) -> String {
-        let all: Vec<String> = self.signatures().into_iter().map(|one| one.join(" ")).collect();
+        let all: Vec<String> = self.others().into_iter().map(|one| one.join(" ")).collect();
         all.join(", ")
     }
 

@@ -216,14 +216,14 @@ impl HostKind for File {
         let path = word("path");
         Ok(format!(
             "p={path}\n\
+             t=\"${{p%/*}}\"/.formwork-{}\n\
+             unwind() {{ rm -f -- \"$t\"; step_back \"$p\"; }}\n\
              [ -d \"${{p%/*}}/\" ] || refuse missing \"the folder of $p is not there\"\n\
              [ ! -d \"$p\" ] || [ -L \"$p\" ] || refuse conflict \"$p is a directory\"\n\
-             keep \"$p\"\n\
-             t=\"${{p%/*}}\"/.formwork-{}\n\
-             unwind() {{ rm -f -- \"$t\"; }}\n\
+             keep \"$p\"\nkeep_step \"$p\"\n\
              (umask 077 && : > \"$t\")\n\
              {}put \"$p\" {} {} {}\n",
-            crate::shell::name_of(&act.request.token.0),
+            crate::shell::name_of(text(&act.planned, "path").unwrap_or_default()),
             write_bytes(&bytes, "\"$t\""),
             word("mode"),
             word("owner"),

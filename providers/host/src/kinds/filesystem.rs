@@ -4,7 +4,7 @@
 //! device before there is anything to read, and shows what it is and what is on it.
 
 use super::disk::{self, GUARD, LOOK, Seen};
-use super::{Act, HostKind, check_device, with};
+use super::{Act, HostKind, check_device, mark_folder, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
@@ -111,7 +111,7 @@ impl HostKind for Filesystem {
         answer: &Answer,
     ) -> Result<(), ProviderError> {
         let seen = Seen::of(answer)?;
-        if let Some(other) = seen.signatures().into_iter().find(|one| !is_named(&planned.planned, one)) {
+        if let Some(other) = seen.others().into_iter().find(|one| !is_named(&planned.planned, one)) {
             let device = text(&planned.planned, DEVICE).unwrap_or_default();
             return Err(ProviderError::invalid(format!(
                 "{device} ({}) holds {}: it is not written over",
@@ -129,7 +129,8 @@ impl HostKind for Filesystem {
     }
 
     fn probe(&self, object: &Value, _: &Private) -> String {
-        format!("p={}\n{LOOK}", quote(text(object, DEVICE).unwrap_or_default()))
+        let begun = disk::begun(&mark_folder(self, object));
+        format!("{begun}p={}\n{LOOK}", quote(text(object, DEVICE).unwrap_or_default()))
     }
 
     fn reading(&self, object: &Value, answer: &Answer) -> Result<Option<Value>, ProviderError> {
@@ -160,13 +161,19 @@ impl HostKind for Filesystem {
         let planned = &act.planned;
         let named: Vec<String> = texts(planned, WIPE).map(quote).collect();
         let kind = text(planned, "type").unwrap_or_default();
-        let force = if kind == "ext4" { "-F" } else { "-f" };
+        let force = match kind {
+            "ext4" => "-F -q -U \"$id\"",
+            "xfs" => "-f -q -m uuid=\"$id\"",
+            _ => "-f -q -U \"$id\"",
+        };
         let label = text(planned, "label").map_or_else(String::new, |label| format!(" -L {}", quote(label)));
         let options: Vec<String> = texts(planned, "options").map(quote).collect();
         Ok(format!(
-            "p={}\n{GUARD}set -- {}\nguard \"$@\"\n\
+            "p={}\n{GUARD}own_id\n\
+             unwind() {{ [ \"$(blkid -p -s UUID -o value -- \"$p\")\" != \"$id\" ] || wipefs --all --quiet -- \"$p\"; }}\n\
+             guard \"$id\" {}\n\
              wipefs --all --quiet -- \"$p\"\n\
-             mkfs.{kind} {force}{label} {} \"$p\" >&2\nsync -- \"$p\"\n",
+             telling mkfs.{kind} {force}{label} {} \"$p\"\nsync -- \"$p\"\n",
             quote(text(planned, DEVICE).unwrap_or_default()),
             named.join(" "),
             options.join(" "),

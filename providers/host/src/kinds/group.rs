@@ -72,7 +72,8 @@ impl HostKind for Group {
         let system = if truth(&act.planned, "system") == Some(true) { "--system" } else { "" };
         Ok(format!(
             "n={}\n\
-             if [ ! -e \"$d/was\" ]; then getent group -- \"$n\" > \"$d/was.part\" || :; mv -- \"$d/was.part\" \"$d/was\"; fi\n\
+             back() {{\n{back}}}\nunwind() {{ [ -z \"$made\" ] || [ ! -e \"$d/was\" ] || back; }}\n\
+             state() {{ getent group -- \"$n\" || :; }}\nkeep_state\n\
              if g=$(getent group -- \"$n\"); then\n\
                g=${{g#*:*:}}\n\
                [ -z '{gid}' ] || [ \"${{g%%:*}}\" = '{gid}' ] || groupmod --gid '{gid}' -- \"$n\"\n\
@@ -81,6 +82,7 @@ impl HostKind for Group {
              fi\n",
             name_of(&act.planned),
             if gid.is_empty() { String::new() } else { format!("--gid {gid}") },
+            back = self.restore(&act.planned),
         ))
     }
 

@@ -108,7 +108,12 @@ impl HostKind for HostsEntry {
         let words: Vec<&str> = names.chain(texts(&act.planned, "aliases")).collect();
         let line = format!("{} {}", words.join(" "), mark(&act.planned));
         Ok(format!(
-            "t=/etc/.formwork-hosts\nunwind() {{ rm -f -- \"$t\"; }}\n{}printf '%s\\n' {} >> \"$t\"\n{PUT}",
+            "t=/etc/.formwork-hosts\n\
+             state() {{ grep -F -e {} /etc/hosts || [ $? = 1 ]; }}\n\
+             unwind() {{\nrm -f -- \"$t\"\n[ -d \"$d/step\" ] || return 0\n{}cat -- \"$d/step/was\" >> \"$t\"\n{PUT}}}\n\
+             keep_step\n{}printf '%s\\n' {} >> \"$t\"\n{PUT}",
+            quote(&mark(&act.planned)),
+            others(&act.planned),
             others(&act.planned),
             quote(&line)
         ))

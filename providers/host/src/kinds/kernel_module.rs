@@ -138,14 +138,15 @@ impl HostKind for KernelModule {
             )
         };
         Ok(format!(
-            "{}f={}\no={}\nkeep \"$f\"\nkeep_step \"$f\"\nnow=\n\
-             unwind() {{ rm -f -- \"$f.part\" \"$o.part\"; put_back \"$d/step\" \"$f\"; [ -z \"$made\" ] || rm -f -- \"$o\"; \
-             [ -z \"$now\" ] || modprobe -r -- {3} || :; }}\n\
+            "{}f={}\no={}\nnow=\n\
+             unwind() {{ rm -f -- \"$f.part\" \"$o.part\"; step_back \"$f\" \"$o\"; \
+             [ -z \"$now\" ] && {{ [ -z \"$made\" ] || [ ! -e \"$d/loaded\" ]; }} || {{ rm -f -- \"$d/loaded\"; modprobe -r -- {3}; }}; }}\n\
+             keep \"$f\"\nkeep_step \"$f\" \"$o\"\n\
              {options}\
              if ! loaded; then\n\
              command -v modprobe > /dev/null || refuse invalid \"the kernel has no module {name} loaded, and there is no modprobe to load it with\"\n\
-             w=$(modprobe -- {3} 2>&1) || refuse invalid \"$w\"\nnow=1\n: > \"$d/loaded\"\nfi\n\
-             {file}rm -rf -- \"$d/step\"\n",
+             now=1\n: > \"$d/loaded\"\nw=$(modprobe -- {3} 2>&1) || refuse invalid \"$w\"\nfi\n\
+             {file}",
             loaded(&act.planned),
             file_of(&act.planned),
             options_of(&act.planned),

@@ -69,7 +69,7 @@ impl HostKind for KernelPackage {
             ),
             (RUNNING, Attribute::computed(Type::String, "The kernel that the host runs.")),
         ];
-        let doc = "A kernel, its headers and its drivers, installed in one transaction of apt or dnf and held together. The host runs the kernel after a restart, which is another object's: `host_reboot`. When the object is removed, all packages that came with it are purged, or the versions that were there before come back.";
+        let doc = "A kernel, its headers and its drivers, installed in one transaction of apt or dnf and held together. The host runs the kernel after a restart, which is another object's: `host_reboot`. When the object is removed, all packages that came with it are purged, or the versions that were there before come back; what the system has upgraded since stays.";
         let permissions = [
             "Read the database of packages.",
             "Install, hold and purge packages; write to /var/lib/formwork.",
@@ -152,9 +152,10 @@ impl HostKind for KernelPackage {
         Ok(format!(
             "{TAKE}{SET}set -- {names}\n\
              note \"$@\"\n\
-             unwind() {{\nmarked hold\n[ -z \"$made\" ] || purge_added\n}}\n\
-             marked unhold\n\
+             unwind() {{\nmarked hold\n[ -z \"$made\" ] || {{ purge_added; back; }}\n}}\n\
+             keep_step\nmarked unhold\n\
              adding take {words}\n\
+             took {names}\n\
              mark hold \"$@\"\n\
              printf '%s\\n' \"$@\" > \"$d/set.part\"\nmv -- \"$d/set.part\" \"$d/set\"\n",
             names = names(&act.planned),
@@ -193,7 +194,8 @@ back() {
   h=
   while IFS='|' read -r n s v want; do
     [ "$s" = installed ] || continue
-    w="$w $n=$v"
+    # What the system has upgraded since is not ours to take back.
+    if [ "$(version_now "$n")" != "$v" ] && is_taken "$n"; then w="$w $n=$v"; fi
     [ "$want" != hold ] || h="$h $n"
   done < "$d/was"
   [ -z "$w" ] || take $w

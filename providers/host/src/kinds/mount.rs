@@ -125,29 +125,32 @@ impl HostKind for Mount {
         let differs = |name: &str| act.request.prior.get(name) != planned.get(name);
         let verb =
             if differs("source") || differs("type") || differs("options") { "restart" } else { "start" };
+        // What is somebody else's is refused before there is anything to take back; what is kept or ours was
+        // looked at already.
         Ok(format!(
             "u={}\np={}\nm={}\n\
-             keep_state \"$u\"\nkeep \"$p\"\nkeep_step \"$p\"\n\
+             state() {{ state_of \"$u\"; }}\n\
              unwind() {{\n\
+               [ -d \"$d/step\" ] || return 0\n\
                rm -f -- \"$p.part\"\n\
                systemctl stop -- \"$u\"\n\
-               [ -z \"$made\" ] || systemctl --quiet disable -- \"$u\"\n\
-               put_back \"$d/step\" \"$p\"\n\
+               systemctl --quiet disable -- \"$u\"\n\
+               step_back \"$p\"\n\
                systemctl daemon-reload\nsystemctl reset-failed -- \"$u\"\n\
-               [ ! -e \"$d/step\" ] || systemctl start -- \"$u\"\n\
+               state_back \"$u\" \"$d/step/was\"\n\
                [ -z \"$made\" ] || folder_back \"$m\"\n\
              }} 2>/dev/null\n\
-             if [ ! -s \"$d/token\" ]; then\n\
+             if [ -n \"$made$again\" ] && [ ! -d \"$d/step\" ] && ! is_left \"$p\"; then\n\
                ! mountpoint -q -- \"$m\" || refuse conflict \"something is mounted at $m already: $(findmnt --noheadings --output SOURCE,FSTYPE -- \"$m\")\"\n\
                ! grep -qs \"^[^#[:space:]][^[:space:]]*[[:space:]][[:space:]]*$m[[:space:]]\" /etc/fstab || refuse conflict \"/etc/fstab has an entry for $m\"\n\
                [ ! -d \"$m\" ] || [ -z \"$(ls -A -- \"$m\")\" ] || refuse conflict \"$m is not empty\"\n\
              fi\n\
+             keep \"$p\"\nkeep_state\nkeep_step \"$p\"\n\
              [ -d \"$m\" ] || {{ [ -d \"${{m%/*}}/\" ] || refuse missing \"the folder of $m is not there\"; mkdir -- \"$m\"; : > \"$d/folder\"; }}\n\
              t=\"$p.part\"\n{}put \"$p\" 0644 '' ''\n\
              systemctl daemon-reload\n\
              enable_unit \"$u\" true\n\
-             activate \"$u\" {} {verb}\n\
-             rm -rf -- \"$d/step\"\n",
+             activate \"$u\" {} {verb}\n",
             quote(&unit_name(planned)),
             file_of(planned),
             quote(text(planned, "path").unwrap_or_default()),
@@ -161,7 +164,7 @@ impl HostKind for Mount {
             "u={}\np={}\nm={}\n\
              systemctl stop -- \"$u\"\nsystemctl --quiet disable -- \"$u\" 2>/dev/null || :\n\
              put_back \"$d/before\" \"$p\"\nsystemctl daemon-reload\nsystemctl reset-failed -- \"$u\" 2>/dev/null || :\n\
-             [ ! -e \"$p\" ] || state_back \"$u\"\nfolder_back \"$m\"\n",
+             state_back \"$u\" \"$d/was\"\nfolder_back \"$m\"\n",
             quote(&unit_name(object)),
             file_of(object),
             quote(text(object, "path").unwrap_or_default()),

@@ -51,7 +51,7 @@ impl HostKind for Package {
                 Attribute::with_default(Type::Bool, false, "Whether upgrades of the system leave it alone."),
             ),
         ];
-        let doc = "A package, by apt or dnf and without what is only recommended. When the object is removed, all packages that came with it are purged, or the version that was there before comes back.";
+        let doc = "A package, by apt or dnf and without what is only recommended. When the object is removed, all packages that came with it are purged, or the version that was there before comes back; one that the system has upgraded since stays.";
         let permissions =
             ["Read the database of packages.", "Install and purge packages; write to /var/lib/formwork."];
         let kind = super::schema("name", attributes, doc, EXAMPLE, permissions);
@@ -119,15 +119,15 @@ impl HostKind for Package {
         Ok(format!(
             "n={}\nw={}\n\
              {TAKE}\
-             if [ ! -e \"$d/was\" ]; then\n\
-               how \"$n\" > \"$d/was.part\" 2>/dev/null || : > \"$d/was.part\"\n\
-               mv -- \"$d/was.part\" \"$d/was\"\n\
-             fi\n\
-             unwind() {{ [ -z \"$made\" ] || purge_added; }}\n\
+             state() {{ is=$(how \"$n\" 2>/dev/null) || is=; printf %s \"$is\"; }}\n\
+             back() {{\n{}}}\nunwind() {{ [ -z \"$made\" ] || back; }}\n\
+             keep_state\nkeep_step\n\
              adding take \"$w\"\n\
+             took \"$n\"\n\
              mark {mark} \"$n\"\n",
             quote(name),
             quote(&wanted),
+            self.restore(&act.planned),
         ))
     }
 
@@ -138,7 +138,7 @@ impl HostKind for Package {
              installed*)\n\
                v=$(cut -d '|' -f 2 < \"$d/was\")\n\
                mark unhold \"$n\"\n\
-               [ \"$(how \"$n\" 2>/dev/null | cut -d '|' -f 2)\" = \"$v\" ] || take \"$n=$v\"\n\
+               [ \"$(version_now \"$n\")\" = \"$v\" ] || ! is_taken \"$n\" || take \"$n=$v\"\n\
                case $(cat -- \"$d/was\") in *'|hold') mark hold \"$n\" ;; esac\n\
                ;;\n\
              *) purge_added ;;\n\
@@ -166,3 +166,58 @@ pub(super) fn is_version(version: &str) -> bool {
 
 /// Functions of the shell that work with packages; see there.
 pub const TAKE: &str = include_str!("packages.sh");
+
+#[cfg(test)]
+mod tests {
+    use super::TAKE;
+    use crate::answer::answers;
+    use crate::shell::{quote, script};
+    use std::path::Path;
+    use std::process::Command;
+
+    /// A host whose packages are the lines of a file.
+    const HOST: &str = r#"
+d=$F/mark
+mkdir -p -- "$d"
+all() { sort -- "$F/all"; }
+how() { grep -e "^$1=" "$F/versions" | sed 's/.*=/installed|/'; }
+take() { grep -q -x -F -- "$1" "$F/all" || echo "$1" >> "$F/all"; }
+"#;
+
+    fn run(folder: &Path, lines: &str) -> String {
+        let folder = quote(&folder.display().to_string());
+        let text = script([format!("F={folder}\n{TAKE}{HOST}set -e\n{lines}").as_str()]);
+        let output = Command::new("sh").args(["-c", &text]).output().unwrap();
+        answers(&output.stdout, 1).remove(0).text("said").unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_an_attempt_that_was_cut_off_installed_came_by_it() {
+        for step in ["", "mkdir -p -- \"$d/step\"\n"] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("all"), "theirs\n").unwrap();
+            run(folder.path(), &format!("{step}adding eval 'take ours; sh -c \"kill -9 \\$PPID\"'"));
+            let said =
+                run(folder.path(), &format!("{step}adding take ours\nemit said \"$(cat -- \"$d/added\")\""));
+            assert_eq!(said, "ours", "{step}");
+            // It is over: what comes later is not of it.
+            let lines = "rm -rf -- \"$d/step\"\necho later >> \"$F/all\"\nadding take ours\nemit said \"$(cat -- \"$d/added\")\"";
+            assert_eq!(run(folder.path(), lines), "ours", "{step}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_ours_until_the_system_has_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let versions = |text: &str| std::fs::write(folder.path().join("versions"), text).unwrap();
+        let is_taken = |name: &str| run(folder.path(), &format!("! is_taken {name} || emit said yes"));
+        versions("a=1\na.b=7\n");
+        assert_eq!(is_taken("a"), "yes", "nothing is written down");
+        run(folder.path(), "took a a.b");
+        versions("a=2\na.b=7\n");
+        run(folder.path(), "took a");
+        assert_eq!((is_taken("a").as_str(), is_taken("a.b").as_str()), ("yes", "yes"));
+        versions("a=3\na.b=7\n");
+        assert_eq!((is_taken("a").as_str(), is_taken("a.b").as_str()), ("", "yes"));
+    }
+}

@@ -6,6 +6,8 @@
 #   mark hold|unhold NAME...
 #   all               the name of each package that is there, sorted
 #   adding COMMAND... writes down which came by this command, though it failed; purge_added takes those away
+#   took NAME...      writes down which version of each is ours
+#   is_taken NAME     whether it has that version still, or nothing is written down
 family=
 systems=
 if [ -r /etc/os-release ]; then
@@ -70,14 +72,28 @@ else
   how() { echo "the host has neither apt nor dnf"; return 1; }
 fi
 
+# What came by an attempt that was cut off came by this one: what was there is written down once in an act.
 adding() {
-  all > "$d/all.now"
+  base=$d/all.now
+  [ ! -d "$d/step" ] || base=$d/step/all
+  if [ ! -e "$base" ]; then
+    all > "$base.part"
+    mv -- "$base.part" "$base"
+  fi
   came=0
   "$@" || came=$?
-  all | comm -13 "$d/all.now" - >> "$d/added"
+  all | comm -13 "$base" - >> "$d/added"
   rm -f -- "$d/all.now"
   return "$came"
 }
+version_now() { how "$1" 2> /dev/null | cut -d '|' -f 2; }
+took() {
+  [ ! -e "$d/took" ] || cp -- "$d/took" "$d/took.part"
+  for n in "$@"; do printf '%s|%s\n' "$n" "$(version_now "$n")" >> "$d/took.part"; done
+  mv -- "$d/took.part" "$d/took"
+}
+# The last line of a name counts.
+is_taken() { [ ! -e "$d/took" ] || [ "$(version_now "$1")" = "$(awk -F '|' -v n="$1" '$1 == n { v = $2 } END { print v }' "$d/took")" ]; }
 # What others need by now stays, and so does all else until they are gone.
 purge_added() {
   [ -s "$d/added" ] || return 0

@@ -2,6 +2,7 @@
 //!
 //! Invariant: as with file systems, no device is taken that holds what nobody named.
 
+use super::disk::GUARD;
 use super::{Act, HostKind, with};
 use crate::answer::Answer;
 use crate::private::Private;
@@ -134,11 +135,12 @@ impl HostKind for Raid {
             whole_number(planned, "chunk_kb").map_or_else(String::new, |size| format!(" --chunk={size}"));
         Ok(format!(
             "command -v mdadm > /dev/null || refuse missing \"mdadm is not there: install it, as with host_package\"\n\
-             {}for p in {devices}; do guard {}; done\nfor p in {devices}; do wipefs --all --quiet -- \"$p\"; done\n\
-             mdadm --create {} --run --metadata=1.2 --level={} --raid-devices={}{chunk} -- {devices} >&2\nudevadm settle 2> /dev/null || :\n",
-            super::disk::GUARD,
-            named.join(" "),
+             a={}\n{GUARD}{STOP}own_id\n\
+             unwind() {{ stop_own; for p in {devices}; do ! holds_own || wipefs --all --quiet -- \"$p\"; done; }} 2> /dev/null\n\
+             stop_own\nfor p in {devices}; do guard \"$id\" {}; done\nfor p in {devices}; do wipefs --all --quiet -- \"$p\"; done\n\
+             telling mdadm --create \"$a\" --run --metadata=1.2 --uuid=\"$id\" --level={} --raid-devices={}{chunk} -- {devices}\nudevadm settle 2> /dev/null || :\n",
             quote(&path_of(planned)),
+            named.join(" "),
             whole_number(planned, "level").unwrap_or_default(),
             devices.len(),
             devices = devices.join(" "),
@@ -158,6 +160,18 @@ impl HostKind for Raid {
         )
     }
 }
+
+/// `stop_own`: an array with our id that an attempt which was cut off began runs no more, wherever the system put it.
+const STOP: &str = r#"
+stop_own() {
+  for one in /sys/class/block/md*; do
+    one=/dev/${one##*/}
+    [ -b "$one" ] || continue
+    [ "$(mdadm --detail --export -- "$one" 2> /dev/null | sed -n 's/^MD_UUID=//p' | tr -d :)" != "$(printf %s "$id" | tr -d -)" ] || mdadm --stop -- "$one"
+  done
+}
+holds_own() { wipefs --noheadings --output UUID -- "$p" | grep -q -x -F -- "$id"; }
+"#;
 
 fn path_of(object: &Value) -> String {
     format!("/dev/md/{}", text(object, "name").unwrap_or_default())

@@ -161,7 +161,6 @@ const RESTART: &str = r#"
 g="$d/going"
 unwind() {
   rm -rf -- "$r" "$g"
-  [ -s "$d/token" ] || made=1
 }
 go_on() {
   emit running "$(($(date +%s) - $(stat -c %Y -- "$g")))"

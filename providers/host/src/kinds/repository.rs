@@ -157,12 +157,11 @@ impl HostKind for Repository {
         Ok(format!(
             "p={}\nk={}\n\
              command -v apt-get > /dev/null || refuse invalid \"it works with another package manager than apt\"\n\
-             keep \"$p\"\nkeep_step \"$p\"\nrm -f -- \"$d/key\"\n[ ! -e \"$k\" ] || cp -a -- \"$k\" \"$d/key\"\n\
-             unwind() {{ rm -f -- \"$p.part\" \"$k.part\"; put_back \"$d/step\" \"$p\"; put_back \"$d/key\" \"$k\"; [ -z \"$made\" ] || folder_back \"${{k%/*}}\"; }} 2>/dev/null\n\
+             unwind() {{ [ -d \"$d/step\" ] || return 0; rm -f -- \"$p.part\" \"$k.part\"; step_back \"$p\" \"$k\"; [ -z \"$made\" ] || folder_back \"${{k%/*}}\"; }} 2>/dev/null\n\
+             keep \"$p\"\nkeep_step \"$p\" \"$k\"\n\
              [ -d \"${{k%/*}}\" ] || {{ mkdir -p -- \"${{k%/*}}\"; : > \"$d/folder\"; }}\n\
              {key}t=\"$p.part\"\n{}put \"$p\" 0644 '' ''\n\
-             w=$(apt-get --quiet update -o Dir::Etc::sourcelist=\"$p\" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=60 2>&1) || refuse invalid \"$w\"\n\
-             rm -rf -- \"$d/step\" \"$d/key\"\n",
+             w=$(apt-get --quiet update -o Dir::Etc::sourcelist=\"$p\" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=60 2>&1) || refuse invalid \"$w\"\n",
             source_path(planned),
             key_path(planned),
             write_bytes(source(planned).as_bytes(), "\"$t\""),

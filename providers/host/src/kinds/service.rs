@@ -119,14 +119,13 @@ impl HostKind for Service {
         };
         Ok(format!(
             "u={name}\np={}\n\
-             keep_state \"$u\"\n\
-             keep \"$p\"\nkeep_step \"$p\"\n\
-             unwind() {{ put_back \"$d/step\" \"$p\"; rm -f -- \"$p.part\"; rmdir -- \"${{p%/*}}\"; systemctl daemon-reload; [ -z \"$made\" ] || state_back \"$u\"; }}\n\
+             state() {{ state_of \"$u\"; }}\n\
+             unwind() {{ [ -d \"$d/step\" ] || return 0; step_back \"$p\"; rm -f -- \"$p.part\"; rmdir -- \"${{p%/*}}\"; systemctl daemon-reload; state_back \"$u\" \"$d/step/was\"; }} 2>/dev/null\n\
+             keep \"$p\"\nkeep_state\nkeep_step \"$p\"\n\
              {drop_in}\
              systemctl daemon-reload\n\
              enable_unit \"$u\" {}\n\
-             activate \"$u\" {} {verb}\n\
-             rm -rf -- \"$d/step\"\n",
+             activate \"$u\" {} {verb}\n",
             drop_in_path(&act.planned),
             asked(&act.planned, "enabled"),
             asked(&act.planned, "active"),
@@ -135,7 +134,7 @@ impl HostKind for Service {
 
     fn restore(&self, object: &Value) -> String {
         format!(
-            "p={}\nput_back \"$d/before\" \"$p\"\nrmdir -- \"${{p%/*}}\" 2>/dev/null || :\nsystemctl daemon-reload\nstate_back {}\n",
+            "p={}\nput_back \"$d/before\" \"$p\"\nrmdir -- \"${{p%/*}}\" 2>/dev/null || :\nsystemctl daemon-reload\nstate_back {} \"$d/was\"\n",
             drop_in_path(object),
             quote(text(object, "name").unwrap_or_default())
         )

@@ -119,11 +119,11 @@ impl HostKind for Sysctl {
         Ok(format!(
             "p={}\nf={}\n\
              [ -e \"$p\" ] || refuse invalid \"this kernel has no parameter $p\"\n\
-             if [ ! -e \"$d/was\" ]; then cat -- \"$p\" > \"$d/was.part\"; mv -- \"$d/was.part\" \"$d/was\"; fi\n\
-             keep \"$f\"\nkeep_step \"$f\"\n\
-             unwind() {{ rm -f -- \"$f.part\"; put_back \"$d/step\" \"$f\"; [ -z \"$made\" ] || cat -- \"$d/was\" > \"$p\"; }}\n\
+             state() {{ cat -- \"$p\"; }}\n\
+             unwind() {{ [ -d \"$d/step\" ] || return 0; rm -f -- \"$f.part\"; step_back \"$f\"; cat -- \"$d/step/was\" > \"$p\"; }}\n\
+             keep_state\nkeep \"$f\"\nkeep_step \"$f\"\n\
              printf '%s\\n' {} > \"$p\"\n\
-             {file}rm -rf -- \"$d/step\"\n",
+             {file}",
             parameter(&act.planned),
             file_of(&act.planned),
             quote(value),

@@ -106,23 +106,23 @@ impl HostKind for Unit {
         let verb = if is_changed { "restart" } else { "start" };
         Ok(format!(
             "u={name}\np={}\n\
-             keep_state \"$u\"\n\
-             keep \"$p\"\nkeep_step \"$p\"\n\
              t=\"$p.part\"\n\
+             state() {{ state_of \"$u\"; }}\n\
              unwind() {{\n\
+               [ -d \"$d/step\" ] || return 0\n\
                rm -f -- \"$t\"\n\
                systemctl stop -- \"$u\"\n\
-               [ -z \"$made\" ] || systemctl --quiet disable -- \"$u\"\n\
-               put_back \"$d/step\" \"$p\"\n\
+               systemctl --quiet disable -- \"$u\"\n\
+               step_back \"$p\"\n\
                systemctl daemon-reload\n\
                systemctl reset-failed -- \"$u\"\n\
-               [ ! -e \"$d/step\" ] || [ ! -e \"$p\" ] || systemctl start -- \"$u\"\n\
+               state_back \"$u\" \"$d/step/was\"\n\
              }} 2>/dev/null\n\
+             keep \"$p\"\nkeep_state\nkeep_step \"$p\"\n\
              {}put \"$p\" 0644 '' ''\n\
              systemctl daemon-reload\n\
              enable_unit \"$u\" {}\n\
-             activate \"$u\" {} {verb}\n\
-             rm -rf -- \"$d/step\"\n",
+             activate \"$u\" {} {verb}\n",
             path_of(&act.planned),
             write_bytes(content.as_bytes(), "\"$t\""),
             asked(&act.planned, "enabled"),
@@ -137,7 +137,7 @@ impl HostKind for Unit {
              systemctl --quiet disable -- \"$u\" 2>/dev/null || :\nsystemctl stop -- \"$u\" || :\n\
              put_back \"$d/before\" \"$p\"\n\
              systemctl daemon-reload\nsystemctl reset-failed -- \"$u\" 2>/dev/null || :\n\
-             [ ! -e \"$p\" ] || state_back \"$u\"\n",
+             state_back \"$u\" \"$d/was\"\n",
             path_of(object)
         )
     }

@@ -131,6 +131,7 @@ impl HostKind for User {
             .map_or_else(Default::default, |home| (format!("--home-dir {home}"), format!("--home {home}")));
         Ok(format!(
             "n={}\n\
+             back() {{\n{back}}}\nunwind() {{ [ -z \"$made\" ] || [ ! -e \"$d/was\" ] || back; }}\n\
              if [ ! -e \"$d/was\" ]; then\n\
                getent passwd -- \"$n\" > \"$d/was.part\" || :\n\
                id -Gn -- \"$n\" > \"$d/groups\" 2>/dev/null || :\n\
@@ -142,7 +143,8 @@ impl HostKind for User {
                useradd {system} --create-home {options} {at} -- \"$n\"\n\
                usermod --password '*' -- \"$n\"\n\
              fi\n",
-            name_of(planned)
+            name_of(planned),
+            back = self.restore(planned),
         ))
     }
 
