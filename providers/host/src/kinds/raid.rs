@@ -153,9 +153,15 @@ impl HostKind for Raid {
 
     fn remove(&self, object: &Value) -> String {
         let devices: Vec<String> = texts(object, DEVICES).map(quote).collect();
+        // It may be stopped already, by an attempt that was cut off: its devices are known by what they bear.
         format!(
-            "p={}\nif [ -b \"$p\" ]; then\nmdadm --stop -- \"$p\" >&2\nfor one in {}; do mdadm --zero-superblock -- \"$one\" >&2; done\nfi\n",
+            "p={}\nu={}\n[ ! -b \"$p\" ] || mdadm --stop -- \"$p\" >&2\n\
+             for one in {}; do\n\
+               i=$(mdadm --examine --export -- \"$one\" 2> /dev/null | sed -n 's/^MD_UUID=//p') || :\n\
+               [ -z \"$i\" ] || [ \"$i\" != \"$u\" ] || mdadm --zero-superblock -- \"$one\" >&2\n\
+             done\n",
             quote(&path_of(object)),
+            quote(text(object, "uuid").unwrap_or_default()),
             devices.join(" ")
         )
     }
