@@ -2,8 +2,8 @@
 //!
 //! Invariant: as with file systems, no device is taken that holds what nobody named.
 
-use super::disk::GUARD;
-use super::{Act, HostKind, with};
+use super::disk::{self, GUARD, LOOK, Seen, WIPE};
+use super::{Act, HostKind, mark_folder, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
@@ -60,7 +60,7 @@ impl HostKind for Raid {
                     .replaces(),
             ),
             (
-                "wipe",
+                WIPE,
                 Attribute::optional(
                     Type::list(Type::String),
                     "What on the devices may be written over, by type or UUID.",
@@ -103,10 +103,33 @@ impl HostKind for Raid {
         }
     }
 
+    fn foresees(&self) -> bool {
+        true
+    }
+
+    fn foreseen(&self, _: &PlanRequest, planned: &mut Planned, answer: &Answer) -> Result<(), ProviderError> {
+        if answer.given("there").is_some() {
+            return Ok(());
+        }
+        for device in texts(&planned.planned, DEVICES) {
+            Seen::of(&answer.under(device))?.check_others(device, &planned.planned)?;
+        }
+        Ok(())
+    }
+
     fn probe(&self, object: &Value, _: &Private) -> String {
         let path = quote(&path_of(object));
+        // Before there is one, its devices are looked at.
+        let looks: Vec<String> = texts(object, DEVICES)
+            .map(|device| {
+                let begun = disk::begun(&mark_folder(self, object));
+                let name = quote(device);
+                format!("(\nof={name}\nemit() {{ printf '%s\\0%s %s\\0%s\\0' \"$at\" \"$1\" \"$of\" \"$2\"; }}\n{begun}p={name}\n{LOOK})\n")
+            })
+            .collect();
         format!(
-            "if [ -b {path} ]; then\nemit there 1\nemit detail \"$(mdadm --detail -- {path} 2>&1)\"\nfi\ntrue"
+            "if [ -b {path} ]; then\nemit there 1\nemit detail \"$(mdadm --detail -- {path} 2>&1)\"\nelse\n:\n{}fi\ntrue",
+            looks.concat()
         )
     }
 
@@ -130,7 +153,7 @@ impl HostKind for Raid {
         }
         let planned = &act.planned;
         let devices: Vec<String> = texts(planned, DEVICES).map(quote).collect();
-        let named: Vec<String> = texts(planned, "wipe").map(quote).collect();
+        let named: Vec<String> = texts(planned, WIPE).map(quote).collect();
         let chunk =
             whole_number(planned, "chunk_kb").map_or_else(String::new, |size| format!(" --chunk={size}"));
         Ok(format!(
