@@ -17,6 +17,12 @@ impl Answer {
         self.text(name).filter(|text| !text.is_empty())
     }
 
+    /// The fields whose names end in a blank and these words, without them.
+    pub(crate) fn under(&self, words: &str) -> Self {
+        let under = |name: &str| name.strip_suffix(words)?.strip_suffix(' ').map(str::to_owned);
+        Self(self.0.iter().filter_map(|(name, value)| Some((under(name)?, value.clone()))).collect())
+    }
+
     /// Whether the part came to its end, and well.
     pub fn is_whole(&self) -> bool {
         self.text("exit") == Some("0")

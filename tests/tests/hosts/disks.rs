@@ -51,6 +51,12 @@ fn a_disk_is_not_written_over_unless_it_is_said() {
     assert_says(&project.run("plan"), 1, &parts);
     assert!(hosts.run(0, &format!("blkid -p {disk}")).contains("TYPE=\"swap\""));
 
+    let array = "resource \"host_raid\" \"cache\" {\n  host    = HOST\n  name    = \"cache\"\n  level   = 1\n  devices = [DISK, DISK]\n  WIPE\n}\n";
+    let array =
+        |wipe: &str| hosts.one(&[], &array.replace("DISK", &format!("{disk:?}")).replace("WIPE", wipe));
+    assert_says(&array("").run("plan"), 1, &["holds swap [UUID]", "it is not written over", "wipe"]);
+    assert_says(&array("wipe = [\"swap\"]").run("plan"), 0, &["1 to add"]);
+
     let named = "wipe = [\"11111111-2222-3333-4444-555555555555\"]";
     let project = hosts.one(&[], &blocks(named));
     let plan = project.run("plan -out=p");

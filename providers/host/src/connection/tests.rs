@@ -306,29 +306,44 @@ mdadm() {
     [ ! -e "$F/cut" ] || kill -9 "$(cat -- "$F/shell")"
     ;;
   --stop) echo stopped >> "$F/log" ;;
+  --examine) echo "MD_UUID=$(cut -d ' ' -f 2 "$F/super")" ;;
   --zero-superblock) rm -f -- "$F/super" ;;
   esac
 }
 "#;
 
-#[test]
-fn an_array_whose_making_was_cut_off_is_made_all_the_same() {
+/// A device of this machine, which nothing here touches.
+fn device() -> Option<String> {
     use std::os::unix::fs::FileTypeExt as _;
     let is_device =
         |path: &PathBuf| std::fs::metadata(path).is_ok_and(|one| one.file_type().is_block_device());
     let found = std::fs::read_dir("/dev").unwrap().map(|entry| entry.unwrap().path()).find(is_device);
-    let Some(device) = found.map(|path| path.display().to_string()) else {
+    if found.is_none() {
         println!("not run: this machine has no block device");
-        return;
-    };
+    }
+    found.map(|path| path.display().to_string())
+}
+
+/// An array of two devices, and what stands before each act on it.
+fn array(bench: &Bench, device: &str, id: &str) -> (Value, String) {
+    let devices = Value::list(Type::String, vec![Value::from(device); 2]);
+    let array = values::object(
+        bench.connection.kind("host_raid").unwrap().1,
+        &[
+            ("name", Value::from("a")),
+            ("level", Value::from(1)),
+            ("devices", devices),
+            ("uuid", Value::from(id)),
+        ],
+    );
+    (array, format!("F={}\n{DEVICES}", quote(&bench.path("").display().to_string())))
+}
+
+#[test]
+fn an_array_whose_making_was_cut_off_is_made_all_the_same() {
+    let Some(device) = device() else { return };
     for bench in shells() {
-        let (_, schema) = bench.connection.kind("host_raid").unwrap();
-        let devices = Value::list(Type::String, vec![Value::from(device.as_str()); 2]);
-        let array = values::object(
-            schema,
-            &[("name", Value::from("a")), ("level", Value::from(1)), ("devices", devices)],
-        );
-        let before = format!("F={}\n{}", quote(&bench.path("").display().to_string()), DEVICES);
+        let (array, before) = array(&bench, &device, "");
         let act = |request: &ApplyRequest| bench.act(request, &before);
         bench.write("super", "linux_raid_member another's\n");
         assert_eq!(act(&create("host_raid", &array, "one")).text("refused"), Some("conflict"));
@@ -349,5 +364,101 @@ fn an_array_whose_making_was_cut_off_is_made_all_the_same() {
         // Nothing of it is accepted once it was whole.
         let again = act(&create("host_raid", &array, "five"));
         assert_eq!(again.text("refused"), Some("conflict"), "{again:?}");
+    }
+}
+
+#[test]
+fn an_array_that_was_stopped_is_taken_off_its_devices_still() {
+    let Some(device) = device() else { return };
+    for bench in shells() {
+        let (array, before) = array(&bench, &device, "ours");
+        for (id, is_left) in [("ours", false), ("another's", true)] {
+            // None is there: an attempt that was cut off has stopped it.
+            bench.write("super", &format!("linux_raid_member {id}\n"));
+            assert!(bench.act(&delete("host_raid", &array), &before).is_whole());
+            assert_eq!(bench.read("super").is_some(), is_left, "{id} by {}", bench.shell);
+        }
+    }
+}
+
+/// A host whose swap is the lines of a file, with units of systemd in a folder.
+const SWAPS: &str = r#"
+mkdir -p -- "$F/etc"
+swapon() { echo "$2 file" >> "$F/swaps"; }
+swapoff() { sed -i "\\,^$2 ,d" "$F/swaps"; }
+# No function of dash is called so.
+mkdir -p -- "$F/bin"
+printf '#!/bin/sh\nbasename "$4"\n' > "$F/bin/systemd-escape"
+chmod +x -- "$F/bin/systemd-escape"
+PATH=$F/bin:$PATH
+systemctl() {
+  case $* in
+  show*) echo LoadState=loaded; [ ! -e "$F/enabled" ] || echo UnitFileState=enabled ;;
+  *enable*) touch "$F/enabled" ;;
+  *disable*) rm -f -- "$F/enabled" ;;
+  *unmask*) rm -f -- "$F/etc/swap" ;;
+  *mask*) ln -s /dev/null "$F/etc/swap" ;;
+  esac
+}
+"#;
+
+#[test]
+fn swap_is_used_and_brought_as_it_was() {
+    for bench in shells() {
+        let folder = bench.path("").display().to_string();
+        let folder = folder.trim_end_matches('/');
+        let path = format!("{folder}/swap");
+        bench.write("swap", "");
+        let places = |request: &ApplyRequest, before: &str| {
+            let script = bench.script(request, &format!("F={}\n{SWAPS}{before}", quote(folder)));
+            let script = script
+                .replace("/etc/systemd/system", &format!("{folder}/etc"))
+                .replace("/run/systemd/generator", &format!("{folder}/run"))
+                .replace("/proc/swaps", &format!("{folder}/swaps"));
+            let mut child = bench.shell().spawn().unwrap();
+            child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            (answers(&output.stdout, 1).remove(0).is_whole(), said)
+        };
+        let swap = |is_active: bool| {
+            values::object(
+                bench.connection.kind("host_swap").unwrap().1,
+                &[("path", Value::from(path.as_str())), ("active", Value::from(is_active))],
+            )
+        };
+        let look = || {
+            let unit = bench.read("etc/swap").filter(|_| bench.path("etc/swap").is_file());
+            (bench.read("swaps").unwrap().contains(&path), unit, bench.path("enabled").exists())
+        };
+        for (was_used, unit) in [(true, None), (false, None), (true, Some("theirs")), (false, Some("theirs"))]
+        {
+            let used = if was_used { format!("Filename\n{path} file\n") } else { "Filename\n".to_owned() };
+            bench.write("swaps", &used);
+            std::fs::create_dir_all(bench.path("etc")).unwrap();
+            drop(std::fs::remove_file(bench.path("etc/swap")));
+            drop(std::fs::remove_file(bench.path("enabled")));
+            if let Some(unit) = unit {
+                bench.write("etc/swap", unit);
+                bench.write("enabled", "");
+            }
+            let before = look();
+            for is_active in [true, false] {
+                let case = format!("{was_used} {unit:?} {is_active} by {}", bench.shell);
+                let (first, other) = (swap(is_active), swap(!is_active));
+                let failed = places(&create("host_swap", &first, "one"), "close_claim() { return 1; }");
+                assert!(!failed.0);
+                assert_eq!(look(), before, "it failed: {case}: {}", failed.1);
+                let made = places(&create("host_swap", &first, "two"), "");
+                assert!(made.0, "{case}: {}", made.1);
+                assert_eq!(look().0, is_active, "{case}");
+                let changed = places(&update("host_swap", &first, &other, "three"), "");
+                assert!(changed.0, "{case}: {}", changed.1);
+                assert_eq!(look().0, !is_active, "{case}");
+                let gone = places(&delete("host_swap", &other), "");
+                assert!(gone.0, "{case}: {}", gone.1);
+                assert_eq!(look(), before, "{case}: {}", gone.1);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::answer::Answer;
 use crate::data::{HostData, Hosts};
 use crate::place;
 use crate::shell::quote;
-use formwork_sdk::values::{Findings, keep_planned, text};
+use formwork_sdk::values::{Findings, keep_planned, text, texts};
 use formwork_sdk::{
     Attribute, Block, ErrorKind, KindSchema, Permission, PlanRequest, Planned, ProviderError,
 };
@@ -31,6 +31,9 @@ output "what_is_on_it" {
   value = data.host_disk.first.signatures
 }
 "#;
+
+/// The attribute that names what a device holds and may lose.
+pub(super) const WIPE: &str = "wipe";
 
 /// Shell that looks at the device in `$p`.
 pub(super) const LOOK: &str = r#"
@@ -125,6 +128,18 @@ impl<'a> Seen<'a> {
         let mut all = self.signatures();
         all.retain(|one| one.get(1).is_none_or(|id| Some(id.as_str()) != self.0.given("unfinished")));
         all
+    }
+
+    /// Refuses a device that holds what the object's `wipe` does not name.
+    pub(super) fn check_others(&self, device: &str, object: &Value) -> Result<(), ProviderError> {
+        let is_named = |one: &[String]| texts(object, WIPE).any(|named| one.iter().any(|part| part == named));
+        let Some(other) = self.others().into_iter().find(|one| !is_named(one)) else { return Ok(()) };
+        Err(ProviderError::invalid(format!(
+            "{device} ({}) holds {}: it is not written over",
+            self.words(),
+            other.join(" ")
+        ))
+        .hint("Take another device, or name what may go in `wipe`."))
     }
 
     /// The same for people.

@@ -3,7 +3,7 @@
 //! Invariant: what a device holds is never written over unless it is named, by its kind or its id. A plan looks at the
 //! device before there is anything to read, and shows what it is and what is on it.
 
-use super::disk::{self, GUARD, LOOK, Seen};
+use super::disk::{self, GUARD, LOOK, Seen, WIPE};
 use super::{Act, HostKind, check_device, mark_folder, with};
 use crate::answer::Answer;
 use crate::private::Private;
@@ -34,7 +34,6 @@ resource "host_mount" "cache" {
 "#;
 
 const DEVICE: &str = "device";
-const WIPE: &str = "wipe";
 const UUID: &str = "uuid";
 const FOUND: &str = "found";
 const TYPES: [&str; 3] = ["ext4", "xfs", "btrfs"];
@@ -111,15 +110,7 @@ impl HostKind for Filesystem {
         answer: &Answer,
     ) -> Result<(), ProviderError> {
         let seen = Seen::of(answer)?;
-        if let Some(other) = seen.others().into_iter().find(|one| !is_named(&planned.planned, one)) {
-            let device = text(&planned.planned, DEVICE).unwrap_or_default();
-            return Err(ProviderError::invalid(format!(
-                "{device} ({}) holds {}: it is not written over",
-                seen.words(),
-                other.join(" ")
-            ))
-            .hint("Take another device, or name what may go in `wipe`."));
-        }
+        seen.check_others(text(&planned.planned, DEVICE).unwrap_or_default(), &planned.planned)?;
         let schema = self.schema();
         set_planned(&schema, request, planned, FOUND, &Value::from(seen.found()));
         for (name, value) in seen.facts() {
@@ -193,9 +184,4 @@ impl HostKind for Filesystem {
             quote(text(object, UUID).unwrap_or_default()),
         )
     }
-}
-
-/// Whether what a device holds may go.
-fn is_named(object: &Value, signature: &[String]) -> bool {
-    texts(object, WIPE).any(|named| signature.iter().any(|part| part == named))
 }

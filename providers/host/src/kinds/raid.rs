@@ -2,8 +2,8 @@
 //!
 //! Invariant: as with file systems, no device is taken that holds what nobody named.
 
-use super::disk::GUARD;
-use super::{Act, HostKind, with};
+use super::disk::{self, GUARD, LOOK, Seen, WIPE};
+use super::{Act, HostKind, mark_folder, with};
 use crate::answer::Answer;
 use crate::private::Private;
 use crate::shell::quote;
@@ -60,7 +60,7 @@ impl HostKind for Raid {
                     .replaces(),
             ),
             (
-                "wipe",
+                WIPE,
                 Attribute::optional(
                     Type::list(Type::String),
                     "What on the devices may be written over, by type or UUID.",
@@ -103,10 +103,33 @@ impl HostKind for Raid {
         }
     }
 
+    fn foresees(&self) -> bool {
+        true
+    }
+
+    fn foreseen(&self, _: &PlanRequest, planned: &mut Planned, answer: &Answer) -> Result<(), ProviderError> {
+        if answer.given("there").is_some() {
+            return Ok(());
+        }
+        for device in texts(&planned.planned, DEVICES) {
+            Seen::of(&answer.under(device))?.check_others(device, &planned.planned)?;
+        }
+        Ok(())
+    }
+
     fn probe(&self, object: &Value, _: &Private) -> String {
         let path = quote(&path_of(object));
+        // Before there is one, its devices are looked at.
+        let looks: Vec<String> = texts(object, DEVICES)
+            .map(|device| {
+                let begun = disk::begun(&mark_folder(self, object));
+                let name = quote(device);
+                format!("(\nof={name}\nemit() {{ printf '%s\\0%s %s\\0%s\\0' \"$at\" \"$1\" \"$of\" \"$2\"; }}\n{begun}p={name}\n{LOOK})\n")
+            })
+            .collect();
         format!(
-            "if [ -b {path} ]; then\nemit there 1\nemit detail \"$(mdadm --detail -- {path} 2>&1)\"\nfi\ntrue"
+            "if [ -b {path} ]; then\nemit there 1\nemit detail \"$(mdadm --detail -- {path} 2>&1)\"\nelse\n:\n{}fi\ntrue",
+            looks.concat()
         )
     }
 
@@ -130,7 +153,7 @@ impl HostKind for Raid {
         }
         let planned = &act.planned;
         let devices: Vec<String> = texts(planned, DEVICES).map(quote).collect();
-        let named: Vec<String> = texts(planned, "wipe").map(quote).collect();
+        let named: Vec<String> = texts(planned, WIPE).map(quote).collect();
         let chunk =
             whole_number(planned, "chunk_kb").map_or_else(String::new, |size| format!(" --chunk={size}"));
         Ok(format!(
@@ -153,9 +176,15 @@ impl HostKind for Raid {
 
     fn remove(&self, object: &Value) -> String {
         let devices: Vec<String> = texts(object, DEVICES).map(quote).collect();
+        // It may be stopped already, by an attempt that was cut off: its devices are known by what they bear.
         format!(
-            "p={}\nif [ -b \"$p\" ]; then\nmdadm --stop -- \"$p\" >&2\nfor one in {}; do mdadm --zero-superblock -- \"$one\" >&2; done\nfi\n",
+            "p={}\nu={}\n[ ! -b \"$p\" ] || mdadm --stop -- \"$p\" >&2\n\
+             for one in {}; do\n\
+               i=$(mdadm --examine --export -- \"$one\" 2> /dev/null | sed -n 's/^MD_UUID=//p') || :\n\
+               [ -z \"$i\" ] || [ \"$i\" != \"$u\" ] || mdadm --zero-superblock -- \"$one\" >&2\n\
+             done\n",
             quote(&path_of(object)),
+            quote(text(object, "uuid").unwrap_or_default()),
             devices.join(" ")
         )
     }

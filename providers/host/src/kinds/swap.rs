@@ -121,11 +121,8 @@ impl HostKind for Swap {
             )
         });
         let is_active = truth(planned, "active") != Some(false);
-        let unwind = format!(
-            "unwind() {{\nrm -f -- \"$p.part\"\n[ -z \"$made\" ] || {{\n{UNIT_GONE}{BACK}[ ! -e \"$d/file\" ] || rm -f -- \"$p\"\n}}\n}}\n"
-        );
         let put = if is_active { ON } else { "one_off \"$p\"\n" };
-        Ok(format!("p={}\n{OFF}{unwind}{make}{put}", quote(path)))
+        Ok(format!("p={}\n{OFF}{ONE}{KEEP}{make}{put}", quote(path)))
     }
 
     fn restore(&self, object: &Value) -> String {
@@ -133,7 +130,10 @@ impl HostKind for Swap {
         if path == ALL {
             return BACK.to_owned();
         }
-        format!("p={}\n{OFF}{UNIT_GONE}{BACK}[ ! -e \"$d/file\" ] || rm -f -- \"$p\"\n", quote(path))
+        format!(
+            "p={}\n{OFF}{ONE}as_it_was \"$d/was\" \"$d/before\"\n{BACK}[ ! -e \"$d/file\" ] || rm -f -- \"$p\"\n",
+            quote(path)
+        )
     }
 
     fn remove(&self, object: &Value) -> String {
@@ -160,7 +160,8 @@ is_used() { sed 1d /proc/swaps | cut -d ' ' -f 1 | grep -q -x -F -- "$(readlink 
 one_off() {
   u=$(unit_of "$1")
   if is_used "$1"; then
-    [ -e "$d/were" ] && grep -q -x -F -- "$1" "$d/were" || printf '%s\n' "$1" >> "$d/were"
+    # Of one alone it is written down before anything is done.
+    [ -e "$d/was" ] || grep -qs -x -F -- "$1" "$d/were" || printf '%s\n' "$1" >> "$d/were"
     swapoff -- "$1"
   fi
   if [ -f "/etc/systemd/system/$u" ] && [ ! -L "/etc/systemd/system/$u" ]; then
@@ -181,11 +182,46 @@ for one in /run/systemd/generator/*.swap; do
 done
 "#;
 
-const ON: &str = r#"
+/// `as_it_was FILE IMAGE`: the one in `$p` is used and brought by its unit as the file says, and the unit's own file is the
+/// image.
+const ONE: &str = r#"
 u=$(unit_of "$p")
-if [ -L "/etc/systemd/system/$u" ]; then systemctl --quiet unmask -- "$u"; fi
+f=/etc/systemd/system/$u
+state() {
+  ! is_used "$p" || echo used
+  state_of "$u"
+}
+as_it_was() {
+  systemctl --quiet disable -- "$u" 2> /dev/null || :
+  put_back "$2" "$f"
+  systemctl daemon-reload
+  ! grep -qs UnitFileState=enabled "$1" || systemctl --quiet enable -- "$u"
+  if grep -qs -x used "$1"; then
+    is_used "$p" || swapon -- "$p" 2> /dev/null || :
+  else
+    ! is_used "$p" || swapoff -- "$p"
+  fi
+}
+"#;
+
+const KEEP: &str = r#"
+unwind() {
+  rm -f -- "$p.part" "$f.part"
+  [ -d "$d/step" ] || return 0
+  as_it_was "$d/step/was" "$d/step/1"
+  [ -z "$made" ] || [ ! -e "$d/file" ] || rm -f -- "$p"
+}
+keep "$f"
+keep_state
+keep_step "$f"
+"#;
+
+const ON: &str = r#"
+if [ -L "$f" ]; then systemctl --quiet unmask -- "$u"; fi
 if [ ! -e "/run/systemd/generator/$u" ]; then
-  printf '[Unit]\nDescription=Swap\n[Swap]\nWhat=%s\n[Install]\nWantedBy=swap.target\n' "$p" > "/etc/systemd/system/$u"
+  t="$f.part"
+  printf '[Unit]\nDescription=Swap\n[Swap]\nWhat=%s\n[Install]\nWantedBy=swap.target\n' "$p" > "$t"
+  put "$f" 0644 '' ''
   systemctl daemon-reload
   systemctl --quiet enable -- "$u"
 fi
