@@ -74,7 +74,7 @@ open_claim() {
   if [ -z "$made" ] && [ -d "$d/step" ] && [ "$(cat -- "$d/step/act")" != "$act" ]; then rm -rf -- "$d/step"; fi
 }
 
-# What a host that goes down leaves of it is the mark of before, or none that has a token.
+# By a rename: with half a token, what was whole would count as never made.
 close_claim() {
   printf %s "$1" > "$d/token.part"
   mv -- "$d/token.part" "$d/token"
