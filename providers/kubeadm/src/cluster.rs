@@ -241,13 +241,14 @@ impl HostKind for Cluster {
             changed.push((ADVERTISED, said("advertised").map_or_else(null, Value::from)));
         }
         let text_of = |name: &str| answer.given(name).and_then(decoded);
+        // Where nobody answers, what was known stays.
         if let Some(cluster) = text_of("theirs") {
             let [kubelet, proxy] =
                 ["theirs_kubelet", "theirs_proxy"].map(|name| text_of(name).unwrap_or_default());
             let theirs = Theirs { cluster: &cluster, kubelet: &kubelet, proxy: &proxy };
             changed.extend(settings(text(object, "name").unwrap_or_default(), &theirs));
             changed.push((CONFIGURATION, Value::from(would_be_told(&with(object, &changed)))));
-        } else if let Some(told) = text_of("told").filter(|told| !told.is_empty()) {
+        } else if let Some(told) = text_of("told") {
             changed.push((CONFIGURATION, Value::from(told)));
         }
         let admin = answer.given("admin").and_then(decoded);
@@ -325,10 +326,12 @@ if { [ -s "$d/owner" ] && ! undone; } || [ -s $c/admin.conf ]; then
   emit kubelet "$(kubelet --version 2> /dev/null | sed 's/^.* v//')"
   # Of a cluster that was taken over: what it was told is in the cluster alone.
   if [ ! -s "$d/kubeadm.yaml" ]; then
-    theirs() { kube --namespace=kube-system get configmap "$1" -o "jsonpath={.data.$2}" 2> /dev/null | base64 -w0; }
-    emit theirs "$(theirs kubeadm-config ClusterConfiguration)"
-    emit theirs_kubelet "$(theirs kubelet-config kubelet)"
-    emit theirs_proxy "$(theirs kube-proxy 'config\.conf')"
+    theirs() { kube --namespace=kube-system get configmap "$1" --ignore-not-found -o "jsonpath={.data.$2}" 2> /dev/null; }
+    e=$(theirs kubeadm-config ClusterConfiguration) && k=$(theirs kubelet-config kubelet) && p=$(theirs kube-proxy 'config\.conf') && {
+      emit theirs "$(printf %s "$e" | base64 -w0)"
+      emit theirs_kubelet "$(printf %s "$k" | base64 -w0)"
+      emit theirs_proxy "$(printf %s "$p" | base64 -w0)"
+    }
   fi
   t=$d/kubeadm.yaml
   [ ! -e "$d/telling" ] || t=$d/kubeadm.next
@@ -380,4 +383,35 @@ fn creation(object: &Value) -> Vec<Phase> {
 
 fn removal(object: &Value) -> Vec<Phase> {
     vec![Phase::run("reset", lines(&format!("unmake{}\npurge_added\n", socket(object))))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cluster, HostKind as _};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use formwork_provider_host::Answer;
+    use formwork_sdk::values;
+    use formwork_value::Value;
+
+    /// An endpoint that is not known any more would replace the cluster.
+    #[test]
+    fn a_cluster_that_was_taken_over_is_what_it_was_while_its_api_does_not_answer() {
+        let schema = Cluster.schema();
+        let read = |object: &Value, theirs: &str| {
+            let answer = Answer::made(&[("there", "1"), ("theirs", &STANDARD.encode(theirs))]);
+            Cluster.reading(object, &answer).unwrap().unwrap()
+        };
+        let imported = values::object(&schema, &[("name", Value::from("ml"))]);
+        let known = read(&imported, "controlPlaneEndpoint: api.lab:6443\nclusterName: ml\n");
+        assert_eq!(values::text(&known, "endpoint"), Some("api.lab:6443"));
+        assert!(values::text(&known, "configuration").unwrap().contains("api.lab:6443"));
+        let silent = read(&known, "");
+        for name in ["endpoint", "configuration", "cluster_configuration"] {
+            assert_eq!(silent.get(name), known.get(name), "{name}");
+        }
+        let other = read(&known, "clusterName: other\n");
+        assert_eq!(values::text(&other, "endpoint"), None);
+        assert!(values::given(&other, "cluster_configuration").is_some());
+    }
 }
