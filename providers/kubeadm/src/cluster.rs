@@ -8,7 +8,7 @@ use crate::attributes::{
 use crate::certificates::expiry;
 use crate::change::Changes;
 use crate::configuration::{self, PARTS};
-use crate::shell::{ADDRESSES, NODE, lines, moment, socket, tools, upgrade_failed, word};
+use crate::shell::{ADDRESSES, NODE, first_tools, lines, moment, socket, upgrade_failed, word};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use formwork_provider_host::{
@@ -364,10 +364,7 @@ fn creation(object: &Value) -> Vec<Phase> {
     );
     [
         Phase::look("check", moment(&check)).check(),
-        Phase::run(
-            "tools",
-            lines(&format!("begin{}\n{}", socket(object), tools(object, "kubeadm kubelet kubectl"))),
-        ),
+        first_tools(object),
         init_phase("preflight", "preflight", TOLD),
     ]
     .into_iter()

@@ -9,8 +9,8 @@ use crate::attributes::{
 use crate::certificates::{RENEW, expiry};
 use crate::configuration::{self, Invitation, json_of, plane_taint};
 use crate::shell::{
-    ADDRESSES, NODE, ignored, kubelet_phases, lines, moment, newer_kubeadm, socket, tools, upgrade_failed,
-    word,
+    ADDRESSES, NODE, first_tools, ignored, kubelet_phases, lines, moment, newer_kubeadm, socket, turn,
+    undrain, upgrade_failed, word,
 };
 use formwork_provider_host::{
     Act, Answer, HostKind, Phase, Private, Work, host_type, mark_folder, pairs, quote, schema, with,
@@ -294,10 +294,7 @@ fn creation(object: &Value) -> Vec<Phase> {
     let check = format!("n={node}\ndeserted || standing\nname_node \"$n\"\n");
     vec![
         Phase::look("check", moment(&check)).check(),
-        Phase::run(
-            "tools",
-            lines(&format!("begin{}\n{}", socket(object), tools(object, "kubeadm kubelet kubectl"))),
-        ),
+        first_tools(object),
         Phase { name: "join", work: join, is_check: false },
         Phase::look("registered", moment(&format!("n={node}\n{REGISTERED}"))),
         Phase::ask(
@@ -389,10 +386,10 @@ fn update(prior: &Value, planned: &Value) -> Vec<Phase> {
     }
     if truth(prior, DUE) == Some(true) && phases.is_empty() {
         // Each of them ends an etcd for a moment.
-        let node = format!("n={}\n", word(planned, "name"));
-        phases.push(Phase::ask("turn", &plane, moment(&format!("{node}turn \"$n\" 1\n"))));
+        let node = text(planned, "name").unwrap_or_default();
+        phases.push(turn(node, &plane, "1"));
         phases.push(Phase::run("renew", lines(RENEW)));
-        phases.push(Phase::ask("undrain", &plane, moment(&format!("{node}undrain \"$n\"\n"))));
+        phases.push(undrain(node, &plane));
     }
     if other(LABELS) || other(TAINTS) {
         let marks = format!("n={}\n{}", word(planned, "name"), marks(Some(prior), planned));

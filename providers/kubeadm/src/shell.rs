@@ -34,13 +34,29 @@ pub(crate) fn word(object: &Value, name: &str) -> String {
 }
 
 /// Has programs be there at the object's version.
-pub(crate) fn tools(object: &Value, programs: &str) -> String {
+fn tools(object: &Value, programs: &str) -> String {
     let version = word(object, "version");
     if truth(object, "packages") == Some(false) {
         format!("tools_given {version} {programs}\n")
     } else {
         format!("tools {version} {programs}\n")
     }
+}
+
+/// The first phase that changes a host: what is left of an earlier node goes, and the programs come.
+pub(crate) fn first_tools(object: &Value) -> Phase {
+    let programs = tools(object, "kubeadm kubelet kubectl");
+    Phase::run("tools", lines(&format!("begin{}\n{programs}", socket(object))))
+}
+
+/// Waits on the control plane until it is the node's turn; `most` is what `turn` is told of how many may have theirs.
+pub(crate) fn turn(node: &str, control_plane: &Value, most: &str) -> Phase {
+    Phase::ask("turn", control_plane, moment(&format!("n={}\nturn \"$n\" {most}\n", quote(node))))
+}
+
+/// The node's turn is over, and it is back at work.
+pub(crate) fn undrain(node: &str, control_plane: &Value) -> Phase {
+    Phase::ask("undrain", control_plane, moment(&format!("n={}\nundrain \"$n\"\n", quote(node))))
 }
 
 /// What kubeadm is to pass over.
@@ -68,12 +84,13 @@ pub(crate) fn newer_kubeadm(prior: &Value, planned: &Value) -> Phase {
 /// kubelet of another version takes the place of the one that runs, once the node is out of work; `most` is what `turn`
 /// is told of how many may be.
 pub(crate) fn kubelet_phases(object: &Value, node: &str, control_plane: &Value, most: &str) -> Vec<Phase> {
+    let [first, last] = [turn(node, control_plane, most), undrain(node, control_plane)];
     let node = format!("n={}\n", quote(node));
     let is_drained = truth(object, "drain") != Some(false);
     let drain = if is_drained { "drain \"$n\"\n" } else { "" };
     let version = text(object, "version").unwrap_or_default();
     vec![
-        Phase::ask("turn", control_plane, moment(&format!("{node}turn \"$n\" {most}\n"))),
+        first,
         Phase::ask("drain", control_plane, moment(&format!("{node}{drain}"))),
         Phase::run(
             "kubelet",
@@ -91,7 +108,7 @@ pub(crate) fn kubelet_phases(object: &Value, node: &str, control_plane: &Value, 
                  node_ready \"$n\"\n"
             )),
         ),
-        Phase::ask("undrain", control_plane, moment(&format!("{node}undrain \"$n\"\n"))),
+        last,
         Phase::look("upgraded", "rm -f -- \"$d/upgrading\""),
     ]
 }
